@@ -1,0 +1,46 @@
+# The commands of the project. Everything they install goes into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench lock
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+help:  ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(READY)  ## set everything up and serve the demo; PORT=8000 EMULATOR_PORT=4566 say where
+	@exec $(BIN)/python manage.py demo
+
+test: $(READY)  ## set everything up and run the whole suite; ARGS="-k name" narrows it
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)  ## style, types, imports, template, migrations, deployment settings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	set -a; . .ci/deploy.env; set +a; $(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/cfn-lint infra/template.yaml
+	set -a; . .ci/deploy.env; set +a; export DATABASE_URL=sqlite://:memory:; $(BIN)/python manage.py makemigrations --check --dry-run
+	set -a; . .ci/deploy.env; set +a; $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+bench: $(READY)  ## the benchmarks, each against its own baseline in one run
+	@for question in benchmarks/[a-z]*.py; do echo "== $$question"; $(BIN)/python $$question || exit 1; done
+
+lock: $(READY)  ## resolve requirements*.in again and write the hashes
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" requirements.in -o requirements.txt
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
+
+# uv installs the lock in seconds; where it cannot be had, pip installs the same lock.
+$(READY): requirements-dev.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3."; exit 1; }
+	@echo "Setting up .venv (once; about half a minute)"
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+	@grep -A 40 '^uv==' requirements-dev.txt | awk 'NR > 1 && !/^ /{exit} {print}' > .venv/uv.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r .venv/uv.txt && \
+	  $(BIN)/uv pip install -q --require-hashes -r requirements-dev.txt || \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $(READY)
