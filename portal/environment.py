@@ -1,0 +1,203 @@
+"""The settings a process gets from its environment, all checked at once.
+
+django-environ parses the URLs; everything else is read as it stands, because its conveniences would hide mistakes
+(a value that starts with `$` is a reference to it, an unescaped password changes the host).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+# name -> (what it is, the default or None where it must be given). docs/settings.md lists the same; a test compares.
+SETTINGS: dict[str, tuple[str, str | None]] = {
+    "DJANGO_SECRET_KEY": ("signs sessions and forms; 50 random characters or more", None),
+    "DJANGO_DEBUG": ("true or false", "false"),
+    "DJANGO_ALLOWED_HOSTS": ("host names, separated by commas; empty means the host of PORTAL_URL", ""),
+    "PORTAL_URL": ("where the portal is served, such as https://portal.example.com", None),
+    "DATABASE_URL": (
+        "such as postgres://user:password@host/name; SQLite in var/ by default",
+        "sqlite:///var/portal.sqlite3",
+    ),
+    "CACHE_URL": ("such as redis://host:6379/0; must be shared by all processes", "filecache:///var/cache"),
+    "EMAIL_URL": ("such as smtp+tls://user:password@host:587", "consolemail://"),
+    "TOKEN_ENCRYPTION_KEYS": ("base64 of 32 random bytes; several separated by commas, the first encrypts", None),
+    "AWS_REGION": ("such as eu-west-1", None),
+    "AWS_ENDPOINT_URL": ("only for the emulator; empty means AWS itself", ""),
+    "COGNITO_USER_POOL_ID": ("from the stack", None),
+    "COGNITO_DOMAIN": ("URL of the sign-in pages, from the stack", None),
+    "COGNITO_CLIENT_ID": ("from the stack", None),
+    "COGNITO_CLIENT_SECRET": ("from the user pool", None),
+    "COGNITO_IDENTITY_POOL_ID": ("from the stack", None),
+    "RECORDS_TABLE": ("name of the table, from the stack", None),
+    "RECORDS_API_URL": ("URL of the HTTP API, from the stack; empty where it is not deployed", ""),
+    "TENANT_ROLE_ARN": ("from the stack", None),
+    "SUSPENSION_POLICY_ARN": ("from the stack", None),
+}
+
+BASE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Checked values, by the names above."""
+
+    text: Mapping[str, str]
+    debug: bool
+    allowed_hosts: list[str]
+    database: dict[str, Any]
+    cache: dict[str, Any]
+    email: dict[str, Any]
+    token_keys: list[bytes]
+
+
+def read(variables: Mapping[str, str]) -> Environment:
+    """Raises ImproperlyConfigured naming every setting that is missing or malformed, never a value."""
+    text = {name: variables.get(name, "").strip() or (default or "") for name, (_, default) in SETTINGS.items()}
+    problems = {name: _problem(name, value) for name, value in text.items()}
+    wrong = [f"  {name}: {problem} ({SETTINGS[name][0]})" for name, problem in problems.items() if problem]
+    if wrong:
+        raise ImproperlyConfigured("The portal cannot start with these settings:\n" + "\n".join(wrong))
+    hosts = [host.strip() for host in text["DJANGO_ALLOWED_HOSTS"].split(",") if host.strip()]
+    return Environment(
+        text=text,
+        debug=text["DJANGO_DEBUG"].lower() == "true",
+        allowed_hosts=hosts or [urlsplit(text["PORTAL_URL"]).hostname or ""],
+        database=_database(text["DATABASE_URL"]),
+        cache=_cache(text["CACHE_URL"]),
+        email=environ.Env.email_url_config(text["EMAIL_URL"]),
+        token_keys=_token_keys(text["TOKEN_ENCRYPTION_KEYS"]),
+    )
+
+
+def _problem(name: str, value: str) -> str:
+    """What is wrong with it, in a few words; "" for nothing."""
+    if not value:
+        return "is missing" if SETTINGS[name][1] is None else ""
+    if value.startswith("$"):
+        return "starts with $, which looks like a variable that was never filled in"
+    try:
+        _CHECKS.get(name, _anything)(value)
+    except (ValueError, ImproperlyConfigured) as error:
+        return str(error)
+    return ""
+
+
+def _anything(value: str) -> None:
+    pass
+
+
+def _secret_key(value: str) -> None:
+    if len(value) < 50 or len(set(value)) < 5:
+        raise ValueError("is too short or too regular")
+
+
+def _true_or_false(value: str) -> None:
+    if value.lower() not in {"true", "false"}:
+        raise ValueError("is neither true nor false")
+
+
+def _web_url(value: str) -> None:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is not a web address")
+    if parts.path or parts.query or parts.fragment:
+        raise ValueError("has something after the host; leave that out, the last slash too")
+    if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise ValueError("must be https anywhere but on this machine")
+
+
+def _service_url(value: str) -> None:
+    if value.count("@") > 1 or "#" in value:
+        raise ValueError("has an @ or # that is not percent-encoded")
+
+
+def _database_url(value: str) -> None:
+    _service_url(value)
+    if urlsplit(value).scheme not in {"sqlite", "postgres", "postgresql"}:
+        raise ValueError("is neither a postgres:// nor a sqlite:// address")
+    _database(value)
+
+
+def _cache_url(value: str) -> None:
+    _service_url(value)
+    if urlsplit(value).scheme not in {"redis", "rediss", "filecache", "locmemcache"}:
+        raise ValueError("is none of redis://, rediss://, filecache:// and locmemcache://")
+
+
+def _pattern(pattern: str, example: str) -> Callable[[str], None]:
+    def check(value: str) -> None:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"does not look like {example}")
+
+    return check
+
+
+def _token_keys(value: str) -> list[bytes]:
+    try:
+        keys = [base64.b64decode(part.strip(), validate=True) for part in value.split(",")]
+    except binascii.Error as error:
+        raise ValueError("is not base64") from error
+    if any(len(key) != 32 for key in keys):
+        raise ValueError("has a key that is not 32 bytes long")
+    return keys
+
+
+_REGION = r"[a-z]{2}(?:-[a-z]+)+-\d"
+
+_CHECKS: dict[str, Callable[[str], Any]] = {
+    "DJANGO_SECRET_KEY": _secret_key,
+    "DJANGO_DEBUG": _true_or_false,
+    "PORTAL_URL": _web_url,
+    "DATABASE_URL": _database_url,
+    "CACHE_URL": _cache_url,
+    "EMAIL_URL": _service_url,
+    "TOKEN_ENCRYPTION_KEYS": _token_keys,
+    "AWS_REGION": _pattern(_REGION, "eu-west-1"),
+    "AWS_ENDPOINT_URL": _web_url,
+    "COGNITO_USER_POOL_ID": _pattern(_REGION + r"_[A-Za-z0-9]+", "eu-west-1_AbCdEf123"),
+    "COGNITO_DOMAIN": _web_url,
+    "COGNITO_IDENTITY_POOL_ID": _pattern(_REGION + r":[0-9a-f-]{36}", "eu-west-1:a UUID"),
+    "RECORDS_API_URL": _web_url,
+    "TENANT_ROLE_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:role/.+", "arn:aws:iam::123456789012:role/name"),
+    "SUSPENSION_POLICY_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:policy/.+", "arn:aws:iam::123456789012:policy/name"),
+}
+
+
+def _database(url: str) -> dict[str, Any]:
+    config: dict[str, Any] = environ.Env.db_url_config(url)
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        config["NAME"] = _in_project(config["NAME"])
+        config["OPTIONS"] = {
+            # A reader that turns writer half-way would otherwise fail at once instead of waiting its turn.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON",
+        }
+    else:
+        config["CONN_MAX_AGE"] = 60
+        config["CONN_HEALTH_CHECKS"] = True
+    return config
+
+
+def _cache(url: str) -> dict[str, Any]:
+    config: dict[str, Any] = environ.Env.cache_url_config(url)
+    if config["BACKEND"].endswith("FileBasedCache"):
+        config["LOCATION"] = _in_project(config["LOCATION"])
+        config["OPTIONS"] = {"MAX_ENTRIES": 10_000}
+    return config
+
+
+def _in_project(path: str) -> str:
+    """Paths under `/var/` of a URL without a host mean the project's own `var/`, wherever a command is typed."""
+    relative = path.removeprefix("/")
+    return str(BASE / relative) if relative.startswith("var/") else path

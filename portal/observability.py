@@ -1,0 +1,78 @@
+"""One JSON line per event, each with the request's id and, once known, the person's sub and org. Never a token.
+
+Values reach a line only by being named in `extra=`; addresses are logged without their query, which can hold a code.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from tenants.domain import log_context
+
+_log = logging.getLogger("portal.requests")
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_GIVEN_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **log_context.facts(),
+        }
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD and name != "request"}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure(options: Mapping[str, Any]) -> None:
+    """Django's LOGGING_CONFIG; `options` is LOGGING."""
+    logging.config.dictConfig(logging_of(options["level"]))
+
+
+def logging_of(level: str) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "portal.observability.JsonLines"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            # Its debug lines hold signatures and bodies, its info lines where credentials were found.
+            "botocore": {"level": "WARNING"},
+            "urllib3": {"level": "WARNING"},
+            # One line per request is ours; Django's own would repeat the refusals.
+            "django.request": {"level": "ERROR"},
+            "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
+        },
+    }
+
+
+class RequestLog:
+    """Gives every request an id, answers with it in `X-Request-Id`, and writes one line when it is done."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        started = time.perf_counter()
+        with log_context.logging_as(given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex):
+            response = self.get_response(request)
+            response["X-Request-Id"] = log_context.request_id()
+            facts = {"method": request.method, "path": request.path, "status": response.status_code}
+            _log.info("request", extra={**facts, "ms": round((time.perf_counter() - started) * 1000, 1)})
+        return response

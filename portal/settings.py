@@ -1,0 +1,152 @@
+"""Django's settings: what is fixed here, what differs between a laptop and AWS from the environment."""
+
+import os
+
+import environ as django_environ
+
+from portal import environment
+
+BASE_DIR = environment.BASE
+django_environ.Env.read_env(BASE_DIR / ".env") if (BASE_DIR / ".env").exists() else None
+ENV = environment.read(os.environ)
+
+SECRET_KEY = ENV.text["DJANGO_SECRET_KEY"]
+DEBUG = ENV.debug
+ALLOWED_HOSTS = ENV.allowed_hosts
+PORTAL_URL = ENV.text["PORTAL_URL"]
+HTTPS = PORTAL_URL.startswith("https://")
+
+INSTALLED_APPS = [
+    "portal",
+    "tenants",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_htmx",
+]
+MIDDLEWARE = [
+    "portal.observability.RequestLog",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.headers.Headers",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "tenants.middleware.Door",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "loaders": [("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"])],
+            "context_processors": ["django.template.context_processors.request", "tenants.pages.header"],
+            "builtins": ["django.templatetags.static"],
+        },
+    }
+]
+
+DATABASES = {"default": ENV.database}
+CACHES = {"default": ENV.cache}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+vars().update(ENV.email)
+DEFAULT_FROM_EMAIL = "portal@localhost"
+
+# ── Sessions and forms ───────────────────────────────────────────────────────────────────────────────────────────
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = HTTPS
+# Strict would lose the state of the sign-in on the way back from Cognito.
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 60 * 60
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+CSRF_FAILURE_VIEW = "tenants.refusals.stale_form"
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^livez$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# ── AWS ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+AWS_REGION = ENV.text["AWS_REGION"]
+AWS_ENDPOINT_URL = ENV.text["AWS_ENDPOINT_URL"] or None
+COGNITO_USER_POOL_ID = ENV.text["COGNITO_USER_POOL_ID"]
+COGNITO_DOMAIN = ENV.text["COGNITO_DOMAIN"]
+COGNITO_IDENTITY_POOL_ID = ENV.text["COGNITO_IDENTITY_POOL_ID"]
+RECORDS_TABLE = ENV.text["RECORDS_TABLE"]
+RECORDS_API_URL = ENV.text["RECORDS_API_URL"]
+TENANT_ROLE_ARN = ENV.text["TENANT_ROLE_ARN"]
+SUSPENSION_POLICY_ARN = ENV.text["SUSPENSION_POLICY_ARN"]
+TOKEN_KEYS = ENV.token_keys
+# As many as the server runs threads (portal/gunicorn.py).
+AWS_CONNECTIONS = 16
+
+# ── Signing in ───────────────────────────────────────────────────────────────────────────────────────────────────
+AUTH_USER_MODEL = "tenants.Person"
+AUTHENTICATION_BACKENDS = ["tenants.auth.CognitoBackend"]
+LOGIN_URL = "oidc_authentication_init"
+LOGIN_REDIRECT_URL = "/"
+OIDC_RP_CLIENT_ID = ENV.text["COGNITO_CLIENT_ID"]
+OIDC_RP_CLIENT_SECRET = ENV.text["COGNITO_CLIENT_SECRET"]
+OIDC_RP_SIGN_ALGO = "RS256"
+OIDC_RP_SCOPES = "openid email profile"
+OIDC_OP_AUTHORIZATION_ENDPOINT = f"{COGNITO_DOMAIN}/oauth2/authorize"
+OIDC_OP_TOKEN_ENDPOINT = f"{COGNITO_DOMAIN}/oauth2/token"
+OIDC_OP_USER_ENDPOINT = f"{COGNITO_DOMAIN}/oauth2/userInfo"
+OIDC_OP_JWKS_ENDPOINT = (
+    f"{AWS_ENDPOINT_URL or f'https://cognito-idp.{AWS_REGION}.amazonaws.com'}"
+    f"/{COGNITO_USER_POOL_ID}/.well-known/jwks.json"
+)
+OIDC_USE_NONCE = True
+OIDC_USE_PKCE = True
+OIDC_PKCE_CODE_CHALLENGE_METHOD = "S256"
+OIDC_ALLOW_UNSECURED_JWT = False
+OIDC_STORE_ACCESS_TOKEN = False
+OIDC_STORE_ID_TOKEN = False
+OIDC_CALLBACK_CLASS = "tenants.auth.Callback"
+ALLOW_LOGOUT_GET_METHOD = False
+
+# ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+STATICFILES_DIRS = [BASE_DIR / "portal" / "assets"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "portal.static_files.Storage"},
+}
+# Files are served straight from the source where nobody ran collectstatic; with it, hashed and compressed.
+WHITENOISE_USE_FINDERS = True
+# What the process may talk to from a page, beyond itself: Cognito, where signing out sends the form.
+SECURE_CSP = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "form-action": f"'self' {COGNITO_DOMAIN}",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+LOGGING_CONFIG = "portal.observability.configure"
+LOGGING = {"level": "INFO"}
+SILENCED_SYSTEM_CHECKS: list[str] = []

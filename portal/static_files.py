@@ -1,0 +1,8 @@
+"""Static files: hashed, compressed and cached for good after collectstatic; under their own names before it."""
+
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class Storage(CompressedManifestStaticFilesStorage):
+    def stored_name(self, name: str) -> str:
+        return super().stored_name(name) if self.hashed_files else name

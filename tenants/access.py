@@ -1,0 +1,117 @@
+"""Who may open a view: declared on the view, enforced at the door. A view that declares nothing opens for nobody.
+
+What a person may then do to rows is IAM's decision. Roles are asked here only so that people are told early.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.http import HttpRequest
+
+from tenants.connections import connections
+from tenants.domain.claims import Claims
+from tenants.domain.errors import Misconfigured, RoleTooLow, SessionEnded, SignInNeeded
+from tenants.domain.log_context import note
+from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.sessions import SignedIn
+from tenants.standing import ClaimsOutOfDate, check_standing, standing_of
+
+_SESSION_KEY = "sign_in"
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """`in_words` is for the documentation and the tests' matrix; `roles` None means that nobody needs to sign in."""
+
+    in_words: str
+    roles: tuple[Role, ...] | None
+    looks_at_session: bool = True
+
+
+def _declare(access: Access) -> Callable[[_View], _View]:
+    def declare(view: _View) -> _View:
+        view.access = access  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+# The door does not even look: signing in and out, and what machines ask.
+open_to_all = _declare(Access("everybody, signed in or not", None, looks_at_session=False))
+# A visitor, or somebody signed in and in good standing.
+visitors_welcome = _declare(Access("everybody", None))
+signed_in_only = _declare(Access("everybody who is signed in", tuple(Role)))
+members_only = _declare(Access("members of an organisation", IN_AN_ORGANISATION))
+
+
+def access_of(view: Callable[..., Any]) -> Access:
+    """Raises Misconfigured for a view that declares nothing."""
+    access = getattr(view, "access", None)
+    if not isinstance(access, Access):
+        raise Misconfigured(f"the view {getattr(view, '__qualname__', view)} does not say who may open it")
+    return access
+
+
+def admit(request: HttpRequest, access: Access) -> SignedIn | None:
+    """The person at the door, renewed if need be and in good standing; None for a visitor where they are welcome.
+
+    Raises SignInNeeded, SessionEnded, NoOrganisation, MembershipEnded, TenantSuspended, RoleTooLow, Unavailable.
+    """
+    who = presented(request) if access.looks_at_session else None
+    if who is None:
+        if access.roles is not None:
+            raise SignInNeeded
+        return None
+    note(sub=who.claims.sub, org=who.claims.org)
+    who = _in_good_standing(request, who)
+    if access.roles is not None and who.standing.role not in access.roles:
+        raise RoleTooLow(have=who.standing.role, need=access.roles)
+    return who
+
+
+def presented(request: HttpRequest) -> SignedIn | None:
+    """Who the session says it is, unchecked beyond that: enough for a page's header, not for opening a view."""
+    stored = request.session.get(_SESSION_KEY)
+    if not isinstance(stored, dict):
+        return None
+    standing = standing_of(int(stored["person"]))
+    if standing is None:
+        return None
+    return SignedIn(uuid.UUID(stored["id"]), Claims.from_session(stored["claims"]), standing)
+
+
+def remember(request: HttpRequest, *, sign_in_id: uuid.UUID, person_id: int, claims: Claims) -> None:
+    request.session[_SESSION_KEY] = {
+        "id": str(sign_in_id),
+        "person": person_id,
+        "claims": claims.for_session(),
+    }
+
+
+def _in_good_standing(request: HttpRequest, who: SignedIn) -> SignedIn:
+    if connections().sessions.needs_renewal(who.claims):
+        who = _renewed(request, who, even_if_fresh=False)
+    try:
+        check_standing(who.standing, who.claims)
+    except ClaimsOutOfDate:
+        who = _renewed(request, who, even_if_fresh=True)
+        _check_new_claims(who)
+    return who
+
+
+def _check_new_claims(who: SignedIn) -> None:
+    try:
+        check_standing(who.standing, who.claims)
+    except ClaimsOutOfDate as error:
+        raise SessionEnded("the claims do not match the member, even after renewal") from error
+
+
+def _renewed(request: HttpRequest, who: SignedIn, *, even_if_fresh: bool) -> SignedIn:
+    claims = connections().sessions.renew(who.sign_in_id, who.claims, even_if_fresh=even_if_fresh)
+    remember(request, sign_in_id=who.sign_in_id, person_id=who.standing.person_id, claims=claims)
+    return SignedIn(who.sign_in_id, claims, who.standing)

@@ -1,0 +1,105 @@
+"""Signing in and out: mozilla-django-oidc's flow, with the checks it leaves out and Cognito's own sign-out.
+
+The library makes state, nonce and PKCE and keeps them in the session. Verifying the token, telling who somebody is
+(their `sub`, never their e-mail) and keeping the tokens is ours, in `tenants.aws.id_tokens` and `tenants.sessions`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import auth
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+from mozilla_django_oidc.auth import OIDCAuthenticationBackend
+from mozilla_django_oidc.utils import absolutify
+from mozilla_django_oidc.views import OIDCAuthenticationCallbackView
+
+from tenants.access import open_to_all, presented, remember
+from tenants.connections import connections
+from tenants.domain.errors import SignInFailed
+from tenants.domain.log_context import note
+from tenants.models import Person
+from tenants.sessions import person_for
+
+_log = logging.getLogger(__name__)
+
+
+class CognitoBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
+    """Replaces the whole of the library's token handling; nothing of it that skips a check is ever reached."""
+
+    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> Person | None:
+        """Raises SignInFailed, Throttled or Unreachable. Leaves `request.sign_in` for the callback to keep."""
+        nonce, code_verifier = credentials.get("nonce"), credentials.get("code_verifier")
+        if request is None or not nonce or not code_verifier:
+            return None
+        here = connections()
+        tokens = here.tokens.trade_code(
+            code=request.GET["code"],
+            redirect_uri=absolutify(request, reverse("oidc_authentication_callback")),
+            code_verifier=code_verifier,
+        )
+        claims = here.verifier.verify(tokens.id_token, nonce=nonce)
+        person = person_for(claims)
+        request.sign_in = (tokens, claims)  # type: ignore[attr-defined]
+        return person
+
+    def get_user(self, user_id: Any) -> Person | None:
+        return Person.objects.filter(pk=user_id).first()
+
+
+class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
+    """Where Cognito sends people back to. Every failure is a SignInFailed, hence a page that says what to do."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if "error" in request.GET:
+            super().get(request)
+            raise SignInFailed(f"Cognito answered {request.GET['error'][:80]}")
+        try:
+            response: HttpResponse = super().get(request)
+        except SuspiciousOperation as error:
+            raise SignInFailed("this sign-in was not started in this browser, or was used before") from error
+        return response
+
+    def login_failure(self) -> HttpResponse:
+        if "error" in self.request.GET:
+            return HttpResponse()
+        raise SignInFailed("no sign-in was under way in this browser")
+
+    def login_success(self) -> HttpResponse:
+        request, destination = self.request, self.success_url
+        before = presented(request)
+        tokens, claims = request.sign_in
+        auth.login(request, self.user)
+        sign_in_id = connections().sessions.begin(self.user, tokens)
+        remember(request, sign_in_id=sign_in_id, person_id=self.user.pk, claims=claims)
+        for spent in ("oidc_login_next", "oidc_states"):
+            request.session.pop(spent, None)
+        if before is not None:
+            connections().federation.drop(before)
+            connections().sessions.end(before.sign_in_id)
+        note(sub=claims.sub, org=claims.org)
+        _log.info("signed in")
+        return HttpResponseRedirect(destination)
+
+
+@open_to_all
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Ends this session, the tokens behind it, and the session of the sign-in pages."""
+    who = presented(request)
+    if who is not None:
+        note(sub=who.claims.sub, org=who.claims.org)
+        connections().federation.drop(who)
+        connections().sessions.end(who.sign_in_id)
+        _log.info("signed out")
+    auth.logout(request)
+    # Cognito's own form of logout, not OpenID Connect's:
+    # https://docs.aws.amazon.com/cognito/latest/developerguide/logout-endpoint.html
+    back = {"client_id": settings.OIDC_RP_CLIENT_ID, "logout_uri": f"{settings.PORTAL_URL}/"}
+    return HttpResponseRedirect(f"{settings.COGNITO_DOMAIN}/logout?{urlencode(back)}")

@@ -1,0 +1,128 @@
+"""The one table, read with a person's credentials. Every method takes them; none keeps them.
+
+Which rows they reach is IAM's decision. Nothing here compares an org.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tenants.aws.failures import RECORDS, Answer, answer_of, translated
+from tenants.aws.signing import signing_as
+from tenants.domain.credentials import Credentials
+from tenants.domain.values import Item, plain
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Items in order of their sort key. `more` says whether there are others in the direction that was read."""
+
+    items: Sequence[Item]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """What AWS said, as it came, whether it was a refusal or rows (`body` is JSON, `status` its HTTP status)."""
+
+    allowed: bool
+    status: int
+    code: str
+    request_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsTable:
+    client: DynamoDBClient
+    name: str
+
+    def rows(
+        self,
+        credentials: Credentials,
+        partition_key: str,
+        *,
+        limit: int,
+        after: str | None = None,
+        before: str | None = None,
+        prefix: str = "",
+    ) -> Rows:
+        """Up to `limit` rows after (or before) a sort key, exclusive, whose sort keys begin with `prefix`. One call.
+
+        Raises DeniedByAws, CredentialsExpired, Throttled, Unreachable, InvalidInput or Misconfigured.
+        """
+        backwards = before is not None
+        start = before if backwards else after
+        request: dict[str, Any] = {**_key_condition(partition_key, prefix), "ScanIndexForward": not backwards}
+        if start is not None:
+            request["ExclusiveStartKey"] = _key(partition_key, start)
+        with translated(RECORDS), signing_as(credentials):
+            # One row more than is wanted: LastEvaluatedKey is also set where nothing follows.
+            answer = self.client.query(TableName=self.name, Limit=limit + 1, **request)
+        items: list[Item] = list(answer["Items"])
+        kept = items[:limit]
+        # A page of very large rows ends early, at one megabyte, with a LastEvaluatedKey.
+        more = len(items) > limit or "LastEvaluatedKey" in answer
+        return Rows(kept[::-1] if backwards else kept, more)
+
+    def row(self, credentials: Credentials, partition_key: str, sort_key: str) -> Item | None:
+        with translated(RECORDS), signing_as(credentials):
+            answer = self.client.get_item(TableName=self.name, Key=_key(partition_key, sort_key))
+        return answer.get("Item")
+
+    def try_partition(self, credentials: Credentials, partition_key: str, *, limit: int) -> RawAnswer:
+        """Query a partition whoever it belongs to, and report AWS's answer instead of acting on it.
+
+        Raises for what is not an answer (Unreachable, Throttled, CredentialsExpired, Misconfigured).
+        """
+        with translated(RECORDS), signing_as(credentials):
+            try:
+                return self._tried(partition_key, limit)
+            except ClientError as error:
+                answer = answer_of(error, RECORDS)
+                if answer.code not in {"AccessDeniedException", "ValidationException"}:
+                    raise
+                return _refusal(answer)
+
+    def _tried(self, partition_key: str, limit: int) -> RawAnswer:
+        answer = self.client.query(TableName=self.name, Limit=limit, **_key_condition(partition_key, ""))
+        metadata = answer["ResponseMetadata"]
+        shown = {
+            "Items": [{name: plain(value) for name, value in item.items()} for item in answer["Items"]],
+            "Count": answer["Count"],
+            "ScannedCount": answer["ScannedCount"],
+        }
+        return RawAnswer(True, metadata["HTTPStatusCode"], "", metadata["RequestId"], _pretty(shown))
+
+
+def _refusal(answer: Answer) -> RawAnswer:
+    body = _pretty({"__type": answer.code, "Message": answer.text})
+    return RawAnswer(False, answer.status, answer.code, answer.request_id, body)
+
+
+def _pretty(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, indent=2, ensure_ascii=False)
+
+
+def _key(partition_key: str, sort_key: str) -> dict[str, Any]:
+    return {"pk": {"S": partition_key}, "sk": {"S": sort_key}}
+
+
+def _key_condition(partition_key: str, prefix: str) -> dict[str, Any]:
+    if not prefix:
+        return {
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": partition_key}},
+        }
+    return {
+        "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
+        "ExpressionAttributeValues": {":pk": {"S": partition_key}, ":prefix": {"S": prefix}},
+    }

@@ -1,0 +1,61 @@
+"""The deployed stack's outputs as the portal's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tenants.aws.failures import STACK, translated
+from tenants.domain.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+
+# setting -> output of infra/template.yaml
+_FROM_OUTPUTS = {
+    "AWS_REGION": "Region",
+    "COGNITO_USER_POOL_ID": "UserPoolId",
+    "COGNITO_CLIENT_ID": "LoginClientId",
+    "COGNITO_IDENTITY_POOL_ID": "IdentityPoolId",
+    "RECORDS_TABLE": "TableName",
+    "TENANT_ROLE_ARN": "TenantRoleArn",
+    "SUSPENSION_POLICY_ARN": "SuspensionPolicyArn",
+}
+
+
+def stack_settings(
+    stacks: CloudFormationClient,
+    people: CognitoIdentityProviderClient,
+    stack: str,
+    *,
+    endpoint_url: str | None,
+) -> dict[str, str]:
+    """Settings by name, the client's secret among them. With an endpoint, it serves the sign-in pages as well.
+
+    Raises Misconfigured where there is no such stack or it is not this template's, DeniedByAws, Unreachable.
+    """
+    outputs = _outputs(stacks, stack)
+    missing = [output for output in (*_FROM_OUTPUTS.values(), "UserPoolDomain") if output not in outputs]
+    if missing:
+        raise Misconfigured(f"the stack {stack} has no output {', '.join(missing)}: is it infra/template.yaml?")
+    settings = {name: outputs[output] for name, output in _FROM_OUTPUTS.items()}
+    settings["COGNITO_DOMAIN"] = endpoint_url or f"https://{outputs['UserPoolDomain']}"
+    settings["COGNITO_CLIENT_SECRET"] = _secret(people, settings)
+    if endpoint_url:
+        settings["AWS_ENDPOINT_URL"] = endpoint_url
+    return settings
+
+
+def _outputs(stacks: CloudFormationClient, stack: str) -> Mapping[str, str]:
+    with translated(STACK):
+        found = stacks.describe_stacks(StackName=stack)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in found[0].get("Outputs", [])}
+
+
+def _secret(people: CognitoIdentityProviderClient, settings: Mapping[str, str]) -> str:
+    with translated(STACK):
+        client = people.describe_user_pool_client(
+            UserPoolId=settings["COGNITO_USER_POOL_ID"], ClientId=settings["COGNITO_CLIENT_ID"]
+        )["UserPoolClient"]
+    return client.get("ClientSecret", "")

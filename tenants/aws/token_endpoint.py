@@ -1,0 +1,91 @@
+"""Cognito's OAuth endpoints that a server calls: trade a code, renew, revoke.
+
+https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import requests
+
+from tenants.domain.errors import PortalError, SessionEnded, SignInFailed, Throttled, Unreachable
+
+_TIMEOUT = (2, 5)
+_SERVICE = "Sign-in (Cognito)"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Unverified. `refresh_token` is "" where the endpoint gave none (no rotation: the old one stays good)."""
+
+    id_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEndpoint:
+    """`domain` is the URL of the sign-in domain, without a trailing slash."""
+
+    domain: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+    def trade_code(self, *, code: str, redirect_uri: str, code_verifier: str) -> Tokens:
+        """Raises SignInFailed for a code that is used, expired or not ours; Throttled; Unreachable."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": code_verifier,
+        }
+        return self._tokens(form, refused=SignInFailed)
+
+    def renew(self, refresh_token: str) -> Tokens:
+        """Raises SessionEnded where the refresh token is spent or revoked; Throttled; Unreachable."""
+        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh_token}, refused=SessionEnded)
+
+    def revoke(self, refresh_token: str) -> None:
+        """Ends the refresh token and what came from it. Already revoked is fine. Raises Throttled, Unreachable."""
+        self._post("/oauth2/revoke", {"token": refresh_token})
+
+    def _tokens(self, form: Mapping[str, str], *, refused: type[SignInFailed | SessionEnded]) -> Tokens:
+        response = self._post("/oauth2/token", form)
+        body = _json(response)
+        if response.status_code != 200:
+            raise refused(f"the token endpoint answered {response.status_code} {body.get('error', '')}".strip())
+        id_token = body.get("id_token")
+        if not isinstance(id_token, str):
+            raise refused("the token endpoint gave no ID token")
+        return Tokens(id_token=id_token, refresh_token=str(body.get("refresh_token") or ""))
+
+    def _post(self, path: str, form: Mapping[str, str]) -> requests.Response:
+        try:
+            response = requests.post(
+                f"{self.domain}{path}",
+                data={**form, "client_id": self.client_id},
+                auth=(self.client_id, self.client_secret),
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise Unreachable(_SERVICE, f"{path}: {type(error).__name__}") from error
+        problem = _passing_problem(path, response.status_code)
+        if problem:
+            raise problem
+        return response
+
+
+def _passing_problem(path: str, status: int) -> PortalError | None:
+    if status == 429:
+        return Throttled(_SERVICE, f"{path} answered 429")
+    return Unreachable(_SERVICE, f"{path} answered {status}") if status >= 500 else None
+
+
+def _json(response: requests.Response) -> Mapping[str, object]:
+    try:
+        body = response.json()
+    except requests.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}

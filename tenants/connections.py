@@ -1,0 +1,79 @@
+"""The only wiring: from the settings to the adapters and use cases, once per process."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.cache import cache
+
+from tenants.aws import clients
+from tenants.aws.id_tokens import IdTokenVerifier, SigningKeys
+from tenants.aws.identity_pool import IdentityPool
+from tenants.aws.records_table import RecordsTable
+from tenants.aws.token_endpoint import TokenEndpoint
+from tenants.federation import Federation
+from tenants.records import Records
+from tenants.sealing import Sealer
+from tenants.sessions import Sessions
+from tenants.single_flight import SingleFlight
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    verifier: IdTokenVerifier
+    tokens: TokenEndpoint
+    sessions: Sessions
+    federation: Federation
+    records: Records
+
+
+_made: Connections | None = None
+_making = threading.Lock()
+
+
+def connections() -> Connections:
+    """The same ones for every thread of the process."""
+    global _made
+    if _made is None:
+        with _making:
+            _made = _made or _make()
+    return _made
+
+
+def forget_connections() -> None:
+    """The next call makes new ones, from the settings as they are then."""
+    global _made
+    _made = None
+
+
+def _make() -> Connections:
+    provider = f"cognito-idp.{settings.AWS_REGION}.amazonaws.com/{settings.COGNITO_USER_POOL_ID}"
+    verifier = IdTokenVerifier(
+        issuer=f"https://{provider}",
+        audience=settings.OIDC_RP_CLIENT_ID,
+        keys=SigningKeys(settings.OIDC_OP_JWKS_ENDPOINT),
+    )
+    tokens = TokenEndpoint(
+        domain=settings.COGNITO_DOMAIN,
+        client_id=settings.OIDC_RP_CLIENT_ID,
+        client_secret=settings.OIDC_RP_CLIENT_SECRET,
+    )
+    sealer, flights = Sealer(settings.TOKEN_KEYS), SingleFlight(cache)
+    sessions = Sessions(sealer=sealer, tokens=tokens, verifier=verifier, flights=flights)
+    pool = IdentityPool(
+        client=clients.identities_client(
+            region=settings.AWS_REGION, endpoint_url=settings.AWS_ENDPOINT_URL, connections=settings.AWS_CONNECTIONS
+        ),
+        pool_id=settings.COGNITO_IDENTITY_POOL_ID,
+        provider=provider,
+    )
+    federation = Federation(pool=pool, sessions=sessions, sealer=sealer, cache=cache, flights=flights)
+    table = RecordsTable(
+        client=clients.records_client(
+            region=settings.AWS_REGION, endpoint_url=settings.AWS_ENDPOINT_URL, connections=settings.AWS_CONNECTIONS
+        ),
+        name=settings.RECORDS_TABLE,
+    )
+    return Connections(verifier, tokens, sessions, federation, Records(table=table, federation=federation))

@@ -1,0 +1,1 @@
+"""Values and decisions of the application, on the standard library alone: no Django, no AWS."""

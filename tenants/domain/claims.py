@@ -1,0 +1,66 @@
+"""What a verified ID token says of a person. Verifying it is the work of `tenants.aws.id_tokens`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from tenants.domain.org_id import OrgId
+from tenants.domain.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """`org` and `role` are the words the principal tags will carry, "" where the token has none.
+
+    `expires_at` is in seconds since the epoch.
+    """
+
+    sub: str
+    email: str
+    name: str
+    org: str
+    role: str
+    expires_at: int
+
+    @classmethod
+    def from_verified(cls, payload: Mapping[str, object]) -> Claims:
+        """`payload` is the body of a token whose signature, issuer, audience and expiry have been checked."""
+        return cls(
+            sub=_text(payload, "sub"),
+            email=_text(payload, "email"),
+            name=_text(payload, "name"),
+            org=_text(payload, "custom:org"),
+            role=_text(payload, "custom:role"),
+            expires_at=int(str(payload["exp"])),
+        )
+
+    @classmethod
+    def from_session(cls, stored: Mapping[str, object]) -> Claims:
+        """The reverse of `for_session`. Raises KeyError, TypeError or ValueError for anything else."""
+        texts = {name: _required_text(stored, name) for name in ("sub", "email", "name", "org", "role")}
+        return cls(**texts, expires_at=int(str(stored["expires_at"])))
+
+    def for_session(self) -> dict[str, str | int]:
+        return asdict(self)
+
+    @property
+    def org_id(self) -> OrgId | None:
+        """Raises InvalidInput where the token carries something that is not a canonical id."""
+        return OrgId(self.org) if self.org else None
+
+    @property
+    def known_role(self) -> Role | None:
+        return Role(self.role) if self.role in Role._value2member_map_ else None
+
+
+def _text(payload: Mapping[str, object], name: str) -> str:
+    value = payload.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def _required_text(stored: Mapping[str, object], name: str) -> str:
+    value = stored[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is not text")
+    return value

@@ -1,0 +1,60 @@
+"""Keys of the one table, composed here and nowhere else.
+
+`pk = <org>#<collection>` and `sk = <record key>`; the partition with an empty collection name is the tenant's
+catalogue, one item per collection whose `sk` is the collection's name. `PUBLIC` stands for the org in public rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tenants.domain.errors import InvalidInput
+from tenants.domain.org_id import OrgId
+
+PUBLIC = "PUBLIC"
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+MAX_PARTITION_KEY_BYTES = 2048
+MAX_SORT_KEY_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The rows that share an owner: one organisation's, or the public ones. Made by `own_space` or `PUBLIC_SPACE`."""
+
+    prefix: str
+
+    @property
+    def catalogue(self) -> str:
+        return f"{self.prefix}#"
+
+    def collection(self, name: str) -> str:
+        """Partition key of the collection. Raises InvalidInput for an empty or over-long name."""
+        if not name:
+            raise InvalidInput("A collection needs a name.", field="collection")
+        return checked_partition_key(f"{self.prefix}#{name}")
+
+
+PUBLIC_SPACE = Space(PUBLIC)
+
+
+def own_space(org: OrgId) -> Space:
+    return Space(org.value)
+
+
+def checked_partition_key(text: str) -> str:
+    """Any partition key at all, whoever it belongs to: IAM decides that. Raises InvalidInput."""
+    return _checked(text, MAX_PARTITION_KEY_BYTES, "partition key")
+
+
+def checked_record_key(text: str) -> str:
+    return _checked(text, MAX_SORT_KEY_BYTES, "record key")
+
+
+def _checked(text: str, limit: int, what: str) -> str:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"This {what} is not valid text.", field="key") from error
+    if not 0 < size <= limit:
+        raise InvalidInput(f"A {what} has between 1 and {limit} bytes; this one has {size}.", field="key")
+    return text

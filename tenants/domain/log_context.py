@@ -1,0 +1,32 @@
+"""Facts that every log line of a request carries: its id, and once known the person's sub and org. Never a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_NOTHING: Mapping[str, str] = {}
+_context: ContextVar[Mapping[str, str]] = ContextVar("log_context", default=_NOTHING)
+
+
+@contextmanager
+def logging_as(request_id: str) -> Iterator[None]:
+    token = _context.set({"request_id": request_id})
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def note(**facts: str) -> None:
+    """Adds facts to every later line of this request."""
+    _context.set({**_context.get(), **facts})
+
+
+def facts() -> Mapping[str, str]:
+    return _context.get()
+
+
+def request_id() -> str:
+    return _context.get().get("request_id", "")

@@ -1,0 +1,27 @@
+"""The id of an organisation as Cognito, the tokens and the keys of its rows know it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tenants.domain.errors import InvalidInput
+
+_CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OrgId:
+    """A canonical lower-case UUID, 36 characters.
+
+    Nothing is repaired: IAM compares the tag byte by byte, so an id in another spelling is another organisation.
+    """
+
+    value: str
+
+    def __post_init__(self) -> None:
+        if not _CANONICAL.fullmatch(self.value):
+            raise InvalidInput("An organisation id is a UUID in lower case.", field="org")
+
+    def __str__(self) -> str:
+        return self.value

@@ -1,0 +1,31 @@
+"""Who may do what, as the glossary has it. What a role may do to rows is decided by the policy, not here."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """`operator` runs the platform and belongs to no organisation; the others are roles in one."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+
+    @property
+    def in_words(self) -> str:
+        """What the person holding it can do with records, for the page that says who they are."""
+        return _IN_WORDS[self]
+
+
+IN_AN_ORGANISATION = (Role.OWNER, Role.ADMIN, Role.EDITOR, Role.VIEWER)
+
+_IN_WORDS = {
+    Role.OWNER: "reads and writes records, manages members and settings",
+    Role.ADMIN: "reads and writes records, manages members and settings",
+    Role.EDITOR: "reads and writes records",
+    Role.VIEWER: "reads records",
+    Role.OPERATOR: "runs the platform, keeps the public records",
+}

@@ -1,0 +1,103 @@
+"""DynamoDB attribute values as they are: typed, numbers as written, sets as sets, bytes as bytes.
+
+A value is the JSON shape of the API, `{"S": "text"}`, with bytes where the API has base64. See
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+AttributeValue = Mapping[str, Any]
+Item = Mapping[str, AttributeValue]
+
+TYPE_NAMES = {
+    "S": "text",
+    "N": "number",
+    "B": "binary",
+    "BOOL": "true or false",
+    "NULL": "null",
+    "M": "map",
+    "L": "list",
+    "SS": "set of texts",
+    "NS": "set of numbers",
+    "BS": "set of binaries",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A value for a page: `text` for a single one, `parts` (label, value) for one made of others."""
+
+    kind: str
+    type_name: str
+    text: str = ""
+    parts: Sequence[tuple[str, Shown]] = field(default=())
+    note: str = ""
+
+
+def show(value: AttributeValue) -> Shown:
+    """The whole value, nothing shortened. Raises ValueError for what is not exactly one known type."""
+    kind, content = _only(value)
+    if kind == "M":
+        return _made_of(kind, [(name, show(part)) for name, part in content.items()])
+    if kind == "L":
+        return _made_of(kind, [(str(place), show(part)) for place, part in enumerate(content)])
+    if kind in {"SS", "NS", "BS"}:
+        return _made_of(kind, [("", show({kind[0]: part})) for part in content])
+    return Shown(kind, TYPE_NAMES[kind], text=_text(kind, content), note=_note(kind, content))
+
+
+def brief(value: AttributeValue, limit: int = 80) -> str:
+    """One line for a table cell: the text itself, or how many parts there are. Never raises for a known type."""
+    kind, content = _only(value)
+    if kind in {"M", "L", "SS", "NS", "BS"}:
+        return f"{TYPE_NAMES[kind]}, {len(content)}"
+    if kind == "B":
+        return _note(kind, content)
+    text = _text(kind, content)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def plain(value: AttributeValue) -> Any:
+    """DynamoDB's own JSON, with bytes as base64 again: what `aws dynamodb get-item` prints."""
+    kind, content = _only(value)
+    if kind == "M":
+        return {kind: {name: plain(part) for name, part in content.items()}}
+    if kind == "L":
+        return {kind: [plain(part) for part in content]}
+    if kind == "B":
+        return {kind: base64.b64encode(content).decode()}
+    if kind == "BS":
+        return {kind: [base64.b64encode(part).decode() for part in content]}
+    return {kind: content}
+
+
+def _only(value: AttributeValue) -> tuple[str, Any]:
+    if len(value) != 1:
+        raise ValueError("an attribute value has exactly one type")
+    ((kind, content),) = value.items()
+    if kind not in TYPE_NAMES:
+        raise ValueError(f"unknown attribute type {kind}")
+    return kind, content
+
+
+def _made_of(kind: str, parts: Sequence[tuple[str, Shown]]) -> Shown:
+    return Shown(kind, TYPE_NAMES[kind], parts=parts, note=f"{len(parts)} {'entry' if len(parts) == 1 else 'entries'}")
+
+
+def _text(kind: str, content: Any) -> str:
+    if kind == "B":
+        return base64.b64encode(content).decode()
+    if kind == "BOOL":
+        return "true" if content else "false"
+    return "null" if kind == "NULL" else str(content)
+
+
+def _note(kind: str, content: Any) -> str:
+    if kind == "B":
+        return f"{len(content)} {'byte' if len(content) == 1 else 'bytes'}"
+    return "empty" if kind == "S" and not content else ""

@@ -1,0 +1,55 @@
+"""What every page's frame needs: who is signed in, where, on which stack, and where they can go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from tenants.access import presented
+from tenants.domain.roles import IN_AN_ORGANISATION
+from tenants.sessions import SignedIn
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    address: str
+    here: bool
+
+
+def header(request: HttpRequest) -> dict[str, object]:
+    """Context processor: `who` (a SignedIn or None), `places`, `stack`."""
+    who = _who(request)
+    return {"who": who, "places": _places(request, who), "stack": _stack()}
+
+
+def _who(request: HttpRequest) -> SignedIn | None:
+    if hasattr(request, "signed_in"):
+        signed_in: SignedIn | None = request.signed_in
+        return signed_in
+    # A refusal came before or instead of a view; the session may be missing where it came very early.
+    return presented(request) if hasattr(request, "session") else None
+
+
+def _places(request: HttpRequest, who: SignedIn | None) -> list[Link]:
+    names = [("Home", "home")]
+    if who and who.standing.role in IN_AN_ORGANISATION:
+        names.append(("Records", "collections"))
+    if who:
+        names += [("Public records", "public_collections"), ("Access", "access")]
+    return [_link(request, label, reverse(name)) for label, name in names]
+
+
+def _link(request: HttpRequest, label: str, address: str) -> Link:
+    here = request.path == address if address == "/" else request.path.startswith(address)
+    return Link(label, address, here)
+
+
+def _stack() -> str:
+    if settings.AWS_ENDPOINT_URL:
+        return f"local AWS at {urlsplit(settings.AWS_ENDPOINT_URL).netloc}"
+    return f"AWS {settings.AWS_REGION}"

@@ -1,0 +1,105 @@
+"""How each error looks from outside: its status, its page, its line in the log. The one table for all of them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+
+from tenants.aws.failures import CredentialsExpired, IdentityUnknown, TokenRefused
+from tenants.domain import errors
+from tenants.domain.log_context import request_id
+
+_log = logging.getLogger("portal.refusals")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    status: int
+    template: str
+    # A level of the logging module: what an operator has to look at is an ERROR.
+    level: int = logging.INFO
+
+
+REFUSALS: dict[type[errors.PortalError], Refusal] = {
+    errors.SignInNeeded: Refusal(401, "sign_in_needed"),
+    errors.SessionEnded: Refusal(401, "session_ended"),
+    TokenRefused: Refusal(401, "session_ended"),
+    IdentityUnknown: Refusal(401, "session_ended"),
+    errors.SignInFailed: Refusal(400, "sign_in_failed", logging.WARNING),
+    errors.NoOrganisation: Refusal(403, "no_organisation"),
+    errors.MembershipEnded: Refusal(403, "membership_ended"),
+    errors.TenantSuspended: Refusal(403, "suspended"),
+    errors.RoleTooLow: Refusal(403, "role_too_low"),
+    errors.DeniedByAws: Refusal(403, "denied_by_aws", logging.WARNING),
+    errors.RecordNotFound: Refusal(404, "not_found"),
+    errors.CollectionNotFound: Refusal(404, "not_found"),
+    errors.InvalidInput: Refusal(400, "invalid_input"),
+    errors.Throttled: Refusal(503, "unavailable", logging.WARNING),
+    errors.Unreachable: Refusal(503, "unavailable", logging.WARNING),
+    CredentialsExpired: Refusal(503, "unavailable", logging.WARNING),
+    errors.Misconfigured: Refusal(500, "misconfigured", logging.ERROR),
+}
+
+
+def refuse(request: HttpRequest, error: errors.PortalError) -> HttpResponse:
+    """The answer to a request that ended in `error`. Ends the session where the error says it has ended."""
+    refusal = REFUSALS[type(error)]
+    _log.log(refusal.level, error.message, extra={"refusal": type(error).__name__, "why": _why(error)})
+    if refusal.template == "session_ended":
+        request.session.flush()
+    if request.headers.get("HX-Request"):
+        # A partial update cannot show a page: the browser goes to the address itself and sees it there.
+        return HttpResponse(status=204, headers={"HX-Redirect": request.get_full_path()})
+    if isinstance(error, errors.SignInNeeded) and request.method == "GET":
+        return HttpResponseRedirect(_sign_in_address(request))
+    response = _page(request, refusal.template, refusal.status, error=error)
+    if isinstance(error, errors.Unavailable):
+        response["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - Django passes it
+    return _page(request, "bad_request", 400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - Django passes it
+    return _page(request, "forbidden", 403)
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - Django passes it
+    return _page(request, "page_not_found", 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _page(request, "server_error", 500)
+
+
+def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    _log.info("stale form", extra={"refusal": "CSRF", "why": reason})
+    return _page(request, "stale_form", 403)
+
+
+def _page(request: HttpRequest, template: str, status: int, **context: object) -> HttpResponse:
+    shown = {"request_id": request_id(), "sign_in_address": _sign_in_address(request), **context}
+    return render(request, f"refusals/{template}.html", shown, status=status)
+
+
+def _sign_in_address(request: HttpRequest) -> str:
+    """Back to this page afterwards; after a form was sent, to the page it was on: sending again is theirs to do."""
+    next_page = request.get_full_path() if request.method == "GET" else request.headers.get("Referer", "/")
+    if request.path.startswith("/oidc/"):
+        next_page = "/"
+    return f"{reverse('oidc_authentication_init')}?{urlencode({'next': next_page})}"
+
+
+def _why(error: errors.PortalError) -> str:
+    for name in ("why", "answer", "code"):
+        value = getattr(error, name, "")
+        if value:
+            return str(value)
+    return ""

@@ -1,0 +1,139 @@
+"""Being signed in: tokens kept on the server, renewed before they run out, ended on both sides.
+
+The browser holds a session cookie and nothing else. The session holds the verified claims; the tokens are sealed in
+`SignIn`, one row a browser.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from tenants.aws.id_tokens import IdTokenVerifier
+from tenants.aws.token_endpoint import TokenEndpoint, Tokens
+from tenants.domain.claims import Claims
+from tenants.domain.errors import NoOrganisation, PortalError, SessionEnded, SignInFailed
+from tenants.domain.keys import Space, own_space
+from tenants.domain.org_id import OrgId
+from tenants.models import Person, SignIn
+from tenants.sealing import CannotOpen, Sealer
+from tenants.single_flight import SingleFlight
+from tenants.standing import Standing, forget_standing
+
+# Renewed this long before it runs out, so that no call is made with a token that expires on the way.
+RENEW_BEFORE_SECONDS = 45
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person at the door: what their verified token says, and what the database says of them."""
+
+    sign_in_id: uuid.UUID
+    claims: Claims
+    standing: Standing
+
+    @property
+    def space(self) -> Space:
+        """The rows of the person's own organisation, from the verified claims. Raises NoOrganisation."""
+        if not self.claims.org:
+            raise NoOrganisation
+        return own_space(OrgId(self.claims.org))
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    sealer: Sealer
+    tokens: TokenEndpoint
+    verifier: IdTokenVerifier
+    flights: SingleFlight
+
+    def begin(self, person: Person, tokens: Tokens) -> uuid.UUID:
+        sign_in = SignIn(person=person)
+        sign_in.sealed_tokens = self._seal(sign_in.id, tokens)
+        sign_in.save()
+        return sign_in.id
+
+    def needs_renewal(self, claims: Claims) -> bool:
+        return time.time() + RENEW_BEFORE_SECONDS >= claims.expires_at
+
+    def renew(self, sign_in_id: uuid.UUID, old: Claims, *, even_if_fresh: bool = False) -> Claims:
+        """New claims by the refresh token. Of many requests at once, one renews and the others get its claims.
+
+        With `even_if_fresh`, claims that are still good are replaced as well, unless somebody just did that. Raises
+        SessionEnded where the refresh token is spent, Throttled or Unreachable where Cognito does not answer.
+        """
+        with self.flights.alone(f"renew:{sign_in_id}"):
+            kept = self._kept(sign_in_id)
+            claims = self._verified(kept.id_token)
+            if claims and claims != old and not self.needs_renewal(claims):
+                return claims
+            if claims and not self.needs_renewal(claims) and not even_if_fresh:
+                return claims
+            return self._renewed(sign_in_id, kept, old)
+
+    def id_token(self, sign_in_id: uuid.UUID) -> str:
+        """Raises SessionEnded."""
+        return self._kept(sign_in_id).id_token
+
+    def end(self, sign_in_id: uuid.UUID) -> None:
+        """Forgets the tokens, here at once and in Cognito if it can be reached."""
+        try:
+            refresh_token = self._kept(sign_in_id).refresh_token
+            SignIn.objects.filter(pk=sign_in_id).delete()
+            self.tokens.revoke(refresh_token)
+        except SessionEnded:
+            SignIn.objects.filter(pk=sign_in_id).delete()
+        except PortalError as error:
+            _log.warning("refresh token not revoked", extra={"why": type(error).__name__})
+
+    def _renewed(self, sign_in_id: uuid.UUID, kept: Tokens, old: Claims) -> Claims:
+        fresh = self.tokens.renew(kept.refresh_token)
+        claims = self._verified(fresh.id_token)
+        if claims is None or claims.sub != old.sub:
+            raise SessionEnded("the renewed token is not this person's")
+        rotated = Tokens(id_token=fresh.id_token, refresh_token=fresh.refresh_token or kept.refresh_token)
+        with transaction.atomic():
+            changed = SignIn.objects.filter(pk=sign_in_id).update(sealed_tokens=self._seal(sign_in_id, rotated))
+        if not changed:
+            raise SessionEnded("signed out meanwhile")
+        return claims
+
+    def _verified(self, unverified_token: str) -> Claims | None:
+        try:
+            return self.verifier.verify(unverified_token)
+        except SignInFailed:
+            return None
+
+    def _seal(self, sign_in_id: uuid.UUID, tokens: Tokens) -> bytes:
+        text = json.dumps([tokens.id_token, tokens.refresh_token])
+        return self.sealer.seal(text, bound_to=f"sign-in {sign_in_id}")
+
+    def _kept(self, sign_in_id: uuid.UUID) -> Tokens:
+        sealed = SignIn.objects.filter(pk=sign_in_id).values_list("sealed_tokens", flat=True).first()
+        if sealed is None:
+            raise SessionEnded("signed out")
+        try:
+            id_token, refresh_token = json.loads(self.sealer.open(bytes(sealed), bound_to=f"sign-in {sign_in_id}"))
+        except CannotOpen as error:
+            raise SessionEnded(f"tokens cannot be opened: {error}") from error
+        return Tokens(id_token=id_token, refresh_token=refresh_token)
+
+
+def person_for(claims: Claims) -> Person:
+    """Known by `sub` alone. E-mail and name follow the token; membership does not come from it. Raises SignInFailed."""
+    try:
+        sub = uuid.UUID(claims.sub)
+    except ValueError as error:
+        raise SignInFailed("the token's sub is not a UUID") from error
+    person, created = Person.objects.get_or_create(sub=sub, defaults={"email": claims.email, "name": claims.name})
+    if not created and (person.email, person.name) != (claims.email, claims.name):
+        person.email, person.name = claims.email, claims.name
+        person.save(update_fields=["email", "name"])
+        forget_standing(person.pk)
+    return person

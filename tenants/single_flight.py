@@ -1,0 +1,75 @@
+"""One caller does the work, the others wait for its result.
+
+Inside a process a lock per key; between processes an entry in the shared cache that is added by one and expires by
+itself, so that a killed worker holds nobody up for longer than `LEASE_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
+
+LEASE_SECONDS = 15
+_POLL_SECONDS = 0.05
+
+
+class SharedCache(Protocol):
+    """The part of Django's cache that is used here."""
+
+    def add(self, key: str, value: Any, timeout: float | None = ...) -> bool: ...
+    def get(self, key: str, default: Any = ...) -> Any: ...
+    def set(self, key: str, value: Any, timeout: float | None = ...) -> None: ...
+    def delete(self, key: str) -> bool: ...
+
+
+class _Lock:
+    """A lock that can be referred to weakly."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+class SingleFlight:
+    def __init__(self, cache: SharedCache) -> None:
+        self._cache = cache
+        self._guard = threading.Lock()
+        self._locks: WeakValueDictionary[str, _Lock] = WeakValueDictionary()
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """Waits until nobody else holds `key`. Look again, inside, whether the work has been done meanwhile."""
+        holder = self._holder(key)
+        with holder.lock, self._lease(key):
+            yield
+
+    @contextmanager
+    def alone_or_not(self, key: str) -> Iterator[bool]:
+        """Does not wait for a thread of this process: yields False where one has the key."""
+        holder = self._holder(key)
+        if not holder.lock.acquire(blocking=False):
+            yield False
+            return
+        try:
+            with self._lease(key):
+                yield True
+        finally:
+            holder.lock.release()
+
+    def _holder(self, key: str) -> _Lock:
+        with self._guard:
+            return self._locks.setdefault(key, _Lock())
+
+    @contextmanager
+    def _lease(self, key: str) -> Iterator[None]:
+        name = f"flight:{key}"
+        deadline = time.monotonic() + LEASE_SECONDS
+        while not self._cache.add(name, 1, timeout=LEASE_SECONDS) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        try:
+            yield
+        finally:
+            self._cache.delete(name)

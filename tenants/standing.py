@@ -1,0 +1,109 @@
+"""What the database says of a person right now, and whether they may come in with the claims they carry.
+
+Asked on every request, so it is kept in the shared cache: dropped by the changes below, and for `KEPT_SECONDS` at the
+most, which bounds what an edit by hand goes unnoticed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from django.core.cache import cache
+
+from tenants.domain.claims import Claims
+from tenants.domain.errors import MembershipEnded, NoOrganisation, TenantSuspended
+from tenants.domain.roles import Role
+from tenants.domain.tenant_state import TenantState
+from tenants.models import Member, Person, Tenant
+
+KEPT_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`org` and `role` are "" for somebody who is a member of nothing; `org` is "" for an operator too."""
+
+    person_id: int
+    sub: str
+    email: str
+    name: str
+    org: str = ""
+    tenant_name: str = ""
+    tenant_state: str = ""
+    role: str = ""
+    enabled: bool = False
+    identity_id: str = ""
+
+
+class ClaimsOutOfDate(Exception):
+    """The token says something else than the database: a new token may agree with it."""
+
+
+def standing_of(person_id: int) -> Standing | None:
+    """None for a person who is not in the database any more."""
+    kept: Standing | None = cache.get(_key(person_id))
+    if kept is None:
+        kept = _read(person_id)
+        if kept is not None:
+            cache.set(_key(person_id), kept, timeout=KEPT_SECONDS)
+    return kept
+
+
+def forget_standing(*person_ids: int) -> None:
+    """Call after every change of a person, member or tenant: the next request then sees it."""
+    cache.delete_many([_key(person_id) for person_id in person_ids])
+
+
+def check_standing(standing: Standing, claims: Claims) -> None:
+    """Raises NoOrganisation, MembershipEnded, TenantSuspended or ClaimsOutOfDate; comes back for who may enter."""
+    if not standing.role:
+        raise NoOrganisation
+    if not standing.enabled:
+        raise MembershipEnded(standing.tenant_name or "the platform's operators")
+    if standing.role != Role.OPERATOR and standing.tenant_state != TenantState.ACTIVE:
+        raise TenantSuspended(standing.tenant_name, standing.tenant_state)
+    if (claims.sub, claims.org, claims.role) != (standing.sub, standing.org, standing.role):
+        raise ClaimsOutOfDate
+
+
+def set_tenant_state(tenant: Tenant, state: TenantState) -> None:
+    tenant.state = state
+    tenant.save(update_fields=["state"])
+    forget_standing(*tenant.members.values_list("person_id", flat=True))
+
+
+def set_membership(member: Member, *, role: Role | None = None, enabled: bool | None = None) -> None:
+    """What should be. Cognito is made to match elsewhere; until it does, the member is not let in."""
+    member.role = role or member.role
+    member.enabled = member.enabled if enabled is None else enabled
+    member.save(update_fields=["role", "enabled"])
+    forget_standing(member.person_id)
+
+
+def remember_identity(person_id: int, identity_id: str) -> None:
+    Member.objects.filter(person_id=person_id).update(identity_id=identity_id)
+    forget_standing(person_id)
+
+
+def _key(person_id: int) -> str:
+    return f"standing:{person_id}"
+
+
+def _read(person_id: int) -> Standing | None:
+    person = Person.objects.filter(pk=person_id).first()
+    if person is None:
+        return None
+    known = Standing(person_id=person.pk, sub=str(person.sub or ""), email=person.email, name=person.name)
+    member = Member.objects.select_related("tenant").filter(person_id=person_id).first()
+    if member is None:
+        return known
+    tenant = member.tenant
+    return replace(
+        known,
+        org=str(tenant.org_id) if tenant else "",
+        tenant_name=tenant.name if tenant else "",
+        tenant_state=tenant.state if tenant else "",
+        role=member.role,
+        enabled=member.enabled,
+        identity_id=member.identity_id,
+    )
