@@ -1,0 +1,223 @@
+"""Runs the demo's processes and ends them: the emulator, and gunicorn serving the portal."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+import requests
+
+from emulator import process as emulator_process
+from emulator.deploy import DeployFailed
+from emulator.process import EmulatorFailed
+from portal.demo.cast import ACME, CAST, GLOBEX
+from portal.demo.world import World, build, portal_credentials
+from portal.environment import BASE
+
+VAR = BASE / "var"
+ENV_FILE = VAR / "demo.env"
+LOG_FILE = VAR / "portal.log"
+_LOOPBACK = "127.0.0.1"
+_MANAGE = [sys.executable, str(BASE / "manage.py")]
+_START_SECONDS = 30
+
+Tell = Callable[[str], None]
+
+
+class CannotRun(Exception):
+    """Why the demo could not start or go on, in a line for a terminal."""
+
+
+def run(*, tell: Tell) -> None:
+    """Blocks until Ctrl-C or SIGTERM. Raises CannotRun."""
+    port, emulator_port = _port("PORT", 8000), _port("EMULATOR_PORT", 4566)
+    with ExitStack() as running, _terminated_like_interrupted():
+        try:
+            tell("Starting the emulator")
+            world = _world(running, emulator_port, f"http://localhost:{port}", tell)
+            environment = _write_environment(world)
+            tell("Preparing the database")
+            _put_members_in_place(world, environment)
+            tell("Starting the portal")
+            portal = running.enter_context(_portal(port, environment))
+            tell(_welcome(world))
+            _wait_for(portal)
+        except KeyboardInterrupt:
+            tell("\nStopping.")
+
+
+def run_emulator(*, tell: Tell) -> None:
+    """Blocks until Ctrl-C or SIGTERM. Raises CannotRun."""
+    port, emulator_port = _port("PORT", 8000, must_be_free=False), _port("EMULATOR_PORT", 4566)
+    with ExitStack() as running, _terminated_like_interrupted():
+        try:
+            world = _world(running, emulator_port, f"http://localhost:{port}", tell)
+            _write_environment(world)
+            tell(f"{world.emulator.endpoint_url}  password: {world.password}  settings: {_shown(ENV_FILE)}")
+            while world.emulator.running:
+                time.sleep(0.5)
+            raise CannotRun("the emulator ended by itself")
+        except KeyboardInterrupt:
+            tell("\nStopping.")
+
+
+def _world(running: ExitStack, emulator_port: int, portal_url: str, tell: Tell) -> World:
+    try:
+        emulator = running.enter_context(emulator_process.start(port=emulator_port))
+        return build(emulator=emulator, portal_url=portal_url, tell=tell)
+    except (EmulatorFailed, DeployFailed) as error:
+        raise CannotRun(str(error)) from error
+
+
+def _port(variable: str, default: int, *, must_be_free: bool = True) -> int:
+    text = os.environ.get(variable) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise CannotRun(f"{variable}={text} is not a port between 1 and 65535.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_LOOPBACK, int(text)))
+        except OSError as error:
+            if must_be_free:
+                raise CannotRun(f"Port {text} is taken; choose another one with {variable}.") from error
+    return int(text)
+
+
+def _write_environment(world: World) -> dict[str, str]:
+    """All settings of the demo, readable by its owner alone, for this and other terminals."""
+    VAR.mkdir(exist_ok=True)
+    # Of an earlier world: sessions and credentials that mean nothing in this one.
+    shutil.rmtree(VAR / "cache", ignore_errors=True)
+    credentials = portal_credentials(world)
+    settings = {
+        "DJANGO_SECRET_KEY": secrets.token_urlsafe(60),
+        "PORTAL_URL": world.portal_url,
+        "DATABASE_URL": f"sqlite:///{VAR / 'demo.sqlite3'}",
+        "CACHE_URL": f"filecache://{VAR / 'cache'}",
+        "EMAIL_URL": "consolemail://",
+        "TOKEN_ENCRYPTION_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
+        **world.settings,
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token,
+    }
+    ENV_FILE.unlink(missing_ok=True)
+    with os.fdopen(os.open(ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.writelines(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
+    return settings
+
+
+def _put_members_in_place(world: World, environment: Mapping[str, str]) -> None:
+    done = subprocess.run(  # noqa: S603 - this very program
+        [*_MANAGE, "demo_prepare"],
+        input=json.dumps(dict(world.subs)),
+        env=_environment_for_children(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise CannotRun(f"The database could not be prepared:\n{done.stderr.strip()[-2000:]}")
+
+
+def _environment_for_children(settings: Mapping[str, str]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DJANGO_"))}
+    return {**inherited, **settings, "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@contextmanager
+def _portal(port: int, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    # It only shows records, so it is given no AWS identity at all.
+    own = {name: value for name, value in settings.items() if name not in _KEYS_OF_THE_PORTAL}
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn", "-b", f"{_LOOPBACK}:{port}"]
+    with LOG_FILE.open("ab") as log:
+        server = subprocess.Popen(  # noqa: S603 - this very program
+            [*command, "portal.wsgi"],
+            env=_environment_for_children(own),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=BASE,
+            # Ctrl-C is for the command that was typed; it ends the others in order.
+            start_new_session=True,
+        )
+    try:
+        _wait_until_served(server, f"http://localhost:{port}/livez")
+        yield server
+    finally:
+        server.terminate()
+        try:
+            server.wait(timeout=8)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+_KEYS_OF_THE_PORTAL = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+
+
+def _wait_until_served(server: subprocess.Popen[bytes], address: str) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if requests.get(address, timeout=2).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.1)
+    raise CannotRun(f"The portal did not start; its last words are in {_shown(LOG_FILE)}.")
+
+
+def _wait_for(portal: subprocess.Popen[bytes]) -> None:
+    portal.wait()
+    raise CannotRun(f"The portal ended by itself; its last words are in {_shown(LOG_FILE)}.")
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _welcome(world: World) -> str:
+    people = "\n".join(
+        f"  {member.email:<28} {member.role:<9} {member.organisation.name if member.organisation else 'the platform'}"
+        for member in CAST
+    )
+    foreign = urlencode({"pk": GLOBEX.space.collection("orders")})
+    return f"""
+The portal:   {world.portal_url}
+Its AWS:      {world.emulator.endpoint_url}
+password: {world.password}
+
+{people}
+
+Sign in as owner@acme.example, then ask for a key of Globex and read AWS's refusal:
+  {world.portal_url}/access/?{foreign}
+  ({ACME.name} is {ACME.org_id}, {GLOBEX.name} is {GLOBEX.org_id})
+
+Settings for a second terminal:  set -a; . {_shown(ENV_FILE)}; set +a
+Log of the portal:               {_shown(LOG_FILE)}
+Ctrl-C ends all of it."""
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(BASE))

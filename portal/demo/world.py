@@ -1,0 +1,99 @@
+"""Builds the world that the demo shows and the tests use: the stack in an emulator, the people and the rows in it.
+
+People get their password from the deployer, as an invitation would have them choose one; rows are written by the
+people themselves, with their own temporary credentials, as everything in the portal is.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from emulator import seeding
+from emulator.deploy import deploy
+from emulator.process import Emulator
+from emulator.sign_in import Credentials, credentials_for, sign_in
+from portal.demo.cast import ACME_OWNER, CAST, GLOBEX_OWNER, OPERATOR, CastMember, rows_written_by
+from portal.environment import BASE
+from tenants.aws.stack import stack_settings
+
+TEMPLATE = BASE / "infra" / "template.yaml"
+STACK_NAME = "portal"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`settings` are the stack's, by the names of the environment; `subs` are by e-mail address."""
+
+    emulator: Emulator
+    outputs: Mapping[str, str]
+    settings: Mapping[str, str] = field(repr=False)
+    portal_url: str
+    password: str = field(repr=False)
+    subs: Mapping[str, str]
+
+    def credentials_of(self, member: CastMember) -> Credentials:
+        """What any client would do: sign in through the hosted pages, hand the ID token to the identity pool."""
+        tokens = sign_in(
+            domain=self.settings["COGNITO_DOMAIN"],
+            client_id=self.settings["COGNITO_CLIENT_ID"],
+            client_secret=self.settings["COGNITO_CLIENT_SECRET"],
+            redirect_uri=f"{self.portal_url}/oidc/callback/",
+            email=member.email,
+            password=self.password,
+        )
+        return credentials_for(
+            endpoint_url=self.emulator.endpoint_url,
+            identity_pool_id=self.settings["COGNITO_IDENTITY_POOL_ID"],
+            provider_name=self.provider,
+            id_token=tokens.id_token,
+        )
+
+    @property
+    def provider(self) -> str:
+        return f"cognito-idp.{self.settings['AWS_REGION']}.amazonaws.com/{self.settings['COGNITO_USER_POOL_ID']}"
+
+
+def build(*, emulator: Emulator, portal_url: str, tell: Callable[[str], None] = lambda _: None) -> World:
+    """Deploys the real template into a running emulator, creates the cast and has them write their rows."""
+    tell("Deploying infra/template.yaml")
+    parameters = {"PortalUrl": portal_url, "PortalPrincipal": seeding.ROOT_ARN, "DeletionProtection": "false"}
+    outputs = deploy(
+        emulator.endpoint_url, emulator.root, template=TEMPLATE, stack_name=STACK_NAME, parameters=parameters
+    )
+    deployer = seeding.clients(emulator.endpoint_url, emulator.root)
+    settings = stack_settings(
+        deployer("cloudformation"), deployer("cognito-idp"), STACK_NAME, endpoint_url=emulator.endpoint_url
+    )
+    tell("Creating people")
+    password = password_for_everybody()
+    subs = {
+        member.email: seeding.create_person(
+            deployer("cognito-idp"),
+            settings["COGNITO_USER_POOL_ID"],
+            email=member.email,
+            name=member.name,
+            org=member.org,
+            role=member.role,
+            password=password,
+        )
+        for member in CAST
+    }
+    world = World(emulator, outputs, settings, portal_url, password, subs)
+    for member in (ACME_OWNER, GLOBEX_OWNER, OPERATOR):
+        tell(f"Writing records as {member.email}")
+        own = seeding.clients(emulator.endpoint_url, world.credentials_of(member))
+        seeding.put_rows(own("dynamodb"), settings["RECORDS_TABLE"], rows_written_by(member))
+    return world
+
+
+def portal_credentials(world: World) -> Credentials:
+    """Of PortalRole, for twelve hours: what the portal's own processes hold, where they hold any."""
+    deployer = seeding.clients(world.emulator.endpoint_url, world.emulator.root)
+    return seeding.assume_role(deployer("sts"), world.outputs["PortalRoleArn"], seconds=12 * 60 * 60)
+
+
+def password_for_everybody() -> str:
+    """Fits the pool's policy; new for every world."""
+    return f"Demo-{secrets.token_hex(4)}-{secrets.randbelow(9000) + 1000}"

@@ -1,0 +1,73 @@
+"""Keys, addresses and ids: what they refuse matters as much as what they make."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenants.domain.addresses import from_segment, to_segment
+from tenants.domain.errors import InvalidInput
+from tenants.domain.keys import PUBLIC_SPACE, checked_partition_key, checked_record_key, own_space
+from tenants.domain.org_id import OrgId
+
+ORG = "a0c3e000-0000-4000-8000-0000000000ac"
+
+
+def test_an_org_id_is_a_canonical_lower_case_uuid() -> None:
+    assert str(OrgId(ORG)) == ORG
+
+
+@pytest.mark.parametrize(
+    "text", ["", "PUBLIC", ORG.upper(), ORG + " ", ORG[:-1], "{" + ORG + "}", ORG.replace("-", ""), ORG + "\n", "*"]
+)
+def test_nothing_else_is_an_org_id_and_nothing_is_repaired(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        OrgId(text)
+
+
+def test_rows_of_an_organisation_share_its_prefix() -> None:
+    space = own_space(OrgId(ORG))
+    assert space.catalogue == f"{ORG}#"
+    assert space.collection("orders") == f"{ORG}#orders"
+    assert PUBLIC_SPACE.collection("news") == "PUBLIC#news"
+
+
+def test_the_catalogue_cannot_be_reached_as_a_collection() -> None:
+    with pytest.raises(InvalidInput):
+        own_space(OrgId(ORG)).collection("")
+
+
+@given(name=st.text(min_size=1, max_size=200))
+def test_whatever_a_collection_is_called_its_key_stays_inside_the_organisation(name: str) -> None:
+    try:
+        key = own_space(OrgId(ORG)).collection(name)
+    except InvalidInput:
+        return
+    assert key.startswith(f"{ORG}#")
+
+
+def test_keys_have_the_lengths_dynamodb_allows_in_bytes() -> None:
+    assert checked_record_key("é" * 512)
+    with pytest.raises(InvalidInput, match="1025"):
+        checked_record_key("é" * 512 + "a")
+    with pytest.raises(InvalidInput, match="2049"):
+        checked_partition_key("a" * 2049)
+
+
+def test_a_lone_surrogate_is_not_a_key() -> None:
+    with pytest.raises(InvalidInput, match="not valid text"):
+        checked_record_key("\ud800")
+
+
+@given(key=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
+def test_every_key_has_exactly_one_address_that_no_browser_or_proxy_tidies(key: str) -> None:
+    segment = to_segment(key)
+    assert from_segment(segment) == key
+    assert "/" not in segment
+    assert "%" not in segment
+    assert segment.strip(".") != ""
+
+
+@pytest.mark.parametrize("segment", ["~", "~b3JkZXJz", "a/b", "..", "~!!", "~_w"])
+def test_a_second_spelling_of_an_address_is_refused(segment: str) -> None:
+    with pytest.raises(ValueError, match=r"not an address|not base64url"):
+        from_segment(segment)

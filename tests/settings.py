@@ -1,0 +1,26 @@
+"""The portal's settings for the tests: placeholders, until a test asks for the world (tests/conftest.py)."""
+
+import os
+import tempfile
+from pathlib import Path
+
+_PLACEHOLDERS = Path(__file__).resolve().parent.parent / ".ci" / "deploy.env"
+_SCRATCH = Path(tempfile.mkdtemp(prefix="portal-tests-"))
+
+for line in _PLACEHOLDERS.read_text().splitlines():
+    name, sign, value = line.partition("=")
+    if sign and not name.startswith("#"):
+        os.environ[name] = value
+os.environ |= {
+    "PORTAL_URL": "http://localhost:8000",
+    "DJANGO_ALLOWED_HOSTS": "localhost",
+    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{_SCRATCH}/portal.sqlite3",
+    "CACHE_URL": os.environ.get("TEST_CACHE_URL") or "locmemcache://",
+    "EMAIL_URL": "memorymail://",
+}
+
+from portal.settings import *  # noqa: E402, F403 - the environment had to be there first
+
+if not os.environ.get("TEST_DATABASE_URL"):
+    # A file, since an SQLite database in memory is not for many threads.
+    DATABASES["default"]["TEST"] = {"NAME": str(_SCRATCH / "test.sqlite3")}  # noqa: F405
