@@ -1,0 +1,33 @@
+"""The words of an explanation that every part of a policy shares. Knows neither policies nor requests."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Why a statement did not match.
+
+    `element` is the policy element as written (Action, NotAction, Resource, NotResource, Principal, Condition);
+    `operator` and `key` are set for a Condition; `detail` says what was compared, as a clause of a sentence.
+    """
+
+    element: str
+    detail: str
+    operator: str | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        where = self.element if self.operator is None else f"{self.operator} {self.key}"
+        return f"{where} — {self.detail}"
+
+
+def listed(texts: Iterable[str], *, last: str = "or") -> str:
+    """A list for a person, cut short when it is long."""
+    every = list(texts)
+    hidden = len(every) - SHOWN
+    shown = every if hidden <= 1 else [*every[:SHOWN], f"{hidden} others"]
+    *first, final = shown
+    return f"{', '.join(first)} {last} {final}" if first else final
