@@ -90,11 +90,11 @@ def _key(person_id: int) -> str:
 
 
 def _read(person_id: int) -> Standing | None:
-    person = Person.objects.filter(pk=person_id).first()
+    member = Member.objects.select_related("person", "tenant").filter(person_id=person_id).first()
+    person = member.person if member else Person.objects.filter(pk=person_id).first()
     if person is None:
         return None
     known = Standing(person_id=person.pk, sub=str(person.sub or ""), email=person.email, name=person.name)
-    member = Member.objects.select_related("tenant").filter(person_id=person_id).first()
     if member is None:
         return known
     tenant = member.tenant

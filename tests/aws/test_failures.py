@@ -44,7 +44,8 @@ def meaning(error: Exception, service: str = RECORDS) -> PortalError:
 def test_a_denial_keeps_awss_own_words_and_what_was_refused() -> None:
     text = (
         "User: arn:aws:sts::1:assumed-role/T/CognitoIdentityCredentials is not authorized to perform: dynamodb:Query "
-        "on resource: arn:aws:dynamodb:eu-west-1:1:table/T because no identity-based policy allows the dynamodb:Query action"
+        "on resource: arn:aws:dynamodb:eu-west-1:1:table/T "
+        "because no identity-based policy allows the dynamodb:Query action"
     )
     denied = meaning(refused("AccessDeniedException", text))
     assert isinstance(denied, DeniedByAws)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import pytest
 import requests
@@ -73,8 +73,14 @@ class Browser(Client):
     def callback_address(self, member: CastMember, *, following: str = "/") -> str:
         """Where Cognito sends the browser back to, with its code; not visited yet."""
         start = self.get("/oidc/authenticate/", {"next": following})
-        page = self.pages.get(start["Location"], timeout=5)
         back = f"{self.world.portal_url}/oidc/callback/"
+        page, address = start, start["Location"]
+        while "Location" in page.headers:
+            address = urljoin(address, page.headers["Location"])
+            if address.startswith(back):
+                # Cognito still knew this browser.
+                return address.removeprefix(self.world.portal_url)
+            page = self.pages.get(address, timeout=5, allow_redirects=False)
         answer = fill_in(self.pages, page, {"username": member.email, "password": self.world.password}, back)
         return f"/oidc/callback/?{urlencode(answer)}"
 
