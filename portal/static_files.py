@@ -3,6 +3,7 @@
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class Storage(CompressedManifestStaticFilesStorage):
+class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     def stored_name(self, name: str) -> str:
-        return super().stored_name(name) if self.hashed_files else name
+        stored: str = super().stored_name(name) if self.hashed_files else name
+        return stored

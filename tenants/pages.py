@@ -12,6 +12,7 @@ from django.urls import reverse
 from tenants.access import presented
 from tenants.domain.roles import IN_AN_ORGANISATION
 from tenants.sessions import SignedIn
+from tenants.standing import may_enter
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ def _who(request: HttpRequest) -> SignedIn | None:
 
 def _places(request: HttpRequest, who: SignedIn | None) -> list[Link]:
     names = [("Home", "home")]
-    if who and who.standing.role in IN_AN_ORGANISATION:
-        names.append(("Records", "collections"))
-    if who:
+    if who and may_enter(who.standing):
+        if who.standing.role in IN_AN_ORGANISATION:
+            names.append(("Records", "collections"))
         names += [("Public records", "public_collections"), ("Access", "access")]
     return [_link(request, label, reverse(name)) for label, name in names]
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 
 from tenants.aws.failures import CredentialsExpired, IdentityUnknown, TokenRefused
@@ -75,8 +76,9 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
     return _page(request, "page_not_found", 404)
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
-    return _page(request, "server_error", 500)
+def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django passes it
+    # Without the header, which asks the session and the database: they may be what failed.
+    return HttpResponse(render_to_string("refusals/server_error.html", {"request_id": request_id()}), status=500)
 
 
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from django.core.cache import cache
 
 from tenants.domain.claims import Claims
-from tenants.domain.errors import MembershipEnded, NoOrganisation, TenantSuspended
+from tenants.domain.errors import MembershipEnded, NoOrganisation, PortalError, TenantSuspended
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
 from tenants.models import Member, Person, Tenant
@@ -56,14 +56,27 @@ def forget_standing(*person_ids: int) -> None:
 
 def check_standing(standing: Standing, claims: Claims) -> None:
     """Raises NoOrganisation, MembershipEnded, TenantSuspended or ClaimsOutOfDate; comes back for who may enter."""
+    _check_database(standing)
+    if (claims.sub, claims.org, claims.role) != (standing.sub, standing.org, standing.role):
+        raise ClaimsOutOfDate
+
+
+def may_enter(standing: Standing) -> bool:
+    """Whether the database, asked alone, has nothing against this person."""
+    try:
+        _check_database(standing)
+    except PortalError:
+        return False
+    return True
+
+
+def _check_database(standing: Standing) -> None:
     if not standing.role:
         raise NoOrganisation
     if not standing.enabled:
         raise MembershipEnded(standing.tenant_name or "the platform's operators")
     if standing.role != Role.OPERATOR and standing.tenant_state != TenantState.ACTIVE:
         raise TenantSuspended(standing.tenant_name, standing.tenant_state)
-    if (claims.sub, claims.org, claims.role) != (standing.sub, standing.org, standing.role):
-        raise ClaimsOutOfDate
 
 
 def set_tenant_state(tenant: Tenant, state: TenantState) -> None:

@@ -21,7 +21,7 @@ class CredentialsExpired(PortalError):
     """The credentials in hand are worth nothing any more: get new ones and ask again."""
 
     def __init__(self, code: str) -> None:
-        super().__init__("Your access to the records has to be renewed. Try again.")
+        super().__init__("Your access to the records has to be renewed. Nothing was lost; try again.")
         self.code = code
 
 

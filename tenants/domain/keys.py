@@ -55,6 +55,8 @@ def _checked(text: str, limit: int, what: str) -> str:
         size = len(text.encode())
     except UnicodeEncodeError as error:
         raise InvalidInput(f"This {what} is not valid text.", field="key") from error
-    if not 0 < size <= limit:
-        raise InvalidInput(f"A {what} has between 1 and {limit} bytes; this one has {size}.", field="key")
+    if not size:
+        raise InvalidInput(f"Enter a {what}.", field="key")
+    if size > limit:
+        raise InvalidInput(f"A {what} has at most {limit} bytes; this one has {size}.", field="key")
     return text

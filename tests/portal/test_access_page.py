@@ -48,11 +48,11 @@ def test_both_organisations_are_kept_apart_both_ways_and_the_operator_from_eithe
     assert "2026-01-05" in try_key(operator, "PUBLIC#news")
 
 
-@pytest.mark.parametrize("key", ["", "x" * 2049])
-def test_an_impossible_key_is_told_next_to_the_field(browse_as: Browse, key: str) -> None:
+@pytest.mark.parametrize(("key", "words"), [("", "Enter a partition key"), ("x" * 2049, "at most 2048 bytes")])
+def test_an_impossible_key_is_told_next_to_the_field(browse_as: Browse, key: str, words: str) -> None:
     answer = browse_as(ACME_OWNER).get("/access/", {"pk": key})
     assert answer.status_code == 400
-    assert "between 1 and 2048 bytes" in answer.content.decode()
+    assert words in answer.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_a_collection_is_paged_by_key_forwards_and_back_again(browse_as: Browse)
         forwards.append(keys_on(page))
         address = link(page, "Next")
     assert [len(keys) for keys in forwards] == [25] * 10 + [10]
-    assert sum(forwards, []) == [f"ORD-2026-{place:04d}" for place in range(1, 261)]
+    assert [key for keys in forwards for key in keys] == [f"ORD-2026-{place:04d}" for place in range(1, 261)]
 
     backwards = [forwards[-1]]
     while previous := link(page, "Previous"):
@@ -133,7 +133,7 @@ def test_what_is_not_there_is_not_found(browse_as: Browse) -> None:
 def test_impossible_keys_are_a_message_not_a_crash(browse_as: Browse, query: str) -> None:
     answer = browse_as(ACME_OWNER).get(f"/records/orders/?{query}")
     assert answer.status_code == 400
-    assert "between 1 and 1024 bytes" in answer.content.decode()
+    assert "at most 1024 bytes" in answer.content.decode()
 
 
 def test_a_starting_key_outside_the_prefix_is_a_message_not_a_crash(browse_as: Browse) -> None:

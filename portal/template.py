@@ -1,0 +1,83 @@
+"""Policies out of `infra/template.yaml`, for the checks and tests that hold them to what the product promises.
+
+References become ARNs of a made-up stack, so that a request can be decided offline against the text that is deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from iam import Policy, parse_policy
+from portal.environment import BASE
+
+TEMPLATE = BASE / "infra" / "template.yaml"
+_ACCOUNT = "arn:aws:{service}:eu-west-1:123456789012:{name}"
+TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/Table"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short functions, each as a mapping of its name to its argument."""
+
+
+def _function(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.SequenceNode):
+        return {suffix: loader.construct_sequence(node, deep=True)}
+    if isinstance(node, yaml.MappingNode):
+        return {suffix: loader.construct_mapping(node, deep=True)}
+    return {suffix: str(node.value)}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+def read_template(text: str | None = None) -> dict[str, Any]:
+    """The template as data, functions as `{"Ref": …}`, `{"GetAtt": …}`, `{"Sub": …}`, `{"If": […]}`."""
+    content: dict[str, Any] = yaml.load(text or TEMPLATE.read_text(), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    return content
+
+
+def role_policies(template: Mapping[str, Any], role: str) -> list[Policy]:
+    """The identity policies of a role of the template: inline ones, and managed ones that the template defines too."""
+    resources = template["Resources"]
+    properties = resources[role]["Properties"]
+    documents = {policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies", [])}
+    for name in _names(properties.get("ManagedPolicyArns", [])):
+        documents[name] = resources[name]["Properties"]["PolicyDocument"]
+    return [parse_policy(resolved(document), name=name) for name, document in documents.items()]
+
+
+def boundary(template: Mapping[str, Any], role: str) -> list[Policy]:
+    (name,) = _names([template["Resources"][role]["Properties"]["PermissionsBoundary"]])
+    document = template["Resources"][name]["Properties"]["PolicyDocument"]
+    return [parse_policy(resolved(document), name=name)]
+
+
+def resolved(value: Any) -> Any:
+    """With made-up ARNs for what only a deployed stack knows. Raises ValueError for a function it does not know."""
+    if isinstance(value, list):
+        return [resolved(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        ((name, argument),) = value.items()
+        if name == "GetAtt":
+            return TABLE_ARN if argument == "Table.Arn" else _arn(argument.removesuffix(".Arn"))
+        if name == "Ref":
+            return _arn(argument)
+        if name in {"Sub", "If", "Join"}:
+            raise ValueError(f"{name} is not expected in a policy")
+    return {key: resolved(part) for key, part in value.items()}
+
+
+def _names(references: list[Any]) -> Iterator[str]:
+    for reference in references:
+        if not (isinstance(reference, dict) and isinstance(reference.get("Ref"), str)):
+            raise TypeError("a managed policy from outside this template cannot be judged")
+        yield reference["Ref"]
+
+
+def _arn(name: str) -> str:
+    return _ACCOUNT.format(service="example", name=f"resource/{name}")

@@ -1,0 +1,83 @@
+"""Habits of the house that a reader would otherwise have to remember."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import get_commands
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from portal.environment import BASE, SETTINGS
+from tenants.access import Access
+
+
+def views() -> Iterator[tuple[str, object]]:
+    def walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[tuple[str, object]]:
+        for pattern in patterns:
+            if isinstance(pattern, URLResolver):
+                yield from walk(pattern.url_patterns, prefix + str(pattern.pattern))
+            else:
+                yield prefix + str(pattern.pattern), pattern.callback
+
+    return walk(get_resolver().url_patterns, "/")
+
+
+@pytest.mark.parametrize(("address", "view"), list(views()), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_view_declares_who_may_open_it(address: str, view: object) -> None:
+    assert isinstance(getattr(view, "access", None), Access), f"{address} declares nobody"
+
+
+ROOMS = ("portal", "tenants", "iam", "emulator", "infra", "templates", "benchmarks", "tests")
+
+
+def files(ending: str) -> list[str]:
+    return [str(path.relative_to(BASE)) for room in ROOMS for path in sorted((BASE / room).rglob(f"*.{ending}"))]
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", (BASE / "docs" / "settings.md").read_text(), re.MULTILINE))
+    assert documented == set(SETTINGS)
+
+
+def test_every_command_of_ours_is_documented() -> None:
+    ours = {name for name, app in get_commands().items() if app in {"portal", "tenants"}}
+    text = (BASE / "docs" / "commands.md").read_text()
+    assert {name for name in ours if f"manage.py {name}`" not in text} == set()
+
+
+def test_every_direct_dependency_earns_its_place_in_a_line() -> None:
+    text = (BASE / "docs" / "decisions" / "0001-dependencies.md").read_text()
+    for file in ("requirements.in", "requirements-dev.in"):
+        for line in (BASE / file).read_text().splitlines():
+            name = re.match(r"[A-Za-z0-9_-]+", line)
+            if name and not line.startswith("-"):
+                assert f"`{name[0]}`" in text, f"{name[0]} of {file} is not explained"
+
+
+def test_boto3_is_imported_where_aws_is_spoken_to_and_nowhere_else() -> None:
+    allowed = ("tenants/aws/", "emulator/", "tests/", "benchmarks/")
+    for path in files("py"):
+        if path.startswith(allowed):
+            continue
+        for node in ast.walk(ast.parse((BASE / path).read_text())):
+            names = (
+                [alias.name for alias in node.names] if isinstance(node, ast.Import)
+                else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            )  # fmt: skip
+            assert not {name.split(".")[0] for name in names} & {"boto3", "botocore"}, path
+
+
+def test_pages_hold_no_script_or_style_of_their_own() -> None:
+    for path in files("html"):
+        text = (BASE / path).read_text()
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|hx-on|<script(?![^>]*\bsrc=)", text), path
+
+
+def test_template_handlers_import() -> None:
+    """Every `Handler:` of the template, of which there is none yet, must be importable beside it."""
+    text = (BASE / "infra" / "template.yaml").read_text()
+    for module in re.findall(r"Handler: (\w+)\.\w+", text):
+        assert (BASE / "infra" / f"{module}.py").exists()

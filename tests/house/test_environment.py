@@ -1,0 +1,73 @@
+"""Settings from the environment: all of them checked, every problem named at once, no value repeated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.environment import BASE, SETTINGS, read
+
+GOOD = dict(
+    line.split("=", 1)
+    for line in (Path(BASE) / ".ci" / "deploy.env").read_text().splitlines()
+    if line and not line.startswith("#")
+)
+
+
+def complaint(**changes: str) -> str:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read({**GOOD, **changes})
+    return str(refused.value)
+
+
+def test_the_example_is_good() -> None:
+    environment = read(GOOD)
+    assert environment.allowed_hosts == ["portal.example.com"]
+    assert not environment.debug
+
+
+def test_every_missing_setting_is_named_at_once() -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read({})
+    for name, (_, default) in SETTINGS.items():
+        assert (f"{name}: is missing" in str(refused.value)) is (default is None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("DJANGO_SECRET_KEY", "hunter2", "too short"),
+        ("DJANGO_SECRET_KEY", "$SECRET", "variable that was never filled in"),
+        ("DJANGO_DEBUG", "yes", "neither true nor false"),
+        ("PORTAL_URL", "portal.example.com", "not a web address"),
+        ("PORTAL_URL", "https://portal.example.com/", "something after the host"),
+        ("PORTAL_URL", "http://portal.example.com", "must be https"),
+        ("DATABASE_URL", "postgres://u:p@ss/w#1@h/db", "not percent-encoded"),
+        ("DATABASE_URL", "mysql://u@h/db", "neither a postgres"),
+        ("CACHE_URL", "memcached://h", "none of redis"),
+        ("TOKEN_ENCRYPTION_KEYS", "not base64!", "not base64"),
+        ("TOKEN_ENCRYPTION_KEYS", "c2hvcnQ=", "32 bytes"),
+        ("AWS_REGION", "Ireland", "does not look like eu-west-1"),
+        ("AWS_ENDPOINT_URL", "localhost:4566", "not a web address"),
+        ("COGNITO_USER_POOL_ID", "pool", "does not look like"),
+        ("COGNITO_IDENTITY_POOL_ID", "eu-west-1_AbC", "does not look like"),
+        ("TENANT_ROLE_ARN", "TenantRole", "does not look like"),
+    ],
+)
+def test_a_malformed_setting_is_named_with_what_is_wrong_and_not_repeated(name: str, value: str, why: str) -> None:
+    text = complaint(**{name: value})
+    assert name in text
+    assert why in text
+    if name in {"DJANGO_SECRET_KEY", "TOKEN_ENCRYPTION_KEYS", "DATABASE_URL"}:
+        assert value not in text.replace("$, which", "")
+
+
+def test_blanks_around_hosts_do_not_matter() -> None:
+    assert read({**GOOD, "DJANGO_ALLOWED_HOSTS": "a.example, b.example ,"}).allowed_hosts == ["a.example", "b.example"]
+
+
+def test_keys_can_be_rotated() -> None:
+    keys = read({**GOOD, "TOKEN_ENCRYPTION_KEYS": f"{GOOD['TOKEN_ENCRYPTION_KEYS']}, {GOOD['TOKEN_ENCRYPTION_KEYS']}"})
+    assert [len(key) for key in keys.token_keys] == [32, 32]

@@ -1,0 +1,158 @@
+"""The policies of infra/template.yaml, decided offline: who reaches which rows, and that no role reaches more."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from iam import Decision, Request, decide
+from portal.checks import ROW_ACTIONS, reached_by
+from portal.demo.cast import ACME, GLOBEX
+from portal.template import TABLE_ARN, boundary, read_template, role_policies
+
+READS = ("GetItem", "Query", "BatchGetItem")
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem")
+OWN, FOREIGN, PUBLIC = ACME.space.collection("orders"), GLOBEX.space.collection("orders"), "PUBLIC#news"
+TEMPLATE = read_template()
+
+
+def decision(action: str, keys: list[str] | None, *, org: str | None, role: str | None) -> Decision:
+    context: dict[str, Any] = {} if keys is None else {"dynamodb:LeadingKeys": keys}
+    context |= {f"aws:PrincipalTag/{name}": value for name, value in {"org": org, "role": role}.items() if value}
+    return decide(
+        Request(f"dynamodb:{action}", TABLE_ARN, context),
+        identity=role_policies(TEMPLATE, "TenantRole"),
+        boundary=boundary(TEMPLATE, "TenantRole"),
+    )
+
+
+# The table of who may do what: role -> (read own, write own, read public, write public).
+WHO_MAY = {
+    "owner": (True, True, True, False),
+    "admin": (True, True, True, False),
+    "editor": (True, True, True, False),
+    "viewer": (True, False, True, False),
+    "operator": (False, False, True, True),
+}
+
+
+@pytest.mark.parametrize("role", WHO_MAY)
+def test_each_role_reaches_what_the_design_says(role: str) -> None:
+    org = None if role == "operator" else str(ACME.org_id)
+    read_own, write_own, read_public, write_public = WHO_MAY[role]
+    for actions, key, may in (
+        (READS, OWN, read_own),
+        (WRITES, OWN, write_own),
+        (READS, PUBLIC, read_public),
+        (WRITES, PUBLIC, write_public),
+        (READS + WRITES, FOREIGN, False),
+    ):
+        for action in actions:
+            decided = decision(action, [key], org=org, role=role)
+            assert decided.allowed is may, f"{role} {action} {key}: {decided.because}"
+
+
+@pytest.mark.parametrize("role", WHO_MAY)
+@pytest.mark.parametrize("action", ROW_ACTIONS)
+def test_no_role_does_anything_without_leading_keys(role: str, action: str) -> None:
+    assert not decision(action, None, org=str(ACME.org_id), role=role).allowed
+    assert not decision(action, [], org=str(ACME.org_id), role=role).allowed
+
+
+@pytest.mark.parametrize("action", READS + WRITES)
+def test_one_foreign_key_among_own_ones_is_refused(action: str) -> None:
+    assert not decision(action, [OWN, FOREIGN], org=str(ACME.org_id), role="owner").allowed
+
+
+def test_own_and_public_rows_are_read_in_one_batch() -> None:
+    assert decision("BatchGetItem", [OWN, PUBLIC], org=str(ACME.org_id), role="viewer").allowed
+
+
+@pytest.mark.parametrize(
+    ("org", "role"), [(None, "owner"), (str(ACME.org_id), None), (None, None), (str(ACME.org_id), "superuser")]
+)
+def test_a_missing_tag_or_an_unknown_role_reaches_nothing(org: str | None, role: str | None) -> None:
+    for action in READS + WRITES:
+        for key in (OWN, FOREIGN, PUBLIC, "#orders", "#"):
+            assert not decision(action, [key], org=org, role=role).allowed
+
+
+def test_the_placeholder_of_the_suspended_is_nobody_and_a_listed_org_reaches_nothing() -> None:
+    suspended = copy.deepcopy(TEMPLATE)
+    statement = suspended["Resources"]["SuspendedTenants"]["Properties"]["PolicyDocument"]["Statement"][0]
+    statement["Condition"]["StringEquals"]["aws:PrincipalTag/org"].append(str(ACME.org_id))
+    request = Request(
+        "dynamodb:GetItem", TABLE_ARN,
+        {"dynamodb:LeadingKeys": [OWN], "aws:PrincipalTag/org": str(ACME.org_id), "aws:PrincipalTag/role": "owner"},
+    )  # fmt: skip
+    before = decide(request, identity=role_policies(TEMPLATE, "TenantRole"))
+    after = decide(request, identity=role_policies(suspended, "TenantRole"))
+    assert (before.outcome.value, after.outcome.value) == ("Allowed", "ExplicitlyDenied")
+
+
+def test_the_boundary_holds_whatever_else_is_attached() -> None:
+    from iam import parse_policy
+
+    everything = parse_policy(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}, name="everything"
+    )
+    tags = {"aws:PrincipalTag/org": str(ACME.org_id), "aws:PrincipalTag/role": "owner"}
+    for action in ROW_ACTIONS:
+        for keys in ({}, {"dynamodb:LeadingKeys": [FOREIGN]}):
+            request = Request(f"dynamodb:{action}", TABLE_ARN, {**tags, **keys})
+            assert not decide(request, identity=[everything], boundary=boundary(TEMPLATE, "TenantRole")).allowed
+    for other in ("s3:GetObject", "iam:CreateUser", "cognito-identity:SetPrincipalTagAttributeMap"):
+        request = Request(other, "arn:aws:s3:::any/thing", tags)
+        assert not decide(request, identity=[everything], boundary=boundary(TEMPLATE, "TenantRole")).allowed
+
+
+def test_the_portals_own_role_reaches_no_row_and_the_check_sees_it_if_it_did() -> None:
+    assert reached_by("PortalRole", TEMPLATE) == []
+    widened = copy.deepcopy(TEMPLATE)
+    statements = widened["Resources"]["PortalRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    statements.append({"Effect": "Allow", "Action": "dynamodb:Query", "Resource": {"GetAtt": "Table.Arn"}})
+    assert reached_by("PortalRole", widened) == ["Query"]
+    statements[-1] = {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}
+    assert set(reached_by("PortalRole", widened)) == set(ROW_ACTIONS)
+
+
+def test_without_its_guards_the_policy_leaks_a_scan_so_these_tests_would_see_it() -> None:
+    loose = copy.deepcopy(TEMPLATE)
+    for resource in ("TenantRole", "TenantBoundary"):
+        properties = loose["Resources"][resource]["Properties"]
+        for document in [properties.get("PolicyDocument")] + [
+            p["PolicyDocument"] for p in properties.get("Policies", [])
+        ]:
+            for statement in list((document or {"Statement": []})["Statement"]):
+                statement.get("Condition", {}).pop("Null", None)
+                if statement["Effect"] == "Allow":
+                    statement["Action"] = [*statement["Action"], "dynamodb:Scan"]
+                else:
+                    document["Statement"].remove(statement)
+    request = Request(
+        "dynamodb:Scan", TABLE_ARN, {"aws:PrincipalTag/org": str(ACME.org_id), "aws:PrincipalTag/role": "owner"}
+    )
+    leaky = decide(request, identity=role_policies(loose, "TenantRole"), boundary=boundary(loose, "TenantRole"))
+    assert leaky.allowed
+
+
+def test_identities_are_made_as_the_product_needs_them() -> None:
+    resources = TEMPLATE["Resources"]
+    client = resources["LoginClient"]["Properties"]
+    schema = {field["Name"]: field for field in resources["UserPool"]["Properties"]["Schema"]}
+    assert (schema["org"]["Mutable"], schema["org"]["StringAttributeConstraints"]) == (
+        False,
+        {"MinLength": "36", "MaxLength": "36"},
+    )
+    assert client["WriteAttributes"]
+    assert not {"custom:org", "custom:role"} & set(client["WriteAttributes"])
+    assert {"custom:org", "custom:role", "email", "email_verified"} <= set(client["ReadAttributes"])
+    assert "aws.cognito.signin.user.admin" not in client["AllowedOAuthScopes"]
+    assert client["AllowedOAuthFlows"] == ["code"]
+    assert not any("SRP" in flow or "PASSWORD" in flow for flow in client["ExplicitAuthFlows"])
+    assert resources["IdentityPool"]["Properties"]["AllowClassicFlow"] is False
+    assert resources["PrincipalTags"]["Properties"]["PrincipalTags"] == {"org": "custom:org", "role": "custom:role"}
+    assert "Tags" not in resources["TenantRole"]["Properties"]
+    assert TEMPLATE["Parameters"]["PublicReads"]["Default"] == "false"
