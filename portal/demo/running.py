@@ -175,7 +175,7 @@ def _wait_until_served(server: subprocess.Popen[bytes], address: str) -> None:
         try:
             if requests.get(address, timeout=2).ok:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.1)
     raise CannotRun(f"The portal did not start; its last words are in {_shown(LOG_FILE)}.")
 

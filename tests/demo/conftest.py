@@ -1,0 +1,116 @@
+"""The demo itself, as a newcomer starts it: a copy of the project, its own `var/`, free ports, one process to end."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portal.environment import BASE
+
+_LEFT_BEHIND = shutil.ignore_patterns(".*", "var", "__pycache__", "tests", "docs", "benchmarks")
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_CHROMIUM_ON_MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+
+
+@dataclass(frozen=True)
+class Demo:
+    folder: Path
+    url: str
+    emulator_url: str
+    password: str
+    said: str
+    process: subprocess.Popen[str]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """What a terminal has before anybody sourced anything: no setting of ours or AWS's."""
+    inherited = {
+        name: value for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "DJANGO_", "COGNITO_", "PORTAL_", "RECORDS_"))
+        and name not in {"DATABASE_URL", "CACHE_URL", "EMAIL_URL", "TOKEN_ENCRYPTION_KEYS"}
+    }  # fmt: skip
+    return {**inherited, **changes}
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkout") / "project"
+    shutil.copytree(BASE, folder, ignore=_LEFT_BEHIND)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo(project: Path) -> Iterator[Demo]:
+    port, emulator_port = free_port(), free_port()
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "demo"],
+        cwd=project,
+        env=environment(PORT=str(port), EMULATOR_PORT=str(emulator_port), PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    said = _until(process, "Ctrl-C ends all of it.")
+    password = re.search(r"^password: (\S+)$", said, re.MULTILINE)
+    assert password, said
+    yield Demo(project, f"http://localhost:{port}", f"http://localhost:{emulator_port}", password[1], said, process)
+    process.send_signal(signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=15)
+    process.kill()
+    process.wait()
+    assert process.stdout
+    process.stdout.close()
+
+
+def _until(process: subprocess.Popen[str], words: str) -> str:
+    said = ""
+    assert process.stdout
+    for line in process.stdout:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"the demo ended:\n{said}")
+
+
+def chromium_path() -> str | None:
+    found = next((path for name in _CHROMIUM if (path := shutil.which(name))), None)
+    return found or (str(_CHROMIUM_ON_MACOS) if _CHROMIUM_ON_MACOS.exists() else None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Headless; where none is installed the test is skipped, unless REQUIRE_BROWSER says that it may not be."""
+    path = chromium_path()
+    if path is None:
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail("REQUIRE_BROWSER is set and there is no Chromium")
+        pytest.skip("no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    # Without these it looks things up outside; as root (in a container) it needs to do without its sandbox.
+    arguments = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments, chromium_sandbox=os.geteuid() != 0)
+        yield browser
+        browser.close()

@@ -1,0 +1,140 @@
+"""The main job in a real browser, against the demo as it runs: sign in, read, be refused, sign out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from portal.demo.cast import ACME, ACME_OWNER, GLOBEX, GLOBEX_OWNER, CastMember
+from tests.demo.conftest import Demo
+
+pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Any]:
+    """A new browser window; anything the console says about the content security policy fails the test."""
+    context = chromium.new_context(viewport=DESKTOP)
+    context.set_default_timeout(10_000)
+    page, complaints = context.new_page(), []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    expected = re.compile(r"the server responded with a status of (400|401|403|404)")
+    assert [text for text in complaints if not expected.search(text)] == []
+
+
+def sign_in(page: Any, demo: Demo, member: CastMember) -> None:
+    page.goto(demo.url)
+    page.get_by_role("link", name="Sign in").first.click()
+    page.get_by_label("E-mail").fill(member.email)
+    page.get_by_label("Password", exact=True).fill(demo.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{demo.url}/")
+
+
+def test_acmes_owner_reads_acmes_records_is_refused_globexs_and_leaves_nothing_behind(page: Any, demo: Demo) -> None:
+    sign_in(page, demo, ACME_OWNER)
+    assert "Acme Ltd" in page.inner_text("header")
+
+    page.get_by_role("link", name="Records", exact=True).first.click()
+    page.get_by_role("link", name="orders").click()
+    assert page.locator("tbody tr").count() == 25
+    page.get_by_role("link", name="Next").click()
+    page.get_by_text("ORD-2026-0026").first.wait_for()
+    page.get_by_role("link", name="Previous").click()
+    page.get_by_role("link", name="ORD-2026-0001").click()
+    assert "ORD-2026-0001" in page.inner_text("h1")
+
+    page.get_by_role("link", name="Access", exact=True).first.click()
+    page.get_by_label("Partition key").fill(GLOBEX.space.collection("orders"))
+    page.get_by_role("button", name="Ask AWS").click()
+    answer = page.locator("#answer").inner_text()
+    assert "AccessDeniedException" in answer
+    assert "no identity-based policy allows the dynamodb:Query action" in answer
+
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(f"{demo.url}/")
+    assert page.get_by_role("link", name="Sign in").first.is_visible()
+    page.go_back()
+    page.wait_for_load_state()
+    for secret in ("ORD-2026", "Ada Acme", str(ACME.org_id)):
+        assert secret not in page.content()
+    page.goto(f"{demo.url}/records/")
+    page.get_by_label("Password", exact=True).wait_for()
+
+
+def test_globexs_owner_sees_nothing_of_acme(page: Any, demo: Demo) -> None:
+    sign_in(page, demo, GLOBEX_OWNER)
+    page.goto(f"{demo.url}/records/orders/")
+    assert "Globex Corporation" in page.inner_text("header")
+    assert str(ACME.org_id) not in page.content()
+    page.goto(f"{demo.url}/access/?pk={ACME.org_id}%23orders")
+    assert "AccessDeniedException" in page.locator("#answer").inner_text()
+
+
+def test_a_wrong_password_is_told_without_saying_who_exists(page: Any, demo: Demo) -> None:
+    told = []
+    for email in (ACME_OWNER.email, "nobody@nowhere.example"):
+        page.goto(f"{demo.url}/oidc/authenticate/")
+        page.get_by_label("E-mail").fill(email)
+        page.get_by_label("Password", exact=True).fill("not the password")
+        page.get_by_role("button", name="Sign in").click()
+        alert = page.get_by_role("alert")
+        alert.wait_for()
+        told.append(alert.inner_text())
+        assert page.get_by_label("E-mail").input_value() == email
+    assert told[0] == told[1]
+
+
+def test_a_prefix_is_filtered_while_typing_and_the_address_follows(page: Any, demo: Demo) -> None:
+    sign_in(page, demo, ACME_OWNER)
+    page.goto(f"{demo.url}/records/orders/")
+    page.get_by_label("Key begins with").press_sequentially("ORD-2026-02", delay=20)
+    page.wait_for_url(re.compile(r"prefix=ORD-2026-02$"))
+    page.get_by_text("ORD-2026-0200").first.wait_for()
+    assert page.get_by_text("ORD-2026-0001").count() == 0
+
+
+def test_every_page_works_without_javascript(chromium: Any, demo: Demo) -> None:
+    context = chromium.new_context(viewport=PHONE, java_script_enabled=False)
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    sign_in(page, demo, ACME_OWNER)
+    page.goto(f"{demo.url}/records/orders/")
+    page.get_by_role("link", name="Next").click()
+    assert page.get_by_role("link", name="ORD-2026-0026").is_visible()
+    page.get_by_label("Key begins with").fill("ORD-2026-01")
+    page.get_by_role("button", name="Filter").click()
+    assert page.get_by_role("link", name="ORD-2026-0100").is_visible()
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(f"{demo.url}/")
+    context.close()
+
+
+def test_somebody_with_a_keyboard_alone_can_sign_in_and_skip_to_the_page(page: Any, demo: Demo) -> None:
+    page.goto(f"{demo.url}/oidc/authenticate/")
+    page.get_by_label("E-mail").focus()
+    page.keyboard.type(ACME_OWNER.email)
+    page.keyboard.press("Tab")
+    page.keyboard.type(demo.password)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{demo.url}/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent").startswith("Skip")
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_no_page_scrolls_sideways(page: Any, demo: Demo, viewport: dict[str, int]) -> None:
+    page.set_viewport_size(viewport)
+    sign_in(page, demo, ACME_OWNER)
+    for address in ("/", "/records/", "/records/orders/", "/records/samples/every-type/", "/public/news/",
+                    f"/access/?pk={GLOBEX.org_id}%23orders", "/no-such-page/"):  # fmt: skip
+        page.goto(demo.url + address)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= viewport["width"], f"{address} is {width} px wide"
