@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Callable
@@ -220,3 +221,7 @@ def test_tokens_moved_to_another_row_do_not_open(browse_as: Browse) -> None:
     mine = SignIn.objects.create(person=stolen.person, sealed_tokens=stolen.sealed_tokens)
     with pytest.raises(Exception, match="session has ended"):
         connections().sessions.id_token(mine.id)
+
+
+def test_these_tests_run_on_the_database_that_was_asked_for(db: None) -> None:
+    assert databases["default"].vendor == ("postgresql" if os.environ.get("TEST_DATABASE_URL") else "sqlite")

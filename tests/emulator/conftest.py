@@ -1,0 +1,40 @@
+"""One emulator for all tests of this package, with the product's stack and, beside it, one that leaks on purpose."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from emulator.process import Emulator, start
+from tests.emulator.loose_template import loosened
+from tests.emulator.world import TEMPLATE, Stack, build
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    with start() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(emulator: Emulator) -> Stack:
+    return build(emulator, name="portal")
+
+
+@pytest.fixture(scope="session")
+def loose_stack(emulator: Emulator) -> Stack:
+    """The same template without what keeps tenants apart when a request names no key."""
+    return build(emulator, name="loose", template=loosened(TEMPLATE.read_text("utf-8")))
+
+
+@pytest.fixture(scope="session")
+def guest_stack(emulator: Emulator) -> Stack:
+    return build(emulator, name="guests", PublicReads="true")
+
+
+@pytest.fixture(scope="session")
+def impatient_stack(emulator: Emulator) -> Stack:
+    """A client that forgives no second use of a refresh token."""
+    text = TEMPLATE.read_text("utf-8")
+    hurried = text.replace("RetryGracePeriodSeconds: 30", "RetryGracePeriodSeconds: 0")
+    assert hurried != text
+    return build(emulator, name="impatient", template=hurried)

@@ -1,0 +1,175 @@
+"""The condition keys of DynamoDB, one policy of one user at a time, on a table with an index."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from emulator.process import Emulator
+from tests.emulator.test_principals import Key
+from tests.emulator.world import client, refusal
+
+TABLE = "things"
+ARN = f"arn:aws:dynamodb:eu-west-1:123456789012:table/{TABLE}"
+INDEX = f"{ARN}/index/by-owner"
+OWN, FOREIGN = {"S": "a#1"}, {"S": "b#1"}
+
+
+@dataclass
+class Bench:
+    """A user whose one policy is what the test says, and the table."""
+
+    emulator: Emulator
+    key: Key
+
+    def allow(self, *actions: str, resource: str = ARN, **condition: Any) -> Any:
+        statement = {"Effect": "Allow", "Action": [f"dynamodb:{name}" for name in actions], "Resource": resource}
+        if condition:
+            statement["Condition"] = {name.replace("_", ":"): value for name, value in condition.items()}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam = client(self.emulator, "iam", self.emulator.root)
+        iam.put_user_policy(UserName="bench", PolicyName="only", PolicyDocument=document)
+        return client(self.emulator, "dynamodb", self.key)
+
+
+@pytest.fixture(scope="module")
+def bench(emulator: Emulator) -> Bench:
+    root = client(emulator, "dynamodb", emulator.root)
+    root.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "owner")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-owner",
+                "KeySchema": [{"AttributeName": "owner", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    for pk, owner in ((OWN, "a#x"), (FOREIGN, "b#x"), (FOREIGN, "a#x")):
+        root.put_item(TableName=TABLE, Item={"pk": pk, "sk": {"S": owner}, "owner": {"S": owner}, "n": {"N": "1"}})
+    iam = client(emulator, "iam", emulator.root)
+    iam.create_user(UserName="bench")
+    made = iam.create_access_key(UserName="bench")["AccessKey"]
+    return Bench(emulator, Key(made["AccessKeyId"], made["SecretAccessKey"]))
+
+
+def query(db: Any, pk: dict[str, str] = OWN, **more: Any) -> Any:
+    values = {":pk": pk}
+    return db.query(
+        **{"TableName": TABLE, "KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": values, **more}
+    )
+
+
+def denied(call: Callable[[], Any]) -> str:
+    error = refusal(call)
+    assert error["code"] == "AccessDeniedException"
+    return str(error["message"])
+
+
+def test_an_index_is_judged_by_its_own_key_and_under_its_own_name(bench: Bench) -> None:
+    leading = {"dynamodb:LeadingKeys": ["a#*"]}
+    db = bench.allow("Query", resource=INDEX, ForAllValues_StringLike=leading)
+    by_owner = {
+        "IndexName": "by-owner",
+        "KeyConditionExpression": "#o = :pk",
+        "ExpressionAttributeNames": {"#o": "owner"},
+    }
+    found = query(db, {"S": "a#x"}, **by_owner)["Items"]
+    assert {item["pk"]["S"] for item in found} == {"a#1", "b#1"}
+    assert f"resource: {INDEX} " in denied(lambda: query(db, {"S": "b#x"}, **by_owner))
+    assert f"resource: {ARN} " in denied(lambda: query(db))
+
+
+def test_a_table_grants_no_index(bench: Bench) -> None:
+    db = bench.allow("Query", "Scan")
+    assert query(db)["Count"] == 1
+    assert "index/by-owner" in denied(lambda: db.scan(TableName=TABLE, IndexName="by-owner"))
+
+
+def test_each_action_is_granted_by_its_own_name(bench: Bench) -> None:
+    key = {"pk": OWN, "sk": {"S": "a#x"}}
+    db = bench.allow("GetItem")
+    assert db.get_item(TableName=TABLE, Key=key)["Item"]
+    assert db.transact_get_items(TransactItems=[{"Get": {"TableName": TABLE, "Key": key}}])["Responses"]
+    assert "dynamodb:BatchGetItem" in denied(lambda: db.batch_get_item(RequestItems={TABLE: {"Keys": [key]}}))
+    check = {"TableName": TABLE, "Key": key, "ConditionExpression": "attribute_exists(pk)"}
+    transaction = [{"ConditionCheck": check}]
+    assert "dynamodb:ConditionCheckItem" in denied(lambda: db.transact_write_items(TransactItems=transaction))
+    db = bench.allow("TransactWriteItems", "TransactGetItems", "BatchGetItem")
+    assert "dynamodb:GetItem" in denied(
+        lambda: db.transact_get_items(TransactItems=[{"Get": {"TableName": TABLE, "Key": key}}])
+    )
+    assert db.batch_get_item(RequestItems={TABLE: {"Keys": [key]}})["Responses"][TABLE]
+
+
+def test_every_attribute_that_a_request_names_counts(bench: Bench) -> None:
+    attributes = {"dynamodb:Attributes": ["pk", "sk", "owner"]}
+    select = {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
+    db = bench.allow("Query", ForAllValues_StringEquals=attributes, StringEquals=select)
+    assert query(db, ProjectionExpression="sk, #o", ExpressionAttributeNames={"#o": "owner"})["Count"] == 1
+    denied(lambda: query(db))
+    denied(lambda: query(db, ProjectionExpression="sk, n"))
+    denied(lambda: query(db, ProjectionExpression="sk, #x", ExpressionAttributeNames={"#x": "n"}))
+    denied(lambda: query(db, ProjectionExpression="sk", FilterExpression="attribute_exists(n)"))
+    nested = {"#x": "n", "#y": "owner"}
+    denied(lambda: query(db, ProjectionExpression="#x.#y", ExpressionAttributeNames=nested))
+
+
+def test_counting_is_a_selection(bench: Bench) -> None:
+    db = bench.allow("Query", StringEquals={"dynamodb:Select": "COUNT"})
+    assert query(db, Select="COUNT")["Count"] == 1
+    denied(lambda: query(db))
+
+
+def test_what_a_write_gives_back_counts(bench: Bench) -> None:
+    db = bench.allow("PutItem", StringEquals={"dynamodb:ReturnValues": "NONE"})
+    item = {"pk": {"S": "a#2"}, "sk": {"S": "1"}}
+    db.put_item(TableName=TABLE, Item=item)
+    denied(lambda: db.put_item(TableName=TABLE, Item=item, ReturnValues="ALL_OLD"))
+
+
+def test_a_transaction_says_that_it_is_one(bench: Bench) -> None:
+    db = bench.allow("PutItem", StringEquals={"dynamodb:EnclosingOperation": "TransactWriteItems"})
+    item = {"pk": {"S": "a#3"}, "sk": {"S": "1"}}
+    db.transact_write_items(TransactItems=[{"Put": {"TableName": TABLE, "Item": item}}])
+    denied(lambda: db.put_item(TableName=TABLE, Item=item))
+
+
+def test_partiql_says_which_key_it_pins_and_whether_it_pins_none(bench: Bench) -> None:
+    db = bench.allow("PartiQLSelect", Bool={"dynamodb:FullTableScan": "false"})
+    for where in ("pk = 'a#1'", "pk IN ['a#1', 'b#1']", "sk = 'a#x' AND pk = 'a#1'"):
+        assert db.execute_statement(Statement=f'SELECT * FROM "{TABLE}" WHERE {where}')["Items"]
+    for where in ("sk = 'a#x'", "pk = 'a#1' OR sk = 'x'", "begins_with(pk, 'a')", "NOT pk = 'a#1'"):
+        denied(lambda where=where: db.execute_statement(Statement=f'SELECT * FROM "{TABLE}" WHERE {where}'))
+    denied(lambda: db.execute_statement(Statement=f'SELECT * FROM "{TABLE}"'))
+    db = bench.allow("PartiQLSelect", ForAllValues_StringLike={"dynamodb:LeadingKeys": ["a#*"]})
+    assert db.execute_statement(Statement=f'SELECT * FROM "{TABLE}"')["Items"]
+    denied(lambda: db.execute_statement(Statement=f"SELECT * FROM \"{TABLE}\" WHERE pk IN ['a#1', 'b#1']"))
+    denied(lambda: db.execute_statement(Statement=f"SELECT * FROM \"{TABLE}\" WHERE pk = 'b#1'"))
+
+
+def test_partiql_writes_by_their_own_actions(bench: Bench) -> None:
+    db = bench.allow("PartiQLInsert", ForAllValues_StringLike={"dynamodb:LeadingKeys": ["a#*"]})
+    db.execute_statement(Statement=f"INSERT INTO \"{TABLE}\" VALUE {{'pk': 'a#9', 'sk': '1'}}")
+    denied(lambda: db.execute_statement(Statement=f"INSERT INTO \"{TABLE}\" VALUE {{'pk': 'b#9', 'sk': '1'}}"))
+    assert "PartiQLDelete" in denied(
+        lambda: db.execute_statement(Statement=f"DELETE FROM \"{TABLE}\" WHERE pk = 'a#9' AND sk = '1'")
+    )
+    assert "PartiQLUpdate" in denied(
+        lambda: db.execute_statement(Statement=f"UPDATE \"{TABLE}\" SET v = 1 WHERE pk = 'a#9' AND sk = '1'")
+    )
+    assert refusal(db.execute_statement, Statement="DROP everything")["code"] == "ValidationException"
+
+
+def test_a_policy_that_cannot_be_evaluated_is_refused_when_it_is_written(bench: Bench) -> None:
+    iam = client(bench.emulator, "iam", bench.emulator.root)
+    condition = {"Odd": {"a": "b"}}
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}
+    odd = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    error = refusal(iam.put_user_policy, UserName="bench", PolicyName="odd", PolicyDocument=odd)
+    assert error["code"] == "MalformedPolicyDocument"

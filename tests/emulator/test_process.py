@@ -1,0 +1,225 @@
+"""Starting, ending, ports, faults, counters, and the check that the engine is the one meant."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from emulator.deploy import DeployFailed, deploy
+from emulator.process import Emulator, EmulatorFailed, start
+from tests.emulator.world import ACME, ACME_OWNER, Stack, key, refusal
+
+_ROOM = Path(__file__).resolve().parents[2]
+
+
+def control(stack: Stack, method: str, what: str, secret: str | None = None, **fault: object) -> requests.Response:
+    headers = {"X-Emulator-Root-Secret": stack.emulator.root.secret_access_key if secret is None else secret}
+    return requests.request(
+        method, f"{stack.emulator.endpoint_url}/_emulator/{what}", headers=headers, json=fault or None, timeout=10
+    )
+
+
+@pytest.fixture
+def faults(stack: Stack) -> Iterator[Stack]:
+    yield stack
+    control(stack, "DELETE", "faults")
+
+
+def test_a_taken_port_is_said_in_one_line_with_the_variable_to_change(emulator: Emulator) -> None:
+    port = int(emulator.endpoint_url.rpartition(":")[2])
+    with pytest.raises(EmulatorFailed) as failure:
+        start(port=port)
+    assert str(failure.value) == f"Port {port} is taken. Set EMULATOR_PORT to another."
+
+
+def test_a_port_taken_on_one_address_only_is_taken() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(EmulatorFailed, match="is taken"):
+            start(port=taken.getsockname()[1])
+
+
+def test_only_the_announced_port_is_open_and_only_on_loopback(stack: Stack) -> None:
+    port = int(stack.emulator.endpoint_url.rpartition(":")[2])
+    listening = [entry.laddr for entry in psutil.Process(stack.emulator.pid).net_connections("inet") if not entry.raddr]
+    assert listening
+    assert {(entry.ip in ("127.0.0.1", "::1"), entry.port) for entry in listening} == {(True, port)}
+
+
+def test_it_ends_with_its_parent() -> None:
+    program = (
+        "from emulator.process import start; e = start(); print(e.pid, flush=True); import os; os.kill(os.getpid(), 9)"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], cwd=_ROOM, capture_output=True, timeout=30, check=False)
+    _wait_for_the_end_of(int(killed.stdout))
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_quietly_when_asked(how: signal.Signals) -> None:
+    keys = {"EMULATOR_ROOT_ACCESS_KEY_ID": "AKIAROOT", "EMULATOR_ROOT_SECRET_ACCESS_KEY": "a-secret-of-some-length"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "emulator", "--port", "0"],
+        cwd=_ROOM,
+        env={**os.environ, **keys},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert b"endpoint" in process.stdout.readline()
+    process.send_signal(how)
+    said = process.communicate(timeout=10)
+    assert (process.returncode, *said) == (0, b"", b"")
+
+
+def test_it_does_not_start_without_a_root_key() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "emulator", "--port", "0"], cwd=_ROOM, capture_output=True, timeout=30, check=False
+    )
+    assert ended.returncode == 1
+    assert b"EMULATOR_ROOT_SECRET_ACCESS_KEY" in ended.stderr
+
+
+def test_a_root_secret_shows_in_no_repr(emulator: Emulator) -> None:
+    assert emulator.root.secret_access_key not in repr(emulator)
+
+
+def test_two_run_side_by_side(stack: Stack) -> None:
+    with start() as other:
+        assert other.endpoint_url != stack.emulator.endpoint_url
+        with pytest.raises(DeployFailed, match="InvalidClientTokenId"):
+            deploy(other.endpoint_url, stack.emulator.root, template="{}")
+    assert not other.running
+
+
+def test_a_stack_that_fails_says_which_resource_and_why(stack: Stack) -> None:
+    domain = {"Type": "AWS::Cognito::UserPoolDomain", "Properties": {"UserPoolId": "none", "Domain": "d"}}
+    template = json.dumps({"Resources": {"Pool": domain}})
+    with pytest.raises(DeployFailed, match=r"Pool: .*none"):
+        deploy(stack.emulator.endpoint_url, stack.emulator.root, template=template, stack_name="broken")
+
+
+def test_deploying_again_changes_nothing_and_gives_the_same_outputs(loose_stack: Stack) -> None:
+    stacks = loose_stack.root("cloudformation")
+    text = stacks.get_template(StackName="loose")["TemplateBody"]
+    assert isinstance(text, str)
+    parameters = {"DeletionProtection": "false", "DomainPrefix": "loose"}
+    root = loose_stack.emulator.root
+    again = deploy(loose_stack.emulator.endpoint_url, root, template=text, stack_name="loose", parameters=parameters)
+    assert again == loose_stack.outputs
+
+
+def test_the_tables_expiry_and_recovery_are_on(stack: Stack) -> None:
+    db = stack.root("dynamodb")
+    expiry = db.describe_time_to_live(TableName=stack.table)["TimeToLiveDescription"]
+    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+    backups = db.describe_continuous_backups(TableName=stack.table)["ContinuousBackupsDescription"]
+    assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    assert db.describe_table(TableName=stack.table)["Table"]["SSEDescription"]["Status"] == "ENABLED"
+
+
+# ── Faults and counters ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_fault_happens_as_often_as_was_asked_and_no_more(faults: Stack) -> None:
+    db = faults.dynamodb(ACME_OWNER)
+    code = "ProvisionedThroughputExceededException"
+    assert control(faults, "POST", "faults", operation="DynamoDB.GetItem", code=code, count=2).status_code == 204
+    for _ in range(2):
+        assert refusal(db.get_item, TableName=faults.table, Key=key(ACME)) == {
+            "code": code,
+            "message": "A fault was asked for.",
+            "status": 400,
+        }
+    assert db.get_item(TableName=faults.table, Key=key(ACME))["Item"]
+
+
+def test_a_fault_can_be_an_error_of_the_server(faults: Stack) -> None:
+    control(faults, "POST", "faults", operation="DynamoDB.GetItem", code="InternalServerError", status=500)
+    error = refusal(faults.dynamodb(ACME_OWNER).get_item, TableName=faults.table, Key=key(ACME))
+    assert error["status"] == 500
+
+
+def test_a_fault_can_be_slowness(faults: Stack) -> None:
+    control(faults, "POST", "faults", operation="DynamoDB.GetItem", delay_seconds=0.3)
+    started = time.monotonic()
+    assert faults.dynamodb(ACME_OWNER).get_item(TableName=faults.table, Key=key(ACME))["Item"]
+    assert time.monotonic() - started > 0.3
+
+
+def test_a_fault_can_be_a_closed_connection(faults: Stack) -> None:
+    control(faults, "POST", "faults", operation="oauth2.token", drop=True)
+    with pytest.raises(requests.ConnectionError):
+        requests.post(f"{faults.emulator.endpoint_url}/oauth2/token", data={}, timeout=10)
+
+
+def test_a_fault_meets_the_pages_and_the_identity_pool_too(faults: Stack) -> None:
+    control(faults, "POST", "faults", operation="oauth2.token", code="temporarily_unavailable", status=503)
+    answer = requests.post(f"{faults.emulator.endpoint_url}/oauth2/token", data={}, timeout=10)
+    assert (answer.status_code, answer.json()) == (503, {"error": "temporarily_unavailable"})
+    token = faults.tokens(ACME_OWNER).id_token
+    control(faults, "POST", "faults", operation="CognitoIdentity.GetId", code="TooManyRequestsException")
+    with pytest.raises(Exception, match="TooManyRequestsException"):
+        faults.exchange(token)
+
+
+def test_calls_are_counted_by_operation(faults: Stack) -> None:
+    db = faults.dynamodb(ACME_OWNER)
+    control(faults, "DELETE", "calls")
+    for _ in range(3):
+        db.get_item(TableName=faults.table, Key=key(ACME))
+    assert control(faults, "GET", "calls").json() == {"DynamoDB.GetItem": 3}
+
+
+def test_nobody_else_switches_faults(stack: Stack) -> None:
+    for secret in ("", "guessed", stack.emulator.root.access_key_id):
+        assert control(stack, "POST", "faults", secret, operation="DynamoDB.GetItem", drop=True).status_code == 403
+        assert control(stack, "GET", "calls", secret).status_code == 403
+
+
+def test_a_fault_that_is_not_understood_is_not_switched_on(stack: Stack) -> None:
+    for fault in ({"operation": 1}, {"operation": "a", "often": 3}, {"operation": "a", "count": "many"}, {"code": "x"}):
+        assert control(stack, "POST", "faults", **fault).status_code == 400
+
+
+# ── The engine ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_CHECK = """
+from emulator import patches
+try:
+    patches.check({version!r}, {parameters})
+except patches.WrongEngine as failure:
+    print(failure)
+"""
+
+
+def checked(installed: str, parameters: str) -> str:
+    program = _CHECK.format(version=installed, parameters=parameters)
+    done = subprocess.run([sys.executable, "-c", program], cwd=_ROOM, capture_output=True, timeout=30, check=True)
+    return done.stdout.decode().strip()
+
+
+def test_an_engine_of_another_version_or_shape_is_refused() -> None:
+    ours = version("ministack")
+    assert checked(ours, "patches.PARAMETERS") == ""
+    assert checked("1.6.0", "{}") == "MiniStack 1.5.33 is needed, 1.6.0 is installed."
+    assert "has no dynamodb._gone" in checked(ours, "{'dynamodb._gone': 'data'}")
+    assert "is (data), not (data, caller)" in checked(ours, "{'dynamodb._query': 'data, caller'}")
+
+
+def _wait_for_the_end_of(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid):
+        assert time.monotonic() < deadline, "It is still running."
+        time.sleep(0.05)
