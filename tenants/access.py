@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from tenants.connections import connections
 from tenants.domain.claims import Claims
-from tenants.domain.errors import Misconfigured, RoleTooLow, SessionEnded, SignInNeeded
+from tenants.domain.errors import MembershipChanged, Misconfigured, RoleTooLow, SignInNeeded
 from tenants.domain.log_context import note
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.sessions import SignedIn
@@ -60,7 +60,8 @@ def access_of(view: Callable[..., Any]) -> Access:
 def admit(request: HttpRequest, access: Access) -> SignedIn | None:
     """The person at the door, renewed if need be and in good standing; None for a visitor where they are welcome.
 
-    Raises SignInNeeded, SessionEnded, NoOrganisation, MembershipEnded, TenantSuspended, RoleTooLow, Unavailable.
+    Raises SignInNeeded, SessionEnded, NoOrganisation, MembershipEnded, MembershipChanged, TenantSuspended, RoleTooLow
+    or Unavailable.
     """
     who = presented(request) if access.looks_at_session else None
     if who is None:
@@ -75,14 +76,17 @@ def admit(request: HttpRequest, access: Access) -> SignedIn | None:
 
 
 def presented(request: HttpRequest) -> SignedIn | None:
-    """Who the session says it is, unchecked beyond that: enough for a page's header, not for opening a view."""
+    """Who the session says it is, unchecked beyond that: enough for a page's header, not for opening a view.
+
+    None as well for a session that this version of the portal did not write: they sign in again.
+    """
     stored = request.session.get(_SESSION_KEY)
-    if not isinstance(stored, dict):
+    try:
+        sign_in_id, claims = uuid.UUID(stored["id"]), Claims.from_session(stored["claims"])
+        standing = standing_of(int(stored["person"]))
+    except (KeyError, TypeError, ValueError):
         return None
-    standing = standing_of(int(stored["person"]))
-    if standing is None:
-        return None
-    return SignedIn(uuid.UUID(stored["id"]), Claims.from_session(stored["claims"]), standing)
+    return SignedIn(sign_in_id, claims, standing) if standing else None
 
 
 def remember(request: HttpRequest, *, sign_in_id: uuid.UUID, person_id: int, claims: Claims) -> None:
@@ -108,7 +112,7 @@ def _check_new_claims(who: SignedIn) -> None:
     try:
         check_standing(who.standing, who.claims)
     except ClaimsOutOfDate as error:
-        raise SessionEnded("the claims do not match the member, even after renewal") from error
+        raise MembershipChanged(who.standing.tenant_name or "the platform's operators") from error
 
 
 def _renewed(request: HttpRequest, who: SignedIn, *, even_if_fresh: bool) -> SignedIn:

@@ -80,7 +80,7 @@ class SignIn(models.Model):
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="sign_ins")
     sealed_tokens = models.BinaryField()
     created_at = models.DateTimeField(auto_now_add=True)
-    renewed_at = models.DateTimeField(auto_now=True)
+    renewed_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return f"{self.person} since {self.created_at:%Y-%m-%d %H:%M}"

@@ -34,6 +34,7 @@ REFUSALS: dict[type[errors.PortalError], Refusal] = {
     errors.SignInFailed: Refusal(400, "sign_in_failed", logging.WARNING),
     errors.NoOrganisation: Refusal(403, "no_organisation"),
     errors.MembershipEnded: Refusal(403, "membership_ended"),
+    errors.MembershipChanged: Refusal(403, "membership_changed", logging.WARNING),
     errors.TenantSuspended: Refusal(403, "suspended"),
     errors.RoleTooLow: Refusal(403, "role_too_low"),
     errors.DeniedByAws: Refusal(403, "denied_by_aws", logging.WARNING),

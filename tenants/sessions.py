@@ -11,8 +11,9 @@ import logging
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 
-from django.db import transaction
+from django.utils import timezone
 
 from tenants.aws.id_tokens import IdTokenVerifier
 from tenants.aws.token_endpoint import TokenEndpoint, Tokens
@@ -27,6 +28,8 @@ from tenants.standing import Standing, forget_standing
 
 # Renewed this long before it runs out, so that no call is made with a token that expires on the way.
 RENEW_BEFORE_SECONDS = 45
+# RefreshTokenValidity in infra/template.yaml.
+_REFRESH_TOKENS_LIVE = timedelta(minutes=720)
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +57,8 @@ class Sessions:
     flights: SingleFlight
 
     def begin(self, person: Person, tokens: Tokens) -> uuid.UUID:
+        """Keeps the tokens. What the person left behind in browsers that never signed out is cleared away."""
+        SignIn.objects.filter(person=person, renewed_at__lt=timezone.now() - _REFRESH_TOKENS_LIVE).delete()
         sign_in = SignIn(person=person)
         sign_in.sealed_tokens = self._seal(sign_in.id, tokens)
         sign_in.save()
@@ -98,9 +103,8 @@ class Sessions:
         if claims is None or claims.sub != old.sub:
             raise SessionEnded("the renewed token is not this person's")
         rotated = Tokens(id_token=fresh.id_token, refresh_token=fresh.refresh_token or kept.refresh_token)
-        with transaction.atomic():
-            changed = SignIn.objects.filter(pk=sign_in_id).update(sealed_tokens=self._seal(sign_in_id, rotated))
-        if not changed:
+        row = SignIn.objects.filter(pk=sign_in_id)
+        if not row.update(sealed_tokens=self._seal(sign_in_id, rotated), renewed_at=timezone.now()):
             raise SessionEnded("signed out meanwhile")
         return claims
 

@@ -9,6 +9,7 @@ Leaves carry what a page or a log needs; `str()` of one is a sentence for the pe
     ├── SignInFailed            the sign-in itself went wrong
     ├── NoOrganisation          signed in, but a member of nothing
     ├── MembershipEnded         removed or disabled
+    ├── MembershipChanged       Cognito does not say the same as the database yet
     ├── TenantSuspended
     ├── RoleTooLow
     ├── DeniedByAws             IAM refused what the person's own credentials asked for
@@ -62,6 +63,15 @@ class NoOrganisation(PortalError):
 class MembershipEnded(PortalError):
     def __init__(self, tenant: str) -> None:
         super().__init__(f"You are no longer an active member of {tenant}.")
+        self.tenant = tenant
+
+
+class MembershipChanged(PortalError):
+    def __init__(self, tenant: str) -> None:
+        super().__init__(
+            f"Your membership of {tenant} has been changed, and your sign-in does not know it yet. "
+            "Nothing is open to you until it does; try again in a minute."
+        )
         self.tenant = tenant
 
 

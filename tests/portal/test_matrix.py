@@ -1,0 +1,49 @@
+"""Every address, opened by everybody: generated from the URLconf, so that a new page cannot be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.urls import get_resolver, reverse
+
+from portal.demo.cast import ACME_EDITOR, ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, OPERATOR, CastMember
+from portal.demo.world import World
+from tenants.access import access_of
+from tests.portal.conftest import Browser
+
+PEOPLE = (None, OPERATOR, ACME_OWNER, ACME_EDITOR, ACME_VIEWER, GLOBEX_OWNER)
+SAMPLES = {"collection": "orders", "key": "ORD-2026-0001"}
+PUBLIC_SAMPLES = {"collection": "news", "key": "2026-01-05"}
+# A sign-in that nobody started is refused; signing out is a POST.
+EXCEPTIONS = {"oidc_authentication_callback": 400, "oidc_authentication_init": 302, "oidc_logout": 405}
+
+
+def addresses() -> list[tuple[str, str]]:
+    made = []
+    for name, patterns in get_resolver().reverse_dict.lists():
+        if not isinstance(name, str):
+            continue
+        ((_, parameters),) = patterns[0][0]
+        samples = PUBLIC_SAMPLES if name.startswith("public") else SAMPLES
+        made.append((name, reverse(name, kwargs={parameter: samples[parameter] for parameter in parameters})))
+    return sorted(made)
+
+
+def expected(name: str, address: str, person: CastMember | None) -> int:
+    access = access_of(get_resolver().resolve(address).func)
+    if access.roles is not None and person is None:
+        return 302
+    if access.roles is not None and person is not None and person.role not in access.roles:
+        return 403
+    return EXCEPTIONS.get(name, 200)
+
+
+@pytest.mark.parametrize("person", PEOPLE, ids=lambda person: person.email if person else "visitor")
+def test_every_address_answers_everybody_as_its_view_declares(
+    portal: World, browse_as: Callable[[CastMember], Browser], person: CastMember | None
+) -> None:
+    browser = browse_as(person) if person else Browser(portal)
+    answers = {name: browser.get(address).status_code for name, address in addresses()}
+    assert answers == {name: expected(name, address, person) for name, address in addresses()}
+    assert len(answers) >= 10
