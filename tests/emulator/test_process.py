@@ -218,6 +218,38 @@ def test_an_engine_of_another_version_or_shape_is_refused() -> None:
     assert "is (data), not (data, caller)" in checked(ours, "{'dynamodb._query': 'data, caller'}")
 
 
+_EXPIRED = """
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from emulator.access.principals import Root, Secret, Sessions
+from emulator.access.signing import Keyring
+from emulator.wire import AwsError, Incoming
+
+sessions = Sessions()
+role = {"Arn": "arn:aws:iam::123456789012:role/r", "RoleId": "AROA"}
+for seconds in (60, -1):
+    session = sessions.open(role, name="s", seconds=seconds, tags={})
+    key = Credentials(session.key.access_key_id, session.key.secret_access_key, session.token)
+    request = AWSRequest("POST", "http://localhost/", data=b"{}")
+    SigV4Auth(key, "dynamodb", "eu-west-1").add_auth(request)
+    headers = {"host": "localhost", **{name.lower(): value for name, value in request.headers.items()}}
+    try:
+        keyring = Keyring(Root(Secret("AKIAROOT", "secret")), sessions)
+        print(keyring.authenticate(Incoming("POST", "/", headers, b"{}"), service="dynamodb").arn)
+    except AwsError as failure:
+        print(failure)
+"""
+
+
+def test_credentials_end() -> None:
+    done = subprocess.run([sys.executable, "-c", _EXPIRED], cwd=_ROOM, capture_output=True, timeout=30, check=True)
+    assert done.stdout.decode().splitlines() == [
+        "arn:aws:sts::123456789012:assumed-role/r/s",
+        "ExpiredToken: The security token included in the request is expired",
+    ]
+
+
 def _wait_for_the_end_of(pid: int) -> None:
     deadline = time.monotonic() + 10
     while psutil.pid_exists(pid):

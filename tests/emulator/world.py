@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,13 @@ class Stack:
     def root(self, service: str) -> Any:
         return client(self.emulator, service, self.emulator.root)
 
-    def secret(self) -> str:
+    @cached_property
+    def _secret(self) -> str:
         described = self.root("cognito-idp").describe_user_pool_client(UserPoolId=self.pool_id, ClientId=self.client_id)
-        return described["UserPoolClient"]["ClientSecret"]
+        return str(described["UserPoolClient"]["ClientSecret"])
+
+    def secret(self) -> str:
+        return self._secret
 
     def create(self, person: Person, *, password: str = PASSWORD, permanent: bool = True, **attributes: str) -> str:
         """Returns the sub."""
@@ -147,14 +152,19 @@ def key(org: str, sk: str = "0") -> dict[str, Any]:
 
 
 def client(emulator: Emulator, service: str, credentials: Any) -> BaseClient:
-    session = boto3.session.Session()
-    return session.client(
+    token = getattr(credentials, "session_token", None)
+    return _client(emulator.endpoint_url, service, credentials.access_key_id, credentials.secret_access_key, token)
+
+
+@cache
+def _client(endpoint_url: str, service: str, key_id: str, secret: str, token: str | None) -> BaseClient:
+    return boto3.client(
         service,
-        endpoint_url=emulator.endpoint_url,
+        endpoint_url=endpoint_url,
         region_name=REGION,
-        aws_access_key_id=credentials.access_key_id,
-        aws_secret_access_key=credentials.secret_access_key,
-        aws_session_token=getattr(credentials, "session_token", None),
+        aws_access_key_id=key_id,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
         config=Config(
             retries={"total_max_attempts": 1}, parameter_validation=False, connect_timeout=5, read_timeout=10
         ),

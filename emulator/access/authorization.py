@@ -1,0 +1,62 @@
+"""Asks `iam` whether a principal may do what a call would do, and words the refusal as AWS does.
+
+Every question of a call must be answered with yes before anything of it happens. An operation for which no question is
+known is refused to everybody but root.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from emulator import engine
+from emulator.access.checks import Check
+from emulator.access.principals import Principal, Root
+from emulator.wire import AwsError, Incoming
+from iam import Decision, Layer, Outcome, Request, decide
+
+_KINDS = {
+    Layer.IDENTITY: ("identity-based policy", "an identity-based policy"),
+    Layer.BOUNDARY: ("permissions boundary", "a permissions boundary"),
+    Layer.SESSION: ("session policy", "a sessions policy"),
+    Layer.TRUST: ("resource-based policy", "a resource-based policy"),
+}
+
+
+def authorize(principal: Principal, checks: Iterable[Check], incoming: Incoming) -> None:
+    """Raises `AwsError` AccessDeniedException for the first question that is answered with no."""
+    if isinstance(principal, Root):
+        return
+    binding = principal.binding()
+    common = {**connection_context(incoming), **principal.context()}
+    for check in checks:
+        request = Request(check.action, check.resource, {**common, **check.context})
+        decision = decide(request, identity=binding.identity, boundary=binding.boundary, session=binding.session)
+        if not decision.allowed:
+            raise AwsError("AccessDeniedException", denial(principal.arn, check, decision), coral=True)
+
+
+def connection_context(incoming: Incoming) -> Mapping[str, str | Sequence[str]]:
+    """The keys every request has. AWS endpoints are reached over TLS only, and loopback stands in for that."""
+    now = time.time()
+    return {
+        "aws:CurrentTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+        "aws:EpochTime": str(int(now)),
+        "aws:PrincipalAccount": engine.ACCOUNT,
+        "aws:RequestedRegion": engine.region(),
+        "aws:SecureTransport": "true",
+        "aws:SourceIp": incoming.client_ip,
+        "aws:UserAgent": incoming.headers.get("user-agent", ""),
+    }
+
+
+def denial(arn: str, check: Check, decision: Decision) -> str:
+    """AWS's text (IAM User Guide, "Troubleshoot access denied error messages").
+
+    It never says which condition failed.
+    """
+    allowing, denying = _KINDS[decision.layer]
+    if decision.outcome is Outcome.EXPLICITLY_DENIED:
+        reason = f"with an explicit deny in {denying}"
+    else:
+        reason = f"because no {allowing} allows the {check.action} action"
+    on = f" on resource: {check.resource}"
+    return f"User: {arn} is not authorized to perform: {check.action}{on} {reason}"

@@ -1,0 +1,13 @@
+"""One IAM question: an action on a resource, with the condition keys that this request has."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`context` holds the keys of the request itself; those of principal and connection are added when it is asked."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)

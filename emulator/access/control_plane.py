@@ -1,0 +1,90 @@
+"""The IAM questions of calls that are not about rows: user pools, identity pools, IAM itself, STS and stacks.
+
+Each is `service:Operation` on the most precise ARN that the call names, `*` where it names none (Service Authorization
+Reference). What AWS would do with the caller's further permissions (deploying a stack) only root may do here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from emulator import engine
+from emulator.access.checks import Check
+from emulator.wire import AwsError
+
+Data = Mapping[str, Any]
+
+_IAM_RESOURCES = (
+    ("RoleName", "role"),
+    ("UserName", "user"),
+    ("GroupName", "group"),
+    ("InstanceProfileName", "instance-profile"),
+)
+_STACK_READS = frozenset({
+    "DescribeStacks", "DescribeStackEvents", "DescribeStackResource", "DescribeStackResources", "ListStackResources",
+    "GetTemplate", "GetTemplateSummary", "ListStacks", "ValidateTemplate",
+})  # fmt: skip
+
+
+def user_pool_checks(operation: str, data: Data) -> list[Check]:
+    return [Check(f"cognito-idp:{operation}", _pool_arn("cognito-idp", "userpool", data, "UserPoolId"))]
+
+
+def identity_pool_checks(operation: str, data: Data) -> list[Check]:
+    return [
+        Check(f"cognito-identity:{operation}", _pool_arn("cognito-identity", "identitypool", data, "IdentityPoolId"))
+    ]
+
+
+def _pool_arn(service: str, kind: str, data: Data, member: str) -> str:
+    if isinstance(given := data.get("ResourceArn"), str):
+        return _no_pattern(given)
+    if not isinstance(pool := data.get(member), str):
+        return "*"
+    return _no_pattern(f"arn:aws:{service}:{engine.region()}:{engine.ACCOUNT}:{kind}/{pool}")
+
+
+def iam_checks(operation: str, data: Data) -> list[Check]:
+    context = {"iam:PolicyARN": str(data["PolicyArn"])} if "PolicyArn" in data else {}
+    if "PermissionsBoundary" in data:
+        context["iam:PermissionsBoundary"] = str(data["PermissionsBoundary"])
+    return [Check(f"iam:{operation}", _iam_arn(data), context)]
+
+
+def _iam_arn(data: Data) -> str:
+    for member, kind in _IAM_RESOURCES:
+        if name := data.get(member):
+            return _existing_iam_arn(kind, str(name), str(data.get("Path") or "/"))
+    if arn := data.get("PolicyArn"):
+        return _no_pattern(str(arn))
+    if name := data.get("PolicyName"):
+        return _no_pattern(f"arn:aws:iam::{engine.ACCOUNT}:policy{data.get('Path') or '/'}{name}")
+    return "*"
+
+
+def _existing_iam_arn(kind: str, name: str, path: str) -> str:
+    stores = {"role": engine.iam._roles, "user": engine.iam._users, "group": engine.iam._groups}
+    record = stores[kind].get(name) if kind in stores else None
+    return str(record["Arn"]) if record else _no_pattern(f"arn:aws:iam::{engine.ACCOUNT}:{kind}{path}{name}")
+
+
+def stack_checks(operation: str, data: Data) -> list[Check]:
+    if operation not in _STACK_READS:
+        raise AwsError("AccessDenied", f"Only the root of the account may call cloudformation:{operation} here.", 403)
+    return [Check(f"cloudformation:{operation}", _stack_arn(str(data.get("StackName") or "")))]
+
+
+def _stack_arn(name: str) -> str:
+    if not name:
+        return "*"
+    if name.startswith("arn:"):
+        return _no_pattern(name)
+    stack = engine.cloudformation._stacks.get(name)
+    fallback = f"arn:aws:cloudformation:{engine.region()}:{engine.ACCOUNT}:stack/{name}/unknown"
+    return str(stack["StackId"]) if stack else _no_pattern(fallback)
+
+
+def _no_pattern(arn: str) -> str:
+    """A resource is one thing. A name with a wildcard in it names nothing that exists."""
+    if any(character in arn for character in "*?\n"):
+        raise AwsError("ValidationError", "A name in the request holds a character that no name has.")
+    return arn

@@ -1,0 +1,279 @@
+"""What a DynamoDB call touches: its IAM actions, resources and condition keys, read with the engine's own parsers.
+
+The very object that is judged here is the one the engine then runs. Follows the Service Authorization Reference and
+"Using IAM policy conditions for fine-grained access control" in the DynamoDB Developer Guide. A key that the engine
+would refuse to read is absent from `dynamodb:LeadingKeys`, as it is on AWS for a request that names none.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from emulator import engine
+from emulator.access import partiql
+from emulator.access.checks import Check
+from emulator.access.dynamodb_tables import Table, table_called
+from emulator.wire import AwsError
+
+Data = Mapping[str, Any]
+
+_EXPRESSIONS = (
+    "ConditionExpression",
+    "FilterExpression",
+    "KeyConditionExpression",
+    "ProjectionExpression",
+    "UpdateExpression",
+)
+_NAMED_IN_MAPS = ("Key", "Item", "Expected", "AttributeUpdates", "KeyConditions", "QueryFilter", "ScanFilter")
+_WORDS = frozenset({"AND", "OR", "NOT", "BETWEEN", "IN", "SET", "ADD", "REMOVE", "DELETE"})
+_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
+_ON_TABLE = frozenset({
+    "CreateTable", "DeleteTable", "DescribeTable", "UpdateTable", "DescribeTimeToLive", "UpdateTimeToLive",
+    "DescribeContinuousBackups", "UpdateContinuousBackups", "CreateBackup", "DescribeContributorInsights",
+    "UpdateContributorInsights", "DescribeKinesisStreamingDestination", "EnableKinesisStreamingDestination",
+    "DisableKinesisStreamingDestination", "UpdateKinesisStreamingDestination", "DescribeTableReplicaAutoScaling",
+    "UpdateTableReplicaAutoScaling",
+})  # fmt: skip
+_BY_ARN = {
+    "TagResource": "ResourceArn", "UntagResource": "ResourceArn", "ListTagsOfResource": "ResourceArn",
+    "PutResourcePolicy": "ResourceArn", "GetResourcePolicy": "ResourceArn", "DeleteResourcePolicy": "ResourceArn",
+    "ExportTableToPointInTime": "TableArn", "DescribeExport": "ExportArn", "DescribeBackup": "BackupArn",
+    "DeleteBackup": "BackupArn", "DescribeImport": "ImportArn",
+    "GetShardIterator": "StreamArn", "DescribeStream": "StreamArn",
+}  # fmt: skip
+_TRANSACTION_ACTIONS = {
+    "ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
+}  # fmt: skip
+
+
+def checks_for(operation: str, data: Data) -> list[Check]:
+    """Every question this call asks.
+
+    Raises `AwsError`: ValidationException for what the engine could not run either.
+    """
+    if reader := _DATA_OPERATIONS.get(operation):
+        checks = list(reader(operation, data))
+        if not checks:
+            raise AwsError("ValidationException", "The request names nothing to act on.")
+        return checks
+    if operation in _ON_TABLE:
+        return [Check(f"dynamodb:{operation}", table_called(data.get("TableName")).arn)]
+    if operation in _BY_ARN:
+        return [Check(f"dynamodb:{operation}", _given_arn(data.get(_BY_ARN[operation])))]
+    return [Check(f"dynamodb:{operation}", "*")]
+
+
+def _given_arn(value: object) -> str:
+    """The ARN as the caller wrote it, if it is one and no pattern."""
+    return value if isinstance(value, str) and re.fullmatch(r"arn:aws:dynamodb:[^*?\s]+", value) else "*"
+
+
+def _one_item(operation: str, data: Data) -> Iterator[Check]:
+    yield _item_check(operation, data)
+
+
+def _item_check(operation: str, data: Data, enclosing: str | None = None) -> Check:
+    table = table_called(data.get("TableName"))
+    whole = operation == "PutItem"
+    keys = table.leading_keys([data.get("Item" if whole else "Key")], whole_items=whole)
+    context = {**_leading(keys), **_attributes(data, table), **_capacity(data)}
+    if operation == "GetItem":
+        context["dynamodb:Select"] = _select(data)
+    elif operation in _WRITES and enclosing is None:
+        context["dynamodb:ReturnValues"] = _text(data.get("ReturnValues"), "NONE")
+    if enclosing is not None:
+        context["dynamodb:EnclosingOperation"] = enclosing
+    return Check(f"dynamodb:{operation}", table.arn, context)
+
+
+def _query(operation: str, data: Data) -> Iterator[Check]:
+    _refuse_both_forms(data)
+    table = table_called(data.get("TableName"))
+    index = data.get("IndexName")
+    keys = _queried_key(data, table, index)
+    context = {**_leading(keys), **_attributes(data, table), **_capacity(data), "dynamodb:Select": _select(data)}
+    yield Check(f"dynamodb:{operation}", table.index_arn(index), context)
+
+
+def _queried_key(data: Data, table: Table, index: object) -> list[str]:
+    """The partition key value the engine will look up: that of the index's own key on an index.
+
+    Only its first attribute counts.
+    """
+    name = table.partition_key(index)
+    if name is None:
+        return []
+    legacy = data.get("KeyConditions")
+    if legacy:
+        found = engine.dynamodb._extract_pk_from_key_conditions(_mapping(legacy), name)
+    else:
+        expression = data.get("KeyConditionExpression") or ""
+        values = _mapping(data.get("ExpressionAttributeValues") or {})
+        names = _mapping(data.get("ExpressionAttributeNames") or {})
+        found = engine.dynamodb._extract_pk_from_condition(_string(expression), values, names, name)
+    return [] if found is None else [_string(found)]
+
+
+def _refuse_both_forms(data: Data) -> None:
+    if data.get("KeyConditions") and data.get("KeyConditionExpression"):
+        raise AwsError(
+            "ValidationException",
+            "Can not use both expression and non-expression parameters in the same request: "
+            "Non-expression parameters: {KeyConditions} Expression parameters: {KeyConditionExpression}",
+        )
+
+
+def _scan(operation: str, data: Data) -> Iterator[Check]:
+    table = table_called(data.get("TableName"))
+    context = {**_attributes(data, table), **_capacity(data), "dynamodb:Select": _select(data)}
+    yield Check(f"dynamodb:{operation}", table.index_arn(data.get("IndexName")), context)
+
+
+def _batch_get(operation: str, data: Data) -> Iterator[Check]:
+    for name, wanted in _mapping(data.get("RequestItems") or {}).items():
+        table, part = table_called(name), _mapping(wanted)
+        keys = _list(part.get("Keys") or [])
+        named = _attributes({**part, "Key": _merged(keys)}, table)
+        context = {**_leading(table.leading_keys(keys)), **named, **_capacity(data), "dynamodb:Select": _select(part)}
+        yield Check(f"dynamodb:{operation}", table.arn, context)
+
+
+def _batch_write(operation: str, data: Data) -> Iterator[Check]:
+    for name, requests in _mapping(data.get("RequestItems") or {}).items():
+        table = table_called(name)
+        puts, deletes = _written(_list(requests))
+        keys = table.leading_keys(puts, whole_items=True) + table.leading_keys(deletes)
+        context = {**_leading(keys), **_attributes({"Item": _merged([*puts, *deletes])}, table), **_capacity(data)}
+        yield Check(f"dynamodb:{operation}", table.arn, context)
+
+
+def _written(requests: Sequence[object]) -> tuple[list[object], list[object]]:
+    """The items put and the keys deleted.
+
+    The engine runs a member's PutRequest and ignores a DeleteRequest beside it.
+    """
+    puts: list[object] = []
+    deletes: list[object] = []
+    for member in map(_mapping, requests):
+        if len(member) != 1:
+            raise AwsError("ValidationException", "Supplied WriteRequest must contain exactly one request.")
+        if "PutRequest" in member:
+            puts.append(_mapping(member["PutRequest"]).get("Item"))
+        elif "DeleteRequest" in member:
+            deletes.append(_mapping(member["DeleteRequest"]).get("Key"))
+        else:
+            raise AwsError("ValidationException", "Supplied WriteRequest is neither a put nor a delete.")
+    return puts, deletes
+
+
+def _transact_get(operation: str, data: Data) -> Iterator[Check]:
+    for member in map(_mapping, _list(data.get("TransactItems") or [])):
+        yield _item_check("GetItem", {**_only(member, ("Get",)), **_capacity_of(data)}, operation)
+
+
+def _transact_write(operation: str, data: Data) -> Iterator[Check]:
+    for member in map(_mapping, _list(data.get("TransactItems") or [])):
+        request = _only(member, tuple(_TRANSACTION_ACTIONS))
+        action = _TRANSACTION_ACTIONS[next(iter(member))]
+        yield _item_check(action, {**request, **_capacity_of(data)}, operation)
+
+
+def _only(member: Data, kinds: tuple[str, ...]) -> Data:
+    """A transaction's member is one request of a known kind: of several the engine would pick one by its own order."""
+    if len(member) != 1 or next(iter(member)) not in kinds:
+        raise AwsError("ValidationException", "TransactItems can only contain one of " + ", ".join(kinds) + " each.")
+    return _mapping(next(iter(member.values())))
+
+
+def _leading(keys: Iterable[str]) -> dict[str, str | Sequence[str]]:
+    values = list(dict.fromkeys(keys))
+    return {"dynamodb:LeadingKeys": values, "dynamodb:FirstPartitionKeyValues": values} if values else {}
+
+
+def _capacity(data: Data) -> dict[str, str | Sequence[str]]:
+    given = data.get("ReturnConsumedCapacity")
+    return {} if given is None else {"dynamodb:ReturnConsumedCapacity": _text(given, "NONE")}
+
+
+def _capacity_of(data: Data) -> dict[str, object]:
+    return {"ReturnConsumedCapacity": data["ReturnConsumedCapacity"]} if "ReturnConsumedCapacity" in data else {}
+
+
+def _select(data: Data) -> str:
+    if data.get("Select") is not None:
+        return _text(data["Select"], "")
+    if data.get("ProjectionExpression") or data.get("AttributesToGet"):
+        return "SPECIFIC_ATTRIBUTES"
+    return "ALL_PROJECTED_ATTRIBUTES" if data.get("IndexName") else "ALL_ATTRIBUTES"
+
+
+def _attributes(data: Data, table: Table) -> dict[str, str | Sequence[str]]:
+    """The top-level attributes the request names, keys included."""
+    aliases = _mapping(data.get("ExpressionAttributeNames") or {})
+    named: dict[str, None] = {}
+    for part in _NAMED_IN_MAPS:
+        named.update(dict.fromkeys(_mapping(data.get(part) or {})))
+    for part in _EXPRESSIONS:
+        if expression := data.get(part):
+            named.update(dict.fromkeys(_top_level_names(_string(expression), aliases)))
+    named.update(dict.fromkeys(map(_string, _list(data.get("AttributesToGet") or []))))
+    if not named:
+        named.update(dict.fromkeys(table.key_names()))
+    return {"dynamodb:Attributes": list(named)} if named else {}
+
+
+def _top_level_names(expression: str, aliases: Data) -> Iterator[str]:
+    tokens = engine.dynamodb._tokenize(expression)
+    previous = ""
+    for (kind, text), (following, _) in pairwise(tokens):
+        nested, previous = previous == "DOT", kind
+        if nested or kind not in ("IDENT", "NAME_REF"):
+            continue
+        if kind == "NAME_REF":
+            yield _string(aliases.get(text, text))
+        elif following != "LPAREN" and text.upper() not in _WORDS:
+            yield text
+
+
+def _merged(items: Sequence[object]) -> dict[str, object]:
+    return {name: value for item in items for name, value in _mapping(item or {}).items()}
+
+
+def _text(value: object, default: str) -> str:
+    return default if value is None else _string(value)
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise AwsError("SerializationException", "Unexpected value type: text was expected.")
+    return value
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise AwsError("SerializationException", "Unexpected value type: an object was expected.")
+    return value
+
+
+def _list(value: object) -> Sequence[Any]:
+    if not isinstance(value, list):
+        raise AwsError("SerializationException", "Unexpected value type: a list was expected.")
+    return value
+
+
+_DATA_OPERATIONS: dict[str, Callable[[str, Data], Iterator[Check]]] = {
+    "GetItem": _one_item,
+    "PutItem": _one_item,
+    "UpdateItem": _one_item,
+    "DeleteItem": _one_item,
+    "Query": _query,
+    "Scan": _scan,
+    "BatchGetItem": _batch_get,
+    "BatchWriteItem": _batch_write,
+    "TransactGetItems": _transact_get,
+    "TransactWriteItems": _transact_write,
+    "ExecuteStatement": partiql.one_statement,
+    "BatchExecuteStatement": partiql.statements_of("Statements"),
+    "ExecuteTransaction": partiql.statements_of("TransactStatements"),
+}

@@ -1,0 +1,105 @@
+"""Whose signature a request carries: AWS Signature Version 4, checked against root's, a user's or a session's secret.
+
+Every AWS call that AWS authenticates comes through here, root's included. Codes and texts are DynamoDB's
+(aws.amazon.com, "Error handling with DynamoDB") and IAM's for the query protocol.
+"""
+
+import hashlib
+import hmac
+import time
+from typing import Any
+
+from emulator import engine
+from emulator.access.principals import Principal, Root, Session, Sessions, find_user
+from emulator.wire import AwsError, Incoming
+
+_UNSIGNED_HEADERS = ("x-amzn-trace-id",)
+
+_JSON_CODES = {
+    "IncompleteSignature": "IncompleteSignatureException",
+    "MissingAuthorizationParameter": "IncompleteSignatureException",
+    "SignatureDoesNotMatch": "InvalidSignatureException",
+    "RequestTimeTooSkewed": "InvalidSignatureException",
+    "CredentialDateMismatch": "InvalidSignatureException",
+    "MissingAuthenticationToken": "MissingAuthenticationTokenException",
+    "InvalidClientTokenId": "UnrecognizedClientException",
+    "ExpiredToken": "ExpiredTokenException",
+}
+
+
+def code_for(name: str, protocol: str) -> str:
+    """A failure's code under the query protocol, or its name in a JSON service."""
+    return _JSON_CODES.get(name, name) if protocol == "json" else name
+
+
+class Keyring:
+    """Every key that may sign: root's, the sessions', and the users' in the engine."""
+
+    def __init__(self, root: Root, sessions: Sessions) -> None:
+        self.root, self.sessions = root, sessions
+
+    def _find(self, access_key_id: str) -> Principal | None:
+        if hmac.compare_digest(access_key_id.encode(), self.root.key.access_key_id.encode()):
+            return self.root
+        return self.sessions.find(access_key_id) or find_user(access_key_id)
+
+    def authenticate(self, incoming: Incoming, *, service: str) -> Principal:
+        """Raises `AwsError` with the query protocol's code."""
+        if "authorization" not in incoming.headers:
+            raise _refused("MissingAuthenticationToken", "Request is missing Authentication Token")
+        signature = engine.sigv4.parse_header_signature(incoming.headers)
+        if isinstance(signature, tuple):
+            raise _refused(*signature)
+        _check_scope(incoming, signature, service)
+        principal = self._find(signature.access_key_id)
+        if principal is None:
+            raise _refused("InvalidClientTokenId", "The security token included in the request is invalid.")
+        _check_session_token(incoming, principal)
+        _check_signature(incoming, signature, principal.key.secret_access_key)
+        _check_expiry(principal)
+        return principal
+
+
+def _refused(code: str, message: str) -> AwsError:
+    return AwsError(code, message, 403, coral=True)
+
+
+def _check_scope(incoming: Incoming, signature: Any, service: str) -> None:
+    algorithm = incoming.headers["authorization"].partition(" ")[0]
+    if algorithm != "AWS4-HMAC-SHA256":
+        raise _refused("IncompleteSignature", f"Unsupported AWS 'algorithm': '{algorithm}'.")
+    if signature.service != service:
+        wanted = f"Credential should be scoped to correct service: '{service}'. "
+        raise _refused("SignatureDoesNotMatch", wanted)
+    signed = set(signature.signed_headers.split(";"))
+    required = {"host"} | {name for name in incoming.headers if name.startswith("x-amz-")}
+    missing = required - signed - set(_UNSIGNED_HEADERS)
+    if missing:
+        raise _refused(
+            "SignatureDoesNotMatch", f"These headers must be signed and are not: {', '.join(sorted(missing))}."
+        )
+
+
+def _check_session_token(incoming: Incoming, principal: Principal) -> None:
+    given = incoming.headers.get("x-amz-security-token", "")
+    wanted = principal.token if isinstance(principal, Session) else ""
+    if not hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode()):
+        raise _refused("InvalidClientTokenId", "The security token included in the request is invalid.")
+
+
+def _check_signature(incoming: Incoming, signature: Any, secret: str) -> None:
+    declared = incoming.headers.get("x-amz-content-sha256")
+    if declared is not None and declared != hashlib.sha256(incoming.body).hexdigest():
+        raise _refused("SignatureDoesNotMatch", engine.sigv4.SIGNATURE_MISMATCH)
+    failure = engine.sigv4.header_signature_failure(
+        signature, secret, incoming.method, incoming.path, incoming.query(), incoming.headers, incoming.body
+    ) or engine.sigv4.request_time_failure(signature)
+    if failure:
+        raise _refused(*failure)
+    if engine.sigv4._amz_datetime(signature.amz_date) is None:
+        raise _refused("IncompleteSignature", "Date must be in ISO-8601 'basic format'.")
+
+
+def _check_expiry(principal: Principal) -> None:
+    if isinstance(principal, Session) and principal.expires_at <= time.time():
+        raise _refused("ExpiredToken", "The security token included in the request is expired")

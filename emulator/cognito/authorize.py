@@ -1,0 +1,93 @@
+"""The authorization endpoint's request: what a client asks the hosted pages for, validated against its registration.
+
+Follows "Authorize endpoint" in the Cognito Developer Guide. A bad client or redirect address is never redirected to.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+from emulator.cognito.pools import Client, find_client
+
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43,128}", re.ASCII)
+_CARRIED = (
+    "client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
+    "prompt", "login_hint",
+)  # fmt: skip
+
+
+class UnknownClient(Exception):
+    """The client, or the address to return to, is not registered: a page for the person, no redirect."""
+
+
+class SentBack(Exception):
+    """An error that goes to the client's own address, as OAuth wants it."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self.location = location
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizeRequest:
+    client: Client
+    redirect_uri: str
+    scope: str
+    state: str
+    nonce: str
+    challenge: str
+    prompt: str
+    query: Mapping[str, str]
+
+    def returning(self, **parameters: str) -> str:
+        """The client's address with these parameters and the state it gave."""
+        if self.state:
+            parameters["state"] = self.state
+        joint = "&" if "?" in self.redirect_uri else "?"
+        return f"{self.redirect_uri}{joint}{urlencode(parameters)}"
+
+    def page(self, path: str) -> str:
+        """One of our pages, carrying this request along."""
+        return f"{path}?{urlencode({name: self.query[name] for name in _CARRIED if name in self.query})}"
+
+    @property
+    def return_origin(self) -> str:
+        parts = urlsplit(self.redirect_uri)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+def parse(query: Mapping[str, str]) -> AuthorizeRequest:
+    """Raises `UnknownClient`, or `SentBack` with what is wrong."""
+    client = find_client(query.get("client_id", ""))
+    if client is None:
+        raise UnknownClient("There is no such client.")
+    if not client.may_redirect_to(query.get("redirect_uri", "")):
+        raise UnknownClient("The address to return to is not registered for this client.")
+    request = AuthorizeRequest(
+        client=client,
+        redirect_uri=query["redirect_uri"],
+        scope=query.get("scope") or " ".join(client.scopes),
+        state=query.get("state", ""),
+        nonce=query.get("nonce", ""),
+        challenge=query.get("code_challenge", ""),
+        prompt=query.get("prompt", ""),
+        query=query,
+    )
+    if error := _error(request):
+        raise SentBack(request.returning(error=error))
+    return request
+
+
+def _error(request: AuthorizeRequest) -> str | None:
+    query = request.query
+    if query.get("response_type") not in ("code", "token"):
+        return "invalid_request"
+    if query["response_type"] != "code" or not request.client.uses_code_flow():
+        return "unauthorized_client"
+    if not set(request.scope.split()) <= set(request.client.scopes):
+        return "invalid_scope"
+    challenged = bool(request.challenge or query.get("code_challenge_method"))
+    if challenged and (query.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(request.challenge)):
+        return "invalid_request"
+    return None

@@ -1,0 +1,27 @@
+"""What AWS lets a guest of an identity pool do at most, whatever the guest role says.
+
+"IAM roles" in the Cognito Developer Guide. Only the inline one is written out; the managed one beside it adds no
+service that is served here. DynamoDB is in it: a guest is held by the guest role's own policy alone.
+"""
+
+from iam import parse_policy
+
+_SERVICES = (
+    "cloudwatch", "logs", "dynamodb", "kinesis", "mobileanalytics", "s3", "ses", "sns", "sqs", "lambda",
+    "machinelearning", "execute-api", "iot", "gamelift", "cognito-identity", "cognito-idp", "lex", "polly",
+    "comprehend", "translate", "transcribe", "rekognition", "mobiletargeting", "firehose", "appsync",
+    "personalize", "cognito-sync", "codewhisperer", "sdb",
+)  # fmt: skip
+_SINGLE = ("sagemaker:InvokeEndpoint", "textract:DetectDocumentText", "textract:AnalyzeDocument")
+
+SESSION_POLICIES = (
+    parse_policy(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Action": [*(f"{name}:*" for name in _SERVICES), *_SINGLE], "Resource": "*"}
+            ],
+        },
+        name="guests of an identity pool",
+    ),
+)

@@ -1,0 +1,227 @@
+"""The enhanced flow: an ID token, or nothing, becomes temporary credentials of the role that the identity pool chose.
+
+Follows "Identity pools authentication flow" and "Using attributes for access control" in the Cognito Developer Guide.
+The role's trust policy is asked by `iam`, for the assumption and, where tags are mapped, for sts:TagSession.
+"""
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from emulator import engine
+from emulator.access.authorization import connection_context
+from emulator.access.principals import Session, Sessions, find_role, trust_policy
+from emulator.cognito.guests import SESSION_POLICIES
+from emulator.cognito.pools import attributes_of, find_pool
+from emulator.cognito.tokens import is_revoked, verified_claims
+from emulator.sts import check_tag
+from emulator.wire import AwsError, Incoming, Reply, json_reply
+from iam import Principal, decide_trust
+
+Pool = dict[str, Any]
+Claims = Mapping[str, Any]
+
+SESSION_NAME = "CognitoIdentityCredentials"
+SESSION_SECONDS = 3600
+_US = Principal("Federated", "cognito-identity.amazonaws.com")
+_DEFAULT_TAGS = {"username": "sub", "client": "aud"}
+
+
+def get_id(data: Mapping[str, Any]) -> Reply:
+    pool = engine.cognito._identity_pools.get(data.get("IdentityPoolId"))
+    if pool is None:
+        raise AwsError("ResourceNotFoundException", f"IdentityPool '{data.get('IdentityPoolId')}' not found.")
+    logins = {provider: claims["sub"] for provider, claims in _verified(pool, data).items()}
+    if not logins:
+        _refuse_guests(pool)
+    return json_reply({"IdentityId": _identity_of(pool, logins) if logins else _new_identity(pool, {})})
+
+
+def get_credentials(data: Mapping[str, Any], sessions: Sessions, incoming: Incoming) -> Reply:
+    identity_id = str(data.get("IdentityId"))
+    pool = _pool_of(identity_id)
+    if data.get("CustomRoleArn"):
+        raise AwsError("InvalidParameterException", "CustomRoleArn needs a role mapping, and this pool has none.")
+    logins = _verified(pool, data)
+    _check_identity(pool, identity_id, logins)
+    session = _assume(pool, identity_id, logins, sessions, incoming)
+    credentials = {
+        "AccessKeyId": session.key.access_key_id,
+        "SecretKey": session.key.secret_access_key,
+        "SessionToken": session.token,
+        "Expiration": session.expires_at,
+    }
+    return json_reply({"IdentityId": identity_id, "Credentials": credentials})
+
+
+def get_open_id_token(data: Mapping[str, Any]) -> Reply:
+    pool = _pool_of(str(data.get("IdentityId")))
+    if not pool.get("AllowClassicFlow"):
+        raise AwsError("InvalidParameterException", "Basic (classic) flow is not enabled, please use enhanced flow.")
+    raise AwsError("InternalErrorException", "The classic flow is not emulated.", 500)
+
+
+def _pool_of(identity_id: str) -> Pool:
+    for pool in engine.cognito._identity_pools.values():
+        if identity_id in pool["_identities"]:
+            found: Pool = pool
+            return found
+    raise AwsError("ResourceNotFoundException", f"Identity '{identity_id}' not found.")
+
+
+def _verified(pool: Pool, data: Mapping[str, Any]) -> dict[str, Claims]:
+    """The claims of every login, each token checked. Raises `AwsError` for the first that is not good."""
+    logins = data.get("Logins") or {}
+    if not isinstance(logins, dict) or len(logins) > 10:
+        raise AwsError("InvalidParameterException", "Logins is not a map of at most ten providers.")
+    return {provider: _claims_of(pool, provider, token) for provider, token in logins.items()}
+
+
+def _claims_of(pool: Pool, provider: str, token: object) -> Claims:
+    configured = [entry for entry in pool["CognitoIdentityProviders"] if entry.get("ProviderName") == provider]
+    if not configured:
+        raise _no("Token is not from a supported provider of this identity pool.")
+    stated = engine.cognito._token_claims(token) if isinstance(token, str) else {}
+    if not stated:
+        raise _no("Invalid login token. Not a valid OpenId Connect identity token.")
+    if stated.get("iss") != f"https://{provider}":
+        raise _no("Invalid login token. Issuer doesn't match providerName")
+    claims = verified_claims(token)
+    if claims is None:
+        raise _no("Invalid login token. Couldn't verify signed token.")
+    if "aud" not in claims or claims.get("token_use") != "id":
+        raise _no("Invalid login token. Missing a required claim: aud")
+    entry = next((entry for entry in configured if entry.get("ClientId") == claims["aud"]), None)
+    if entry is None:
+        raise _no("Token is not from a supported provider of this identity pool.")
+    now = int(time.time())
+    if not isinstance(claims.get("exp"), int) or now >= claims["exp"]:
+        raise _no(f"Invalid login token. Token expired: {now} >= {claims.get('exp')}")
+    if _is_true(entry.get("ServerSideTokenCheck")):
+        _check_server_side(claims)
+    return claims
+
+
+def _check_server_side(claims: Claims) -> None:
+    """Asks the user pool whether this person still exists, is enabled, and has not signed out everywhere."""
+    pool = find_pool(str(claims["iss"]).rpartition("/")[2]) or {"_users": {}}
+    user = pool["_users"].get(claims.get("cognito:username"))
+    if user is None or attributes_of(user).get("sub") != claims["sub"] or is_revoked(user, claims):
+        raise _no("Token is inactive.")
+
+
+def _check_identity(pool: Pool, identity_id: str, logins: Mapping[str, Claims]) -> None:
+    held = pool["_identities"][identity_id]["Logins"]
+    if not logins:
+        if held:
+            raise _no(f"Access to Identity '{identity_id}' is forbidden.")
+        _refuse_guests(pool)
+        return
+    if not held:
+        raise AwsError("ResourceConflictException", "The identity is a guest's. Ask GetId for the one of this login.")
+    if not all(held.get(provider) == claims["sub"] for provider, claims in logins.items()):
+        raise _no("Logins don't match. Please include at least one valid login for this identity or identity pool.")
+
+
+def _identity_of(pool: Pool, logins: Mapping[str, str]) -> str:
+    """The same person of the same provider has the same identity, always."""
+    for identity_id, identity in pool["_identities"].items():
+        if identity["Logins"] == dict(logins):
+            return str(identity_id)
+    return _new_identity(pool, logins)
+
+
+def _new_identity(pool: Pool, logins: Mapping[str, str]) -> str:
+    identity_id, now = f"{pool['IdentityPoolId'].partition(':')[0]}:{uuid.uuid4()}", time.time()
+    pool["_identities"][identity_id] = {
+        "IdentityId": identity_id,
+        "Logins": dict(logins),
+        "CreationDate": now,
+        "LastModifiedDate": now,
+    }
+    return identity_id
+
+
+def _refuse_guests(pool: Pool) -> None:
+    if not _is_true(pool.get("AllowUnauthenticatedIdentities")):
+        raise _no("Unauthenticated access is not supported for this identity pool.")
+
+
+def _assume(
+    pool: Pool, identity_id: str, logins: Mapping[str, Claims], sessions: Sessions, incoming: Incoming
+) -> Session:
+    if pool.get("_role_mappings"):
+        raise AwsError("InternalErrorException", "Role mappings are not emulated.", 500)
+    role = find_role(str(pool["_roles"].get("authenticated" if logins else "unauthenticated", "")))
+    if role is None:
+        raise _misconfigured()
+    tags = _tags(pool, logins)
+    federation = _federation(pool, identity_id, logins)
+    _check_trust(role, tags, {**connection_context(incoming), **federation})
+    policies = None if logins else SESSION_POLICIES
+    return sessions.open(
+        role, name=SESSION_NAME, seconds=SESSION_SECONDS, tags=tags, policies=policies, federation=federation
+    )
+
+
+def _check_trust(role: Mapping[str, Any], tags: Mapping[str, str], context: Mapping[str, Any]) -> None:
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+    if tags:
+        actions.append("sts:TagSession")
+        context = {**context, **{f"aws:RequestTag/{key}": value for key, value in tags.items()}}
+        context["aws:TagKeys"] = list(tags)
+    for action in actions:
+        if not decide_trust(action, trust_policy(role), context, principal=_US).allowed:
+            raise _misconfigured()
+
+
+def _federation(pool: Pool, identity_id: str, logins: Mapping[str, Claims]) -> dict[str, str | list[str]]:
+    amr = ["authenticated" if logins else "unauthenticated"]
+    for provider, claims in logins.items():
+        amr += [provider, f"{provider}:CognitoSignIn:{claims['sub']}"]
+    return {
+        "cognito-identity.amazonaws.com:aud": str(pool["IdentityPoolId"]),
+        "cognito-identity.amazonaws.com:sub": identity_id,
+        "cognito-identity.amazonaws.com:amr": amr,
+        "aws:FederatedProvider": "cognito-identity.amazonaws.com",
+    }
+
+
+def _tags(pool: Pool, logins: Mapping[str, Claims]) -> dict[str, str]:
+    """The mapped claims that the tokens have.
+
+    A claim that is no text, or no legal tag value, refuses the whole call.
+    """
+    tags: dict[str, str] = {}
+    for provider, claims in logins.items():
+        mapping = (pool.get("_principal_tags") or {}).get(provider) or {}
+        named = _DEFAULT_TAGS if _is_true(mapping.get("UseDefaults")) else mapping.get("PrincipalTags") or {}
+        for key, claim in named.items():
+            if claim in claims:
+                tags[key] = _tag_value(key, claims[claim])
+    return tags
+
+
+def _tag_value(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise _misconfigured()
+    try:
+        check_tag(key, value)
+    except AwsError as failure:
+        raise _misconfigured() from failure
+    return value
+
+
+def _is_true(value: object) -> bool:
+    """Templates write booleans as text too."""
+    return value is True or str(value).lower() == "true"
+
+
+def _no(message: str) -> AwsError:
+    return AwsError("NotAuthorizedException", message)
+
+
+def _misconfigured() -> AwsError:
+    text = "Invalid identity pool configuration. Check assigned IAM roles for this pool."
+    return AwsError("InvalidIdentityPoolConfigurationException", text)

@@ -1,0 +1,126 @@
+"""User pools, app clients and users as the engine records them, and the questions this package asks of them."""
+
+import base64
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from emulator import engine
+from emulator.wire import Incoming
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An app client together with the user pool it belongs to, the engine's own records."""
+
+    pool: Record
+    record: Record
+
+    @property
+    def id(self) -> str:
+        return str(self.record["ClientId"])
+
+    @property
+    def pool_id(self) -> str:
+        return str(self.pool["Id"])
+
+    @property
+    def scopes(self) -> list[str]:
+        return list(self.record.get("AllowedOAuthScopes") or [])
+
+    def may_redirect_to(self, uri: str) -> bool:
+        return uri in (self.record.get("CallbackURLs") or [])
+
+    def may_log_out_to(self, uri: str) -> bool:
+        return uri in (self.record.get("LogoutURLs") or [])
+
+    def accepts_secret(self, given: str) -> bool:
+        """A client without a secret accepts only that none is given."""
+        wanted = self.record.get("ClientSecret") or ""
+        return hmac.compare_digest(given.encode(), str(wanted).encode())
+
+    def uses_code_flow(self) -> bool:
+        return bool(self.record.get("AllowedOAuthFlowsUserPoolClient")) and "code" in (
+            self.record.get("AllowedOAuthFlows") or []
+        )
+
+    def seconds(self, kind: str) -> int:
+        """Lifetime of an `id`, `access` or `refresh` token."""
+        with engine.scope(region_of(self.pool_id)):
+            return int(engine.cognito._token_validity(self.pool_id, self.id, kind))
+
+    def rotation_grace(self) -> int | None:
+        """Seconds a used refresh token may be tried again; None when refresh tokens do not rotate."""
+        rotation = self.record.get("RefreshTokenRotation") or {}
+        if rotation.get("Feature") != "ENABLED":
+            return None
+        return int(rotation.get("RetryGracePeriodSeconds") or 0)
+
+
+def find_client(client_id: str) -> Client | None:
+    for _, pool in engine.cognito._user_pools.all_items():
+        if client_id and client_id in pool["_clients"]:
+            return Client(pool, pool["_clients"][client_id])
+    return None
+
+
+def find_pool(pool_id: str) -> Record | None:
+    for (_, _, key), pool in engine.cognito._user_pools.all_items():
+        if key == pool_id:
+            found: Record = pool
+            return found
+    return None
+
+
+def region_of(pool_id: str) -> str:
+    return str(engine.cognito._region_from_pool_id(pool_id))
+
+
+def find_user(pool: Record, name: str) -> Record | None:
+    """By e-mail address or user name, as somebody signing in would give it. Case counts only if the pool says so."""
+    if not name:
+        return None
+    if not (pool.get("UsernameConfiguration") or {}).get("CaseSensitive", False):
+        name = _spelling_of(pool, name)
+    user: Record | None
+    user, _ = engine.cognito._resolve_user(pool, name)
+    return user
+
+
+def _spelling_of(pool: Record, name: str) -> str:
+    """The address as it was written when the user was made."""
+    folded = name.casefold()
+    for user in pool["_users"].values():
+        for entry in user["Attributes"]:
+            if entry["Name"] == "email" and entry["Value"].casefold() == folded:
+                return str(entry["Value"])
+    return name
+
+
+def attributes_of(user: Mapping[str, Any]) -> dict[str, str]:
+    return {entry["Name"]: str(entry["Value"]) for entry in user.get("Attributes", [])}
+
+
+def has_password(user: Mapping[str, Any], password: str) -> bool:
+    stored = user.get("_password")
+    return bool(stored) and hmac.compare_digest(str(stored).encode(), password.encode())
+
+
+def may_still_sign_in(user: Mapping[str, Any]) -> bool:
+    return bool(user.get("Enabled", True)) and user.get("UserStatus") in ("CONFIRMED", "FORCE_CHANGE_PASSWORD")
+
+
+def client_credentials(incoming: Incoming, form: Mapping[str, str]) -> tuple[str, str]:
+    """The client id and secret of a token request, from HTTP Basic or from the form (RFC 6749, 2.3.1)."""
+    scheme, _, encoded = incoming.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return form.get("client_id", ""), form.get("client_secret", "")
+    try:
+        identifier, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return unquote(identifier), unquote(secret)

@@ -1,0 +1,167 @@
+"""/oauth2/token, /oauth2/revoke, /oauth2/userInfo, and the two documents by which a client finds them and our keys.
+
+Follows the endpoint pages of the Cognito Developer Guide, errors included.
+"""
+
+import base64
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator import engine
+from emulator.cognito.grants import Code, Grants
+from emulator.cognito.pools import Client, Record, attributes_of, client_credentials, find_client, find_pool
+from emulator.cognito.tokens import Issued, is_revoked, issue, issuer, readable, unreadable_scope, verified_claims
+from emulator.wire import Incoming, Reply, json_reply
+
+_NO_STORE = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
+
+
+@dataclass(eq=False)
+class OAuthError(Exception):
+    code: str
+    status: int = 400
+
+
+@dataclass
+class TokenEndpoint:
+    grants: Grants
+
+    def token(self, incoming: Incoming) -> Reply:
+        try:
+            return self._grant(incoming, incoming.form())
+        except OAuthError as failure:
+            return _json({"error": failure.code}, failure.status)
+
+    def revoke(self, incoming: Incoming) -> Reply:
+        """200 also for a token that is unknown or already revoked."""
+        try:
+            self._revoke(incoming, incoming.form())
+        except OAuthError as failure:
+            return _json({"error": failure.code}, failure.status)
+        return Reply(200, b"", _NO_STORE)
+
+    def _revoke(self, incoming: Incoming, form: Mapping[str, str]) -> None:
+        client = _authenticated(incoming, form, status=401)
+        if not form.get("token") or not client.record.get("EnableTokenRevocation", True):
+            raise OAuthError("invalid_request")
+        if verified_claims(form["token"]) is not None:
+            raise OAuthError("unsupported_token_type")
+        owner = self.grants.owner(form["token"])
+        if owner is not None and owner.client_id == client.id:
+            self.grants.revoke(form["token"])
+
+    def _grant(self, incoming: Incoming, form: Mapping[str, str]) -> Reply:
+        kind = form.get("grant_type")
+        client = _authenticated(incoming, form)
+        if kind == "authorization_code":
+            return self._exchange_code(client, form)
+        if kind == "refresh_token":
+            return self._refresh(client, form)
+        raise OAuthError("unsupported_grant_type" if kind else "invalid_request")
+
+    def _exchange_code(self, client: Client, form: Mapping[str, str]) -> Reply:
+        value = form.get("code", "")
+        code = self.grants.look_at_code(value)
+        if code is None or code.sign_in.client_id != client.id or code.redirect_uri != form.get("redirect_uri"):
+            raise OAuthError("invalid_grant")
+        if not _proves(code, form.get("code_verifier", "")):
+            raise OAuthError("invalid_grant")
+        self.grants.use_code(value)
+        user = _user_of(client, code)
+        if unreadable_scope(client, code.sign_in.scope):
+            raise OAuthError("invalid_grant")
+        issued = issue(client, user, code.sign_in, nonce=code.nonce)
+        return _tokens(issued, self.grants.new_refresh_token(code.sign_in, client.seconds("refresh")))
+
+    def _refresh(self, client: Client, form: Mapping[str, str]) -> Reply:
+        refreshed = self.grants.refreshed(form.get("refresh_token", ""), client)
+        user = client.pool["_users"].get(refreshed[0].username) if refreshed else None
+        if refreshed is None or user is None or not user.get("Enabled", True):
+            raise OAuthError("invalid_grant")
+        sign_in, successor = refreshed
+        if attributes_of(user).get("sub") != sign_in.sub:
+            raise OAuthError("invalid_grant")
+        return _tokens(issue(client, user, sign_in), successor)
+
+
+def _authenticated(incoming: Incoming, form: Mapping[str, str], *, status: int = 400) -> Client:
+    identifier, secret = client_credentials(incoming, form)
+    client = find_client(identifier)
+    if client is None or not client.accepts_secret(secret):
+        raise OAuthError("invalid_client", status)
+    return client
+
+
+def _proves(code: Code, verifier: str) -> bool:
+    """PKCE, S256 only. A verifier for a code that was asked for without a challenge is refused too."""
+    if not code.challenge:
+        return not verifier
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return hmac.compare_digest(base64.urlsafe_b64encode(digest).rstrip(b"="), code.challenge.encode())
+
+
+def _user_of(client: Client, code: Code) -> Record:
+    user: Record | None = client.pool["_users"].get(code.sign_in.username)
+    ended = code.sign_in.origin_jti in engine.cognito._revoked_tokens
+    if user is None or ended or not user.get("Enabled", True) or attributes_of(user).get("sub") != code.sign_in.sub:
+        raise OAuthError("invalid_grant")
+    return user
+
+
+def _tokens(issued: Issued, refresh_token: str | None) -> Reply:
+    given = {"id_token": issued.id_token, "access_token": issued.access_token, "refresh_token": refresh_token}
+    present: dict[str, Any] = {name: token for name, token in given.items() if token is not None}
+    return _json({**present, "expires_in": issued.seconds, "token_type": "Bearer"})
+
+
+def user_info(incoming: Incoming) -> Reply:
+    scheme, _, token = incoming.headers.get("authorization", "").partition(" ")
+    claims = verified_claims(token.strip()) if scheme.lower() == "bearer" else None
+    if claims is None or claims.get("token_use") != "access":
+        return _json({"error": "invalid_request", "error_description": "Bad OAuth2 request at UserInfo Endpoint"}, 400)
+    client = find_client(str(claims.get("client_id")))
+    user = client.pool["_users"].get(claims.get("username")) if client else None
+    if client is None or user is None or is_revoked(user, claims) or claims.get("exp", 0) <= time.time():
+        text = "Access token is expired, disabled, or deleted, or the user has globally signed out."
+        challenge = f'Bearer error="invalid_token", error_description="{text}"'
+        return _json({"error": "invalid_token"}, 401).with_headers(("WWW-Authenticate", challenge))
+    if "openid" not in str(claims.get("scope", "")).split():
+        return _json({"error": "insufficient_scope"}, 403)
+    attributes = {name: text for name, text in attributes_of(user).items() if readable(client, name)}
+    return _json({**attributes, "sub": claims["sub"], "username": user["Username"]})
+
+
+def jwks(pool_id: str) -> Reply | None:
+    if find_pool(pool_id) is None:
+        return None
+    keys = [engine.cognito._pool_signing_key(pool_id, use)[1] for use in engine.cognito._POOL_KEY_USES]
+    return json_reply({"keys": keys}, content_type="application/json")
+
+
+def discovery(pool_id: str, base: str) -> Reply | None:
+    """`base` is where this emulator is served: on AWS the endpoints are on the sign-in domain, the issuer is not."""
+    if find_pool(pool_id) is None:
+        return None
+    document = {
+        "issuer": issuer(pool_id),
+        "jwks_uri": f"{base}/{pool_id}/.well-known/jwks.json",
+        "authorization_endpoint": f"{base}/oauth2/authorize",
+        "token_endpoint": f"{base}/oauth2/token",
+        "userinfo_endpoint": f"{base}/oauth2/userInfo",
+        "revocation_endpoint": f"{base}/oauth2/revoke",
+        "end_session_endpoint": f"{base}/logout",
+        "response_types_supported": ["code", "token"],
+        "scopes_supported": ["openid", "email", "phone", "profile"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+    }
+    return json_reply(document, content_type="application/json")
+
+
+def _json(data: Mapping[str, Any], status: int = 200) -> Reply:
+    return json_reply(data, status, "application/json").with_headers(*_NO_STORE)

@@ -1,0 +1,150 @@
+"""ID and access tokens: what they say, and whether one is ours.
+
+Signed with the pool's two keys, as its JWKS publishes them.
+
+Claims follow "Using the ID token" and "Using the access token" in the Cognito Developer Guide. The issuer is AWS's
+form, `https://cognito-idp.<region>.amazonaws.com/<pool>`, wherever this emulator is served.
+"""
+
+import base64
+import hashlib
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator import engine
+from emulator.cognito.pools import Client, Record, attributes_of, region_of
+
+_FLAGS = frozenset({"email_verified", "phone_number_verified"})
+_SCOPE_ATTRIBUTES = {
+    "email": frozenset({"email", "email_verified"}),
+    "phone": frozenset({"phone_number", "phone_number_verified"}),
+    "profile": frozenset({
+        "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
+        "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
+    }),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A person's sign-in at a client: what every token that descends from it has in common.
+
+    `auth_time` in epoch seconds.
+    """
+
+    pool_id: str
+    client_id: str
+    username: str
+    sub: str
+    scope: str
+    origin_jti: str
+    auth_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    access_token: str
+    id_token: str | None
+    seconds: int
+
+
+def issuer(pool_id: str) -> str:
+    return f"https://cognito-idp.{region_of(pool_id)}.amazonaws.com/{pool_id}"
+
+
+def new_sign_in(client: Client, user: Record, *, scope: str, auth_time: int) -> SignIn:
+    """Entered in the user's record, so that signing out everywhere ends it."""
+    origin_jti = str(uuid.uuid4())
+    user.setdefault("_origin_jtis", []).append(origin_jti)
+    sub = attributes_of(user)["sub"]
+    return SignIn(client.pool_id, client.id, user["Username"], sub, scope, origin_jti, auth_time)
+
+
+def issue(client: Client, user: Record, sign_in: SignIn, *, nonce: str = "") -> Issued:
+    now = int(time.time())
+    common = {
+        "sub": sign_in.sub,
+        "iss": issuer(sign_in.pool_id),
+        "origin_jti": sign_in.origin_jti,
+        "event_id": str(uuid.uuid4()),
+        "auth_time": sign_in.auth_time,
+        "iat": now,
+    }
+    if groups := user.get("_groups"):
+        common["cognito:groups"] = list(groups)
+    access = _signed({**common, **_access_claims(client, sign_in, now)}, sign_in.pool_id, "access")
+    identity = None
+    if "openid" in sign_in.scope.split():
+        claims = {**readable_claims(client, user), **common, **_id_claims(client, sign_in, now, access)}
+        identity = _signed({**claims, "nonce": nonce} if nonce else claims, sign_in.pool_id, "id")
+    return Issued(access, identity, client.seconds("access"))
+
+
+def _access_claims(client: Client, sign_in: SignIn, now: int) -> dict[str, Any]:
+    return {
+        "token_use": "access",
+        "client_id": sign_in.client_id,
+        "username": sign_in.username,
+        "scope": sign_in.scope,
+        "version": 2,
+        "exp": now + client.seconds("access"),
+        "jti": str(uuid.uuid4()),
+    }
+
+
+def _id_claims(client: Client, sign_in: SignIn, now: int, access_token: str) -> dict[str, Any]:
+    half = hashlib.sha256(access_token.encode()).digest()[:16]
+    return {
+        "token_use": "id",
+        "aud": sign_in.client_id,
+        "cognito:username": sign_in.username,
+        "at_hash": base64.urlsafe_b64encode(half).rstrip(b"=").decode(),
+        "exp": now + client.seconds("id"),
+        "jti": str(uuid.uuid4()),
+    }
+
+
+def _signed(claims: Mapping[str, Any], pool_id: str, use: str) -> str:
+    return str(engine.cognito._signed_jwt(dict(claims), pool_id, use))
+
+
+def readable(client: Client, attribute: str) -> bool:
+    """Whether the client may read the attribute. Without a list that is every standard attribute and no custom one."""
+    listed = client.record.get("ReadAttributes")
+    return attribute in listed if listed else not attribute.startswith(("custom:", "dev:"))
+
+
+def readable_claims(client: Client, user: Record) -> dict[str, Any]:
+    claims: dict[str, Any] = {}
+    for name, value in attributes_of(user).items():
+        if name != "sub" and readable(client, name):
+            claims[name] = value == "true" if name in _FLAGS else value
+    return claims
+
+
+def unreadable_scope(client: Client, scope: str) -> bool:
+    """Whether a scope covers an attribute the client may not read: then the token endpoint issues nothing."""
+    covered = (_SCOPE_ATTRIBUTES.get(name, frozenset()) for name in scope.split())
+    return any(not readable(client, attribute) for attributes in covered for attribute in attributes)
+
+
+def verified_claims(token: object) -> dict[str, Any] | None:
+    """The claims of a token that one of our pools signed, or None.
+
+    Not checked: its use, audience, expiry and revocation.
+    """
+    if not isinstance(token, str) or token.count(".") != 2 or not token.isascii():
+        return None
+    claims: dict[str, Any] = engine.cognito._token_claims(token)
+    pool_id = str(claims.get("iss", "")).rpartition("/")[2]
+    if engine.cognito._get_pool_unscoped(pool_id) is None or claims["iss"] != issuer(pool_id):
+        return None
+    return claims if engine.cognito._signature_valid(token) else None
+
+
+def is_revoked(user: Record, claims: Mapping[str, Any]) -> bool:
+    """Whether the sign-in this token comes from was ended: signed out everywhere, revoked, the person disabled."""
+    return claims.get("origin_jti") in engine.cognito._revoked_tokens or not user.get("Enabled", True)

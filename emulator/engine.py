@@ -1,0 +1,106 @@
+"""MiniStack's stores and handlers, loaded without its own HTTP application.
+
+Importing this module loads the engine into this process: with authentication on, one account, no state on disk, no
+mail, and with every service that this package does not serve left unexecuted until a template asks for one. The
+engine's router (ninety services, admin endpoints, listeners on other ports) is replaced by an empty module, so
+nothing of it can be reached.
+"""
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+ACCOUNT = "123456789012"
+DEFAULT_REGION = "eu-west-1"
+
+_SERVED = frozenset({"_dynamodb_keywords", "dynamodb", "cognito", "iam", "cloudformation"})
+
+_ENVIRONMENT = {
+    "AUTH": "true",
+    "MINISTACK_ACCOUNT_ID": ACCOUNT,
+    "MINISTACK_REGION": DEFAULT_REGION,
+    "COGNITO_EMAIL_ENABLED": "false",
+    "PERSIST_STATE": "0",
+    # Signing keys are written beneath this directory unless that fails; beneath a device it always does.
+    "STATE_DIR": f"{os.devnull}/none",
+}
+
+
+class _Unread(ModuleType):
+    """A module whose code runs when something first asks for a name in it."""
+
+    def __getattr__(self, name: str) -> Any:
+        loader: importlib.abc.Loader | None = self.__dict__.get("_loader_of_unread")
+        if loader is None or name.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        del self.__dict__["_loader_of_unread"]
+        loader.exec_module(self)
+        return getattr(self, name)
+
+
+class _LaterLoader(importlib.abc.Loader):
+    def __init__(self, loader: importlib.abc.Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        return _Unread(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__dict__["_loader_of_unread"] = self._loader
+
+
+class _LaterFinder(importlib.abc.MetaPathFinder):
+    """Finds the engine's other services. (`importlib.util.LazyLoader` would run them at their second import.)"""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        package, _, rest = fullname.partition("ministack.services.")
+        if package or not rest or rest.partition(".")[0] in _SERVED:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _LaterLoader(spec.loader)
+        return spec
+
+
+def _without_its_application() -> ModuleType:
+    application = ModuleType("ministack.app")
+    application.__dict__.update(AUTH=True, _MAIN_LOOP=None)
+    return application
+
+
+def _load(name: str) -> Any:
+    return importlib.import_module(f"ministack.{name}")
+
+
+os.environ.update(_ENVIRONMENT)
+sys.modules["ministack.app"] = _without_its_application()
+sys.meta_path.insert(0, _LaterFinder())
+logging.getLogger().setLevel(logging.WARNING)
+
+responses = _load("core.responses")
+sigv4 = _load("core.sigv4")
+dynamodb = _load("services.dynamodb")
+cognito = _load("services.cognito")
+iam = _load("services.iam")
+cloudformation = _load("services.cloudformation")
+provisioners = _load("services.cloudformation.provisioners")
+
+
+@contextmanager
+def scope(region: str = DEFAULT_REGION) -> Iterator[None]:
+    """The account and region in which the engine's stores are read and written, for this task and threads it starts."""
+    with responses.request_scope(ACCOUNT, region):
+        yield
+
+
+def region() -> str:
+    return str(responses.get_region())

@@ -1,0 +1,189 @@
+"""Runs a call that has been read: authenticate it, ask whether it is allowed, then let the service do it.
+
+Every service here has one entry: who may call it unsigned, which questions its calls ask, and what runs them.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator import engine, sts
+from emulator.access.authorization import authorize
+from emulator.access.checks import Check
+from emulator.access.control_plane import iam_checks, identity_pool_checks, stack_checks, user_pool_checks
+from emulator.access.dynamodb_requests import checks_for
+from emulator.access.principals import Principal, Root, Sessions
+from emulator.access.signing import Keyring, code_for
+from emulator.calls import Call
+from emulator.cognito import identity_pool
+from emulator.cognito.user_pool import SELF_SERVICE, UserPoolApi
+from emulator.wire import AwsError, Reply
+from iam import UnsupportedPolicy, parse_policy, parse_trust_policy
+
+_DYNAMODB = {
+    "BatchExecuteStatement", "BatchGetItem", "BatchWriteItem", "CreateTable", "DeleteItem", "DeleteTable",
+    "DescribeContinuousBackups", "DescribeEndpoints", "DescribeLimits", "DescribeTable", "ExecuteStatement",
+    "ExecuteTransaction", "GetItem", "ListTables", "PutItem", "Query", "Scan", "TagResource", "TransactGetItems",
+    "TransactWriteItems", "UntagResource", "UpdateContinuousBackups", "UpdateItem", "UpdateTable",
+}  # fmt: skip
+_DYNAMODB_OTHERWISE_NAMED = {
+    "DescribeTimeToLive": "_describe_ttl",
+    "UpdateTimeToLive": "_update_ttl",
+    "ListTagsOfResource": "_list_tags",
+}
+DYNAMODB_HANDLERS = {
+    **{name: "_" + re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in sorted(_DYNAMODB)},
+    **_DYNAMODB_OTHERWISE_NAMED,
+}
+
+_UNSIGNED_IDENTITY = frozenset({"GetId", "GetCredentialsForIdentity", "GetOpenIdToken"})
+_IDENTITY_ADMIN = frozenset({
+    "CreateIdentityPool", "DeleteIdentityPool", "DescribeIdentityPool", "ListIdentityPools", "UpdateIdentityPool",
+    "SetIdentityPoolRoles", "GetIdentityPoolRoles", "SetPrincipalTagAttributeMap", "GetPrincipalTagAttributeMap",
+    "ListIdentities", "DescribeIdentity", "TagResource", "UntagResource", "ListTagsForResource",
+})  # fmt: skip
+
+
+@dataclass
+class Operations:
+    keyring: Keyring
+    sessions: Sessions
+    user_pools: UserPoolApi
+
+    async def run(self, call: Call) -> Reply:
+        """Raises `AwsError` for every refusal, in the words of the call's protocol."""
+        with engine.scope(call.region or engine.DEFAULT_REGION):
+            match call.service.signing_name:
+                case "dynamodb":
+                    return self._dynamodb(call)
+                case "cognito-idp":
+                    return await self._cognito_idp(call)
+                case "cognito-identity":
+                    return await self._cognito_identity(call)
+                case "iam":
+                    return self._iam(call)
+                case "cloudformation":
+                    return await self._cloudformation(call)
+                case "sts":
+                    return self._sts(call)
+                case other:
+                    raise AwsError("UnknownOperationException", f"{other} is not served here.")
+
+    def _caller(self, call: Call) -> Principal:
+        try:
+            return self.keyring.authenticate(call.incoming, service=call.service.signing_name)
+        except AwsError as failure:
+            protocol = call.service.protocol
+            status = 400 if protocol == "json" else failure.status
+            raise AwsError(code_for(failure.code, protocol), failure.message, status, coral=True) from failure
+
+    def _allow(self, call: Call, checks: list[Check]) -> Principal:
+        principal = self._caller(call)
+        self._authorize(call, principal, checks)
+        return principal
+
+    def _authorize(self, call: Call, principal: Principal, checks: list[Check]) -> None:
+        try:
+            authorize(principal, checks, call.incoming)
+        except AwsError as failure:
+            if call.service.protocol == "json":
+                raise
+            raise AwsError("AccessDenied", failure.message, 403) from failure
+
+    def _dynamodb(self, call: Call) -> Reply:
+        principal = self._caller(call)
+        if not isinstance(principal, Root):
+            self._authorize(call, principal, checks_for(call.operation, call.data))
+        handler = DYNAMODB_HANDLERS.get(call.operation)
+        if handler is None:
+            raise AwsError("UnknownOperationException", f"{call.operation} is not served here.")
+        status, headers, body = getattr(engine.dynamodb, handler)(call.data)
+        if status >= 400:
+            raise _dynamodb_error(status, json.loads(body))
+        checksum = str(zlib.crc32(body) & 0xFFFFFFFF)
+        return Reply(status, body, (*headers.items(), ("x-amz-crc32", checksum)))
+
+    async def _cognito_idp(self, call: Call) -> Reply:
+        if call.operation not in SELF_SERVICE:
+            self._allow(call, user_pool_checks(call.operation, call.data))
+        return _json_1_1(await self.user_pools.run(call.operation, call.data))
+
+    async def _cognito_identity(self, call: Call) -> Reply:
+        if call.operation in _UNSIGNED_IDENTITY:
+            return self._federate(call)
+        self._allow(call, identity_pool_checks(call.operation, call.data))
+        if call.operation not in _IDENTITY_ADMIN:
+            raise AwsError("UnknownOperationException", f"{call.operation} is not served here.")
+        return _json_1_1(_reply(await engine.cognito._dispatch_identity(call.operation, call.data)))
+
+    def _federate(self, call: Call) -> Reply:
+        named = str(call.data.get("IdentityPoolId") or call.data.get("IdentityId") or "")
+        with engine.scope(engine.cognito._region_from_identity_id(named)):
+            match call.operation:
+                case "GetId":
+                    return identity_pool.get_id(call.data)
+                case "GetCredentialsForIdentity":
+                    return identity_pool.get_credentials(call.data, self.sessions, call.incoming)
+                case _:
+                    return identity_pool.get_open_id_token(call.data)
+
+    def _iam(self, call: Call) -> Reply:
+        self._allow(call, iam_checks(call.operation, call.data))
+        handler = engine.iam._IAM_HANDLERS.get(call.operation)
+        if handler is None:
+            raise AwsError("InvalidAction", f"{call.operation} is not served here.")
+        _check_documents(call.operation, call.data)
+        return _reply(handler(_as_engine_reads(call.data)))
+
+    async def _cloudformation(self, call: Call) -> Reply:
+        principal = self._caller(call)
+        if not isinstance(principal, Root):
+            self._authorize(call, principal, stack_checks(call.operation, call.data))
+        parameters = _as_engine_reads(call.data)
+        return _reply(await engine.cloudformation.handle_request("POST", "/", {}, b"", parameters))
+
+    def _sts(self, call: Call) -> Reply:
+        principal = self._caller(call)
+        match call.operation:
+            case "GetCallerIdentity":
+                return sts.caller_identity(principal)
+            case "AssumeRole":
+                return sts.assume_role(call.data, principal, self.sessions, call.incoming)
+            case _:
+                raise AwsError("InvalidAction", f"{call.operation} is not served here.")
+
+
+def _reply(answer: tuple[int, Mapping[str, str], bytes | str]) -> Reply:
+    status, headers, body = answer
+    return Reply(status, body.encode() if isinstance(body, str) else body, tuple(headers.items()))
+
+
+def _json_1_1(reply: Reply) -> Reply:
+    kept = (header for header in reply.headers if header[0].lower() != "content-type")
+    return Reply(reply.status, reply.body, (("Content-Type", "application/x-amz-json-1.1"), *kept))
+
+
+def _as_engine_reads(data: Mapping[str, str]) -> dict[str, list[str]]:
+    return {name: [value] for name, value in data.items()}
+
+
+def _dynamodb_error(status: int, answer: dict[str, Any]) -> AwsError:
+    code = str(answer.pop("__type")).rpartition("#")[2]
+    message = str(answer.pop("message", "") or answer.pop("Message", ""))
+    return AwsError(code, message, status, members=answer)
+
+
+def _check_documents(operation: str, data: Mapping[str, str]) -> None:
+    """A policy that `iam` cannot evaluate is refused when it is written, not when somebody needs it."""
+    trust = operation == "UpdateAssumeRolePolicy"
+    documents = {"PolicyDocument": parse_trust_policy if trust else parse_policy}
+    documents["AssumeRolePolicyDocument"] = parse_trust_policy
+    for parameter, parse in documents.items():
+        if parameter in data:
+            try:
+                parse(data[parameter], name=parameter)
+            except UnsupportedPolicy as failure:
+                raise AwsError("MalformedPolicyDocument", str(failure)) from failure

@@ -1,0 +1,259 @@
+"""Everything changed about MiniStack, with what it does, what AWS does, and a check that this is the MiniStack meant.
+
+Nothing is patched, and nothing served, unless the version and every signature listed below agree: a new version means
+that somebody reads this file again. Most of what the engine lacks needs no patch, because this package stands in
+front of it.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from emulator import engine
+from emulator.cognito.pools import find_client
+from emulator.cognito.tokens import readable
+from emulator.relied_on import PARAMETERS
+from iam import Policy, UnsupportedPolicy, parse_policy, parse_trust_policy
+
+VERSION = "1.5.33"
+
+Created = tuple[str, dict[str, Any]]
+
+
+class WrongEngine(Exception):
+    """The installed MiniStack is not the one this was written for. The message says where they differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """`replaces` names the function of the engine that is wrapped or, for something new, the table it joins."""
+
+    replaces: str
+    engine_does: str
+    aws_does: str
+    apply: Callable[[], None]
+
+
+def apply_all() -> None:
+    """Raises `WrongEngine` before anything is changed."""
+    check(version("ministack"), PARAMETERS)
+    for patch in PATCHES:
+        patch.apply()
+
+
+def check(installed: str, signatures: Mapping[str, str]) -> None:
+    if installed != VERSION:
+        raise WrongEngine(f"MiniStack {VERSION} is needed, {installed} is installed.")
+    for name, wanted in signatures.items():
+        module, _, function = name.partition(".")
+        found = getattr(getattr(engine, module), function, None)
+        if found is None:
+            raise WrongEngine(f"MiniStack {installed} has no {name}.")
+        actual = " ".join(inspect.signature(found).parameters) if callable(found) else f"<{type(found).__name__}>"
+        if actual != wanted:
+            raise WrongEngine(f"{name} of MiniStack {installed} is ({actual}), not ({wanted}).")
+
+
+# ── Stacks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _wrap_handlers(resource_type: str, after: Callable[[str, Mapping[str, Any]], None]) -> Callable[[], None]:
+    """Runs `after(physical id, properties)` once a resource of this type has been created or updated."""
+
+    def apply() -> None:
+        handlers = engine.provisioners._RESOURCE_HANDLERS[resource_type]
+        create, update = handlers["create"], handlers["update"]
+
+        def created(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
+            result: Created = create(logical_id, props, stack_name)
+            after(result[0], props)
+            return result
+
+        def updated(
+            physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, logical_id: str | None = None
+        ) -> Created:
+            result: Created = update(physical_id, old, new, stack_name, logical_id)
+            after(result[0], new)
+            return result
+
+        handlers.update(create=created, update=updated)
+
+    return apply
+
+
+def _complete_role(role_name: str, props: Mapping[str, Any]) -> None:
+    engine.iam._roles[role_name]["PermissionsBoundary"] = props.get("PermissionsBoundary", "")
+    _understood(parse_trust_policy, props["AssumeRolePolicyDocument"], role_name)
+    for policy in props.get("Policies") or []:
+        _understood(parse_policy, policy["PolicyDocument"], policy["PolicyName"])
+
+
+def _check_managed_policy(arn: str, props: Mapping[str, Any]) -> None:
+    _understood(parse_policy, props["PolicyDocument"], arn)
+
+
+def _understood(parse: Callable[..., Policy], document: Any, name: str) -> None:
+    try:
+        parse(document, name=name)
+    except UnsupportedPolicy as failure:
+        raise ValueError(str(failure)) from failure
+
+
+def _give_rotation(client_id: str, props: Mapping[str, Any]) -> None:
+    client = find_client(client_id)
+    if client is None:
+        raise ValueError(f"The client {client_id} is not there.")
+    client.record["RefreshTokenRotation"] = dict(props.get("RefreshTokenRotation") or {})
+
+
+def _give_table_settings(name: str, props: Mapping[str, Any]) -> None:
+    table = engine.dynamodb._tables[name]
+    table["SSEDescription"] = engine.dynamodb._sse_description_from_spec(
+        {"Enabled": True} if _is_true((props.get("SSESpecification") or {}).get("SSEEnabled")) else None
+    )
+    if expiry := props.get("TimeToLiveSpecification"):
+        enabled = _is_true(expiry.get("Enabled"))
+        _done(engine.dynamodb._update_ttl({
+            "TableName": name,
+            "TimeToLiveSpecification": {"AttributeName": expiry["AttributeName"], "Enabled": enabled},
+        }))  # fmt: skip
+    if recovery := props.get("PointInTimeRecoverySpecification"):
+        enabled = _is_true(recovery.get("PointInTimeRecoveryEnabled"))
+        _done(engine.dynamodb._update_continuous_backups({
+            "TableName": name,
+            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": enabled},
+        }))  # fmt: skip
+
+
+def _done(reply: tuple[int, dict[str, str], bytes]) -> None:
+    if reply[0] >= 300:
+        raise ValueError(f"The table was not set up: {reply[2]!r}")
+
+
+def _is_true(value: object) -> bool:
+    return value is True or str(value).lower() == "true"
+
+
+def _add_branding() -> None:
+    def created(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Created:
+        branding = f"{stack_name}-{logical_id}"
+        return f"{props['UserPoolId']}|{branding}", {"ManagedLoginBrandingId": branding}
+
+    def updated(physical_id: str, _old: Mapping[str, Any], _new: Mapping[str, Any], _stack_name: str) -> Created:
+        return physical_id, {"ManagedLoginBrandingId": physical_id.partition("|")[2]}
+
+    def deleted(_physical_id: str, _props: Mapping[str, Any]) -> None:
+        """There is nothing to delete."""
+
+    handlers = {"create": created, "update": updated, "delete": deleted}
+    engine.provisioners._RESOURCE_HANDLERS["AWS::Cognito::ManagedLoginBranding"] = handlers
+
+
+# ── Users ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _limit_claims() -> None:
+    issue = engine.cognito._fake_token
+
+    def limited(sub: str, pool_id: str, client_id: str, token_type: str = "access", **more: Any) -> str:  # noqa: S107
+        client = find_client(client_id)
+        given = more.get("user_attrs") or {}
+        if client is not None and token_type == "id":  # noqa: S105
+            kept = {name: value for name, value in given.items() if name == "sub" or readable(client, name)}
+            more["user_attrs"] = {"email_verified": "false", **kept} if "email" in kept else kept
+        return str(issue(sub, pool_id, client_id, token_type, **more))
+
+    engine.cognito._fake_token = limited
+
+
+def _let_empty_delete() -> None:
+    merge = engine.cognito._merge_attributes
+
+    def merged(existing: list[dict[str, str]], updates: list[dict[str, str]]) -> list[dict[str, str]]:
+        return [entry for entry in merge(existing, updates) if entry.get("Value") not in ("", None)]
+
+    engine.cognito._merge_attributes = merged
+
+
+def _one_after_another() -> None:
+    async def run(function: Callable[..., Any], *arguments: Any, thread_name: str) -> Any:  # noqa: ARG001
+        return function(*arguments)
+
+    engine.cognito.run_reentrant = run
+
+
+# ── IAM ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _add_default_version() -> None:
+    def set_default(parameters: Mapping[str, list[str]]) -> Any:
+        arn, wanted = parameters.get("PolicyArn", [""])[0], parameters.get("VersionId", [""])[0]
+        policy = engine.iam._policies.get(arn)
+        if policy is None or wanted not in policy["Versions"]:
+            return engine.iam._error(404, "NoSuchEntity", f"Policy {arn} version {wanted} does not exist.")
+        for version_id, entry in policy["Versions"].items():
+            entry["IsDefaultVersion"] = version_id == wanted
+        policy["DefaultVersionId"] = wanted
+        return engine.iam._xml(200, "SetDefaultPolicyVersionResponse", "")
+
+    engine.iam._IAM_HANDLERS["SetDefaultPolicyVersion"] = set_default
+
+
+PATCHES = (
+    Patch(
+        "provisioners._iam_role_create",
+        engine_does="forgets the PermissionsBoundary of a role in a template, and takes any text for a policy",
+        aws_does="limits the role by it, and refuses what is no policy",
+        apply=_wrap_handlers("AWS::IAM::Role", _complete_role),
+    ),
+    Patch(
+        "provisioners._iam_managed_policy_create",
+        engine_does="takes any text for a policy",
+        aws_does="refuses what is no policy",
+        apply=_wrap_handlers("AWS::IAM::ManagedPolicy", _check_managed_policy),
+    ),
+    Patch(
+        "provisioners._ddb_create",
+        engine_does="ignores TimeToLiveSpecification, PointInTimeRecoverySpecification and SSESpecification",
+        aws_does="turns all three on",
+        apply=_wrap_handlers("AWS::DynamoDB::Table", _give_table_settings),
+    ),
+    Patch(
+        "provisioners._cognito_user_pool_client_create",
+        engine_does="ignores RefreshTokenRotation",
+        aws_does="gives a new refresh token with every refresh",
+        apply=_wrap_handlers("AWS::Cognito::UserPoolClient", _give_rotation),
+    ),
+    Patch(
+        "provisioners._RESOURCE_HANDLERS",
+        engine_does="refuses a template with an AWS::Cognito::ManagedLoginBranding",
+        aws_does="styles the hosted pages by it; the pages here have a style of their own",
+        apply=_add_branding,
+    ),
+    Patch(
+        "iam._IAM_HANDLERS",
+        engine_does="has no SetDefaultPolicyVersion",
+        aws_does="has one",
+        apply=_add_default_version,
+    ),
+    Patch(
+        "cognito._fake_token",
+        engine_does="puts every attribute into an ID token and takes every e-mail address for verified",
+        aws_does="puts in what the client may read, verified only where it is",
+        apply=_limit_claims,
+    ),
+    Patch(
+        "cognito.run_reentrant",
+        engine_does="runs each call in a thread of its own, on dictionaries that another thread may be changing",
+        aws_does="answers every call as if it were alone",
+        apply=_one_after_another,
+    ),
+    Patch(
+        "cognito._merge_attributes",
+        engine_does="stores an empty attribute",
+        aws_does="deletes an attribute that is written empty",
+        apply=_let_empty_delete,
+    ),
+)

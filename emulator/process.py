@@ -1,0 +1,98 @@
+"""Starts the emulator as a process of its own and waits until it answers. Standard library only."""
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self, cast
+
+_STOP_SECONDS = 5.0
+_PIPE = subprocess.PIPE
+_HERE = Path(__file__).resolve().parent.parent
+
+
+class EmulatorFailed(Exception):
+    """It did not start. The message is what it said last."""
+
+
+@dataclass(frozen=True, slots=True)
+class RootKey:
+    """The key of the account's root. Whoever has it may do everything, so it stays with whoever starts and deploys."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+@dataclass(slots=True)
+class Emulator:
+    """A running emulator; as a context manager it stops at the end. It also stops when this process does."""
+
+    endpoint_url: str
+    root: RootKey
+    _process: "subprocess.Popen[bytes]" = field(repr=False)
+    _log: threading.Thread = field(repr=False)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """Ends it and waits. Calling this again does nothing."""
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.join(_STOP_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def start(*, port: int = 0, root: RootKey | None = None) -> Emulator:
+    """Returns when it answers; 0 picks a free port, no `root` makes a random one. Raises `EmulatorFailed`."""
+    key = root or RootKey(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
+    environment = {
+        **os.environ,
+        "EMULATOR_ROOT_ACCESS_KEY_ID": key.access_key_id,
+        "EMULATOR_ROOT_SECRET_ACCESS_KEY": key.secret_access_key,
+    }
+    command = [sys.executable, "-m", "emulator", "--port", str(port), "--with-parent"]
+    process = subprocess.Popen(  # noqa: S603 - this very package
+        command, stdin=_PIPE, stdout=_PIPE, stderr=_PIPE, env=environment, cwd=_HERE, start_new_session=True
+    )
+    out, err = cast(IO[bytes], process.stdout), cast(IO[bytes], process.stderr)
+    line = out.readline()
+    if not line:
+        with out, err, cast(IO[bytes], process.stdin):
+            process.wait(_STOP_SECONDS)
+            raise EmulatorFailed(err.read().decode(errors="replace").strip() or "It ended without a word.")
+    log = threading.Thread(target=_relay, args=(err,), name="emulator-log", daemon=True)
+    log.start()
+    return Emulator(json.loads(line)["endpoint"], key, process, log)
+
+
+def _relay(log: IO[bytes]) -> None:
+    """Its warnings and errors are this program's."""
+    with log:
+        for line in log:
+            sys.stderr.write(line.decode(errors="replace"))

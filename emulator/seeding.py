@@ -1,0 +1,71 @@
+"""What a deployer does by hand: create people, take on a role, put rows in place. Real boto3, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Protocol
+
+import botocore.session
+
+from emulator.sign_in import Credentials
+
+ROOT_ARN = "arn:aws:iam::123456789012:root"
+REGION = "eu-west-1"
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+_MOST_ROWS_A_CALL = 25
+
+
+class KeyPair(Protocol):
+    @property
+    def access_key_id(self) -> str: ...
+    @property
+    def secret_access_key(self) -> str: ...
+
+
+def clients(endpoint_url: str, credentials: KeyPair) -> Callable[[str], Any]:
+    """From a service's name to a boto3 client that signs with these credentials."""
+    session = botocore.session.Session()
+
+    def client(service: str) -> Any:
+        return session.create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=endpoint_url,
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            aws_session_token=getattr(credentials, "session_token", None),
+        )
+
+    return client
+
+
+def create_person(user_pool: Any, pool_id: str, *, email: str, name: str, org: str, role: str, password: str) -> str:
+    """A confirmed user with a password that stays. `org` is "" for somebody in no organisation. Returns the sub."""
+    wanted = {"email": email, "email_verified": "true", "name": name, "custom:org": org, "custom:role": role}
+    user = user_pool.admin_create_user(
+        UserPoolId=pool_id,
+        Username=email,
+        MessageAction="SUPPRESS",
+        UserAttributes=[{"Name": key, "Value": value} for key, value in wanted.items() if value],
+    )["User"]
+    user_pool.admin_set_user_password(UserPoolId=pool_id, Username=email, Password=password, Permanent=True)
+    sub: str = next(item["Value"] for item in user["Attributes"] if item["Name"] == "sub")
+    return sub
+
+
+def put_rows(table_client: Any, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    remaining = iter(rows)
+    while batch := list(islice(remaining, _MOST_ROWS_A_CALL)):
+        _put_batch(table_client, table, batch)
+
+
+def assume_role(sts: Any, role_arn: str, *, seconds: int) -> Credentials:
+    answer = sts.assume_role(RoleArn=role_arn, RoleSessionName="portal", DurationSeconds=seconds)["Credentials"]
+    return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
+
+
+def _put_batch(table_client: Any, table: str, batch: Sequence[Mapping[str, Any]]) -> None:
+    requests: Any = {table: [{"PutRequest": {"Item": dict(row)}} for row in batch]}
+    while requests:
+        requests = table_client.batch_write_item(RequestItems=requests).get("UnprocessedItems")

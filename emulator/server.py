@@ -1,0 +1,164 @@
+"""HTTP/1.1 on loopback: reads one request whole, hands it to the app, writes one answer. Nothing of AWS is known here.
+
+A request that could be read in two ways (a repeated security header, a body larger than any service takes) is refused
+before anybody judges it.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+
+import h11
+
+from emulator.wire import Dropped, Incoming, Reply
+
+App = Callable[[Incoming], Awaitable[Reply | Dropped]]
+
+MAX_BODY = 20 * 1024 * 1024
+IDLE_SECONDS = 75
+_NO_IPV6 = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
+_ONCE = ("authorization", "content-type", "host", "content-encoding", "content-length")
+
+log = logging.getLogger(__name__)
+
+
+class Unreadable(Exception):
+    """The client's request cannot be read, or can be read in more than one way. The message goes back to it."""
+
+
+def listen(port: int) -> list[socket.socket]:
+    """Sockets on 127.0.0.1 and, where the machine has it, ::1, on one port. 0 picks a free one.
+
+    Raises OSError if taken.
+    """
+    first = _bound(socket.AF_INET, "127.0.0.1", port)
+    try:
+        return [first, _bound(socket.AF_INET6, "::1", first.getsockname()[1])]
+    except OSError as failure:
+        if failure.errno in _NO_IPV6:
+            return [first]
+        first.close()
+        if port == 0:
+            return listen(0)
+        raise
+
+
+def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((host, port))
+        listener.listen(256)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def serve(app: App, sockets: list[socket.socket], stop: asyncio.Event) -> None:
+    """Answers until `stop` is set, then closes every connection."""
+    connections: set[asyncio.Task[None] | None] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        connections.add(task)
+        try:
+            await _Connection(app, reader, writer).run()
+        except (ConnectionError, asyncio.CancelledError, TimeoutError):
+            log.debug("connection ended by the other side")
+        finally:
+            connections.discard(task)
+            writer.close()
+
+    servers = [await asyncio.start_server(connected, sock=sock) for sock in sockets]
+    await stop.wait()
+    for server in servers:
+        server.close()
+    open_ones = [task for task in connections if task is not None]
+    for task in open_ones:
+        task.cancel()
+    await asyncio.gather(*open_ones, return_exceptions=True)
+
+
+class _Connection:
+    def __init__(self, app: App, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._app, self._reader, self._writer = app, reader, writer
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=64 * 1024)
+        peer = writer.get_extra_info("peername") or ("127.0.0.1",)
+        self._client_ip = str(peer[0])
+
+    async def run(self) -> None:
+        while True:
+            try:
+                incoming = await self._read()
+                if incoming is None:
+                    return
+                answer = await self._app(incoming)
+            except (h11.RemoteProtocolError, Unreadable) as failure:
+                await self._write(Reply(400, f"{failure}\n".encode(), (("Content-Type", "text/plain"),)), last=True)
+                return
+            if isinstance(answer, Dropped):
+                self._writer.transport.abort()
+                return
+            await self._write(answer, head=incoming.method == "HEAD")
+            if self._http.our_state is h11.MUST_CLOSE or self._http.their_state is not h11.DONE:
+                return
+            self._http.start_next_cycle()
+
+    async def _read(self) -> Incoming | None:
+        request: h11.Request | None = None
+        body = bytearray()
+        while True:
+            event = await self._next_event()
+            if isinstance(event, h11.Request):
+                request = event
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > MAX_BODY:
+                    raise Unreadable("The body is larger than any service here takes.")
+            elif isinstance(event, h11.EndOfMessage) and request is not None:
+                return self._incoming(request, bytes(body))
+            elif isinstance(event, h11.ConnectionClosed):
+                return None
+
+    async def _next_event(self) -> object:
+        while True:
+            event = self._http.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            if self._http.they_are_waiting_for_100_continue:
+                going_on = h11.InformationalResponse(status_code=100, headers=[])
+                self._writer.write(self._http.send(going_on) or b"")
+            async with asyncio.timeout(IDLE_SECONDS):
+                self._http.receive_data(await self._reader.read(256 * 1024))
+
+    def _incoming(self, request: h11.Request, body: bytes) -> Incoming:
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in request.headers:
+            name, value = raw_name.decode("ascii"), raw_value.decode("utf-8", errors="surrogateescape")
+            if name in headers and (name in _ONCE or name.startswith("x-amz-")):
+                raise Unreadable(f"The header {name} is given more than once.")
+            joint = "; " if name == "cookie" else ", "
+            headers[name] = f"{headers[name]}{joint}{value}" if name in headers else value
+        target = request.target.decode("ascii", errors="replace")
+        return Incoming(request.method.decode("ascii"), target, headers, body, self._client_ip)
+
+    async def _write(self, reply: Reply, *, head: bool = False, last: bool = False) -> None:
+        if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            return
+        headers = [*reply.headers, ("Date", formatdate(usegmt=True)), ("Content-Length", str(len(reply.body)))]
+        if last:
+            headers.append(("Connection", "close"))
+        encoded = [(name.encode("ascii"), value.encode("latin-1", errors="replace")) for name, value in headers]
+        start = h11.Response(status_code=reply.status, headers=encoded)
+        out = self._http.send(start) or b""
+        if reply.body and not head:
+            out += self._http.send(h11.Data(data=reply.body)) or b""
+        out += self._http.send(h11.EndOfMessage()) or b""
+        self._writer.write(out)
+        await self._writer.drain()

@@ -1,0 +1,130 @@
+"""AssumeRole and GetCallerIdentity, on this package's own sessions. Follows the STS API reference.
+
+A caller that the trust policy names needs nothing more; one that is trusted through its account needs sts:AssumeRole
+in its own policies. AWS never lets root assume a role. Here it may, where the trust policy lets its account: root
+stands for the administrator who deploys.
+"""
+
+import re
+import time
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+from emulator.access.authorization import authorize, connection_context
+from emulator.access.checks import Check
+from emulator.access.principals import Principal, Session, Sessions, find_role, managed_policy, trust_policy
+from emulator.wire import AwsError, Incoming, Reply, query_result
+from iam import Policy, UnsupportedPolicy, decide_trust, parse_policy
+from iam import Principal as TrustedPrincipal
+
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_CHAINED_SECONDS = 3600
+
+
+def caller_identity(principal: Principal) -> Reply:
+    account = principal.arn.split(":")[4]
+    arn, unique_id = escape(principal.arn), escape(principal.unique_id)
+    result = f"<Arn>{arn}</Arn><UserId>{unique_id}</UserId><Account>{account}</Account>"
+    return query_result("GetCallerIdentity", "sts", result)
+
+
+def assume_role(data: Mapping[str, Any], principal: Principal, sessions: Sessions, incoming: Incoming) -> Reply:
+    arn, name = str(data.get("RoleArn", "")), str(data.get("RoleSessionName", ""))
+    if not _SESSION_NAME.fullmatch(name):
+        raise AwsError("ValidationError", "RoleSessionName is missing or malformed.")
+    tags = session_tags(data)
+    role = _assumable(arn, name, tags, principal, incoming)
+    policies = _session_policies(data)
+    seconds = _duration(data, role, principal)
+    session = sessions.open(role, name=name, seconds=seconds, tags=tags, policies=policies)
+    return query_result("AssumeRole", "sts", _assumed(session))
+
+
+def session_tags(data: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a query-protocol request. Raises `AwsError` for what STS does not accept."""
+    tags: dict[str, str] = {}
+    for number in range(1, 52):
+        key = data.get(f"Tags.member.{number}.Key")
+        if key is None:
+            break
+        tags[str(key)] = str(data.get(f"Tags.member.{number}.Value", ""))
+    if len(tags) > 50 or len({key.lower() for key in tags}) != len(tags):
+        raise AwsError("InvalidParameterValue", "Too many tags, or a tag key that is given twice.")
+    for key, value in tags.items():
+        check_tag(key, value)
+    return tags
+
+
+def check_tag(key: str, value: str) -> None:
+    """Letters, digits, spaces and _.:/=+-@ only, so a tag carries no wildcard, delimiter or variable."""
+    if not 1 <= len(key) <= 128 or len(value) > 256 or not all(map(_may_be_in_a_tag, key + value)):
+        raise AwsError("ValidationError", f"The tag {key} holds a character, or more characters, than a tag may.")
+
+
+def _may_be_in_a_tag(character: str) -> bool:
+    return character in "_.:/=+-@" or unicodedata.category(character)[0] in "LZN"
+
+
+def _assumable(
+    arn: str, name: str, tags: Mapping[str, str], principal: Principal, incoming: Incoming
+) -> dict[str, Any]:
+    role = find_role(arn)
+    trusted = TrustedPrincipal("AWS", principal.arn)
+    keys = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+    context = {**connection_context(incoming), **principal.context(), **keys, "sts:RoleSessionName": name}
+    if tags:
+        context["aws:TagKeys"] = list(tags)
+    if role is None:
+        raise _not_trusted(principal, "sts:AssumeRole", arn)
+    for action in ["sts:AssumeRole", *(["sts:TagSession"] if tags else [])]:
+        if not decide_trust(action, trust_policy(role), context, principal=trusted).allowed:
+            raise _not_trusted(principal, action, arn)
+        if not _named(role, principal):
+            authorize(principal, [Check(action, arn, keys)], incoming)
+    return role
+
+
+def _not_trusted(principal: Principal, action: str, arn: str) -> AwsError:
+    text = f"User: {principal.arn} is not authorized to perform: {action} on resource: {arn}"
+    return AwsError("AccessDenied", text, 403)
+
+
+def _named(role: Mapping[str, Any], principal: Principal) -> bool:
+    """Whether the trust policy names this principal itself, rather than its account or everybody."""
+    arns = {principal.arn, principal.role_arn if isinstance(principal, Session) else principal.arn}
+    return any(f'"{arn}"' in role["AssumeRolePolicyDocument"] for arn in arns)
+
+
+def _session_policies(data: Mapping[str, Any]) -> tuple[Policy, ...] | None:
+    policies: list[Policy] = []
+    if text := data.get("Policy"):
+        try:
+            policies.append(parse_policy(str(text), name="session policy"))
+        except UnsupportedPolicy as failure:
+            raise AwsError("MalformedPolicyDocument", str(failure)) from failure
+    arns = (data.get(f"PolicyArns.member.{number}.arn") for number in range(1, 11))
+    policies += [managed_policy(str(arn)) for arn in arns if arn]
+    return tuple(policies) or None
+
+
+def _duration(data: Mapping[str, Any], role: Mapping[str, Any], principal: Principal) -> int:
+    most = _CHAINED_SECONDS if isinstance(principal, Session) else int(role["MaxSessionDuration"])
+    given = str(data.get("DurationSeconds") or 3600)
+    if not given.isdecimal() or not 900 <= int(given) <= most:
+        raise AwsError(
+            "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+        )
+    return int(given)
+
+
+def _assumed(session: Session) -> str:
+    expiration = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(session.expires_at))
+    key = session.key
+    return (
+        f"<Credentials><AccessKeyId>{key.access_key_id}</AccessKeyId>"
+        f"<SecretAccessKey>{key.secret_access_key}</SecretAccessKey><SessionToken>{session.token}</SessionToken>"
+        f"<Expiration>{expiration}</Expiration></Credentials><AssumedRoleUser><Arn>{escape(session.arn)}</Arn>"
+        f"<AssumedRoleId>{escape(session.unique_id)}</AssumedRoleId></AssumedRoleUser>"
+    )
