@@ -4,7 +4,7 @@ import os
 
 import environ as django_environ
 
-from portal import environment
+from portal import environment, gunicorn
 
 BASE_DIR = environment.BASE
 django_environ.Env.read_env(BASE_DIR / ".env") if (BASE_DIR / ".env").exists() else None
@@ -65,6 +65,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = HTTPS
 # Strict would lose the state of the sign-in on the way back from Cognito.
 SESSION_COOKIE_SAMESITE = "Lax"
+# The life of the refresh token in infra/template.yaml: afterwards there is nothing to renew with.
 SESSION_COOKIE_AGE = 12 * 60 * 60
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
 CSRF_COOKIE_HTTPONLY = True
@@ -94,8 +95,7 @@ RECORDS_API_URL = ENV.text["RECORDS_API_URL"]
 TENANT_ROLE_ARN = ENV.text["TENANT_ROLE_ARN"]
 SUSPENSION_POLICY_ARN = ENV.text["SUSPENSION_POLICY_ARN"]
 TOKEN_KEYS = ENV.token_keys
-# As many as the server runs threads (portal/gunicorn.py).
-AWS_CONNECTIONS = 16
+AWS_CONNECTIONS = gunicorn.threads
 
 # ── Signing in ───────────────────────────────────────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "tenants.Person"

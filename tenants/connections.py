@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
 from django.core.cache import cache
@@ -61,7 +62,13 @@ def _make() -> Connections:
         client_secret=settings.OIDC_RP_CLIENT_SECRET,
     )
     sealer, flights = Sealer(settings.TOKEN_KEYS), SingleFlight(cache)
-    sessions = Sessions(sealer=sealer, tokens=tokens, verifier=verifier, flights=flights)
+    sessions = Sessions(
+        sealer=sealer,
+        tokens=tokens,
+        verifier=verifier,
+        flights=flights,
+        lifetime=timedelta(seconds=settings.SESSION_COOKIE_AGE),
+    )
     pool = IdentityPool(
         client=clients.identities_client(
             region=settings.AWS_REGION, endpoint_url=settings.AWS_ENDPOINT_URL, connections=settings.AWS_CONNECTIONS

@@ -39,7 +39,6 @@ REFUSALS: dict[type[errors.PortalError], Refusal] = {
     errors.RoleTooLow: Refusal(403, "role_too_low"),
     errors.DeniedByAws: Refusal(403, "denied_by_aws", logging.WARNING),
     errors.RecordNotFound: Refusal(404, "not_found"),
-    errors.CollectionNotFound: Refusal(404, "not_found"),
     errors.InvalidInput: Refusal(400, "invalid_input"),
     errors.Throttled: Refusal(503, "unavailable", logging.WARNING),
     errors.Unreachable: Refusal(503, "unavailable", logging.WARNING),

@@ -28,8 +28,6 @@ from tenants.standing import Standing, forget_standing
 
 # Renewed this long before it runs out, so that no call is made with a token that expires on the way.
 RENEW_BEFORE_SECONDS = 45
-# RefreshTokenValidity in infra/template.yaml.
-_REFRESH_TOKENS_LIVE = timedelta(minutes=720)
 _log = logging.getLogger(__name__)
 
 
@@ -55,10 +53,12 @@ class Sessions:
     tokens: TokenEndpoint
     verifier: IdTokenVerifier
     flights: SingleFlight
+    # How long a browser stays signed in without being used: the life of the pool's refresh tokens.
+    lifetime: timedelta
 
     def begin(self, person: Person, tokens: Tokens) -> uuid.UUID:
         """Keeps the tokens. What the person left behind in browsers that never signed out is cleared away."""
-        SignIn.objects.filter(person=person, renewed_at__lt=timezone.now() - _REFRESH_TOKENS_LIVE).delete()
+        SignIn.objects.filter(person=person, renewed_at__lt=timezone.now() - self.lifetime).delete()
         sign_in = SignIn(person=person)
         sign_in.sealed_tokens = self._seal(sign_in.id, tokens)
         sign_in.save()

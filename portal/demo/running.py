@@ -65,7 +65,7 @@ def run_emulator(*, tell: Tell) -> None:
     with ExitStack() as running, _terminated_like_interrupted():
         try:
             world = _world(running, emulator_port, f"http://localhost:{port}", tell)
-            _write_environment(world)
+            _put_members_in_place(world, _write_environment(world))
             tell(f"{world.emulator.endpoint_url}  password: {world.password}  settings: {_shown(ENV_FILE)}")
             while world.emulator.running:
                 time.sleep(0.5)

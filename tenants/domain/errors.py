@@ -13,9 +13,7 @@ Leaves carry what a page or a log needs; `str()` of one is a sentence for the pe
     ├── TenantSuspended
     ├── RoleTooLow
     ├── DeniedByAws             IAM refused what the person's own credentials asked for
-    ├── NotFound
-    │   ├── RecordNotFound
-    │   └── CollectionNotFound
+    ├── RecordNotFound
     ├── InvalidInput            the person can mend it
     ├── Unavailable             worth trying again; nothing was lost
     │   ├── Throttled
@@ -101,21 +99,13 @@ class DeniedByAws(PortalError):
         self.aws_request_id = aws_request_id
 
 
-class NotFound(PortalError):
+class RecordNotFound(PortalError):
     """Something of the person's own is not there. Another tenant's thing is never told apart from it."""
 
-
-class RecordNotFound(NotFound):
     def __init__(self, collection: str, key: str) -> None:
         super().__init__(f"There is no record “{key}” in {collection}.")
         self.collection = collection
         self.key = key
-
-
-class CollectionNotFound(NotFound):
-    def __init__(self, collection: str) -> None:
-        super().__init__(f"There is no collection “{collection}”.")
-        self.collection = collection
 
 
 class InvalidInput(PortalError):

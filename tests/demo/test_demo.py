@@ -70,7 +70,7 @@ def test_a_second_terminal_can_use_the_commands(demo: Demo) -> None:
         (("--stack", "nowhere"), {}, "nowhere"),
         ((), {"AWS_REGION": ""}, "set AWS_REGION"),
         ((), {"AWS_SECRET_ACCESS_KEY": "wrong"}, "signature"),
-        ((), {"AWS_ENDPOINT_URL": "http://localhost:1"}, "not answering"),
+        ((), {"AWS_ENDPOINT_URL": "http://localhost:1"}, "http://localhost:1 does not answer"),
     ],
 )
 def test_stack_env_says_in_a_line_why_it_cannot(

@@ -191,6 +191,27 @@ def test_a_tag_with_a_wildcard_is_no_tag(stack: Stack, deployer: Key) -> None:
     assert refusal(sts.assume_role, **parameters)["code"] == "ValidationError"
 
 
+def test_a_parameter_that_an_operation_does_not_read_decides_nothing(
+    stack: Stack, loose_stack: Stack, portal: Key
+) -> None:
+    pools = signing(stack, portal, "AWSCognitoIdentityProviderService.AdminGetUser", "cognito-idp")
+    arn = f"arn:aws:cognito-idp:{REGION}:123456789012:userpool/{stack.pool_id}"
+    body = {"UserPoolId": loose_stack.pool_id, "Username": ACME_OWNER.email, "ResourceArn": arn}
+    answer = pools(json.dumps(body).encode())
+    assert (answer.status_code, answer.json()["__type"]) == (400, "AccessDeniedException")
+
+
+def signing(stack: Stack, key: Key, target: str, service: str) -> Any:
+    def call(body: bytes) -> requests.Response:
+        headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
+        request = AWSRequest("POST", stack.emulator.endpoint_url + "/", data=body, headers=headers)
+        signing_key = SigningKey(key.access_key_id, key.secret_access_key, key.session_token)
+        SigV4Auth(signing_key, service, REGION).add_auth(request)
+        return requests.post(request.url, data=body, headers=dict(request.headers), timeout=10)
+
+    return call
+
+
 # ── Signatures ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -10,6 +10,7 @@ import pytest
 from iam import Decision, Request, decide
 from portal.checks import ROW_ACTIONS, reached_by
 from portal.demo.cast import ACME, GLOBEX
+from portal.settings import SESSION_COOKIE_AGE
 from portal.template import TABLE_ARN, boundary, read_template, role_policies
 
 READS = ("GetItem", "Query", "BatchGetItem")
@@ -152,6 +153,8 @@ def test_identities_are_made_as_the_product_needs_them() -> None:
     assert "aws.cognito.signin.user.admin" not in client["AllowedOAuthScopes"]
     assert client["AllowedOAuthFlows"] == ["code"]
     assert not any("SRP" in flow or "PASSWORD" in flow for flow in client["ExplicitAuthFlows"])
+    assert client["TokenValidityUnits"]["RefreshToken"] == "minutes"
+    assert client["RefreshTokenValidity"] * 60 == SESSION_COOKIE_AGE
     assert resources["IdentityPool"]["Properties"]["AllowClassicFlow"] is False
     assert resources["PrincipalTags"]["Properties"]["PrincipalTags"] == {"org": "custom:org", "role": "custom:role"}
     assert "Tags" not in resources["TenantRole"]["Properties"]

@@ -12,7 +12,7 @@ from portal.demo.running import CannotRun, run_emulator
 class Command(BaseCommand):
     help = (
         "Starts the emulator on EMULATOR_PORT (4566) with infra/template.yaml deployed and the demo's people and rows "
-        "in it, and writes var/demo.env for other commands. Ctrl-C ends it."
+        "in it, writes var/demo.env for other commands and fills the database they name. Ctrl-C ends it."
     )
     requires_system_checks: list[str] = []
 

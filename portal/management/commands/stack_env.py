@@ -9,7 +9,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 
 from tenants.aws.clients import people_client, stacks_client
 from tenants.aws.stack import stack_settings
-from tenants.domain.errors import DeniedByAws, Misconfigured, PortalError
+from tenants.domain.errors import DeniedByAws, Misconfigured, PortalError, Unavailable
 
 
 class Command(BaseCommand):
@@ -33,14 +33,16 @@ class Command(BaseCommand):
                 stacks_client(**where), people_client(**where), options["stack"], endpoint_url=where["endpoint_url"]
             )
         except PortalError as error:
-            raise CommandError(_in_words(error)) from error
+            raise CommandError(_in_words(error, where["endpoint_url"])) from error
         if options["json"]:
             self.stdout.write(json.dumps(settings, indent=2))
         else:
             self.stdout.write("\n".join(f"{name}={shlex.quote(value)}" for name, value in settings.items()))
 
 
-def _in_words(error: PortalError) -> str:
+def _in_words(error: PortalError, endpoint_url: str | None) -> str:
     if isinstance(error, Misconfigured):
         return error.why
+    if isinstance(error, Unavailable):
+        return f"{endpoint_url or 'AWS'} does not answer ({error.why})."
     return error.answer if isinstance(error, DeniedByAws) else error.message
