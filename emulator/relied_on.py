@@ -26,6 +26,7 @@ PARAMETERS = {
     "cognito._token_validity": "pool_id client_id token_type",
     "cognito._user_pools": "<AccountRegionScopedDict>",
     "cognito._username_alias_attribute": "pool username",
+    "cognito.run_reentrant": "fn args thread_name",
     "dynamodb._batch_execute_statement": "data",
     "dynamodb._batch_get_item": "data",
     "dynamodb._batch_write_item": "data",

@@ -62,7 +62,7 @@ def sign_in(*, domain: str, client_id: str, client_secret: str, redirect_uri: st
             "code_challenge_method": "S256",
         }
         page = browser.get(f"{domain}/oauth2/authorize", params=query, timeout=_TIMEOUT)
-        answer = _submit(browser, page, {"username": email, "password": password}, redirect_uri)
+        answer = fill_in(browser, page, {"username": email, "password": password}, redirect_uri)
         if answer.get("state") != state or "code" not in answer:
             raise SignInFailed(f"The pages answered {answer.get('error', 'without a code')}.")
         form = {
@@ -97,7 +97,7 @@ def _challenge(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
-def _submit(
+def fill_in(
     browser: requests.Session, page: requests.Response, typed: dict[str, str], redirect_uri: str
 ) -> dict[str, str]:
     """Fills in the form of a page and follows its answer up to, and not into, the client's address."""

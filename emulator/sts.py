@@ -5,6 +5,7 @@ in its own policies. AWS never lets root assume a role. Here it may, where the t
 stands for the administrator who deploys.
 """
 
+import json
 import re
 import time
 import unicodedata
@@ -94,7 +95,13 @@ def _not_trusted(principal: Principal, action: str, arn: str) -> AwsError:
 def _named(role: Mapping[str, Any], principal: Principal) -> bool:
     """Whether the trust policy names this principal itself, rather than its account or everybody."""
     arns = {principal.arn, principal.role_arn if isinstance(principal, Session) else principal.arn}
-    return any(f'"{arn}"' in role["AssumeRolePolicyDocument"] for arn in arns)
+    statements = json.loads(role["AssumeRolePolicyDocument"])["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        trusted = statement["Principal"]
+        named = trusted.get("AWS", []) if isinstance(trusted, dict) else []
+        if arns & ({named} if isinstance(named, str) else set(named)):
+            return True
+    return False
 
 
 def _session_policies(data: Mapping[str, Any]) -> tuple[Policy, ...] | None:

@@ -13,11 +13,19 @@ from emulator.wire import AwsError
 
 Data = Mapping[str, Any]
 
+_TAGGING = frozenset({"TagResource", "UntagResource", "ListTagsForResource"})
+_NOT_OF_ONE_POOL = frozenset({
+    "CreateUserPool", "ListUserPools", "DescribeUserPoolDomain",
+    "CreateIdentityPool", "ListIdentityPools", "DescribeIdentity",
+})  # fmt: skip
+# What an IAM operation acts on is in its name; a parameter that it does not read must not decide.
 _IAM_RESOURCES = (
-    ("RoleName", "role"),
-    ("UserName", "user"),
-    ("GroupName", "group"),
-    ("InstanceProfileName", "instance-profile"),
+    ("InstanceProfile", None, ""),
+    ("Role", "RoleName", "role"),
+    ("Group", "GroupName", "group"),
+    ("User", "UserName", "user"),
+    ("AccessKey", "UserName", "user"),
+    ("LoginProfile", "UserName", "user"),
 )
 _STACK_READS = frozenset({
     "DescribeStacks", "DescribeStackEvents", "DescribeStackResource", "DescribeStackResources", "ListStackResources",
@@ -26,19 +34,20 @@ _STACK_READS = frozenset({
 
 
 def user_pool_checks(operation: str, data: Data) -> list[Check]:
-    return [Check(f"cognito-idp:{operation}", _pool_arn("cognito-idp", "userpool", data, "UserPoolId"))]
-
-
-def identity_pool_checks(operation: str, data: Data) -> list[Check]:
     return [
-        Check(f"cognito-identity:{operation}", _pool_arn("cognito-identity", "identitypool", data, "IdentityPoolId"))
+        Check(f"cognito-idp:{operation}", _pool_arn("cognito-idp", "userpool", operation, data.get("UserPoolId"), data))
     ]
 
 
-def _pool_arn(service: str, kind: str, data: Data, member: str) -> str:
-    if isinstance(given := data.get("ResourceArn"), str):
-        return _no_pattern(given)
-    if not isinstance(pool := data.get(member), str):
+def identity_pool_checks(operation: str, data: Data) -> list[Check]:
+    arn = _pool_arn("cognito-identity", "identitypool", operation, data.get("IdentityPoolId"), data)
+    return [Check(f"cognito-identity:{operation}", arn)]
+
+
+def _pool_arn(service: str, kind: str, operation: str, pool: object, data: Data) -> str:
+    if operation in _TAGGING:
+        return _no_pattern(str(data.get("ResourceArn") or "")) or "*"
+    if operation in _NOT_OF_ONE_POOL or not isinstance(pool, str):
         return "*"
     return _no_pattern(f"arn:aws:{service}:{engine.region()}:{engine.ACCOUNT}:{kind}/{pool}")
 
@@ -47,23 +56,24 @@ def iam_checks(operation: str, data: Data) -> list[Check]:
     context = {"iam:PolicyARN": str(data["PolicyArn"])} if "PolicyArn" in data else {}
     if "PermissionsBoundary" in data:
         context["iam:PermissionsBoundary"] = str(data["PermissionsBoundary"])
-    return [Check(f"iam:{operation}", _iam_arn(data), context)]
+    return [Check(f"iam:{operation}", _iam_arn(operation, data), context)]
 
 
-def _iam_arn(data: Data) -> str:
-    for member, kind in _IAM_RESOURCES:
-        if name := data.get(member):
-            return _existing_iam_arn(kind, str(name), str(data.get("Path") or "/"))
-    if arn := data.get("PolicyArn"):
+def _iam_arn(operation: str, data: Data) -> str:
+    for word, member, kind in _IAM_RESOURCES:
+        if word in operation:
+            name = data.get(member) if member else None
+            return _existing_iam_arn(kind, str(name), str(data.get("Path") or "/")) if name else "*"
+    if "Policy" in operation and (arn := data.get("PolicyArn")):
         return _no_pattern(str(arn))
-    if name := data.get("PolicyName"):
-        return _no_pattern(f"arn:aws:iam::{engine.ACCOUNT}:policy{data.get('Path') or '/'}{name}")
+    if operation == "CreatePolicy":
+        return _no_pattern(f"arn:aws:iam::{engine.ACCOUNT}:policy{data.get('Path') or '/'}{data.get('PolicyName')}")
     return "*"
 
 
 def _existing_iam_arn(kind: str, name: str, path: str) -> str:
     stores = {"role": engine.iam._roles, "user": engine.iam._users, "group": engine.iam._groups}
-    record = stores[kind].get(name) if kind in stores else None
+    record = stores[kind].get(name)
     return str(record["Arn"]) if record else _no_pattern(f"arn:aws:iam::{engine.ACCOUNT}:{kind}{path}{name}")
 
 

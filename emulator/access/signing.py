@@ -39,7 +39,7 @@ class Keyring:
         self.root, self.sessions = root, sessions
 
     def _find(self, access_key_id: str) -> Principal | None:
-        if hmac.compare_digest(access_key_id.encode(), self.root.key.access_key_id.encode()):
+        if hmac.compare_digest(access_key_id.encode(errors="replace"), self.root.key.access_key_id.encode()):
             return self.root
         return self.sessions.find(access_key_id) or find_user(access_key_id)
 
@@ -83,7 +83,7 @@ def _check_scope(incoming: Incoming, signature: Any, service: str) -> None:
 def _check_session_token(incoming: Incoming, principal: Principal) -> None:
     given = incoming.headers.get("x-amz-security-token", "")
     wanted = principal.token if isinstance(principal, Session) else ""
-    if not hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode()):
+    if not hmac.compare_digest(given.encode(errors="replace"), wanted.encode()):
         raise _refused("InvalidClientTokenId", "The security token included in the request is invalid.")
 
 

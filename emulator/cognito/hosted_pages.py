@@ -10,6 +10,7 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlencode
 
 from emulator import engine, pages
 from emulator.cognito.authorize import AuthorizeRequest, SentBack, UnknownClient, parse
@@ -79,7 +80,7 @@ class HostedPages:
             return pages.error("There is no such client.")
         location = query.get("logout_uri", "")
         if not location and client.may_redirect_to(query.get("redirect_uri", "")):
-            location = parse(query).page("/oauth2/authorize")
+            location = f"/oauth2/authorize?{urlencode(query)}"
         elif not client.may_log_out_to(location):
             return pages.error("The address to return to after signing out is not registered for this client.")
         name = _cookie_name(client.pool_id)
@@ -186,4 +187,4 @@ def _cookie(name: str, value: str, *, seconds: int) -> tuple[str, str]:
 
 
 def _same(given: str, wanted: str) -> bool:
-    return bool(wanted) and hmac.compare_digest(given.encode(), wanted.encode())
+    return bool(wanted) and hmac.compare_digest(given.encode(errors="replace"), wanted.encode(errors="replace"))

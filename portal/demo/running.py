@@ -160,7 +160,7 @@ def _portal(port: int, settings: Mapping[str, str]) -> Iterator[subprocess.Popen
     finally:
         server.terminate()
         try:
-            server.wait(timeout=8)
+            server.wait(timeout=4)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()

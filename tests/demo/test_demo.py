@@ -154,7 +154,11 @@ def test_ctrl_c_ends_everything(project: Path, tmp_path: Path) -> None:
         except requests.RequestException:
             time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=15) == 0
+    try:
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.wait()
     for ended in (port, emulator_port):
         with pytest.raises(requests.ConnectionError):
             requests.get(f"http://localhost:{ended}/", timeout=1)

@@ -239,6 +239,13 @@ def test_signing_out_returns_only_to_a_registered_address(browser: Browser, stac
         assert "Location" not in answer.headers
 
 
+def test_signing_out_may_lead_to_signing_in_again(browser: Browser) -> None:
+    browser.sign_in()
+    answer = browser.http.get(browser.url("/logout"), params=browser.query(), allow_redirects=False, timeout=10)
+    again = browser.http.get(browser.url(answer.headers["Location"]), timeout=10)
+    assert "<title>Sign in</title>" in again.text
+
+
 def test_a_session_of_one_pool_is_none_of_another(browser: Browser, loose_stack: Stack) -> None:
     browser.sign_in()
     assert Browser(loose_stack, browser.http).authorize().headers["Location"].startswith("/login?")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import requests
 
 from emulator.deploy import DeployFailed, deploy
 from emulator.process import Emulator, EmulatorFailed, start
+from emulator.relied_on import PARAMETERS
 from tests.emulator.world import ACME, ACME_OWNER, Stack, key, refusal
 
 _ROOM = Path(__file__).resolve().parents[2]
@@ -219,6 +221,13 @@ def test_an_engine_of_another_version_or_shape_is_refused() -> None:
         "MiniStack 1.5.33 has no dynamodb._gone.",
         "dynamodb._query of MiniStack 1.5.33 is (data), not (data caller).",
     ]
+
+
+def test_everything_that_is_used_of_the_engine_is_checked() -> None:
+    use = re.compile(r"engine\.(responses|sigv4|dynamodb|cognito|iam|cloudformation|provisioners)\.(\w+)")
+    sources = (path.read_text("utf-8") for path in (_ROOM / "emulator").rglob("*.py"))
+    used = {".".join(found) for source in sources for found in use.findall(source)}
+    assert used <= PARAMETERS.keys()
 
 
 _EXPIRED = """

@@ -11,7 +11,7 @@ import requests
 from django.core.cache import cache
 from django.test import Client
 
-from emulator.sign_in import _submit as fill_in
+from emulator.sign_in import fill_in
 from portal.demo.cast import CastMember
 from portal.demo.members import put_members_in_place
 from portal.demo.world import World
