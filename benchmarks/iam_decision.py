@@ -4,12 +4,14 @@ Prints the median microseconds of `iam.decide` for the product's policies (those
 repeated here with a table's ARN in place of CloudFormation's functions), with and without building the request and the
 explanation.
 
-    python -m benchmarks.iam_decision
+    .venv/bin/python benchmarks/iam_decision.py
 """
 
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter_ns
+
+import _project  # noqa: F401 - before any module of the project
 
 from iam import Request, decide, parse_policy
 

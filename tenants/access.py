@@ -80,7 +80,7 @@ def presented(request: HttpRequest) -> SignedIn | None:
 
     None as well for a session that this version of the portal did not write: they sign in again.
     """
-    stored = request.session.get(_SESSION_KEY)
+    stored: Any = request.session.get(_SESSION_KEY)
     try:
         sign_in_id, claims = uuid.UUID(stored["id"]), Claims.from_session(stored["claims"])
         standing = standing_of(int(stored["person"]))
