@@ -64,7 +64,7 @@ def demo(project: Path) -> Iterator[Demo]:
     process = subprocess.Popen(
         [sys.executable, "manage.py", "demo"],
         cwd=project,
-        env=environment(PORT=str(port), EMULATOR_PORT=str(emulator_port), PYTHONUNBUFFERED="1"),
+        env=environment(PORT=str(port), EMULATOR_PORT=str(emulator_port)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

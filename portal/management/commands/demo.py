@@ -18,6 +18,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            run(tell=lambda line: self.stdout.write(line))
+            run(tell=self.tell)
         except CannotRun as error:
             raise CommandError(str(error)) from error
+
+    def tell(self, line: str) -> None:
+        self.stdout.write(line)
+        # Into a pipe or a file, too, each step is there as it happens.
+        self.stdout.flush()
