@@ -18,37 +18,64 @@ ROW_ACTIONS = (
     "GetShardIterator", "DescribeStream", "ExportTableToPointInTime", "ImportTable", "CreateBackup",
     "RestoreTableFromBackup", "RestoreTableToPointInTime", "PutResourcePolicy", "UpdateTable", "DeleteTable",
 )  # fmt: skip
+# The table, and everything of it that has an ARN of its own.
+ROW_PLACES = (TABLE_ARN, f"{TABLE_ARN}/index/any", f"{TABLE_ARN}/stream/any", f"{TABLE_ARN}/backup/any")
+# What would let a role give itself the rest, on something that is not its business.
+ELSEWHERE = "arn:aws:iam::123456789012:role/another"
+ESCALATIONS = (
+    "sts:AssumeRole", "iam:PassRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy",
+    "iam:UpdateAssumeRolePolicy", "iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary",
+    "iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:CreateAccessKey",
+    "cognito-identity:SetPrincipalTagAttributeMap", "cognito-identity:SetIdentityPoolRoles",
+)  # fmt: skip
+_FEDERATED = "cognito-identity.amazonaws.com"
 
 
 @register(Tags.security)
-def portal_role_reaches_no_rows(**_: Any) -> list[CheckMessage]:
-    """The portal's own role may not reach the table; only people's credentials do."""
+def only_people_reach_rows(**_: Any) -> list[CheckMessage]:
+    """No role but the ones that people's credentials are of may reach the table, or give itself more than it has."""
     try:
-        reached = reached_by("PortalRole", read_template())
+        template = read_template()
+        reached = {role: found for role in roles_of_programs(template) if (found := reached_by(role, template))}
     except (UnsupportedPolicy, OSError, ValueError, TypeError, KeyError) as error:
-        return [Error(f"PortalRole in infra/template.yaml cannot be judged: {error}", id="portal.E002")]
-    if not reached:
-        return []
+        return [Error(f"The roles in infra/template.yaml cannot be judged: {error}", id="portal.E002")]
     return [
         Error(
-            f"PortalRole may call {', '.join(reached)} on the records table.",
-            hint="Take the action out of infra/template.yaml: rows are reached with people's credentials only.",
+            f"{role} may call {', '.join(found)}.",
+            hint="Take it out of infra/template.yaml: rows are reached with people's credentials only.",
             id="portal.E001",
         )
+        for role, found in reached.items()
+    ]
+
+
+def roles_of_programs(template: dict[str, Any]) -> list[str]:
+    """The template's roles that are not assumed through the identity pool."""
+    resources = template["Resources"]
+    return [
+        name
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::IAM::Role"
+        and _FEDERATED not in str(resource["Properties"]["AssumeRolePolicyDocument"])
     ]
 
 
 def reached_by(role: str, template: dict[str, Any]) -> list[str]:
-    """Row actions that a role of the template may call on the table, whatever keys are asked for."""
+    """Row actions that a role may call on anything of the table, whatever keys are asked for, and ways to get more."""
     policies = role_policies(template, role)
-    return [
+
+    def may(action: str, resource: str, **context: Any) -> bool:
+        return decide(Request(action, resource, context), identity=policies).allowed
+
+    rows = [
         action
         for action in ROW_ACTIONS
-        if decide(
-            Request(f"dynamodb:{action}", TABLE_ARN, {"dynamodb:LeadingKeys": ["any"]}), identity=policies
-        ).allowed
-        or decide(Request(f"dynamodb:{action}", TABLE_ARN, {}), identity=policies).allowed
+        if any(
+            may(f"dynamodb:{action}", place) or may(f"dynamodb:{action}", place, **{"dynamodb:LeadingKeys": ["any"]})
+            for place in ROW_PLACES
+        )
     ]
+    return rows + [action for action in ESCALATIONS if may(action, ELSEWHERE)]
 
 
 @register(Tags.security, deploy=True)

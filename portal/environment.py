@@ -45,6 +45,7 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
 }
 
 BASE = Path(__file__).resolve().parent.parent
+VAR = BASE / "var"
 
 
 @dataclass(frozen=True)
@@ -200,4 +201,8 @@ def _cache(url: str) -> dict[str, Any]:
 def _in_project(path: str) -> str:
     """Paths under `/var/` of a URL without a host mean the project's own `var/`, wherever a command is typed."""
     relative = path.removeprefix("/")
-    return str(BASE / relative) if relative.startswith("var/") else path
+    if not relative.startswith("var/"):
+        return path
+    # Sessions are in there: for the owner alone.
+    VAR.mkdir(mode=0o700, exist_ok=True)
+    return str(BASE / relative)

@@ -56,6 +56,8 @@ def logging_of(level: str) -> dict[str, Any]:
             "urllib3": {"level": "WARNING"},
             # One line per request is ours; Django's own would repeat the refusals.
             "django.request": {"level": "ERROR"},
+            # Anybody can send any Host; each would be a traceback.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
         },
     }

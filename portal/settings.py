@@ -7,7 +7,9 @@ import environ as django_environ
 from portal import environment, gunicorn
 
 BASE_DIR = environment.BASE
-django_environ.Env.read_env(BASE_DIR / ".env") if (BASE_DIR / ".env").exists() else None
+# All of the settings or none of them: a file must not fill the gaps of an environment that was made for something else.
+if "PORTAL_URL" not in os.environ and (BASE_DIR / ".env").exists():
+    django_environ.Env.read_env(BASE_DIR / ".env")
 ENV = environment.read(os.environ)
 
 SECRET_KEY = ENV.text["DJANGO_SECRET_KEY"]

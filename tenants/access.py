@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from django.core.cache import cache
 from django.http import HttpRequest
 
 from tenants.connections import connections
@@ -21,6 +22,8 @@ from tenants.sessions import SignedIn
 from tenants.standing import ClaimsOutOfDate, check_standing, standing_of
 
 _SESSION_KEY = "sign_in"
+# While token and database differ, Cognito is not asked for a newer token at every request.
+LOOK_AGAIN_SECONDS = 15
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 
@@ -103,6 +106,8 @@ def _in_good_standing(request: HttpRequest, who: SignedIn) -> SignedIn:
     try:
         check_standing(who.standing, who.claims)
     except ClaimsOutOfDate:
+        if not cache.add(f"looked-again:{who.sign_in_id}", 1, timeout=LOOK_AGAIN_SECONDS):
+            raise MembershipChanged(_whose(who)) from None
         who = _renewed(request, who, even_if_fresh=True)
         _check_new_claims(who)
     return who
@@ -112,7 +117,11 @@ def _check_new_claims(who: SignedIn) -> None:
     try:
         check_standing(who.standing, who.claims)
     except ClaimsOutOfDate as error:
-        raise MembershipChanged(who.standing.tenant_name or "the platform's operators") from error
+        raise MembershipChanged(_whose(who)) from error
+
+
+def _whose(who: SignedIn) -> str:
+    return who.standing.tenant_name or "the platform's operators"
 
 
 def _renewed(request: HttpRequest, who: SignedIn, *, even_if_fresh: bool) -> SignedIn:

@@ -28,6 +28,11 @@ from tenants.models import Person
 from tenants.sessions import person_for
 
 _log = logging.getLogger(__name__)
+# https://docs.aws.amazon.com/cognito/latest/developerguide/authorization-endpoint.html
+_ERRORS = {
+    "access_denied", "invalid_request", "invalid_scope", "login_required", "server_error", "temporarily_unavailable",
+    "unauthorized_client", "unsupported_response_type",
+}  # fmt: skip
 
 
 class CognitoBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
@@ -58,8 +63,10 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if "error" in request.GET:
-            super().get(request)
-            raise SignInFailed(f"Cognito answered {request.GET['error'][:80]}")
+            # Not the library's: it would sign out whoever follows a link with an error in it.
+            self._forget_state()
+            error = request.GET["error"]
+            raise SignInFailed(f"Cognito answered {error}" if error in _ERRORS else "Cognito answered with an error")
         try:
             response: HttpResponse = super().get(request)
         except SuspiciousOperation as error:
@@ -67,9 +74,12 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         return response
 
     def login_failure(self) -> HttpResponse:
-        if "error" in self.request.GET:
-            return HttpResponse()
         raise SignInFailed("no sign-in was under way in this browser")
+
+    def _forget_state(self) -> None:
+        states = self.request.session.get("oidc_states", {})
+        if states.pop(self.request.GET.get("state"), None):
+            self.request.session.modified = True
 
     def login_success(self) -> HttpResponse:
         request, destination = self.request, self.success_url
@@ -78,8 +88,10 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         auth.login(request, self.user)
         sign_in_id = connections().sessions.begin(self.user, tokens)
         remember(request, sign_in_id=sign_in_id, person_id=self.user.pk, claims=claims)
-        for spent in ("oidc_login_next", "oidc_states"):
-            request.session.pop(spent, None)
+        request.session.pop("oidc_login_next", None)
+        # Other tabs may be signing in, too.
+        if not request.session.get("oidc_states"):
+            request.session.pop("oidc_states", None)
         if before is not None:
             connections().federation.drop(before)
             connections().sessions.end(before.sign_in_id)

@@ -16,7 +16,7 @@ from dataclasses import astuple, dataclass, field
 from tenants.aws.failures import IdentityUnknown, TokenRefused
 from tenants.aws.identity_pool import IdentityPool
 from tenants.domain.credentials import Credentials
-from tenants.domain.errors import SessionEnded
+from tenants.domain.errors import SessionEnded, Unavailable
 from tenants.sealing import CannotOpen, Sealer
 from tenants.sessions import Sessions, SignedIn
 from tenants.single_flight import SharedCache, SingleFlight
@@ -49,7 +49,7 @@ class Federation:
                 return self._usable(self._held.get(key)) or self._shared_or_new(key, who)
         if held.expire_within(RENEW_BEFORE_SECONDS, now=self.clock()):
             with self.flights.alone_or_not(key) as alone:
-                return self._shared_or_new(key, who) if alone else held
+                return self._renewed_early(key, who, held) if alone else held
         return held
 
     def drop(self, who: SignedIn) -> None:
@@ -57,6 +57,13 @@ class Federation:
         with self._guard:
             self._held.pop(_key(who), None)
         self.cache.delete(_key(who))
+
+    def _renewed_early(self, key: str, who: SignedIn, held: Credentials) -> Credentials:
+        try:
+            return self._shared_or_new(key, who)
+        except Unavailable:
+            # There are minutes left to try again in.
+            return held
 
     def _usable(self, credentials: Credentials | None) -> Credentials | None:
         if credentials is None or credentials.expire_within(UNUSABLE_BEFORE_SECONDS, now=self.clock()):
@@ -77,8 +84,8 @@ class Federation:
             if who.standing.identity_id:
                 try:
                     return self.pool.credentials(who.standing.identity_id, id_token)
-                except IdentityUnknown:
-                    # The identity pool was replaced since; ask the new one.
+                except (IdentityUnknown, TokenRefused):
+                    # Of a pool that was replaced since, or not this login's any more: GetId tells, or refuses too.
                     pass
             identity_id = self.pool.identity_id(id_token)
             remember_identity(who.standing.person_id, identity_id)

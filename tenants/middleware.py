@@ -9,21 +9,29 @@ from django.http import HttpRequest, HttpResponse
 
 from tenants.access import access_of, admit
 from tenants.domain.errors import PortalError
-from tenants.refusals import refuse
+from tenants.refusals import method_not_allowed, refuse
 
 
 class Door:
-    """Sets `request.signed_in` to the person (a `SignedIn`) or None, after the view's own declaration was honoured."""
+    """Sets `request.signed_in` to the person (a `SignedIn`) or None, after the view's own declaration was honoured.
+
+    Views that are open to all get no such attribute: nobody has looked.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        # Django's own answer to a wrong method is an empty page.
+        return method_not_allowed(request, response) if response.status_code == 405 else response
 
     def process_view(self, request: HttpRequest, view: Callable[..., Any], *_arguments: object) -> HttpResponse | None:
         try:
-            request.signed_in = admit(request, access_of(view))  # type: ignore[attr-defined]
+            access = access_of(view)
+            who = admit(request, access)
+            if access.looks_at_session:
+                request.signed_in = who  # type: ignore[attr-defined]
         except PortalError as error:
             return refuse(request, error)
         return None

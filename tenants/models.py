@@ -14,12 +14,15 @@ from django.db.models import Q
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.domain.tenant_state import TenantState
 
+MOST_NAME = 120
+MOST_EMAIL = 254
+
 
 class Tenant(models.Model):
     """An organisation's record."""
 
     org_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=120)
+    name = models.CharField(max_length=MOST_NAME)
     state = models.CharField(
         max_length=16, choices=[(state, state) for state in TenantState], default=TenantState.PENDING
     )
@@ -39,8 +42,8 @@ class Person(AbstractBaseUser):
     last_login = None
 
     sub = models.UUIDField(unique=True, null=True)
-    email = models.EmailField(max_length=254)
-    name = models.CharField(max_length=120, blank=True)
+    email = models.EmailField(max_length=MOST_EMAIL)
+    name = models.CharField(max_length=MOST_NAME, blank=True)
 
     USERNAME_FIELD = "sub"
 

@@ -28,7 +28,8 @@ class RecordRows:
 
 def record_rows(items: Sequence[Item], address_of: Callable[[str], str]) -> RecordRows:
     """One `<tr>` per item: its key as a link, then its attributes. Bookkeeping (`_…`) is left to the record's page."""
-    names = list(dict.fromkeys(name for item in items for name in item if name not in _KEYS and name[0] != "_"))
+    mentioned = dict.fromkeys(name for item in items for name in item)
+    names = [name for name in mentioned if name not in _KEYS and not name.startswith("_")]
     columns = names[:MOST_COLUMNS]
     html = "".join([_row(item, columns, address_of) for item in items])
     return RecordRows(columns, len(names) - len(columns), SafeString(html))

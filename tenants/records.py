@@ -40,7 +40,9 @@ class Records:
     federation: Federation
 
     def collections(self, who: SignedIn, space: Space, *, after: str | None = None) -> Page:
-        """The catalogue: items whose `sk` is a collection's name."""
+        """The catalogue: items whose `sk` is a collection's name. Raises InvalidInput for an impossible `after`."""
+        if after:
+            checked_record_key(after)
         return self._page(who, space.catalogue, limit=COLLECTIONS_A_PAGE, after=after)
 
     def page(

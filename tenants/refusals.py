@@ -81,6 +81,13 @@ def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django
     return HttpResponse(render_to_string("refusals/server_error.html", {"request_id": request_id()}), status=500)
 
 
+def method_not_allowed(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    """A page in place of an empty answer; which methods there are stays in its `Allow`."""
+    page = _page(request, "method_not_allowed", 405)
+    page["Allow"] = answer.headers.get("Allow", "")
+    return page
+
+
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     _log.info("stale form", extra={"refusal": "CSRF", "why": reason})
     return _page(request, "stale_form", 403)
@@ -95,7 +102,7 @@ def _sign_in_address(request: HttpRequest) -> str:
     """Back to this page afterwards; after a form was sent, to the page it was on: sending again is theirs to do."""
     next_page = request.get_full_path() if request.method == "GET" else request.headers.get("Referer", "/")
     if request.path.startswith("/oidc/"):
-        next_page = "/"
+        next_page = request.session.get("oidc_login_next") or "/"
     return f"{reverse('oidc_authentication_init')}?{urlencode({'next': next_page})}"
 
 

@@ -21,7 +21,7 @@ from tenants.domain.claims import Claims
 from tenants.domain.errors import NoOrganisation, PortalError, SessionEnded, SignInFailed
 from tenants.domain.keys import Space, own_space
 from tenants.domain.org_id import OrgId
-from tenants.models import Person, SignIn
+from tenants.models import MOST_EMAIL, MOST_NAME, Person, SignIn
 from tenants.sealing import CannotOpen, Sealer
 from tenants.single_flight import SingleFlight
 from tenants.standing import Standing, forget_standing
@@ -90,10 +90,15 @@ class Sessions:
         """Forgets the tokens, here at once and in Cognito if it can be reached."""
         try:
             refresh_token = self._kept(sign_in_id).refresh_token
-            SignIn.objects.filter(pk=sign_in_id).delete()
-            self.tokens.revoke(refresh_token)
         except SessionEnded:
-            SignIn.objects.filter(pk=sign_in_id).delete()
+            refresh_token = ""
+        SignIn.objects.filter(pk=sign_in_id).delete()
+        if refresh_token:
+            self._revoke(refresh_token)
+
+    def _revoke(self, refresh_token: str) -> None:
+        try:
+            self.tokens.revoke(refresh_token)
         except PortalError as error:
             _log.warning("refresh token not revoked", extra={"why": type(error).__name__})
 
@@ -105,6 +110,7 @@ class Sessions:
         rotated = Tokens(id_token=fresh.id_token, refresh_token=fresh.refresh_token or kept.refresh_token)
         row = SignIn.objects.filter(pk=sign_in_id)
         if not row.update(sealed_tokens=self._seal(sign_in_id, rotated), renewed_at=timezone.now()):
+            self._revoke(rotated.refresh_token)
             raise SessionEnded("signed out meanwhile")
         return claims
 
@@ -135,9 +141,11 @@ def person_for(claims: Claims) -> Person:
         sub = uuid.UUID(claims.sub)
     except ValueError as error:
         raise SignInFailed("the token's sub is not a UUID") from error
-    person, created = Person.objects.get_or_create(sub=sub, defaults={"email": claims.email, "name": claims.name})
-    if not created and (person.email, person.name) != (claims.email, claims.name):
-        person.email, person.name = claims.email, claims.name
+    # Cognito takes longer ones than are worth showing.
+    email, name = claims.email[:MOST_EMAIL], claims.name[:MOST_NAME]
+    person, created = Person.objects.get_or_create(sub=sub, defaults={"email": email, "name": name})
+    if not created and (person.email, person.name) != (email, name):
+        person.email, person.name = email, name
         person.save(update_fields=["email", "name"])
         forget_standing(person.pk)
     return person

@@ -6,6 +6,7 @@ itself, so that a killed worker holds nobody up for longer than `LEASE_SECONDS`.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-LEASE_SECONDS = 15
+# Longer than the slowest exchange can take with its retries, so that no lease ends under who holds it.
+LEASE_SECONDS = 60
 _POLL_SECONDS = 0.05
 
 
@@ -48,14 +50,14 @@ class SingleFlight:
 
     @contextmanager
     def alone_or_not(self, key: str) -> Iterator[bool]:
-        """Does not wait for a thread of this process: yields False where one has the key."""
+        """Does not wait: yields False where somebody, in this process or another, has the key."""
         holder = self._holder(key)
         if not holder.lock.acquire(blocking=False):
             yield False
             return
         try:
-            with self._lease(key):
-                yield True
+            with self._lease(key, patience=0) as leased:
+                yield leased
         finally:
             holder.lock.release()
 
@@ -64,12 +66,14 @@ class SingleFlight:
             return self._locks.setdefault(key, _Lock())
 
     @contextmanager
-    def _lease(self, key: str) -> Iterator[None]:
-        name = f"flight:{key}"
-        deadline = time.monotonic() + LEASE_SECONDS
-        while not self._cache.add(name, 1, timeout=LEASE_SECONDS) and time.monotonic() < deadline:
+    def _lease(self, key: str, patience: float = LEASE_SECONDS) -> Iterator[bool]:
+        """Yields whether it was had. After `patience` it was not: its holder must have died."""
+        name, mine = f"flight:{key}", secrets.token_hex(8)
+        deadline = time.monotonic() + patience
+        while not (leased := self._cache.add(name, mine, timeout=LEASE_SECONDS)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         try:
-            yield
+            yield leased
         finally:
-            self._cache.delete(name)
+            if leased and self._cache.get(name) == mine:
+                self._cache.delete(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from django.core.cache import cache
+from django.db import transaction
 
 from tenants.domain.claims import Claims
 from tenants.domain.errors import MembershipEnded, NoOrganisation, PortalError, TenantSuspended
@@ -51,7 +52,10 @@ def standing_of(person_id: int) -> Standing | None:
 
 def forget_standing(*person_ids: int) -> None:
     """Call after every change of a person, member or tenant: the next request then sees it."""
-    cache.delete_many([_key(person_id) for person_id in person_ids])
+    keys = [_key(person_id) for person_id in person_ids]
+    cache.delete_many(keys)
+    # Inside a transaction, somebody may read the old rows and keep them again until it is committed.
+    transaction.on_commit(lambda: cache.delete_many(keys))
 
 
 def check_standing(standing: Standing, claims: Claims) -> None:

@@ -15,13 +15,15 @@ from tenants.standing import forget_standing
 
 @transaction.atomic
 def put_members_in_place(subs: Mapping[str, str]) -> None:
-    """`subs` maps e-mail addresses to subs. Repeating it changes nothing, or only the subs."""
+    """`subs` maps e-mail addresses to subs. Repeating it with the same subs changes nothing."""
     for member in CAST:
         _put_in_place(member, uuid.UUID(subs[member.email]))
 
 
 def _put_in_place(member: CastMember, sub: uuid.UUID) -> None:
-    person, _ = Person.objects.update_or_create(email=member.email, defaults={"sub": sub, "name": member.name})
+    # Of an earlier world: the same e-mail, another sub.
+    Person.objects.filter(email=member.email).exclude(sub=sub).delete()
+    person, _ = Person.objects.update_or_create(sub=sub, defaults={"email": member.email, "name": member.name})
     tenant = None
     if member.organisation is not None:
         tenant, _ = Tenant.objects.update_or_create(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import secrets
@@ -25,9 +26,8 @@ from emulator.deploy import DeployFailed
 from emulator.process import EmulatorFailed
 from portal.demo.cast import ACME, CAST, GLOBEX
 from portal.demo.world import World, build, portal_credentials
-from portal.environment import BASE
+from portal.environment import BASE, VAR
 
-VAR = BASE / "var"
 ENV_FILE = VAR / "demo.env"
 LOG_FILE = VAR / "portal.log"
 _LOOPBACK = "127.0.0.1"
@@ -44,8 +44,9 @@ class CannotRun(Exception):
 def run(*, tell: Tell) -> None:
     """Blocks until Ctrl-C or SIGTERM. Raises CannotRun."""
     port, emulator_port = _port("PORT", 8000), _port("EMULATOR_PORT", 4566)
-    with ExitStack() as running, _terminated_like_interrupted():
+    with ExitStack() as running, _ended_like_interrupted():
         try:
+            running.enter_context(_alone_in_var())
             tell("Starting the emulator")
             world = _world(running, emulator_port, f"http://localhost:{port}", tell)
             environment = _write_environment(world)
@@ -62,8 +63,9 @@ def run(*, tell: Tell) -> None:
 def run_emulator(*, tell: Tell) -> None:
     """Blocks until Ctrl-C or SIGTERM. Raises CannotRun."""
     port, emulator_port = _port("PORT", 8000, must_be_free=False), _port("EMULATOR_PORT", 4566)
-    with ExitStack() as running, _terminated_like_interrupted():
+    with ExitStack() as running, _ended_like_interrupted():
         try:
+            running.enter_context(_alone_in_var())
             world = _world(running, emulator_port, f"http://localhost:{port}", tell)
             _put_members_in_place(world, _write_environment(world))
             tell(f"{world.emulator.endpoint_url}  password: {world.password}  settings: {_shown(ENV_FILE)}")
@@ -98,7 +100,6 @@ def _port(variable: str, default: int, *, must_be_free: bool = True) -> int:
 
 def _write_environment(world: World) -> dict[str, str]:
     """All settings of the demo, readable by its owner alone, for this and other terminals."""
-    VAR.mkdir(exist_ok=True)
     # Of an earlier world: sessions and credentials that mean nothing in this one.
     shutil.rmtree(VAR / "cache", ignore_errors=True)
     credentials = portal_credentials(world)
@@ -186,15 +187,30 @@ def _wait_for(portal: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
+def _alone_in_var() -> Iterator[None]:
+    """Settings, database and cache of a demo are in `var/`, so a checkout runs one at a time."""
+    VAR.mkdir(mode=0o700, exist_ok=True)
+    with (VAR / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CannotRun("A demo is running from this checkout already; end it first.") from error
+        yield
+
+
+@contextmanager
+def _ended_like_interrupted() -> Iterator[None]:
+    """However this process is asked to end, closing its terminal included, it ends the others."""
+
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _welcome(world: World) -> str:

@@ -36,7 +36,16 @@ class AttributeValueParser(_JSONParser):
     def _handle_map(self, shape: Any, value: Any) -> Any:
         if shape.value.name != "AttributeValue":
             return super()._handle_map(shape, value)
-        return {name: self._attribute_value(shape.value, part) for name, part in value.items()}
+        made = value
+        for name, part in value.items():
+            if type(part) is dict and len(part) == 1:
+                ((kind, content),) = part.items()
+                if type(content) is _AS_IS.get(kind):
+                    continue
+            # Only an item that has something to decode is copied.
+            made = dict(value) if made is value else made
+            made[name] = self._attribute_value(shape.value, part)
+        return made
 
     def _attribute_value(self, shape: Any, value: Any) -> Any:
         if type(value) is dict and len(value) == 1:

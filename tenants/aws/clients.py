@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import botocore
 import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
 
 from tenants.aws.attribute_values import AttributeValueParserFactory
+from tenants.aws.raw_bodies import keep_bodies_of
 from tenants.aws.signing import PersonsCredentialsProvider
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ _LIMITS: dict[str, Any] = {
     "connect_timeout": 2,
     "read_timeout": 3,
     "retries": {"mode": "standard", "total_max_attempts": 3},
-    "user_agent_extra": "tenant-portal",
+    # Written out whole: botocore would put its own together anew, twice for every call.
+    "user_agent": f"tenant-portal Botocore/{botocore.__version__}",
 }
 
 
@@ -31,6 +34,7 @@ def records_client(*, region: str, endpoint_url: str | None, connections: int) -
     session = botocore.session.Session()
     session.register_component("credential_provider", PersonsCredentialsProvider())
     session.register_component("response_parser_factory", AttributeValueParserFactory())
+    keep_bodies_of(session)
     # Account-based endpoints are chosen from the credentials, which are not known yet when the endpoint is.
     config = Config(**_LIMITS, max_pool_connections=connections, account_id_endpoint_mode="disabled")
     made = session.create_client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)

@@ -14,15 +14,27 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
-from tenants.domain.errors import DeniedByAws, InvalidInput, Misconfigured, PortalError, Throttled, Unreachable
+from tenants.domain.errors import (
+    DeniedByAws,
+    InvalidInput,
+    Misconfigured,
+    PortalError,
+    Throttled,
+    Unavailable,
+    Unreachable,
+)
+
+RECORDS = "The records table"
+IDENTITIES = "Sign-in (Cognito)"
+STACK = "The stack"
 
 
-class CredentialsExpired(PortalError):
+class CredentialsExpired(Unavailable):
     """The credentials in hand are worth nothing any more: get new ones and ask again."""
 
     def __init__(self, code: str) -> None:
-        super().__init__("Your access to the records has to be renewed. Nothing was lost; try again.")
-        self.code = code
+        super().__init__(RECORDS, code)
+        self.message = "Your access to the records has to be renewed. Nothing was lost; try again."
 
 
 class TokenRefused(PortalError):
@@ -95,10 +107,6 @@ def _resource_not_found(answer: Answer) -> PortalError:
         return IdentityUnknown(answer.text)
     return _misconfigured(answer)
 
-
-RECORDS = "The records table"
-IDENTITIES = "Sign-in (Cognito)"
-STACK = "The stack"
 
 ERRORS: dict[str, Callable[[Answer], PortalError]] = {
     "AccessDeniedException": _denied,

@@ -6,16 +6,17 @@ Which rows they reach is IAM's decision. Nothing here compares an org.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tenants.aws.failures import RECORDS, Answer, answer_of, translated
+from tenants.aws.failures import RECORDS, answer_of, translated
+from tenants.aws.raw_bodies import keeping_the_body
 from tenants.aws.signing import signing_as
 from tenants.domain.credentials import Credentials
-from tenants.domain.values import Item, plain
+from tenants.domain.values import Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,7 +32,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """What AWS said, as it came, whether it was a refusal or rows (`body` is JSON, `status` its HTTP status)."""
+    """What AWS said, whether it was a refusal or rows: `body` is the JSON that came, only indented."""
 
     allowed: bool
     status: int
@@ -83,33 +84,21 @@ class RecordsTable:
 
         Raises for what is not an answer (Unreachable, Throttled, CredentialsExpired, Misconfigured).
         """
-        with translated(RECORDS), signing_as(credentials):
+        with translated(RECORDS), signing_as(credentials), keeping_the_body() as kept:
             try:
-                return self._tried(partition_key, limit)
+                answer = self.client.query(TableName=self.name, Limit=limit, **_key_condition(partition_key, ""))
             except ClientError as error:
-                answer = answer_of(error, RECORDS)
-                if answer.code not in {"AccessDeniedException", "ValidationException"}:
+                refusal = answer_of(error, RECORDS)
+                if refusal.code not in {"AccessDeniedException", "ValidationException"}:
                     raise
-                return _refusal(answer)
-
-    def _tried(self, partition_key: str, limit: int) -> RawAnswer:
-        answer = self.client.query(TableName=self.name, Limit=limit, **_key_condition(partition_key, ""))
-        metadata = answer["ResponseMetadata"]
-        shown = {
-            "Items": [{name: plain(value) for name, value in item.items()} for item in answer["Items"]],
-            "Count": answer["Count"],
-            "ScannedCount": answer["ScannedCount"],
-        }
-        return RawAnswer(True, metadata["HTTPStatusCode"], "", metadata["RequestId"], _pretty(shown))
+                return RawAnswer(False, refusal.status, refusal.code, refusal.request_id, _indented(kept))
+            metadata = answer["ResponseMetadata"]
+            return RawAnswer(True, metadata["HTTPStatusCode"], "", metadata["RequestId"], _indented(kept))
 
 
-def _refusal(answer: Answer) -> RawAnswer:
-    body = _pretty({"__type": answer.code, "Message": answer.text})
-    return RawAnswer(False, answer.status, answer.code, answer.request_id, body)
-
-
-def _pretty(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, indent=2, ensure_ascii=False)
+def _indented(bodies: Sequence[bytes]) -> str:
+    """Of the last answer: the ones before it were retried."""
+    return json.dumps(json.loads(bodies[-1]), indent=2, ensure_ascii=False)
 
 
 def _key(partition_key: str, sort_key: str) -> dict[str, Any]:

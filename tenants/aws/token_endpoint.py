@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import requests
 
-from tenants.domain.errors import PortalError, SessionEnded, SignInFailed, Throttled, Unreachable
+from tenants.domain.errors import Misconfigured, PortalError, SessionEnded, SignInFailed, Throttled, Unreachable
 
 _TIMEOUT = (2, 5)
 _SERVICE = "Sign-in (Cognito)"
@@ -33,7 +33,7 @@ class TokenEndpoint:
     client_secret: str = field(repr=False)
 
     def trade_code(self, *, code: str, redirect_uri: str, code_verifier: str) -> Tokens:
-        """Raises SignInFailed for a code that is used, expired or not ours; Throttled; Unreachable."""
+        """Raises SignInFailed for a code that is used, expired or not ours; Misconfigured; Throttled; Unreachable."""
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -43,18 +43,25 @@ class TokenEndpoint:
         return self._tokens(form, refused=SignInFailed)
 
     def renew(self, refresh_token: str) -> Tokens:
-        """Raises SessionEnded where the refresh token is spent or revoked; Throttled; Unreachable."""
+        """Raises SessionEnded where the refresh token is spent or revoked; Misconfigured; Throttled; Unreachable."""
         return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh_token}, refused=SessionEnded)
 
     def revoke(self, refresh_token: str) -> None:
-        """Ends the refresh token and what came from it. Already revoked is fine. Raises Throttled, Unreachable."""
-        self._post("/oauth2/revoke", {"token": refresh_token})
+        """Ends the refresh token and what came from it; already revoked is fine.
+
+        Raises Throttled, Unreachable, or Misconfigured where Cognito does not take it from this client.
+        """
+        response = self._post("/oauth2/revoke", {"token": refresh_token})
+        if response.status_code != requests.codes.ok:
+            raise _unexpected("/oauth2/revoke", response)
 
     def _tokens(self, form: Mapping[str, str], *, refused: type[SignInFailed | SessionEnded]) -> Tokens:
         response = self._post("/oauth2/token", form)
         body = _json(response)
-        if response.status_code != 200:
-            raise refused(f"the token endpoint answered {response.status_code} {body.get('error', '')}".strip())
+        if body.get("error") == "invalid_grant":
+            raise refused("the token endpoint answered invalid_grant")
+        if response.status_code != requests.codes.ok:
+            raise _unexpected("/oauth2/token", response)
         id_token = body.get("id_token")
         if not isinstance(id_token, str):
             raise refused("the token endpoint gave no ID token")
@@ -75,6 +82,11 @@ class TokenEndpoint:
         if problem:
             raise problem
         return response
+
+
+def _unexpected(path: str, response: requests.Response) -> Misconfigured:
+    """Nothing a person did: the client's id or secret, the redirect address or the flow is not what Cognito has."""
+    return Misconfigured(f"{path} answered {response.status_code} {_json(response).get('error', '')}".strip())
 
 
 def _passing_problem(path: str, status: int) -> PortalError | None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from tenants.domain.org_id import OrgId
-from tenants.domain.roles import Role
-
 
 @dataclass(frozen=True, slots=True)
 class Claims:
@@ -43,15 +40,6 @@ class Claims:
 
     def for_session(self) -> dict[str, str | int]:
         return asdict(self)
-
-    @property
-    def org_id(self) -> OrgId | None:
-        """Raises InvalidInput where the token carries something that is not a canonical id."""
-        return OrgId(self.org) if self.org else None
-
-    @property
-    def known_role(self) -> Role | None:
-        return Role(self.role) if self.role in Role._value2member_map_ else None
 
 
 def _text(payload: Mapping[str, object], name: str) -> str:

@@ -59,7 +59,7 @@ def token(*, key: rsa.RSAPrivateKey = KEY, kid: str = "k1", **changes: Any) -> s
 def test_a_good_token_becomes_claims(verifier: IdTokenVerifier) -> None:
     made = verifier.verify(token(), nonce="n")
     assert (made.sub, made.email, made.role) == ("s", "owner@acme.example", "owner")
-    assert str(made.org_id) == made.org
+    assert made.org == "a0c3e000-0000-4000-8000-0000000000ac"
 
 
 @pytest.mark.parametrize(

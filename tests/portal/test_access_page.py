@@ -34,7 +34,7 @@ def test_an_own_key_is_answered_with_rows(browse_as: Browse) -> None:
 
 def test_another_organisations_key_is_answered_with_awss_refusal_word_for_word(browse_as: Browse, stack: World) -> None:
     page = try_key(browse_as(ACME_OWNER), GLOBEX.space.collection("orders"))
-    assert "AccessDeniedException" in page
+    assert "&quot;__type&quot;: &quot;com.amazon.coral.service#AccessDeniedException&quot;" in page
     assert "is not authorized to perform: dynamodb:Query on resource: " + stack.outputs["TableArn"] in page
     assert "because no identity-based policy allows the dynamodb:Query action" in page
     assert "ORD-" not in page

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +24,14 @@ from tenants.domain.claims import Claims
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
 from tenants.models import Member, Person, SignIn, Tenant
-from tenants.standing import forget_standing, set_membership, set_tenant_state
+from tenants.standing import (
+    ClaimsOutOfDate,
+    Standing,
+    check_standing,
+    forget_standing,
+    set_membership,
+    set_tenant_state,
+)
 from tests.portal.conftest import Browser
 from tests.switches import Switches
 
@@ -132,14 +140,39 @@ def test_a_new_role_counts_on_the_next_request_once_cognito_has_it(browse_as: Br
         in_cognito("editor")
 
 
-def test_a_role_that_only_the_database_knows_lets_nobody_in(browse_as: Browse) -> None:
+def test_a_role_that_only_the_database_knows_lets_nobody_in_and_cognito_is_not_asked_every_time(
+    browse_as: Browse, switches: Switches
+) -> None:
     browser = browse_as(ACME_VIEWER)
     set_membership(member(ACME_VIEWER), role=Role.OWNER)
     refused = browser.get("/records/")
     assert refused.status_code == 403
     assert "does not know it yet" in text_of(refused)
+    switches.forget()
+    for _ in range(5):
+        assert browser.get("/records/").status_code == 403
+    assert "oauth2.token" not in switches.calls()
     set_membership(member(ACME_VIEWER), role=Role.VIEWER)
     assert browser.get("/records/").status_code == 200
+
+
+@pytest.mark.parametrize("differs", ["sub", "org", "role"])
+def test_claims_and_standing_must_agree_in_everything(differs: str) -> None:
+    claims = Claims("s", "e", "n", ACME_OWNER.org, "owner", 0)
+    standing = Standing(1, "s", "e", "n", ACME_OWNER.org, "Acme Ltd", "active", "owner", enabled=True)
+    check_standing(standing, claims)
+    with pytest.raises(ClaimsOutOfDate):
+        check_standing(standing, replace(claims, **{differs: "viewer"}))
+
+
+def test_a_renewed_token_of_somebody_else_ends_the_session(browse_as: Browse) -> None:
+    browser, other = browse_as(ACME_OWNER), browse_as(ACME_VIEWER)
+    here = connections().sessions
+    mine, theirs = (SignIn.objects.get(pk=b.session["sign_in"]["id"]) for b in (browser, other))
+    mine.sealed_tokens = here._seal(mine.id, replace(here._kept(theirs.id), id_token="expired"))
+    mine.save()
+    let_the_token_run_out(browser)
+    assert browser.get("/records/").status_code == 401
 
 
 def test_a_session_of_another_version_means_signing_in_again(browse_as: Browse) -> None:
@@ -153,9 +186,10 @@ def test_a_session_of_another_version_means_signing_in_again(browse_as: Browse) 
 
 def test_tokens_of_browsers_that_never_signed_out_are_cleared_away(browse_as: Browse) -> None:
     browse_as(ACME_OWNER)
+    browse_as(ACME_VIEWER)
     SignIn.objects.update(renewed_at=timezone.now() - timedelta(hours=13))
     browse_as(ACME_OWNER)
-    assert SignIn.objects.count() == 1
+    assert sorted(SignIn.objects.values_list("person__email", flat=True)) == [ACME_OWNER.email, ACME_VIEWER.email]
 
 
 def test_an_expiring_token_is_renewed_without_the_person_noticing_on_any_method(browse_as: Browse) -> None:

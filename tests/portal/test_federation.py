@@ -22,7 +22,7 @@ from tenants.domain.errors import SessionEnded
 from tenants.federation import RENEW_BEFORE_SECONDS
 from tenants.models import Member, SignIn
 from tenants.sessions import SignedIn
-from tenants.standing import standing_of
+from tenants.standing import forget_standing, standing_of
 from tests.portal.conftest import Browser
 from tests.switches import Switches
 
@@ -129,6 +129,29 @@ def test_credentials_are_renewed_before_they_end_by_one_while_the_others_go_on(
     assert here.credentials_for(who) != old
 
 
+def test_a_renewal_that_fails_early_leaves_the_credentials_that_are_still_good(
+    browse_as: Browse, switches: Switches
+) -> None:
+    who = signed_in(browse_as(ACME_OWNER))
+    here = replace_cache(connections().federation)
+    old = here.credentials_for(who)
+    here.clock = lambda: old.expires_at - RENEW_BEFORE_SECONDS + 1
+    switches.fail("CognitoIdentity.GetCredentialsForIdentity", code="TooManyRequestsException", status=400, count=20)
+    assert here.credentials_for(who) == old
+
+
+def test_an_identity_that_is_not_this_logins_any_more_is_asked_for_again(browse_as: Browse) -> None:
+    browse_as(GLOBEX_OWNER).get("/records/")
+    theirs = Member.objects.get(person__email=GLOBEX_OWNER.email).identity_id
+    browser = browse_as(ACME_OWNER)
+    Member.objects.filter(person__email=ACME_OWNER.email).update(identity_id=theirs)
+    forget_standing(Member.objects.get(person__email=ACME_OWNER.email).person_id)
+    assert browser.get("/records/").status_code == 200
+    mine = Member.objects.get(person__email=ACME_OWNER.email).identity_id
+    assert mine != theirs
+    assert Member.objects.get(person__email=GLOBEX_OWNER.email).identity_id == theirs
+
+
 def test_expired_credentials_are_never_handed_out(browse_as: Browse) -> None:
     who = signed_in(browse_as(ACME_OWNER))
     here = replace_cache(connections().federation)
@@ -151,11 +174,14 @@ def test_credentials_that_aws_no_longer_takes_are_replaced_without_the_person_no
     browser.get("/records/orders/")
     switches.fail("DynamoDB.Query", code="ExpiredTokenException", status=400, count=1)
     assert browser.get("/records/orders/").status_code == 200
+    switches.fail("DynamoDB.Query", code="ExpiredTokenException", status=400, count=2)
+    refused = browser.get("/records/orders/")
+    assert (refused.status_code, bool(refused["Retry-After"])) == (503, True)
 
 
 def test_a_token_the_identity_pool_refuses_ends_the_session(browse_as: Browse, switches: Switches) -> None:
     browser = browse_as(ACME_OWNER)
-    switches.fail("CognitoIdentity.GetCredentialsForIdentity", code="NotAuthorizedException", status=400, count=1)
+    switches.fail("CognitoIdentity.GetCredentialsForIdentity", code="NotAuthorizedException", status=400, count=20)
     page = browser.get("/records/orders/")
     assert page.status_code == 401
     assert "session has ended" in page.content.decode()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
 
+from emulator import seeding
 from portal.demo.cast import ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, OPERATOR, CastMember
 from portal.demo.world import World
-from tenants.connections import connections
+from tenants.connections import connections, forget_connections
 from tenants.models import Person, SignIn
 from tests.portal.conftest import Browser
 from tests.switches import Switches
@@ -105,6 +107,70 @@ def test_a_callback_without_a_sign_in_is_refused_on_a_page(browser: Browser, que
     assert "<b>x</b>" not in text
 
 
+def test_a_link_with_an_error_in_it_signs_nobody_out_and_puts_no_words_on_the_page(browser: Browser) -> None:
+    browser.sign_in(ACME_OWNER)
+    page = refused_page(browser.get("/oidc/callback/", {"error": "Your account is locked, call 555-1234"}))
+    assert "555-1234" not in page
+    assert "Ada Acme" in page
+    assert browser.get("/records/").status_code == 200
+
+
+def test_several_tabs_can_sign_in_one_after_the_other(browser: Browser) -> None:
+    first = browser.callback_address(ACME_OWNER, following="/records/")
+    second = browser.callback_address(ACME_OWNER, following="/records/orders/")
+    assert browser.get(first).status_code == 302
+    assert browser.get(second).status_code == 302
+    assert browser.get("/records/").status_code == 200
+    assert SignIn.objects.count() == 1
+
+
+def test_a_failed_sign_in_still_leads_to_where_the_person_wanted_to_go(browser: Browser) -> None:
+    browser.get("/oidc/authenticate/", {"next": "/records/orders/?prefix=ORD-2"})
+    page = refused_page(browser.get("/oidc/callback/?code=a&state=b"))
+    assert "next=%2Frecords%2Forders%2F%3Fprefix%3DORD-2" in page
+
+
+def test_the_session_key_changes_at_the_sign_in(browser: Browser) -> None:
+    back = browser.callback_address(ACME_OWNER)
+    before = browser.cookies["session"].value
+    browser.get(back)
+    assert browser.cookies["session"].value != before
+    planted = Browser(browser.world)
+    planted.cookies["session"] = before
+    assert planted.get("/records/").status_code == 302
+
+
+def test_a_name_longer_than_is_shown_does_not_keep_anybody_out(browser: Browser, portal: World) -> None:
+    pool = seeding.clients(portal.emulator.endpoint_url, portal.emulator.root)("cognito-idp")
+    where = {"UserPoolId": portal.settings["COGNITO_USER_POOL_ID"], "Username": ACME_VIEWER.email}
+    pool.admin_update_user_attributes(**where, UserAttributes=[{"Name": "name", "Value": "V" * 300}])
+    try:
+        assert browser.sign_in(ACME_VIEWER).status_code == 200
+    finally:
+        pool.admin_update_user_attributes(**where, UserAttributes=[{"Name": "name", "Value": ACME_VIEWER.name}])
+
+
+def test_a_client_that_cognito_does_not_know_is_an_operators_matter_and_ends_no_session(
+    browser: Browser, new_process: None, settings: Any
+) -> None:
+    browser.sign_in(ACME_OWNER)
+    secret = settings.OIDC_RP_CLIENT_SECRET
+    settings.OIDC_RP_CLIENT_SECRET = "wrong"
+    forget_connections()
+    session = browser.session
+    session["sign_in"]["claims"]["expires_at"] = 1
+    session.save()
+    sealed = connections().sessions
+    row = SignIn.objects.get()
+    kept = sealed._kept(row.id)
+    row.sealed_tokens = sealed._seal(row.id, replace(kept, id_token="expired"))
+    row.save()
+    assert browser.get("/records/").status_code == 500
+    settings.OIDC_RP_CLIENT_SECRET = secret
+    forget_connections()
+    assert browser.get("/records/").status_code == 200
+
+
 def test_a_wrong_nonce_is_refused_on_a_page(browser: Browser) -> None:
     back = browser.callback_address(ACME_OWNER)
     session = browser.session
@@ -185,6 +251,9 @@ def test_signing_out_is_a_post_with_a_form_of_ours(portal: World) -> None:
     strict = Browser(portal)
     strict.handler.enforce_csrf_checks = True
     strict.sign_in(ACME_OWNER)
-    assert strict.get("/oidc/logout/").status_code == 405
+    wrong = strict.get("/oidc/logout/")
+    assert wrong.status_code == 405
+    assert wrong["Allow"] == "POST"
+    assert wrong["X-Request-Id"] in wrong.content.decode()
     assert strict.post("/oidc/logout/").status_code == 403
     assert strict.get("/records/").status_code == 200

@@ -1,0 +1,34 @@
+"""The bodies of AWS's answers before botocore reads them, for the one page that shows them as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from botocore.session import Session
+
+_kept: ContextVar[list[bytes] | None] = ContextVar("kept_bodies", default=None)
+
+
+@contextmanager
+def keeping_the_body() -> Iterator[list[bytes]]:
+    """Collects the bodies that arrive in this context, a retried one before the one that counts."""
+    bodies: list[bytes] = []
+    token = _kept.set(bodies)
+    try:
+        yield bodies
+    finally:
+        _kept.reset(token)
+
+
+def keep_bodies_of(session: Session) -> None:
+    """Once, before the session makes its clients."""
+    session.register("before-parse", _keep)
+
+
+def _keep(response_dict: Mapping[str, Any], **_: Any) -> None:
+    bodies = _kept.get()
+    if bodies is not None:
+        bodies.append(response_dict["body"])
