@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -28,7 +28,7 @@ def keep_bodies_of(session: Session) -> None:
     session.register("before-parse", _keep)
 
 
-def _keep(response_dict: Mapping[str, Any], **_: Any) -> None:
+def _keep(**event: Any) -> None:
     bodies = _kept.get()
     if bodies is not None:
-        bodies.append(response_dict["body"])
+        bodies.append(event["response_dict"]["body"])

@@ -1,0 +1,164 @@
+"""The records page as most people would write it, beside the portal's own: same URL tree, same door, same page around
+the rows. A ROOT_URLCONF, so Django imports it.
+
+The stock template loops over rows and cells and makes each address with `{% url %}`, as Django's tutorial does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import boto3
+import botocore.session
+from boto3.dynamodb.conditions import Key
+from botocore.config import Config
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template import engines
+from django.urls import include, path, reverse
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
+
+from tenants.access import members_only
+from tenants.aws.records_table import RecordsTable
+from tenants.aws.signing import PersonsCredentialsProvider
+from tenants.connections import connections
+from tenants.domain.addresses import to_segment
+from tenants.domain.values import Item, brief
+from tenants.record_rows import RecordRows, record_rows
+from tenants.records import PAGE_SIZE, Page, Records
+from tenants.sessions import SignedIn
+
+COLUMNS = ("ordered_by", "ordered_on", "status", "items", "total", "currency")
+_ROWS = (
+    '{%% for row in rows %%}<tr><th scope="row"><a href="%s">{{ row.key }}</a></th>'
+    '{%% for cell in row.cells %%}<td{%% if cell.is_number %%} class="number"{%% endif %%}>{{ cell.text }}</td>'
+    "{%% endfor %%}</tr>{%% endfor %%}"
+)
+STOCK = engines["django"].from_string(_ROWS % "{% url 'record' collection row.key %}")
+JOINED = engines["django"].from_string(_ROWS % "{{ here }}{{ row.key }}/")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    keys: Sequence[str]
+    rows: RecordRows
+
+
+def in_a_template(template: Any, keys: Sequence[str], cells: Sequence[Sequence[dict[str, Any]]], here: str) -> Listing:
+    rows = [{"key": key, "cells": row} for key, row in zip(keys, cells, strict=True)]
+    html = template.render({"rows": rows, "collection": "orders", "here": here})
+    return Listing(keys, RecordRows(COLUMNS, 0, SafeString(html)))
+
+
+def stock_rows(page: Page, here: str, *, template: Any = STOCK) -> Listing:
+    cells = [[{"text": brief(item[name]), "is_number": "N" in item[name]} for name in COLUMNS] for item in page.items]
+    return in_a_template(template, [item["sk"]["S"] for item in page.items], cells, here)
+
+
+def shared_stock_client(who: SignedIn, collection: str, here: str) -> Listing:
+    """The person's credentials as the portal has it; everything else as botocore comes."""
+    return stock_rows(_page(_stock_client(), who, collection), here)
+
+
+def addresses_joined(who: SignedIn, collection: str, here: str) -> Listing:
+    """The same with a template by somebody who knows what `{% url %}` costs and that these keys need no quoting."""
+    return stock_rows(_page(_stock_client(), who, collection), here, template=JOINED)
+
+
+@cache
+def _stock_client() -> Any:
+    session = botocore.session.Session()
+    session.register_component("credential_provider", PersonsCredentialsProvider())
+    config = Config(max_pool_connections=settings.AWS_CONNECTIONS, account_id_endpoint_mode="disabled")
+    return session.create_client("dynamodb", settings.AWS_REGION, endpoint_url=settings.AWS_ENDPOINT_URL, config=config)
+
+
+def client_per_request(who: SignedIn, collection: str, here: str) -> Listing:
+    client: Any = _boto3_session().client("dynamodb", endpoint_url=settings.AWS_ENDPOINT_URL, **_keys_of(who))
+    return stock_rows(_page(client, who, collection), here)
+
+
+@cache
+def _boto3_session() -> boto3.Session:
+    return boto3.Session(region_name=settings.AWS_REGION)
+
+
+def session_per_request(who: SignedIn, collection: str, here: str) -> Listing:
+    """boto3's quick start: a Session of the person's credentials, a Table, items as Python values."""
+    session = boto3.Session(region_name=settings.AWS_REGION, **_keys_of(who))
+    table = session.resource("dynamodb", endpoint_url=settings.AWS_ENDPOINT_URL).Table(settings.RECORDS_TABLE)
+    condition = Key("pk").eq(who.space.collection(collection))
+    items = table.query(KeyConditionExpression=condition, Limit=PAGE_SIZE + 1)["Items"][:PAGE_SIZE]
+    cells = [
+        [{"text": str(item[name]), "is_number": isinstance(item[name], Decimal)} for name in COLUMNS] for item in items
+    ]
+    return in_a_template(STOCK, [str(item["sk"]) for item in items], cells, here)
+
+
+def no_query(who: SignedIn, collection: str, here: str) -> Listing:
+    """The portal's page around rows that are in memory already: what is left when DynamoDB costs nothing."""
+    items = _kept_items(who, collection)
+    rows = record_rows(items, lambda key: f"{here}{to_segment(key)}/")
+    return Listing([item["sk"]["S"] for item in items], rows)
+
+
+@cache
+def _kept_items(who: SignedIn, collection: str) -> Sequence[Item]:
+    return connections().records.page(who, who.space, collection).items
+
+
+def _keys_of(who: SignedIn) -> dict[str, Any]:
+    held = connections().federation.credentials_for(who)
+    return {
+        "aws_access_key_id": held.access_key_id,
+        "aws_secret_access_key": held.secret_access_key,
+        "aws_session_token": held.session_token,
+    }
+
+
+def _page(client: Any, who: SignedIn, collection: str) -> Page:
+    table = RecordsTable(client=client, name=settings.RECORDS_TABLE)
+    return Records(table=table, federation=connections().federation).page(who, who.space, collection)
+
+
+def _view(listed: Callable[[SignedIn, str, str], Listing]) -> Callable[..., HttpResponse]:
+    @members_only
+    @require_safe
+    def view(request: HttpRequest, collection: str) -> HttpResponse:
+        who: SignedIn = request.signed_in  # type: ignore[attr-defined]
+        here = reverse("collection", args=[collection])
+        listing = listed(who, collection, here)
+        context = {
+            "collection": collection,
+            "space": who.space,
+            "prefix": "",
+            "rows": listing.rows,
+            "here": here,
+            "previous": "",
+            "next": f"{here}?{urlencode({'after': listing.keys[-1]})}",
+            "is_first_page": True,
+            "count": len(listing.keys),
+            "first": listing.keys[0],
+            "last": listing.keys[-1],
+        }
+        return render(request, "records/collection.html", context)
+
+    return view
+
+
+# Three segments under records/, so that the menu shows the same place as on the portal's own page.
+urlpatterns = [
+    path("records/without/query/<str:collection>/", _view(no_query)),
+    path("records/shared/client/<str:collection>/", _view(shared_stock_client)),
+    path("records/shared/joined/<str:collection>/", _view(addresses_joined)),
+    path("records/client/each/<str:collection>/", _view(client_per_request)),
+    path("records/session/each/<str:collection>/", _view(session_per_request)),
+    path("", include("portal.urls")),
+]

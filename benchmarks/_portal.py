@@ -1,0 +1,128 @@
+"""The portal in this process, on a scratch database and a canned AWS, with made-up people signed in to it.
+
+`set_up` comes first; modules that need Django are imported after it. Requests go to the WSGI application itself, so
+they cost what they cost in a server, without the server.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import _project  # noqa: F401 - before any module of the project
+import django
+from _canned import RECORDS, REGION
+from _people import org_of
+
+_BASE = Path(__file__).resolve().parent.parent
+_HOST = "localhost:8000"
+
+
+def set_up(*, endpoint_url: str, scratch: Path, cache_url: str) -> None:
+    """Once per process. Log lines are written as ever, but to nowhere."""
+    placeholders = (_BASE / ".ci" / "deploy.env").read_text().splitlines()
+    os.environ |= dict(line.split("=", 1) for line in placeholders if "=" in line and not line.startswith("#"))
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "PORTAL_URL": f"http://{_HOST}",
+        "DATABASE_URL": f"sqlite:///{scratch}/portal.sqlite3",
+        "CACHE_URL": cache_url,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "RECORDS_TABLE": RECORDS,
+    }
+    django.setup()
+    from django.core.management import call_command
+
+    import portal.wsgi  # noqa: F401 - makes the clients, as a server's start does
+
+    _write_logs_to_nowhere()
+    call_command("migrate", verbosity=0)
+
+
+def _write_logs_to_nowhere() -> None:
+    nowhere = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lasts
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(nowhere)
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """Somebody's cookies. `get` raises RuntimeError for a page that is not there for them."""
+
+    cookie: str
+
+    def get(self, address: str) -> bytes:
+        from portal.wsgi import application
+
+        answered: list[str] = []
+
+        def start(status: str, _headers: list[tuple[str, str]], _problem: object = None, /) -> Callable[[bytes], None]:
+            answered.append(status)
+            return lambda _: None
+
+        response = application(_environ(address, self.cookie), start)
+        page = b"".join(response)
+        response.close()
+        if answered != ["200 OK"]:
+            raise RuntimeError(f"{address} was answered with {answered}")
+        return page
+
+
+def _environ(address: str, cookie: str) -> dict[str, Any]:
+    return {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": address,
+        "QUERY_STRING": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "8000",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": _HOST,
+        "HTTP_COOKIE": cookie,
+        "HTTP_ACCEPT": "text/html",
+        "HTTP_USER_AGENT": "benchmark",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": BytesIO(),
+    }
+
+
+def sign_in(number: int) -> Browser:
+    """What the callback does once Cognito has been asked: a member, a sign-in with its tokens, a session."""
+    from django.contrib.auth import login
+    from django.contrib.sessions.backends.cached_db import SessionStore
+    from django.http import HttpRequest
+
+    from tenants.access import remember
+    from tenants.aws.token_endpoint import Tokens
+    from tenants.connections import connections
+    from tenants.domain.claims import Claims
+    from tenants.domain.roles import Role
+    from tenants.domain.tenant_state import TenantState
+    from tenants.models import Member, Person, Tenant
+
+    tenant = Tenant.objects.create(org_id=org_of(number), name=f"Organisation {number}", state=TenantState.ACTIVE)
+    person = Person.objects.create(sub=uuid.uuid4(), email=f"owner{number}@example.com", name=f"Owner {number}")
+    Member.objects.create(person=person, tenant=tenant, role=Role.OWNER)
+    claims = Claims(
+        sub=str(person.sub),
+        email=person.email,
+        name=person.name,
+        org=org_of(number),
+        role=Role.OWNER,
+        expires_at=int(time.time()) + 60 * 60,
+    )
+    request = HttpRequest()
+    request.session = SessionStore()
+    login(request, person)
+    sign_in_id = connections().sessions.begin(person, Tokens(id_token=str(number), refresh_token="refresh"))
+    remember(request, sign_in_id=sign_in_id, person_id=person.pk, claims=claims)
+    request.session.save()
+    return Browser(f"session={request.session.session_key}; csrf={request.META['CSRF_COOKIE']}")

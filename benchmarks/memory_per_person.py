@@ -1,0 +1,179 @@
+"""How much memory does the web process keep per signed-in person, and how many sockets does it hold?
+
+First a Federation alone: 2,000 people get credentials from an identity pool that lives here, and what Python allocated
+and kept is counted. The shared cache is another process's in production and so is left out; what a person takes there
+is printed beside it. Then the whole portal: the same people open a records page each, eight threads at a time, and
+everything the process has kept since is counted, with the cache in files; so are the connections that carried queries.
+
+    .venv/bin/python benchmarks/memory_per_person.py [--people N] [--json] [--check]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import sys
+import tempfile
+import time
+import tracemalloc
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import _project  # noqa: F401 - before any module of the project
+from _canned import RECORDS, canned_aws
+from _people import TOKEN_CHARACTERS, make_credentials, org_of
+from _portal import Browser, set_up, sign_in
+
+THREADS = 8
+MOST_BYTES = 2048
+# People before counting begins: what every process has once, however many come, is there after them.
+WARM_UP = 120
+SECRET_KEY = bytes(32)
+
+
+def main() -> int:
+    options = arguments()
+    with canned_aws() as aws, tempfile.TemporaryDirectory() as scratch:
+        set_up(endpoint_url=aws.endpoint_url, scratch=Path(scratch), cache_url=f"filecache://{scratch}/cache")
+        in_federation, in_cache = federation_alone(options.people)
+        in_process = whole_portal(options.pages)
+        sockets = aws.tally(RECORDS)["connections"]
+    found = {
+        "federation_bytes": in_federation,
+        "shared_cache_bytes": in_cache,
+        "process_bytes": in_process,
+        "connections": sockets,
+    }
+    met = {"bytes": max(in_federation, in_process) <= MOST_BYTES, "connections": sockets <= THREADS}
+    print(json.dumps({**found, "met": met}) if options.json else as_text(found, met, options))
+    return 1 if options.check and not all(met.values()) else 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--people", type=int, default=2_000)
+    parser.add_argument("--pages", type=int, default=300, help="how many people open a page of the whole portal")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--check", action="store_true", help="fail where a goal is not met")
+    return parser.parse_args()
+
+
+def as_text(found: Mapping[str, float], met: Mapping[str, bool], options: argparse.Namespace) -> str:
+    verdict = {name: "met" if good else "not met" for name, good in met.items()}
+    return f"""\
+{found["federation_bytes"]:6,.0f} bytes a person in a Federation: {options.people:,} people
+{TOKEN_CHARACTERS:6,} of them are the session token
+{found["process_bytes"]:6,.0f} bytes a person in the whole process: {options.pages:,} people, a page each
+{found["shared_cache_bytes"]:6,.0f} bytes a person in the shared cache, which is not counted above
+goal: at most {MOST_BYTES:,} bytes: {verdict["bytes"]}
+goal: no more connections to DynamoDB than the {THREADS} threads: {found["connections"]}, {verdict["connections"]}"""
+
+
+class IdentityPoolHere:
+    """In place of `tenants.aws.identity_pool`; the ID token of a made-up person is their number."""
+
+    def credentials(self, _identity_id: str, id_token: str) -> Any:
+        return replace(make_credentials(int(id_token)), expires_at=time.time() + 60 * 60)
+
+
+class TokensHere:
+    """In place of `tenants.sessions.Sessions`, which would ask a database."""
+
+    def id_token(self, sign_in_id: uuid.UUID) -> str:
+        return str(sign_in_id.int)
+
+
+class ForgetfulCache:
+    """Keeps nothing; counts the bytes it was given to keep."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def add(self, _key: str, _value: Any, timeout: float | None = None) -> bool:  # noqa: ARG002
+        return True
+
+    def get(self, _key: str, default: Any = None) -> Any:
+        return default
+
+    def set(self, key: str, value: Any, timeout: float | None = None) -> None:  # noqa: ARG002
+        self.bytes += len(key) + len(value)
+
+    def delete(self, _key: str) -> bool:
+        return True
+
+
+def federation_alone(people: int) -> tuple[float, float]:
+    """Bytes a person, in the process and in the shared cache."""
+    from tenants.federation import Federation
+    from tenants.sealing import Sealer
+    from tenants.single_flight import SingleFlight
+
+    cache = ForgetfulCache()
+    federation = Federation(
+        pool=cast(Any, IdentityPoolHere()),
+        sessions=cast(Any, TokensHere()),
+        sealer=Sealer([SECRET_KEY]),
+        cache=cache,
+        flights=SingleFlight(cache),
+    )
+
+    def get_credentials(numbers: range) -> None:
+        for number in numbers:
+            federation.credentials_for(_signed_in(number))
+
+    kept = kept_by(
+        lambda: get_credentials(range(WARM_UP, WARM_UP + people)), warm_up=lambda: get_credentials(range(WARM_UP))
+    )
+    return kept / people, cache.bytes / (WARM_UP + people)
+
+
+def _signed_in(number: int) -> Any:
+    from tenants.domain.claims import Claims
+    from tenants.sessions import SignedIn
+    from tenants.standing import Standing
+
+    claims = Claims(str(number), f"{number}@example.com", "", org_of(number), "owner", expires_at=2**40)
+    return SignedIn(uuid.UUID(int=number), claims, Standing(number, str(number), "", "", identity_id="known"))
+
+
+def whole_portal(people: int) -> float:
+    """Bytes a person that the process keeps of them after a page, whatever part of it does."""
+    from django.db import transaction
+
+    with transaction.atomic():
+        browsers = [sign_in(number) for number in range(1, WARM_UP + people + 1)]
+    with ThreadPoolExecutor(THREADS) as threads:
+        return (
+            kept_by(
+                lambda: open_pages(threads, browsers[WARM_UP:]),
+                warm_up=lambda: open_pages(threads, browsers[:WARM_UP]),
+            )
+            / people
+        )
+
+
+def open_pages(threads: ThreadPoolExecutor, browsers: Sequence[Browser]) -> None:
+    for _ in threads.map(lambda browser: browser.get("/records/orders/"), browsers):
+        pass
+
+
+def kept_by(work: Callable[[], None], *, warm_up: Callable[[], None]) -> int:
+    """Bytes that Python had allocated for the work and not given back when it was over."""
+    tracemalloc.start()
+    warm_up()
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    work()
+    gc.collect()
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    return kept
+
+
+if __name__ == "__main__":
+    sys.exit(main())
