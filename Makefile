@@ -12,8 +12,8 @@ help:  ## show this
 run: $(READY)  ## set everything up and serve the demo; PORT=8000 EMULATOR_PORT=4566 say where
 	@exec $(BIN)/python manage.py demo
 
-test: $(READY)  ## set everything up and run the whole suite; ARGS="-k name" narrows it
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(READY)  ## set everything up and run the whole suite; ARGS="-k name" narrows it, AWS=1 asks AWS itself
+	@$(BIN)/python -m pytest $(if $(AWS),-m aws --force-enable-socket tests/contract,-n auto --dist loadfile) $(ARGS)
 
 check: $(READY)  ## style, types, imports, template, migrations, deployment settings
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """`python -m emulator`: serves until it is interrupted, terminated, or (with --with-parent) its standard input ends.
 
 Prints one line of JSON when it answers. Root's keys come from EMULATOR_ROOT_ACCESS_KEY_ID and
-EMULATOR_ROOT_SECRET_ACCESS_KEY; there are no others.
+EMULATOR_ROOT_SECRET_ACCESS_KEY or, with --state, from the directory in which they were kept; there are no others.
 """
 
 import argparse
@@ -15,9 +15,17 @@ import os
 import signal
 import socket
 import sys
+from importlib.metadata import version
+from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from emulator.server import listen, serve
+from emulator.state import StateDirectory, StateRefused
+
+if TYPE_CHECKING:
+    from emulator.app import App
+    from emulator.keeper import Keeper
 
 
 def main() -> int:
@@ -28,33 +36,61 @@ def main() -> int:
         taken = failure.errno == errno.EADDRINUSE
         reason = "is taken" if taken else f"cannot be used ({failure.strerror})"
         return _fail(f"Port {arguments.port} {reason}. Set EMULATOR_PORT to another.")
-    key_id, secret = (os.environ.pop(f"EMULATOR_ROOT_{name}", "") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
-    if not key_id or len(secret) < 16:
-        return _fail(
-            "EMULATOR_ROOT_ACCESS_KEY_ID and EMULATOR_ROOT_SECRET_ACCESS_KEY (16 characters or more) must be set."
-        )
     logging.basicConfig(level=logging.WARNING, format="emulator: %(levelname)s %(name)s: %(message)s")
     try:
-        return _run(sockets, key_id, secret, with_parent=arguments.with_parent)
+        directory = _directory(arguments)
+        key = _root_key(directory)
+        if key is None:
+            return _fail(
+                "EMULATOR_ROOT_ACCESS_KEY_ID and EMULATOR_ROOT_SECRET_ACCESS_KEY (16 characters or more) must be set."
+            )
+        return _run(sockets, key, directory, with_parent=arguments.with_parent)
+    except StateRefused as failure:
+        return _fail(str(failure))
     except KeyboardInterrupt:
         return 0
 
 
-def _run(sockets: list[socket.socket], key_id: str, secret: str, *, with_parent: bool) -> int:
+def _directory(arguments: argparse.Namespace) -> StateDirectory | None:
+    if arguments.state is None:
+        return None
+    return StateDirectory(arguments.state, engine=version("ministack"), reset=arguments.reset)
+
+
+def _root_key(directory: StateDirectory | None) -> tuple[str, str] | None:
+    """None where the environment has none that will do, and there is no directory to keep one in."""
+    key_id, secret = (os.environ.pop(f"EMULATOR_ROOT_{name}", "") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
+    if directory is not None and not key_id and not secret:
+        return directory.root_key(None)
+    if not key_id or len(secret) < 16:
+        return None
+    return directory.root_key((key_id, secret)) if directory else (key_id, secret)
+
+
+def _run(
+    sockets: list[socket.socket], key: tuple[str, str], directory: StateDirectory | None, *, with_parent: bool
+) -> int:
     from emulator import patches
     from emulator.access.principals import Root, Secret
     from emulator.app import App
+    from emulator.keeper import Keeper
 
     try:
         patches.apply_all()
     except patches.WrongEngine as failure:
         return _fail(str(failure))
+    app = App(Root(Secret(*key)))
+    keeper = Keeper(directory, app) if directory else None
+    if keeper is not None:
+        keeper.restore()
     gc.freeze()
-    asyncio.run(_serve(App(Root(Secret(key_id, secret))), sockets, with_parent=with_parent))
+    asyncio.run(_serve(app, keeper, sockets, with_parent=with_parent))
     return 0
 
 
-async def _serve(app: object, sockets: list[socket.socket], *, with_parent: bool) -> None:
+async def _serve(app: "App", keeper: "Keeper | None", sockets: list[socket.socket], *, with_parent: bool) -> None:
+    from emulator import http_api, lambdas
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signalled in (signal.SIGINT, signal.SIGTERM):
@@ -62,9 +98,15 @@ async def _serve(app: object, sockets: list[socket.socket], *, with_parent: bool
     if with_parent:
         Thread(target=_when_input_ends, args=(loop, stop), name="parent-watch", daemon=True).start()
     port = sockets[0].getsockname()[1]
-    serving = asyncio.create_task(serve(app, sockets, stop))  # type: ignore[arg-type]
+    lambdas.surroundings.endpoint_url = f"http://localhost:{port}"
+    serving = asyncio.create_task(serve(app, sockets, stop))
+    http_api.moved()
+    keeping = asyncio.create_task(keeper.keep(stop)) if keeper else None
     print(json.dumps({"endpoint": f"http://localhost:{port}"}), flush=True)
     await serving
+    if keeper is not None and keeping is not None:
+        await keeping
+        await keeper.close()
 
 
 def _when_input_ends(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
@@ -80,7 +122,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--port", type=int, default=os.environ.get("EMULATOR_PORT", "4566"), help="0 picks a free one")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
-    return parser.parse_args()
+    parser.add_argument("--state", type=Path, metavar="DIR", help="keep everything in this directory; default: nothing")
+    parser.add_argument("--reset", action="store_true", help="forget what the directory holds")
+    arguments = parser.parse_args()
+    if arguments.reset and arguments.state is None:
+        parser.error("--reset needs --state")
+    return arguments
 
 
 def _fail(message: str) -> int:

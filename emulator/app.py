@@ -4,30 +4,40 @@ What AWS would do behind the service's front door happens in this order: read th
 authorize, run. A failure in any of it that is not an AWS error is an error 500, and nothing has run.
 """
 
-import hmac
-import json
 import logging
 import re
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from emulator import pages
+from emulator import cors, lambdas, pages
 from emulator.access.principals import Root, Sessions
 from emulator.access.signing import Keyring
 from emulator.calls import NotACall, error_reply, read_call
+from emulator.changes import noted
+from emulator.cognito.accounts import Accounts
+from emulator.cognito.api_sign_in import ApiSignIn
+from emulator.cognito.attempts import Attempts
 from emulator.cognito.grants import Grants
+from emulator.cognito.hosted_accounts import HostedAccounts
 from emulator.cognito.hosted_pages import HostedPages
+from emulator.cognito.mail import Post
 from emulator.cognito.token_endpoint import TokenEndpoint, discovery, jwks, user_info
 from emulator.cognito.user_pool import UserPoolApi
-from emulator.faults import Switchboard, parse_fault
+from emulator.control import PREFIX, Control
+from emulator.http_api_calls import ApiRequest, answer, read_api_request
+from emulator.mailbox import Mailbox
+from emulator.mailbox_pages import MailboxPages
 from emulator.operations import Operations
 from emulator.wire import AwsError, Dropped, Incoming, Reply, json_reply
 
 log = logging.getLogger(__name__)
 
 _WELL_KNOWN = re.compile(r"/([\w-]+)/\.well-known/(jwks\.json|openid-configuration)", re.ASCII)
-_EXPOSED = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date"
+
+# By method and path: the name that faults and counters know it by, and what answers.
+Page = Callable[[Incoming], Awaitable[Reply]]
+Pages = dict[tuple[str, str], tuple[str, Page]]
 
 
 @dataclass
@@ -35,17 +45,29 @@ class App:
     """Called with each request. All state of this package that is not the engine's hangs here."""
 
     root: Root
-    switchboard: Switchboard = field(default_factory=Switchboard)
 
     def __post_init__(self) -> None:
         grants, sessions = Grants(), Sessions()
-        hosted, tokens = HostedPages(grants), TokenEndpoint(grants)
-        self._operations = Operations(Keyring(self.root, sessions), sessions, UserPoolApi(grants))
-        self._pages: dict[tuple[str, str], tuple[str, Callable[[Incoming], Reply]]] = {
+        self._control = Control(self.root)
+        self._faults = self._control.switchboard
+        lambdas.surroundings.sessions = sessions
+        self.mailbox = Mailbox()
+        accounts = Accounts(Post(self.mailbox), Attempts())
+        hosted, tokens = HostedPages(grants, accounts.attempts), TokenEndpoint(grants)
+        own, mail = HostedAccounts(accounts), MailboxPages(self.mailbox)
+        user_pools = UserPoolApi(accounts, ApiSignIn(grants, accounts.attempts))
+        self._operations = Operations(Keyring(self.root, sessions), sessions, user_pools)
+        self._pages: Pages = {
             ("GET", "/oauth2/authorize"): ("oauth2.authorize", hosted.authorize),
-            ("GET", "/login"): ("oauth2.login", hosted.login),
-            ("POST", "/login"): ("oauth2.login", hosted.login),
+            **_of_forms("/login", hosted.login),
             ("GET", "/logout"): ("oauth2.logout", hosted.logout),
+            **_of_forms("/signup", own.sign_up),
+            **_of_forms("/confirmUser", own.confirm),
+            **_of_forms("/forgotPassword", own.forgot),
+            **_of_forms("/confirmForgotPassword", own.reset),
+            ("POST", "/resendcode"): ("oauth2.resendcode", own.resend),
+            ("GET", "/mailbox"): ("mailbox", mail.show),
+            ("GET", "/mailbox.json"): ("mailbox", mail.as_json),
             ("POST", "/oauth2/token"): ("oauth2.token", tokens.token),
             ("POST", "/oauth2/revoke"): ("oauth2.revoke", tokens.revoke),
             ("GET", "/oauth2/userInfo"): ("oauth2.userInfo", user_info),
@@ -62,33 +84,44 @@ class App:
 
     async def _answer(self, incoming: Incoming) -> Reply | Dropped:
         path = incoming.path
-        if path.startswith("/_emulator/"):
-            return self._control(incoming)
-        if path == pages.STYLESHEET and incoming.method == "GET":
-            return pages.stylesheet()
+        if cors.is_preflight(incoming):
+            return cors.preflight(incoming)
+        if path.startswith(PREFIX):
+            return self._control.answer(incoming)
+        if path in (pages.STYLESHEET, pages.MAILBOX_STYLESHEET) and incoming.method == "GET":
+            return pages.stylesheet(path)
         if (incoming.method, path) in self._pages:
             return await self._page(incoming)
         if match := _WELL_KNOWN.fullmatch(path):
             return await self._well_known(incoming, match[1], match[2])
-        if path == "/" and incoming.method == "OPTIONS":
-            return _preflight(incoming)
+        if request := read_api_request(incoming):
+            return await self._api(request)
         return await self._call(incoming)
 
     async def _page(self, incoming: Incoming) -> Reply | Dropped:
         operation, page = self._pages[incoming.method, incoming.path]
         try:
-            return await self.switchboard.meet(operation) or page(incoming)
+            return await self._faults.meet(operation, signed=False) or await page(incoming)
         except AwsError as fault:
             return json_reply({"error": fault.code}, fault.status, "application/json")
+        finally:
+            noted.answered(operation)
 
     async def _well_known(self, incoming: Incoming, pool_id: str, document: str) -> Reply | Dropped:
         try:
-            dropped = await self.switchboard.meet(document)
+            dropped = await self._faults.meet(document, signed=False)
         except AwsError as fault:
             return json_reply({"error": fault.code}, fault.status, "application/json")
         base = f"http://{incoming.headers.get('host', 'localhost')}"
         found = jwks(pool_id) if document == "jwks.json" else discovery(pool_id, base)
+        noted.answered(document)
         return dropped or found or json_reply({"message": f"User pool {pool_id} does not exist."}, 404)
+
+    async def _api(self, request: ApiRequest) -> Reply | Dropped:
+        try:
+            return await self._faults.meet("ExecuteApi.Invoke") or await answer(request, self._operations.keyring)
+        except AwsError as fault:
+            return json_reply({"message": fault.message}, fault.status, "application/json")
 
     async def _call(self, incoming: Incoming) -> Reply | Dropped:
         try:
@@ -96,47 +129,17 @@ class App:
         except NotACall as failure:
             return json_reply({"__type": failure.code, "message": str(failure)}, failure.status)
         try:
-            return await self.switchboard.meet(call.label) or await self._operations.run(call)
+            signed = "authorization" in incoming.headers
+            return await self._faults.meet(call.label, signed=signed) or await self._operations.run(call)
         except AwsError as failure:
             return error_reply(call, failure)
+        finally:
+            noted.answered(call.label)
 
-    def _control(self, incoming: Incoming) -> Reply:
-        """Faults and counters, for whoever holds root's secret."""
-        given = incoming.headers.get("x-emulator-root-secret", "")
-        if not hmac.compare_digest(given.encode(errors="replace"), self.root.key.secret_access_key.encode()):
-            return json_reply({"message": "This needs the root secret."}, 403)
-        match incoming.method, incoming.path:
-            case "POST", "/_emulator/faults":
-                return self._switch_on(incoming)
-            case "DELETE", "/_emulator/faults":
-                self.switchboard.clear()
-            case "DELETE", "/_emulator/calls":
-                self.switchboard.calls.clear()
-            case "GET", "/_emulator/calls":
-                return json_reply(dict(self.switchboard.calls), content_type="application/json")
-            case _:
-                return json_reply({"message": "There is no such switch."}, 404)
-        return Reply(204)
 
-    def _switch_on(self, incoming: Incoming) -> Reply:
-        try:
-            self.switchboard.switch_on(parse_fault(json.loads(incoming.body)))
-        except (ValueError, TypeError) as failure:
-            return json_reply({"message": str(failure)}, 400)
-        return Reply(204)
+def _of_forms(path: str, page: Page) -> Pages:
+    return {(method, path): (f"oauth2.{path.strip('/')}", page) for method in ("GET", "POST")}
 
 
 def _common_headers(incoming: Incoming) -> list[tuple[str, str]]:
-    headers = [("x-amzn-RequestId", str(uuid.uuid4()))]
-    if "origin" in incoming.headers and incoming.path == "/":
-        headers += [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", _EXPOSED)]
-    return headers
-
-
-def _preflight(incoming: Incoming) -> Reply:
-    asked = {
-        "Access-Control-Allow-Methods": incoming.headers.get("access-control-request-method", "POST"),
-        "Access-Control-Allow-Headers": incoming.headers.get("access-control-request-headers", ""),
-        "Access-Control-Max-Age": "172800",
-    }
-    return Reply(200, b"", tuple(asked.items()))
+    return [("x-amzn-RequestId", str(uuid.uuid4())), *cors.sharing_headers(incoming)]

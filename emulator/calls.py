@@ -15,6 +15,8 @@ from emulator.wire import AwsError, Incoming, Protocol, Reply, json_error, query
 _JSON = re.compile(r"application/x-amz-json-1\.[01](;.*)?")
 _FORM = re.compile(r"application/x-www-form-urlencoded(;.*)?")
 _SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+# STS takes it unsigned: the token is what proves the caller.
+WITH_WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 _OPERATION = re.compile(r"[A-Za-z]{1,64}")
 
 
@@ -110,14 +112,15 @@ def _no_constant(name: str) -> None:
 def _form_call(incoming: Incoming) -> Call:
     if not _FORM.fullmatch(incoming.headers.get("content-type", "")):
         raise NotACall("The request names no operation.")
-    found = _SCOPE.search(incoming.headers.get("authorization", ""))
-    service = _BY_SCOPE.get(found[2]) if found else None
-    if service is None:
-        raise NotACall("The request is signed for no service that is served here.", "MissingAuthenticationToken", 403)
     try:
         values = parse_qs(incoming.body.decode("utf-8"), keep_blank_values=True, max_num_fields=2000)
     except ValueError as failure:
         raise NotACall("The body is no form.", "MalformedQueryString") from failure
+    found = _SCOPE.search(incoming.headers.get("authorization", ""))
+    unsigned = found is None and values.get("Action") == [WITH_WEB_IDENTITY]
+    service = _BY_SCOPE.get("sts" if unsigned else found[2] if found else "")
+    if service is None:
+        raise NotACall("The request is signed for no service that is served here.", "MissingAuthenticationToken", 403)
     if any(len(several) != 1 for several in values.values()) or not _OPERATION.fullmatch(values.get("Action", [""])[0]):
         raise NotACall("The form names no operation, or a parameter twice.", "MalformedQueryString")
     data = {name: value for name, (value,) in values.items()}

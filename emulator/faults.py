@@ -1,45 +1,113 @@
-"""Faults on demand and a count of calls, for tests: what fails, how often, and how often each operation was called.
+"""Faults on demand and a count of calls, for tests and demonstrations: what goes wrong, for which calls, how often.
 
-Nothing fails unless somebody holding root's secret switched it on, and every fault has an end.
+Nothing goes wrong unless somebody holding root's secret switched it on. `docs/local-aws.md` lists the switches.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass
+from types import UnionType
+from typing import Any, Literal, get_args
 
 from emulator.wire import AwsError, Dropped
 
-_MEMBERS = frozenset({"operation", "code", "message", "status", "count", "delay_seconds", "drop"})
+Kind = Literal["throttling", "server-error", "expired-credentials", "latency", "dropped-connection"]
+
+_MEMBERS: dict[str, type | UnionType] = {
+    "operation": str, "fault": str, "code": str | None, "message": str, "status": int, "count": int | None,
+    "rate": int | float, "delay_seconds": int | float, "drop": bool,
+}  # fmt: skip
+_EXPIRED = "The security token included in the request is expired"
+# By the first part of an operation's name; "" is every other service's, in the words of the query protocol.
+_CODES: Mapping[str, Mapping[str, tuple[str, str, int]]] = {
+    "throttling": {
+        "DynamoDB": ("ThrottlingException", "Rate of requests exceeds the allowed throughput.", 400),
+        "CognitoIdentityProvider": ("TooManyRequestsException", "Rate exceeded", 400),
+        "CognitoIdentity": ("TooManyRequestsException", "Rate exceeded", 400),
+        "oauth2": ("too_many_requests", "Rate exceeded", 429),
+        "ExecuteApi": ("TooManyRequestsException", "Too Many Requests", 429),
+        "": ("Throttling", "Rate exceeded", 400),
+    },
+    "server-error": {
+        "DynamoDB": ("InternalServerError", "The request processing has failed because of an unknown error.", 500),
+        "CognitoIdentityProvider": ("InternalErrorException", "Internal error.", 500),
+        "CognitoIdentity": ("InternalErrorException", "Internal error.", 500),
+        "oauth2": ("server_error", "Internal error.", 500),
+        "ExecuteApi": ("InternalServerErrorException", "Internal Server Error", 500),
+        "": ("InternalFailure", "The request processing has failed because of an unknown error.", 500),
+    },
+    "expired-credentials": {
+        "DynamoDB": ("ExpiredTokenException", _EXPIRED, 400),
+        "CognitoIdentityProvider": ("ExpiredTokenException", _EXPIRED, 400),
+        "CognitoIdentity": ("ExpiredTokenException", _EXPIRED, 400),
+        "ExecuteApi": ("ForbiddenException", "Forbidden", 403),
+        "": ("ExpiredToken", _EXPIRED, 403),
+    },
+}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fault:
-    """`code` None delays without failing. `count` is how many more calls it meets."""
+    """Meets calls of `operation` ("DynamoDB.Query", "DynamoDB.*" or "*") that are its turn.
+
+    With a `rate` that is this fraction of them, evenly spread. `count` is how many more it meets, None any number.
+    `fault` words the answer as each service would; `code`, `message` and `status` do so literally. Without either the
+    call is only late.
+    """
 
     operation: str
+    fault: Kind | None = None
     code: str | None = None
     message: str = "A fault was asked for."
     status: int = 400
-    count: int = 1
+    count: int | None = 1
+    rate: float = 1.0
     delay_seconds: float = 0.0
     drop: bool = False
+    _owed: float = 0.0
+
+    def takes_turn(self) -> bool:
+        self._owed += self.rate
+        # A third three times over is one.
+        if self.count == 0 or self._owed < 1 - 1e-9:
+            return False
+        self._owed -= 1
+        if self.count is not None:
+            self.count -= 1
+        return True
+
+    def error(self, operation: str) -> AwsError | None:
+        if self.code is not None:
+            return AwsError(self.code, self.message, self.status)
+        words = _CODES.get(self.fault or "")
+        if words is None:
+            return None
+        code, message, status = words.get(operation.partition(".")[0], words[""])
+        return AwsError(code, message, status, coral=self.fault == "expired-credentials")
 
 
 def parse_fault(data: Mapping[str, Any]) -> Fault:
     """Raises ValueError for a member that is unknown or of the wrong type."""
-    unknown = set(data) - _MEMBERS
-    if unknown or not isinstance(data.get("operation"), str):
+    if not isinstance(data, dict) or set(data) - set(_MEMBERS) or not isinstance(data.get("operation"), str):
         raise ValueError(f"A fault has an operation and some of {sorted(_MEMBERS)}.")
-    fault = Fault(**data)
-    kinds = ((fault.status, int), (fault.count, int), (fault.delay_seconds, int | float), (fault.drop, bool))
-    if not all(isinstance(value, kind) for value, kind in kinds) or not isinstance(fault.code, str | None):
-        raise ValueError("A member of the fault is of the wrong type.")
+    for name, value in data.items():
+        if not isinstance(value, _MEMBERS[name]) or (isinstance(value, bool) and name != "drop"):
+            raise ValueError(f"{name} is of the wrong type.")
+    if data.get("fault") not in (None, *get_args(Kind)):
+        raise ValueError(f"The faults are {', '.join(get_args(Kind))}.")
+    fault = Fault(**({"count": None, **data} if "rate" in data else data))
+    fault.drop = fault.drop or fault.fault == "dropped-connection"
+    if fault.fault == "latency" and not fault.delay_seconds:
+        raise ValueError("Latency needs delay_seconds.")
+    if not 0 < fault.rate <= 1 or fault.delay_seconds < 0 or (fault.count or 0) < 0:
+        raise ValueError("A rate is above 0 and at most 1; nothing else is below 0.")
     return fault
 
 
 class Switchboard:
+    """What is switched on, one fault for an operation, and how often each operation was called."""
+
     def __init__(self) -> None:
         self._faults: dict[str, Fault] = {}
         self.calls: Counter[str] = Counter()
@@ -47,20 +115,30 @@ class Switchboard:
     def switch_on(self, fault: Fault) -> None:
         self._faults[fault.operation] = fault
 
+    def switched_on(self) -> list[dict[str, Any]]:
+        faults = [fault for fault in self._faults.values() if fault.count != 0]
+        return [{name: value for name, value in asdict(fault).items() if name in _MEMBERS} for fault in faults]
+
     def clear(self) -> None:
         self._faults.clear()
 
-    async def meet(self, operation: str) -> Dropped | None:
-        """Counts the call and lets a fault for it happen: waits, raises `AwsError`, or answers `Dropped`."""
+    async def meet(self, operation: str, *, signed: bool = True) -> Dropped | None:
+        """Counts the call and lets the closest fault for it happen: waits, raises `AwsError`, or answers `Dropped`.
+
+        An unsigned call has no credentials that could have expired.
+        """
         self.calls[operation] += 1
-        fault = self._faults.get(operation)
-        if fault is None or fault.count < 1:
+        fault = self._for(operation) if self._faults else None
+        if fault is None or (fault.fault == "expired-credentials" and not signed) or not fault.takes_turn():
             return None
-        self._faults[operation] = replace(fault, count=fault.count - 1)
         if fault.delay_seconds:
             await asyncio.sleep(fault.delay_seconds)
         if fault.drop:
             return Dropped()
-        if fault.code is not None:
-            raise AwsError(fault.code, fault.message, fault.status)
+        if error := fault.error(operation):
+            raise error
         return None
+
+    def _for(self, operation: str) -> Fault | None:
+        names = (operation, f"{operation.partition('.')[0]}.*", "*")
+        return next((self._faults[name] for name in names if name in self._faults), None)

@@ -13,15 +13,23 @@ from typing import Any
 from emulator import engine, sts
 from emulator.access.authorization import authorize
 from emulator.access.checks import Check
-from emulator.access.control_plane import iam_checks, identity_pool_checks, stack_checks, user_pool_checks
+from emulator.access.control_plane import (
+    STACK_READS,
+    iam_checks,
+    identity_pool_checks,
+    stack_checks,
+    user_pool_checks,
+)
 from emulator.access.dynamodb_requests import checks_for
+from emulator.access.iam_records import before_change
+from emulator.access.members import members_of
+from emulator.access.policy_documents import check_documents
 from emulator.access.principals import Principal, Root, Sessions
 from emulator.access.signing import Keyring, code_for
-from emulator.calls import Call
+from emulator.calls import WITH_WEB_IDENTITY, Call
 from emulator.cognito import identity_pool
 from emulator.cognito.user_pool import SELF_SERVICE, UserPoolApi
 from emulator.wire import AwsError, Reply
-from iam import UnsupportedPolicy, parse_policy, parse_trust_policy
 
 _DYNAMODB = {
     "BatchExecuteStatement", "BatchGetItem", "BatchWriteItem", "CreateTable", "DeleteItem", "DeleteTable",
@@ -39,12 +47,16 @@ DYNAMODB_HANDLERS = {
     **_DYNAMODB_OTHERWISE_NAMED,
 }
 
+# The engine would answer these by an evaluator of its own, which is not the one that decides here.
+NOT_SIMULATED = frozenset({"SimulateCustomPolicy", "SimulatePrincipalPolicy"})
 _UNSIGNED_IDENTITY = frozenset({"GetId", "GetCredentialsForIdentity", "GetOpenIdToken"})
 _IDENTITY_ADMIN = frozenset({
     "CreateIdentityPool", "DeleteIdentityPool", "DescribeIdentityPool", "ListIdentityPools", "UpdateIdentityPool",
     "SetIdentityPoolRoles", "GetIdentityPoolRoles", "SetPrincipalTagAttributeMap", "GetPrincipalTagAttributeMap",
     "ListIdentities", "DescribeIdentity", "TagResource", "UntagResource", "ListTagsForResource",
 })  # fmt: skip
+
+IDENTITY_OPERATIONS = _UNSIGNED_IDENTITY | _IDENTITY_ADMIN
 
 
 @dataclass
@@ -95,12 +107,13 @@ class Operations:
 
     def _dynamodb(self, call: Call) -> Reply:
         principal = self._caller(call)
+        data = members_of(call.operation, call.data)
         if not isinstance(principal, Root):
-            self._authorize(call, principal, checks_for(call.operation, call.data))
+            self._authorize(call, principal, checks_for(call.operation, data))
         handler = DYNAMODB_HANDLERS.get(call.operation)
-        if handler is None:
-            raise AwsError("UnknownOperationException", f"{call.operation} is not served here.")
-        status, headers, body = getattr(engine.dynamodb, handler)(call.data)
+        if handler is None or call.service.label != "DynamoDB":
+            raise AwsError("UnknownOperationException", f"{call.operation} is not served here.", coral=True)
+        status, headers, body = getattr(engine.dynamodb, handler)(data)
         if status >= 400:
             raise _dynamodb_error(status, json.loads(body))
         checksum = str(zlib.crc32(body) & 0xFFFFFFFF)
@@ -117,6 +130,7 @@ class Operations:
         self._allow(call, identity_pool_checks(call.operation, call.data))
         if call.operation not in _IDENTITY_ADMIN:
             raise AwsError("UnknownOperationException", f"{call.operation} is not served here.")
+        identity_pool.check_setting(call.operation, call.data)
         return _json_1_1(_reply(await engine.cognito._dispatch_identity(call.operation, call.data)))
 
     def _federate(self, call: Call) -> Reply:
@@ -133,9 +147,10 @@ class Operations:
     def _iam(self, call: Call) -> Reply:
         self._allow(call, iam_checks(call.operation, call.data))
         handler = engine.iam._IAM_HANDLERS.get(call.operation)
-        if handler is None:
+        if handler is None or call.operation in NOT_SIMULATED:
             raise AwsError("InvalidAction", f"{call.operation} is not served here.")
-        _check_documents(call.operation, call.data)
+        check_documents(call.operation, call.data)
+        before_change(call.operation)
         return _reply(handler(_as_engine_reads(call.data)))
 
     async def _cloudformation(self, call: Call) -> Reply:
@@ -143,17 +158,20 @@ class Operations:
         if not isinstance(principal, Root):
             self._authorize(call, principal, stack_checks(call.operation, call.data))
         parameters = _as_engine_reads(call.data)
+        if call.operation not in STACK_READS:
+            before_change(call.operation)
         return _reply(await engine.cloudformation.handle_request("POST", "/", {}, b"", parameters))
 
     def _sts(self, call: Call) -> Reply:
+        if call.operation == WITH_WEB_IDENTITY:
+            # Tokens for it come from the classic flow, which is not emulated, and from providers that IAM has not here.
+            raise AwsError("InvalidIdentityToken", "No OpenIDConnect provider found in your account for this token.")
         principal = self._caller(call)
-        match call.operation:
-            case "GetCallerIdentity":
-                return sts.caller_identity(principal)
-            case "AssumeRole":
-                return sts.assume_role(call.data, principal, self.sessions, call.incoming)
-            case _:
-                raise AwsError("InvalidAction", f"{call.operation} is not served here.")
+        if call.operation not in sts.OPERATIONS:
+            raise AwsError("InvalidAction", f"{call.operation} is not served here.")
+        if call.operation == "GetCallerIdentity":
+            return sts.caller_identity(principal)
+        return sts.assume_role(call.data, principal, self.sessions, call.incoming)
 
 
 def _reply(answer: tuple[int, Mapping[str, str], bytes | str]) -> Reply:
@@ -174,16 +192,3 @@ def _dynamodb_error(status: int, answer: dict[str, Any]) -> AwsError:
     code = str(answer.pop("__type")).rpartition("#")[2]
     message = str(answer.pop("message", "") or answer.pop("Message", ""))
     return AwsError(code, message, status, members=answer)
-
-
-def _check_documents(operation: str, data: Mapping[str, str]) -> None:
-    """A policy that `iam` cannot evaluate is refused when it is written, not when somebody needs it."""
-    trust = operation == "UpdateAssumeRolePolicy"
-    documents = {"PolicyDocument": parse_trust_policy if trust else parse_policy}
-    documents["AssumeRolePolicyDocument"] = parse_trust_policy
-    for parameter, parse in documents.items():
-        if parameter in data:
-            try:
-                parse(data[parameter], name=parameter)
-            except UnsupportedPolicy as failure:
-                raise AwsError("MalformedPolicyDocument", str(failure)) from failure

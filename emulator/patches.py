@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from emulator import engine
-from emulator.cognito.pools import find_client
-from emulator.cognito.tokens import readable
+from emulator import engine, http_api, key_updates, lambda_resources, row_writes, wide_partitions
+from emulator.cognito import user_pool_patches
 from emulator.relied_on import PARAMETERS
 from iam import Policy, UnsupportedPolicy, parse_policy, parse_trust_policy
 
@@ -101,13 +100,6 @@ def _understood(parse: Callable[..., Policy], document: Any, name: str) -> None:
         raise ValueError(str(failure)) from failure
 
 
-def _give_rotation(client_id: str, props: Mapping[str, Any]) -> None:
-    client = find_client(client_id)
-    if client is None:
-        raise ValueError(f"The client {client_id} is not there.")
-    client.record["RefreshTokenRotation"] = dict(props.get("RefreshTokenRotation") or {})
-
-
 def _give_table_settings(name: str, props: Mapping[str, Any]) -> None:
     table = engine.dynamodb._tables[name]
     table["SSEDescription"] = engine.dynamodb._sse_description_from_spec(
@@ -134,54 +126,6 @@ def _done(reply: tuple[int, dict[str, str], bytes]) -> None:
 
 def _is_true(value: object) -> bool:
     return value is True or str(value).lower() == "true"
-
-
-def _add_branding() -> None:
-    def created(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Created:
-        branding = f"{stack_name}-{logical_id}"
-        return f"{props['UserPoolId']}|{branding}", {"ManagedLoginBrandingId": branding}
-
-    def updated(physical_id: str, _old: Mapping[str, Any], _new: Mapping[str, Any], _stack_name: str) -> Created:
-        return physical_id, {"ManagedLoginBrandingId": physical_id.partition("|")[2]}
-
-    def deleted(_physical_id: str, _props: Mapping[str, Any]) -> None:
-        """There is nothing to delete."""
-
-    handlers = {"create": created, "update": updated, "delete": deleted}
-    engine.provisioners._RESOURCE_HANDLERS["AWS::Cognito::ManagedLoginBranding"] = handlers
-
-
-# ── Users ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _limit_claims() -> None:
-    issue = engine.cognito._fake_token
-
-    def limited(sub: str, pool_id: str, client_id: str, token_type: str = "access", **more: Any) -> str:  # noqa: S107
-        client = find_client(client_id)
-        given = more.get("user_attrs") or {}
-        if client is not None and token_type == "id":  # noqa: S105
-            kept = {name: value for name, value in given.items() if name == "sub" or readable(client, name)}
-            more["user_attrs"] = {"email_verified": "false", **kept} if "email" in kept else kept
-        return str(issue(sub, pool_id, client_id, token_type, **more))
-
-    engine.cognito._fake_token = limited
-
-
-def _let_empty_delete() -> None:
-    merge = engine.cognito._merge_attributes
-
-    def merged(existing: list[dict[str, str]], updates: list[dict[str, str]]) -> list[dict[str, str]]:
-        return [entry for entry in merge(existing, updates) if entry.get("Value") not in ("", None)]
-
-    engine.cognito._merge_attributes = merged
-
-
-def _one_after_another() -> None:
-    async def run(function: Callable[..., Any], *arguments: Any, thread_name: str) -> Any:  # noqa: ARG001
-        return function(*arguments)
-
-    engine.cognito.run_reentrant = run
 
 
 # ── IAM ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -221,16 +165,64 @@ PATCHES = (
         apply=_wrap_handlers("AWS::DynamoDB::Table", _give_table_settings),
     ),
     Patch(
+        "provisioners._apigw_v2_api_create",
+        engine_does="serves an HTTP API without IAM, by its own router and its own functions",
+        aws_does="asks IAM about the path of a request; http_api_calls.py does",
+        apply=http_api.serve,
+    ),
+    Patch(
+        "dynamodb._set_item",
+        engine_does="changes rows without a word; _remove_item and _items_replaced as well",
+        aws_does="keeps them on disks, and so does this with --state",
+        apply=row_writes.apply,
+    ),
+    Patch(
+        "dynamodb._query",
+        engine_does="sorts and tests all rows of a partition for every page, however long the partition has grown",
+        aws_does="reads from where the page begins to where it ends",
+        apply=wide_partitions.apply,
+    ),
+    Patch(
         "provisioners._cognito_user_pool_client_create",
         engine_does="ignores RefreshTokenRotation",
         aws_does="gives a new refresh token with every refresh",
-        apply=_wrap_handlers("AWS::Cognito::UserPoolClient", _give_rotation),
+        apply=_wrap_handlers("AWS::Cognito::UserPoolClient", user_pool_patches.give_rotation),
     ),
     Patch(
         "provisioners._RESOURCE_HANDLERS",
         engine_does="refuses a template with an AWS::Cognito::ManagedLoginBranding",
         aws_does="styles the hosted pages by it; the pages here have a style of their own",
-        apply=_add_branding,
+        apply=user_pool_patches.add_branding,
+    ),
+    Patch(
+        "provisioners._lambda_create",
+        engine_does="wants an archive in S3, and runs it in a process or a container of its own",
+        aws_does="takes the template's own folder once it is packaged; here that folder is run as it is",
+        apply=lambda_resources.run_functions_here,
+    ),
+    Patch(
+        "provisioners._lambda_permission_create",
+        engine_does="adds a statement to a function of its own",
+        aws_does="lets the named service invoke the function, and nobody else",
+        apply=lambda_resources.permit_invocations,
+    ),
+    Patch(
+        "dynamodb._update_item",
+        engine_does="lets AttributeUpdates give an item that is not there yet another key than its own",
+        aws_does="refuses to update a key attribute",
+        apply=key_updates.refuse_in_update_item,
+    ),
+    Patch(
+        "dynamodb._transact_write_action_error",
+        engine_does="lets an Update in a transaction change an item's key",
+        aws_does="refuses to update a key attribute",
+        apply=key_updates.refuse_in_transactions,
+    ),
+    Patch(
+        "dynamodb._partiql_update",
+        engine_does="lets an UPDATE statement change an item's key",
+        aws_does="refuses to update a key attribute",
+        apply=key_updates.refuse_in_statements,
     ),
     Patch(
         "iam._IAM_HANDLERS",
@@ -239,21 +231,39 @@ PATCHES = (
         apply=_add_default_version,
     ),
     Patch(
-        "cognito._fake_token",
-        engine_does="puts every attribute into an ID token and takes every e-mail address for verified",
-        aws_does="puts in what the client may read, verified only where it is",
-        apply=_limit_claims,
+        "provisioners._cognito_user_pool_create",
+        engine_does="takes triggers that nothing here calls",
+        aws_does="calls every one of them",
+        apply=user_pool_patches.refuse_other_triggers,
+    ),
+    Patch(
+        "cognito._resolve_user",
+        engine_does="tells small letters from capitals in every pool",
+        aws_does="does so only in a pool that says it does",
+        apply=user_pool_patches.ignore_case,
+    ),
+    Patch(
+        "cognito._validate_password",
+        engine_does="names everything that a password lacks, in words of its own",
+        aws_does="names the first thing",
+        apply=user_pool_patches.word_refused_passwords,
+    ),
+    Patch(
+        "cognito._apply_pretoken_trigger",
+        engine_does="runs the PreTokenGeneration function for tokens of its own, which are exchanged for ours",
+        aws_does="runs it once for what it issues",
+        apply=user_pool_patches.leave_tokens_alone,
     ),
     Patch(
         "cognito.run_reentrant",
         engine_does="runs each call in a thread of its own, on dictionaries that another thread may be changing",
         aws_does="answers every call as if it were alone",
-        apply=_one_after_another,
+        apply=user_pool_patches.one_after_another,
     ),
     Patch(
         "cognito._merge_attributes",
         engine_does="stores an empty attribute",
         aws_does="deletes an attribute that is written empty",
-        apply=_let_empty_delete,
+        apply=user_pool_patches.let_empty_delete,
     ),
 )

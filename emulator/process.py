@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
+from emulator.state import read_root_key
+
 _STOP_SECONDS = 5.0
 _PIPE = subprocess.PIPE
 _HERE = Path(__file__).resolve().parent.parent
@@ -68,15 +70,21 @@ class Emulator:
         self.stop()
 
 
-def start(*, port: int = 0, root: RootKey | None = None) -> Emulator:
-    """Returns when it answers; 0 picks a free port, no `root` makes a random one. Raises `EmulatorFailed`."""
-    key = root or RootKey(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
-    environment = {
-        **os.environ,
-        "EMULATOR_ROOT_ACCESS_KEY_ID": key.access_key_id,
-        "EMULATOR_ROOT_SECRET_ACCESS_KEY": key.secret_access_key,
-    }
+def start(*, port: int = 0, root: RootKey | None = None, state: Path | None = None, reset: bool = False) -> Emulator:
+    """Returns when it answers. Raises `EmulatorFailed`.
+
+    0 picks a free port; no `root` is the one kept in `state`, or a random one. Without `state` nothing is kept.
+    """
+    key = root or (None if state else RootKey(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30)))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("EMULATOR_ROOT_")}
+    if key is not None:
+        environment["EMULATOR_ROOT_ACCESS_KEY_ID"] = key.access_key_id
+        environment["EMULATOR_ROOT_SECRET_ACCESS_KEY"] = key.secret_access_key
     command = [sys.executable, "-m", "emulator", "--port", str(port), "--with-parent"]
+    if state is not None:
+        command += ["--state", str(state.absolute())]
+    if reset:
+        command.append("--reset")
     process = subprocess.Popen(  # noqa: S603 - this very package
         command, stdin=_PIPE, stdout=_PIPE, stderr=_PIPE, env=environment, cwd=_HERE, start_new_session=True
     )
@@ -88,7 +96,14 @@ def start(*, port: int = 0, root: RootKey | None = None) -> Emulator:
             raise EmulatorFailed(err.read().decode(errors="replace").strip() or "It ended without a word.")
     log = threading.Thread(target=_relay, args=(err,), name="emulator-log", daemon=True)
     log.start()
-    return Emulator(json.loads(line)["endpoint"], key, process, log)
+    return Emulator(json.loads(line)["endpoint"], key or _kept_key(state), process, log)
+
+
+def _kept_key(state: Path | None) -> RootKey:
+    kept = read_root_key(state) if state else None
+    if kept is None:
+        raise EmulatorFailed(f"{state} holds no root key.")
+    return RootKey(*kept)
 
 
 def _relay(log: IO[bytes]) -> None:

@@ -54,6 +54,15 @@ def create_person(user_pool: Any, pool_id: str, *, email: str, name: str, org: s
     return sub
 
 
+def subs_by_email(user_pool: Any, pool_id: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for page in user_pool.get_paginator("list_users").paginate(UserPoolId=pool_id):
+        for user in page["Users"]:
+            attributes = {entry["Name"]: entry["Value"] for entry in user["Attributes"]}
+            found[attributes.get("email", "")] = attributes["sub"]
+    return found
+
+
 def put_rows(table_client: Any, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     remaining = iter(rows)
     while batch := list(islice(remaining, _MOST_ROWS_A_CALL)):

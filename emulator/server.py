@@ -13,6 +13,7 @@ from email.utils import formatdate
 
 import h11
 
+from emulator import clock
 from emulator.wire import Dropped, Incoming, Reply
 
 App = Callable[[Incoming], Awaitable[Reply | Dropped]]
@@ -151,7 +152,11 @@ class _Connection:
     async def _write(self, reply: Reply, *, head: bool = False, last: bool = False) -> None:
         if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
-        headers = [*reply.headers, ("Date", formatdate(usegmt=True)), ("Content-Length", str(len(reply.body)))]
+        headers = [
+            *reply.headers,
+            ("Date", formatdate(clock.now(), usegmt=True)),
+            ("Content-Length", str(len(reply.body))),
+        ]
         if last:
             headers.append(("Connection", "close"))
         encoded = [(name.encode("ascii"), value.encode("latin-1", errors="replace")) for name, value in headers]

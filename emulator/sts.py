@@ -15,11 +15,13 @@ from xml.sax.saxutils import escape
 
 from emulator.access.authorization import authorize, connection_context
 from emulator.access.checks import Check
+from emulator.access.policy_documents import SESSION
 from emulator.access.principals import Principal, Session, Sessions, find_role, managed_policy, trust_policy
 from emulator.wire import AwsError, Incoming, Reply, query_result
 from iam import Policy, UnsupportedPolicy, decide_trust, parse_policy
 from iam import Principal as TrustedPrincipal
 
+OPERATIONS = frozenset({"AssumeRole", "GetCallerIdentity"})
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _CHAINED_SECONDS = 3600
 
@@ -35,11 +37,12 @@ def assume_role(data: Mapping[str, Any], principal: Principal, sessions: Session
     arn, name = str(data.get("RoleArn", "")), str(data.get("RoleSessionName", ""))
     if not _SESSION_NAME.fullmatch(name):
         raise AwsError("ValidationError", "RoleSessionName is missing or malformed.")
-    tags = session_tags(data)
-    role = _assumable(arn, name, tags, principal, incoming)
+    tags = _with_inherited(session_tags(data), principal)
+    transitive = _transitive_keys(data, tags, principal)
+    role = _assumable(data, arn, tags, principal, incoming)
     policies = _session_policies(data)
     seconds = _duration(data, role, principal)
-    session = sessions.open(role, name=name, seconds=seconds, tags=tags, policies=policies)
+    session = sessions.open(role, name=name, seconds=seconds, tags=tags, policies=policies, transitive=transitive)
     return query_result("AssumeRole", "sts", _assumed(session))
 
 
@@ -58,6 +61,29 @@ def session_tags(data: Mapping[str, Any]) -> dict[str, str]:
     return tags
 
 
+def _with_inherited(tags: Mapping[str, str], principal: Principal) -> dict[str, str]:
+    """Transitive tags come along from session to session, and no session may give them another value."""
+    inherited = _inherited(principal)
+    if {key.lower() for key in inherited} & {key.lower() for key in tags}:
+        raise AwsError("InvalidParameterValue", "A transitive tag of the calling session cannot be given again.")
+    return {**inherited, **tags}
+
+
+def _inherited(principal: Principal) -> dict[str, str]:
+    if not isinstance(principal, Session):
+        return {}
+    return {key: value for key, value in principal.tags.items() if key in principal.transitive}
+
+
+def _transitive_keys(data: Mapping[str, Any], tags: Mapping[str, str], principal: Principal) -> frozenset[str]:
+    named = (data.get(f"TransitiveTagKeys.member.{number}") for number in range(1, 51))
+    wanted = {str(key).lower() for key in named if key is not None}
+    own = {key for key in tags if key.lower() in wanted}
+    if len(own) != len(wanted):
+        raise AwsError("InvalidParameterValue", "A transitive tag key is not among the session tags.")
+    return frozenset(own | set(_inherited(principal)))
+
+
 def check_tag(key: str, value: str) -> None:
     """Letters, digits, spaces and _.:/=+-@ only, so a tag carries no wildcard, delimiter or variable."""
     if not 1 <= len(key) <= 128 or len(value) > 256 or not all(map(_may_be_in_a_tag, key + value)):
@@ -69,12 +95,15 @@ def _may_be_in_a_tag(character: str) -> bool:
 
 
 def _assumable(
-    arn: str, name: str, tags: Mapping[str, str], principal: Principal, incoming: Incoming
+    data: Mapping[str, Any], arn: str, tags: Mapping[str, str], principal: Principal, incoming: Incoming
 ) -> dict[str, Any]:
     role = find_role(arn)
     trusted = TrustedPrincipal("AWS", principal.arn)
     keys = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
-    context = {**connection_context(incoming), **principal.context(), **keys, "sts:RoleSessionName": name}
+    context = {**connection_context(incoming), **principal.context(), **keys}
+    context["sts:RoleSessionName"] = str(data["RoleSessionName"])
+    if "ExternalId" in data:
+        context["sts:ExternalId"] = str(data["ExternalId"])
     if tags:
         context["aws:TagKeys"] = list(tags)
     if role is None:
@@ -106,7 +135,11 @@ def _named(role: Mapping[str, Any], principal: Principal) -> bool:
 
 def _session_policies(data: Mapping[str, Any]) -> tuple[Policy, ...] | None:
     policies: list[Policy] = []
+    if "PolicyArns.member.11.arn" in data:
+        raise AwsError("ValidationError", "A session has at most ten managed policies.")
     if text := data.get("Policy"):
+        if len(str(text)) > SESSION:
+            raise AwsError("ValidationError", f"A session policy has at most {SESSION} characters.")
         try:
             policies.append(parse_policy(str(text), name="session policy"))
         except UnsupportedPolicy as failure:

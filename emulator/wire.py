@@ -41,6 +41,9 @@ class Incoming:
     def query(self) -> dict[str, str]:
         return first_values(self.query_string)
 
+    def every_query_value(self) -> dict[str, list[str]]:
+        return parse_qs(self.query_string, keep_blank_values=True)
+
     def form(self) -> dict[str, str]:
         return first_values(self.body.decode("utf-8", errors="replace"))
 

@@ -8,7 +8,7 @@ policy's size, whether services, actions or keys exist, and that a session polic
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from iam.conditions import parse_conditions
@@ -37,6 +37,7 @@ class Policy:
     name: str
     kind: Literal["identity", "trust"]
     statements: tuple[Statement, ...]
+    document: Document | str = field(default="", compare=False, repr=False)
 
 
 def parse_policy(document: Document | str, *, name: str = "") -> Policy:
@@ -69,7 +70,7 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _parse(document: Document | str, *, name: str, kind: Literal["identity", "trust"]) -> Policy:
     try:
         parsed = _object("the document", _load(document))
-        return Policy(name, kind, tuple(_parse_statements(parsed, name, kind)))
+        return Policy(name, kind, tuple(_parse_statements(parsed, name, kind)), document)
     except UnsupportedPolicy as problem:
         raise UnsupportedPolicy(f"{name or 'policy'}: {problem}") from problem
 

@@ -117,6 +117,14 @@ def _web_url(value: str) -> None:
         raise ValueError("must be https anywhere but on this machine")
 
 
+def _api_url(value: str) -> None:
+    """A path may follow the host (the emulator serves APIs under one), but no slash at its end."""
+    path = urlsplit(value).path
+    _web_url(value.removesuffix(path))
+    if path.endswith("/"):
+        raise ValueError("ends with a slash; leave that out")
+
+
 def _service_url(value: str) -> None:
     if value.count("@") > 1 or "#" in value:
         raise ValueError("has an @ or # that is not percent-encoded")
@@ -168,7 +176,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "COGNITO_USER_POOL_ID": _pattern(_REGION + r"_[A-Za-z0-9]+", "eu-west-1_AbCdEf123"),
     "COGNITO_DOMAIN": _web_url,
     "COGNITO_IDENTITY_POOL_ID": _pattern(_REGION + r":[0-9a-f-]{36}", "eu-west-1:a UUID"),
-    "RECORDS_API_URL": _web_url,
+    "RECORDS_API_URL": _api_url,
     "TENANT_ROLE_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:role/.+", "arn:aws:iam::123456789012:role/name"),
     "SUSPENSION_POLICY_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:policy/.+", "arn:aws:iam::123456789012:policy/name"),
 }

@@ -5,6 +5,7 @@ References become ARNs of a made-up stack, so that a request can be decided offl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from portal.environment import BASE
 
 TEMPLATE = BASE / "infra" / "template.yaml"
 _ACCOUNT = "arn:aws:{service}:eu-west-1:123456789012:{name}"
+_PSEUDO = {"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::AccountId": "123456789012"}
+_VARIABLE = re.compile(r"\$\{([^}]+)\}")
 TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/Table"
 
 
@@ -67,9 +70,17 @@ def resolved(value: Any) -> Any:
             return TABLE_ARN if argument == "Table.Arn" else _arn(argument.removesuffix(".Arn"))
         if name == "Ref":
             return _arn(argument)
+        if name == "Sub" and isinstance(argument, str):
+            return _VARIABLE.sub(_substituted, argument.strip())
         if name in {"Sub", "If", "Join"}:
             raise ValueError(f"{name} is not expected in a policy")
     return {key: resolved(part) for key, part in value.items()}
+
+
+def _substituted(variable: re.Match[str]) -> str:
+    """`${!x}` is how a template writes what is a variable of the policy: `${x}`."""
+    name = variable[1]
+    return f"${{{name[1:]}}}" if name.startswith("!") else _PSEUDO.get(name, name)
 
 
 def _names(references: list[Any]) -> Iterator[str]:

@@ -5,9 +5,9 @@ known is refused to everybody but root.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from emulator import engine
+from emulator import clock, engine
 from emulator.access.checks import Check
 from emulator.access.principals import Principal, Root
 from emulator.wire import AwsError, Incoming
@@ -21,8 +21,8 @@ _KINDS = {
 }
 
 
-def authorize(principal: Principal, checks: Iterable[Check], incoming: Incoming) -> None:
-    """Raises `AwsError` AccessDeniedException for the first question that is answered with no."""
+def authorize(principal: Principal, checks: Sequence[Check], incoming: Incoming) -> None:
+    """Raises `AwsError`: AccessDeniedException for the first question that is answered with no, then any flaw."""
     if isinstance(principal, Root):
         return
     binding = principal.binding()
@@ -32,11 +32,14 @@ def authorize(principal: Principal, checks: Iterable[Check], incoming: Incoming)
         decision = decide(request, identity=binding.identity, boundary=binding.boundary, session=binding.session)
         if not decision.allowed:
             raise AwsError("AccessDeniedException", denial(principal.arn, check, decision), coral=True)
+    for check in checks:
+        if check.flaw:
+            raise AwsError("ValidationException", check.flaw)
 
 
 def connection_context(incoming: Incoming) -> Mapping[str, str | Sequence[str]]:
     """The keys every request has. AWS endpoints are reached over TLS only, and loopback stands in for that."""
-    now = time.time()
+    now = clock.now()
     return {
         "aws:CurrentTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
         "aws:EpochTime": str(int(now)),

@@ -27,7 +27,7 @@ _IAM_RESOURCES = (
     ("AccessKey", "UserName", "user"),
     ("LoginProfile", "UserName", "user"),
 )
-_STACK_READS = frozenset({
+STACK_READS = frozenset({
     "DescribeStacks", "DescribeStackEvents", "DescribeStackResource", "DescribeStackResources", "ListStackResources",
     "GetTemplate", "GetTemplateSummary", "ListStacks", "ValidateTemplate",
 })  # fmt: skip
@@ -78,7 +78,7 @@ def _existing_iam_arn(kind: str, name: str, path: str) -> str:
 
 
 def stack_checks(operation: str, data: Data) -> list[Check]:
-    if operation not in _STACK_READS:
+    if operation not in STACK_READS:
         raise AwsError("AccessDenied", f"Only the root of the account may call cloudformation:{operation} here.", 403)
     return [Check(f"cloudformation:{operation}", _stack_arn(str(data.get("StackName") or "")))]
 

@@ -6,14 +6,14 @@ would refuse to read is absent from `dynamodb:LeadingKeys`, as it is on AWS for 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from emulator import engine
 from emulator.access import partiql
 from emulator.access.checks import Check
-from emulator.access.dynamodb_tables import Table, table_called
+from emulator.access.dynamodb_tables import Table, leading_keys, table_called
 from emulator.wire import AwsError
 
 Data = Mapping[str, Any]
@@ -35,6 +35,7 @@ _ON_TABLE = frozenset({
     "DisableKinesisStreamingDestination", "UpdateKinesisStreamingDestination", "DescribeTableReplicaAutoScaling",
     "UpdateTableReplicaAutoScaling",
 })  # fmt: skip
+_TO_TABLE = frozenset({"ImportTable", "RestoreTableFromBackup", "RestoreTableToPointInTime"})
 _BY_ARN = {
     "TagResource": "ResourceArn", "UntagResource": "ResourceArn", "ListTagsOfResource": "ResourceArn",
     "PutResourcePolicy": "ResourceArn", "GetResourcePolicy": "ResourceArn", "DeleteResourcePolicy": "ResourceArn",
@@ -42,6 +43,8 @@ _BY_ARN = {
     "DeleteBackup": "BackupArn", "DescribeImport": "ImportArn",
     "GetShardIterator": "StreamArn", "DescribeStream": "StreamArn",
 }  # fmt: skip
+# In a transaction the engine would read such a key all the same, and in its own way.
+_NO_KEY = "The provided key element does not match the schema"
 _TRANSACTION_ACTIONS = {
     "ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
 }  # fmt: skip
@@ -59,6 +62,8 @@ def checks_for(operation: str, data: Data) -> list[Check]:
         return checks
     if operation in _ON_TABLE:
         return [Check(f"dynamodb:{operation}", table_called(data.get("TableName")).arn)]
+    if operation in _TO_TABLE:
+        return [Check(f"dynamodb:{operation}", table_called(_made_by(data)).arn)]
     if operation in _BY_ARN:
         return [Check(f"dynamodb:{operation}", _given_arn(data.get(_BY_ARN[operation])))]
     return [Check(f"dynamodb:{operation}", "*")]
@@ -69,6 +74,11 @@ def _given_arn(value: object) -> str:
     return value if isinstance(value, str) and re.fullmatch(r"arn:aws:dynamodb:[^*?\s]+", value) else "*"
 
 
+def _made_by(data: Data) -> object:
+    """The name of the table that an import or a restoration would fill."""
+    return data.get("TargetTableName") or (data.get("TableCreationParameters") or {}).get("TableName")
+
+
 def _one_item(operation: str, data: Data) -> Iterator[Check]:
     yield _item_check(operation, data)
 
@@ -77,14 +87,15 @@ def _item_check(operation: str, data: Data, enclosing: str | None = None) -> Che
     table = table_called(data.get("TableName"))
     whole = operation == "PutItem"
     keys = table.leading_keys([data.get("Item" if whole else "Key")], whole_items=whole)
-    context = {**_leading(keys), **_attributes(data, table), **_capacity(data)}
+    context = {**leading_keys(keys), **_attributes(data, table), **_capacity(data)}
     if operation == "GetItem":
         context["dynamodb:Select"] = _select(data)
     elif operation in _WRITES and enclosing is None:
         context["dynamodb:ReturnValues"] = _text(data.get("ReturnValues"), "NONE")
     if enclosing is not None:
         context["dynamodb:EnclosingOperation"] = enclosing
-    return Check(f"dynamodb:{operation}", table.arn, context)
+    flaw = _NO_KEY if enclosing and table.record and not keys else ""
+    return Check(f"dynamodb:{operation}", table.arn, context, flaw)
 
 
 def _query(operation: str, data: Data) -> Iterator[Check]:
@@ -92,7 +103,7 @@ def _query(operation: str, data: Data) -> Iterator[Check]:
     table = table_called(data.get("TableName"))
     index = data.get("IndexName")
     keys = _queried_key(data, table, index)
-    context = {**_leading(keys), **_attributes(data, table), **_capacity(data), "dynamodb:Select": _select(data)}
+    context = {**leading_keys(keys), **_attributes(data, table), **_capacity(data), "dynamodb:Select": _select(data)}
     yield Check(f"dynamodb:{operation}", table.index_arn(index), context)
 
 
@@ -135,7 +146,12 @@ def _batch_get(operation: str, data: Data) -> Iterator[Check]:
         table, part = table_called(name), _mapping(wanted)
         keys = _list(part.get("Keys") or [])
         named = _attributes({**part, "Key": _merged(keys)}, table)
-        context = {**_leading(table.leading_keys(keys)), **named, **_capacity(data), "dynamodb:Select": _select(part)}
+        context = {
+            **leading_keys(table.leading_keys(keys)),
+            **named,
+            **_capacity(data),
+            "dynamodb:Select": _select(part),
+        }
         yield Check(f"dynamodb:{operation}", table.arn, context)
 
 
@@ -144,7 +160,7 @@ def _batch_write(operation: str, data: Data) -> Iterator[Check]:
         table = table_called(name)
         puts, deletes = _written(_list(requests))
         keys = table.leading_keys(puts, whole_items=True) + table.leading_keys(deletes)
-        context = {**_leading(keys), **_attributes({"Item": _merged([*puts, *deletes])}, table), **_capacity(data)}
+        context = {**leading_keys(keys), **_attributes({"Item": _merged([*puts, *deletes])}, table), **_capacity(data)}
         yield Check(f"dynamodb:{operation}", table.arn, context)
 
 
@@ -184,11 +200,6 @@ def _only(member: Data, kinds: tuple[str, ...]) -> Data:
     if len(member) != 1 or next(iter(member)) not in kinds:
         raise AwsError("ValidationException", "TransactItems can only contain one of " + ", ".join(kinds) + " each.")
     return _mapping(next(iter(member.values())))
-
-
-def _leading(keys: Iterable[str]) -> dict[str, str | Sequence[str]]:
-    values = list(dict.fromkeys(keys))
-    return {"dynamodb:LeadingKeys": values, "dynamodb:FirstPartitionKeyValues": values} if values else {}
 
 
 def _capacity(data: Data) -> dict[str, str | Sequence[str]]:

@@ -1,7 +1,7 @@
 """A table as the engine holds it, seen through what a request says of it: its ARNs and the leading keys of items."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,12 @@ class Table:
             if failure is None:
                 found.append(str(value))
         return found
+
+
+def leading_keys(values: Iterable[str]) -> dict[str, str | Sequence[str]]:
+    """The condition keys of these partition key values: AWS knows them under two names, and has none for none."""
+    distinct = list(dict.fromkeys(values))
+    return {"dynamodb:LeadingKeys": distinct, "dynamodb:FirstPartitionKeyValues": distinct} if distinct else {}
 
 
 def table_called(name: object) -> Table:

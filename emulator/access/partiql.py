@@ -4,13 +4,16 @@ Follows "IAM security policies with PartiQL for DynamoDB". Leading keys are thos
 `IN`; a SELECT that pins none is a full table scan.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from emulator import engine
 from emulator.access.checks import Check
-from emulator.access.dynamodb_tables import Table, table_called
+from emulator.access.dynamodb_tables import Table, leading_keys, table_called
 from emulator.wire import AwsError
+
+Statement = Mapping[str, Any]
+Keys = dict[str, str | Sequence[str]]
 
 _ACTIONS = {
     "SELECT": "PartiQLSelect",
@@ -18,6 +21,12 @@ _ACTIONS = {
     "INSERT": "PartiQLInsert",
     "UPDATE": "PartiQLUpdate",
     "DELETE": "PartiQLDelete",
+}
+_RETURNING = {
+    "ALL OLD *": "ALL_OLD",
+    "ALL NEW *": "ALL_NEW",
+    "MODIFIED OLD *": "UPDATED_OLD",
+    "MODIFIED NEW *": "UPDATED_NEW",
 }
 
 
@@ -45,9 +54,12 @@ def _check(entry: Mapping[str, Any], enclosing: str | None) -> Check:
     target = statement["select"] if statement["op"] == "EXISTS" else statement
     table = table_called(target["table"])
     keys = _leading_keys(target, table)
-    context: dict[str, str | list[str]] = {"dynamodb:LeadingKeys": keys} if keys else {}
+    context: Keys = {**leading_keys(keys), **_attributes(target)}
     if action == "dynamodb:PartiQLSelect":
         context["dynamodb:FullTableScan"] = "false" if keys else "true"
+        context["dynamodb:Select"] = _select(target)
+    elif action != "dynamodb:PartiQLInsert":
+        context["dynamodb:ReturnValues"] = _return_values(target)
     if enclosing:
         context["dynamodb:EnclosingOperation"] = enclosing
     return Check(action, table.index_arn(target.get("index")), context)
@@ -66,23 +78,64 @@ def _parsed(entry: Mapping[str, Any]) -> dict[str, Any]:
     return parsed
 
 
-def _leading_keys(statement: Mapping[str, Any], table: Table) -> list[str]:
+def _leading_keys(statement: Statement, table: Table) -> list[str]:
     name = table.partition_key(statement.get("index"))
     if name is None:
         return []
     if statement["op"] == "INSERT":
-        item = statement.get("item") or {}
-        item = item["M"] if set(item) == {"M"} else item
+        item = _inserted(statement)
         return [_text(item[name])] if name in item else []
     return [_text(value) for value in _pinned(statement, name)]
 
 
-def _pinned(statement: Mapping[str, Any], name: str) -> Iterator[object]:
+def _inserted(statement: Statement) -> Mapping[str, Any]:
+    item: Mapping[str, Any] = statement.get("item") or {}
+    return item["M"] if set(item) == {"M"} else item
+
+
+def _pinned(statement: Statement, name: str) -> Iterator[object]:
     for attribute, operator, value in statement.get("conditions") or []:
         if attribute == name and operator == "=":
             yield value
         elif attribute == name and operator == "IN":
             yield from value
+
+
+def _select(statement: Statement) -> str:
+    if statement.get("count"):
+        return "COUNT"
+    if statement.get("projections"):
+        return "SPECIFIC_ATTRIBUTES"
+    return "ALL_PROJECTED_ATTRIBUTES" if statement.get("index") else "ALL_ATTRIBUTES"
+
+
+def _return_values(statement: Statement) -> str:
+    returning = " ".join(str(statement.get("returning") or "").upper().split())
+    return _RETURNING.get(returning, returning) or "NONE"
+
+
+def _attributes(statement: Statement) -> Keys:
+    """The top-level attributes that a statement names."""
+    named = dict.fromkeys(_inserted(statement))
+    for path in statement.get("projections") or []:
+        # The engine takes such a text for a name first and for a path only then.
+        named.update({path: None, path.partition(".")[0].partition("[")[0]: None})
+    written = [parts for parts, _ in statement.get("assignments") or []] + list(statement.get("removes") or [])
+    named.update(dict.fromkeys(parts[0] for parts in written))
+    read = [statement.get("where"), *(value for _, value in statement.get("assignments") or [])]
+    named.update(dict.fromkeys(_paths(read)))
+    if order := statement.get("order"):
+        named[order[0][0]] = None
+    return {"dynamodb:Attributes": [str(name) for name in named]} if named else {}
+
+
+def _paths(node: object) -> Iterator[str]:
+    """The first step of every path in an expression; what a literal holds is no path."""
+    if isinstance(node, tuple) and node[:1] == ("path",):
+        yield str(node[1][0])
+    elif isinstance(node, tuple | list) and node[:1] != ("lit",):
+        for part in node:
+            yield from _paths(part)
 
 
 def _text(value: object) -> str:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from emulator import engine
+from emulator import clock, engine
+from emulator.access.iam_records import records
 from emulator.wire import AwsError
 from iam import Policy, parse_policy, parse_trust_policy
 
@@ -57,18 +58,21 @@ class User:
     key: Secret
 
     def binding(self) -> Binding:
-        record = engine.iam._users[self.name]
-        groups = [group for group in engine.iam._groups.values() if self.name in group["Users"]]
-        inline = dict(engine.iam._user_inline_policies.get(self.name) or {})
+        now = records()
+        record = now.users.get(self.name)
+        if record is None:
+            return Binding(identity=())
+        groups = [group for group in now.groups.values() if self.name in group["Users"]]
+        inline = dict(now.user_inline_policies.get(self.name) or {})
         attached = list(record["AttachedPolicies"])
         for group in groups:
-            mine = engine.iam._group_inline_policies.get(group["GroupName"]) or {}
+            mine = now.group_inline_policies.get(group["GroupName"]) or {}
             inline |= {f"{group['GroupName']}/{name}": document for name, document in mine.items()}
             attached += group["AttachedPolicies"]
         return Binding(_identity_policies(inline, attached), _boundary(record))
 
     def context(self) -> Context:
-        tags = {tag["Key"]: tag["Value"] for tag in engine.iam._users[self.name].get("Tags", [])}
+        tags = {tag["Key"]: tag["Value"] for tag in (records().users.get(self.name) or {}).get("Tags", [])}
         return {
             **_tag_keys(tags),
             "aws:PrincipalArn": self.arn,
@@ -82,7 +86,8 @@ class User:
 class Session:
     """Temporary credentials of a role.
 
-    `expires_at` and `issued_at` are epoch seconds; `policies` None means unrestricted.
+    `expires_at` and `issued_at` are epoch seconds; `policies` None means unrestricted; `transitive` names the tags
+    that a role assumed with these credentials gets too.
     """
 
     role_arn: str
@@ -95,6 +100,7 @@ class Session:
     tags: Mapping[str, str] = field(default_factory=dict)
     policies: tuple[Policy, ...] | None = None
     federation: Context = field(default_factory=dict)
+    transitive: frozenset[str] = frozenset()
 
     @property
     def arn(self) -> str:
@@ -148,8 +154,9 @@ class Sessions:
         tags: Mapping[str, str],
         policies: tuple[Policy, ...] | None = None,
         federation: Context | None = None,
+        transitive: frozenset[str] = frozenset(),
     ) -> Session:
-        now = time.time()
+        now = clock.now()
         session = Session(
             role_arn=role["Arn"],
             role_id=role["RoleId"],
@@ -161,6 +168,7 @@ class Sessions:
             tags=dict(tags),
             policies=policies,
             federation=federation or {},
+            transitive=transitive,
         )
         self._forget_old(now)
         self._by_key[session.key.access_key_id] = session
@@ -185,7 +193,7 @@ def find_user(access_key_id: str) -> User | None:
 
 
 def find_role(arn: str) -> dict[str, Any] | None:
-    role: dict[str, Any] | None = engine.iam._roles.get(arn.rpartition("/")[2])
+    role: dict[str, Any] | None = records().roles.get(arn.rpartition("/")[2])
     return role if role is not None and role["Arn"] == arn else None
 
 
@@ -195,7 +203,7 @@ def trust_policy(role: Mapping[str, Any]) -> Policy:
 
 def managed_policy(arn: str) -> Policy:
     """The default version of a managed policy. Raises `AwsError` when there is none."""
-    record = engine.iam._lookup_policy(arn)
+    record = records().policy(arn)
     if record is None:
         raise AwsError("AccessDeniedException", f"The policy {arn} does not exist.", 403)
     document = record["Versions"][record["DefaultVersionId"]]["Document"]

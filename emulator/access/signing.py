@@ -6,10 +6,10 @@ Every AWS call that AWS authenticates comes through here, root's included. Codes
 
 import hashlib
 import hmac
-import time
+from datetime import UTC, datetime
 from typing import Any
 
-from emulator import engine
+from emulator import clock, engine
 from emulator.access.principals import Principal, Root, Session, Sessions, find_user
 from emulator.wire import AwsError, Incoming
 
@@ -92,8 +92,8 @@ def _check_signature(incoming: Incoming, signature: Any, secret: str) -> None:
     if declared is not None and declared != hashlib.sha256(incoming.body).hexdigest():
         raise _refused("SignatureDoesNotMatch", engine.sigv4.SIGNATURE_MISMATCH)
     failure = engine.sigv4.header_signature_failure(
-        signature, secret, incoming.method, incoming.path, incoming.query(), incoming.headers, incoming.body
-    ) or engine.sigv4.request_time_failure(signature)
+        signature, secret, incoming.method, incoming.path, incoming.every_query_value(), incoming.headers, incoming.body
+    ) or engine.sigv4.request_time_failure(signature, now=datetime.fromtimestamp(clock.signing_now(), UTC))
     if failure:
         raise _refused(*failure)
     if engine.sigv4._amz_datetime(signature.amz_date) is None:
@@ -101,5 +101,5 @@ def _check_signature(incoming: Incoming, signature: Any, secret: str) -> None:
 
 
 def _check_expiry(principal: Principal) -> None:
-    if isinstance(principal, Session) and principal.expires_at <= time.time():
+    if isinstance(principal, Session) and principal.expires_at <= clock.now():
         raise _refused("ExpiredToken", "The security token included in the request is expired")

@@ -1,14 +1,16 @@
 """Authorization codes and refresh tokens: opaque, random, usable as often as OAuth and Cognito say."""
 
 import secrets
-import time
 from dataclasses import dataclass, field
+from enum import Enum
 
-from emulator import engine
+from emulator import clock, engine
 from emulator.cognito.pools import Client
 from emulator.cognito.tokens import SignIn
 
 CODE_SECONDS = 300
+# An ended refresh token is remembered this long, so that it can be said how it ended.
+_REMEMBERED_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,31 @@ class _Refresh:
     used_at: float | None = None
 
 
+class Unusable(Enum):
+    """Why a refresh token gives nothing, in the words of the user pool API."""
+
+    UNKNOWN = "Invalid Refresh Token"
+    EXPIRED = "Refresh Token has expired"
+    REVOKED = "Refresh Token has been revoked"
+    REUSED = "Refresh token has been reused"
+    ANOTHER_CLIENT = "Refresh Token has different Client"
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """`successor` is the next refresh token, where the client rotates."""
+
+    sign_in: SignIn
+    successor: str | None
+
+
 @dataclass
 class Grants:
     _codes: dict[str, Code] = field(default_factory=dict)
     _refresh: dict[str, _Refresh] = field(default_factory=dict)
 
     def new_code(self, code: Code) -> str:
-        now = time.time()
+        now = clock.now()
         for value in [value for value, old in self._codes.items() if old.expires_at < now]:
             del self._codes[value]
         value = secrets.token_urlsafe(32)
@@ -48,42 +68,36 @@ class Grants:
     def look_at_code(self, value: str) -> Code | None:
         """A code that is still good. Looking does not use it up: only a client that has proved itself may do that."""
         code = self._codes.get(value)
-        return code if code is not None and code.expires_at > time.time() else None
+        return code if code is not None and code.expires_at > clock.now() else None
 
     def use_code(self, value: str) -> None:
         del self._codes[value]
 
     def new_refresh_token(self, sign_in: SignIn, seconds: float) -> str:
-        return self._store(sign_in, time.time() + seconds)
+        return self._store(sign_in, clock.now() + seconds)
 
     def _store(self, sign_in: SignIn, expires_at: float) -> str:
-        now = time.time()
-        for value in [value for value, old in self._refresh.items() if old.expires_at < now]:
+        past = clock.now() - _REMEMBERED_SECONDS
+        for value in [value for value, old in self._refresh.items() if old.expires_at < past]:
             del self._refresh[value]
         value = secrets.token_urlsafe(96)
         self._refresh[value] = _Refresh(sign_in, expires_at)
         return value
 
-    def refreshed(self, value: str, client: Client) -> tuple[SignIn, str | None] | None:
+    def refreshed(self, value: str, client: Client) -> Refreshed | Unusable:
         """The sign-in behind a refresh token, and its successor where the client rotates.
-
-        None for a token that is no good.
 
         A used token may be tried again within the client's grace period (a lost answer), and never after.
         """
         token = self._refresh.get(value)
-        if token is None or not self._is_good(token, client):
-            return None
+        if token is None:
+            return Unusable.UNKNOWN
+        if refusal := _refusal(token, client):
+            return refusal
         if client.rotation_grace() is None:
-            return token.sign_in, None
-        token.used_at = token.used_at or time.time()
-        return token.sign_in, self._store(token.sign_in, token.expires_at)
-
-    def _is_good(self, token: _Refresh, client: Client) -> bool:
-        now, grace = time.time(), client.rotation_grace()
-        late = token.used_at is not None and grace is not None and now > token.used_at + grace
-        revoked = token.sign_in.origin_jti in engine.cognito._revoked_tokens
-        return not late and not revoked and now < token.expires_at and token.sign_in.client_id == client.id
+            return Refreshed(token.sign_in, None)
+        token.used_at = token.used_at or clock.now()
+        return Refreshed(token.sign_in, self._store(token.sign_in, token.expires_at))
 
     def owner(self, value: str) -> SignIn | None:
         token = self._refresh.get(value)
@@ -91,6 +105,19 @@ class Grants:
 
     def revoke(self, value: str) -> None:
         """Ends the whole sign-in: this refresh token, its successors, and every access token that came from them."""
-        token = self._refresh.pop(value, None)
+        token = self._refresh.get(value)
         if token is not None:
             engine.cognito._revoked_tokens.add(token.sign_in.origin_jti)
+
+
+def _refusal(token: _Refresh, client: Client) -> Unusable | None:
+    now, grace = clock.now(), client.rotation_grace()
+    if token.sign_in.client_id != client.id:
+        return Unusable.ANOTHER_CLIENT
+    if token.sign_in.origin_jti in engine.cognito._revoked_tokens:
+        return Unusable.REVOKED
+    if now >= token.expires_at:
+        return Unusable.EXPIRED
+    if token.used_at is not None and grace is not None and now > token.used_at + grace:
+        return Unusable.REUSED
+    return None

@@ -6,23 +6,26 @@ The session cookie lives one hour from the interactive sign-in, as Cognito's doe
 revealed: every refusal of a name and password reads the same.
 """
 
-import hmac
 import secrets
-import time
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
-from emulator import engine, pages
-from emulator.cognito.authorize import AuthorizeRequest, SentBack, UnknownClient, parse
+from emulator import clock, pages
+from emulator.cognito.accounts import may_sign_up
+from emulator.cognito.attempts import Attempts
+from emulator.cognito.authorize import AuthorizeRequest
 from emulator.cognito.grants import CODE_SECONDS, Code, Grants
+from emulator.cognito.passwords import policy_errors, set_password, temporary_has_expired
 from emulator.cognito.pools import Record, find_client, find_user, has_password, may_still_sign_in
 from emulator.cognito.tokens import new_sign_in
+from emulator.cognito.visits import STALE, Visit, begin, cookie
 from emulator.wire import Incoming, Reply
 
 _SESSION_SECONDS = 3600
 _PENDING_SECONDS = 300
-_CSRF_COOKIE = "XSRF-TOKEN"
 _INCORRECT = "Incorrect username or password."
+_LOCKED = "Password attempts exceeded. Wait a little, then try again."
+_EXPIRED = "Temporary password has expired and must be reset by an administrator."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +40,16 @@ class _BrowserSession:
 @dataclass
 class HostedPages:
     grants: Grants
+    attempts: Attempts
     _sessions: dict[str, _BrowserSession] = field(default_factory=dict)
     _pending: dict[str, tuple[_BrowserSession, str]] = field(default_factory=dict)
 
-    def authorize(self, incoming: Incoming) -> Reply:
+    async def authorize(self, incoming: Incoming) -> Reply:
         """GET /oauth2/authorize: a code at once for somebody who signed in within the hour, else the sign-in page."""
-        try:
-            request = parse(incoming.query())
-        except UnknownClient as failure:
-            return pages.error(str(failure))
-        except SentBack as back:
-            return pages.redirect(back.location)
+        visit = begin(incoming)
+        if isinstance(visit, Reply):
+            return visit
+        request = visit.request
         session = self._session(incoming, request)
         if session is not None and request.prompt != "login":
             return self._return_code(request, session)
@@ -55,24 +57,21 @@ class HostedPages:
             return pages.redirect(request.returning(error="login_required"))
         return pages.redirect(request.page("/login"))
 
-    def login(self, incoming: Incoming) -> Reply:
+    async def login(self, incoming: Incoming) -> Reply:
         """GET and POST /login."""
-        try:
-            request = parse(incoming.query())
-        except UnknownClient as failure:
-            return pages.error(str(failure))
-        except SentBack as back:
-            return pages.redirect(back.location)
+        visit = begin(incoming)
+        if isinstance(visit, Reply):
+            return visit
         if incoming.method == "GET":
-            return self._form(incoming, request, email=request.query.get("login_hint", ""))
+            return sign_in_page(visit, email=visit.request.query.get("login_hint", ""))
+        if not visit.is_genuine:
+            return sign_in_page(visit, error=STALE)
         form = incoming.form()
-        if not _same(form.get("_csrf", ""), incoming.cookies().get(_CSRF_COOKIE, "")):
-            return self._form(incoming, request, error="This page had been open for too long. Please try again.")
         if "session" in form:
-            return self._choose_password(incoming, request, form)
-        return self._check_password(incoming, request, form)
+            return self._choose_password(visit, form)
+        return self._check_password(visit, form)
 
-    def logout(self, incoming: Incoming) -> Reply:
+    async def logout(self, incoming: Incoming) -> Reply:
         """GET /logout: forgets the browser's session. Tokens already issued stay good, as on Cognito."""
         query = incoming.query()
         client = find_client(query.get("client_id", ""))
@@ -85,71 +84,61 @@ class HostedPages:
             return pages.error("The address to return to after signing out is not registered for this client.")
         name = _cookie_name(client.pool_id)
         self._sessions.pop(incoming.cookies().get(name, ""), None)
-        return pages.redirect(location).with_headers(_cookie(name, "", seconds=0))
+        return pages.redirect(location).with_headers(cookie(name, "", seconds=0))
 
-    def _form(self, incoming: Incoming, request: AuthorizeRequest, *, error: str = "", email: str = "") -> Reply:
-        token = incoming.cookies().get(_CSRF_COOKIE) or secrets.token_urlsafe(24)
-        reply = pages.sign_in(
-            action=request.page("/login"), return_origin=request.return_origin, csrf=token, email=email, error=error
-        )
-        return reply.with_headers(_cookie(_CSRF_COOKIE, token, seconds=_SESSION_SECONDS))
-
-    def _check_password(self, incoming: Incoming, request: AuthorizeRequest, form: dict[str, str]) -> Reply:
-        email = form.get("username", "").strip()
-        user = self._authenticated(request.client.pool, email, form.get("password", ""))
+    def _check_password(self, visit: Visit, form: dict[str, str]) -> Reply:
+        email, pool = form.get("username", "").strip(), visit.request.client.pool
+        found = find_user(pool, email)
+        who, pool_id = str(found["Username"]) if found else email, visit.request.client.pool_id
+        if self.attempts.is_locked(pool_id, who):
+            return sign_in_page(visit, error=_LOCKED, email=email)
+        user = found if found and _authenticates(found, form.get("password", "")) else None
         if user is None:
-            return self._form(incoming, request, error=_INCORRECT, email=email)
-        if user.get("_mfa_enabled") or request.client.pool.get("MfaConfiguration") == "ON":
-            return self._form(incoming, request, error="A second factor is needed, which these pages do not offer.")
-        session = _BrowserSession(request.client.pool_id, user["Username"], int(time.time()))
+            self.attempts.wrong_password(pool_id, who)
+            return sign_in_page(visit, error=_INCORRECT, email=email)
+        self.attempts.right_password(pool_id, who)
+        return self._let_in(visit, pool, user, email)
+
+    def _let_in(self, visit: Visit, pool: Record, user: Record, email: str) -> Reply:
+        """Somebody who knows the password; what else has to be done first depends on the account."""
+        if user["UserStatus"] == "UNCONFIRMED":
+            return confirm_page(visit, email=email, notice="Your address is not confirmed yet.")
+        if user["UserStatus"] == "RESET_REQUIRED":
+            return reset_page(visit, email=email, notice="Your password has to be changed. A code was mailed to you.")
+        if user.get("_mfa_enabled") or pool.get("MfaConfiguration") == "ON":
+            return sign_in_page(visit, error="A second factor is needed, which these pages do not offer.", email=email)
+        if temporary_has_expired(pool, user):
+            return sign_in_page(visit, error=_EXPIRED, email=email)
+        session = _BrowserSession(visit.request.client.pool_id, user["Username"], int(clock.now()))
         if user["UserStatus"] == "FORCE_CHANGE_PASSWORD":
-            return self._ask_for_password(incoming, request, session)
-        return self._begin(request, session)
+            token = secrets.token_urlsafe(32)
+            self._pending[token] = (session, str(user["_password"]))
+            return _password_page(visit, token)
+        return self._begin(visit.request, session)
 
-    def _authenticated(self, pool: Record, email: str, password: str) -> Record | None:
-        user = find_user(pool, email)
-        if user is None or not has_password(user, password) or not may_still_sign_in(user):
-            return None
-        return None if user.get("_provider_disabled") else user
-
-    def _ask_for_password(self, incoming: Incoming, request: AuthorizeRequest, session: _BrowserSession) -> Reply:
-        token = secrets.token_urlsafe(32)
-        user = request.client.pool["_users"][session.username]
-        self._pending[token] = (session, str(user["_password"]))
-        return self._password_form(incoming, request, token, error="")
-
-    def _password_form(self, incoming: Incoming, request: AuthorizeRequest, token: str, *, error: str) -> Reply:
-        return pages.new_password(
-            action=request.page("/login"),
-            return_origin=request.return_origin,
-            csrf=incoming.cookies()[_CSRF_COOKIE],
-            session=token,
-            error=error,
-        )
-
-    def _choose_password(self, incoming: Incoming, request: AuthorizeRequest, form: dict[str, str]) -> Reply:
-        token = form["session"]
+    def _choose_password(self, visit: Visit, form: dict[str, str]) -> Reply:
+        token, request = form["session"], visit.request
         session, temporary = self._pending.get(token, (None, ""))
         user = request.client.pool["_users"].get(session.username) if session else None
         if session is None or user is None or not self._still_pending(session, request, user, temporary):
             self._pending.pop(token, None)
-            return self._form(incoming, request, error="That took too long. Please sign in again.")
-        if error := _password_error(request.client.pool, form):
-            return self._password_form(incoming, request, token, error=error)
+            return sign_in_page(visit, error="That took too long. Please sign in again.")
+        if error := password_error(request.client.pool, form):
+            return _password_page(visit, token, error=error)
         del self._pending[token]
-        user.update(_password=form["new_password"], UserStatus="CONFIRMED", UserLastModifiedDate=time.time())
-        return self._begin(request, replace(session, auth_time=int(time.time())))
+        set_password(user, form["new_password"], status="CONFIRMED")
+        return self._begin(request, replace(session, auth_time=int(clock.now())))
 
     def _still_pending(self, session: _BrowserSession, request: AuthorizeRequest, user: Record, temporary: str) -> bool:
-        fresh = session.auth_time + _PENDING_SECONDS > time.time() and session.pool_id == request.client.pool_id
+        fresh = session.auth_time + _PENDING_SECONDS > clock.now() and session.pool_id == request.client.pool_id
         return fresh and may_still_sign_in(user) and has_password(user, temporary)
 
     def _begin(self, request: AuthorizeRequest, session: _BrowserSession) -> Reply:
         value = secrets.token_urlsafe(32)
         self._sessions = {key: old for key, old in self._sessions.items() if _is_live(old)}
         self._sessions[value] = session
-        cookie = _cookie(_cookie_name(session.pool_id), value, seconds=_SESSION_SECONDS)
-        return self._return_code(request, session).with_headers(cookie)
+        session_cookie = cookie(_cookie_name(session.pool_id), value, seconds=_SESSION_SECONDS)
+        return self._return_code(request, session).with_headers(session_cookie)
 
     def _session(self, incoming: Incoming, request: AuthorizeRequest) -> _BrowserSession | None:
         session = self._sessions.get(incoming.cookies().get(_cookie_name(request.client.pool_id), ""))
@@ -161,30 +150,53 @@ class HostedPages:
     def _return_code(self, request: AuthorizeRequest, session: _BrowserSession) -> Reply:
         user = request.client.pool["_users"][session.username]
         sign_in = new_sign_in(request.client, user, scope=request.scope, auth_time=session.auth_time)
-        code = Code(sign_in, request.redirect_uri, request.nonce, request.challenge, time.time() + CODE_SECONDS)
+        code = Code(sign_in, request.redirect_uri, request.nonce, request.challenge, clock.now() + CODE_SECONDS)
         return pages.redirect(request.returning(code=self.grants.new_code(code)))
 
 
-def _password_error(pool: Record, form: dict[str, str]) -> str:
-    password = form.get("new_password", "")
+# ── Pages that several doors lead to ────────────────────────────────────────────────────────────────────────────────
+
+
+def sign_in_page(visit: Visit, *, email: str = "", error: str = "", notice: str = "") -> Reply:
+    links = [("/forgotPassword", "Forgot your password?")]
+    if may_sign_up(visit.request.client.pool):
+        links.append(("/signup", "New here? Sign up"))
+    return visit.shown(pages.sign_in(visit.form("/login", email=email, error=error, notice=notice, links=links)))
+
+
+def confirm_page(visit: Visit, *, email: str = "", error: str = "", notice: str = "") -> Reply:
+    links = [("/login", "Sign in")]
+    form = visit.form("/confirmUser", email=email, error=error, notice=notice, links=links)
+    return visit.shown(pages.confirm(form, resend=visit.request.page("/resendcode")))
+
+
+def reset_page(visit: Visit, *, email: str = "", error: str = "", notice: str = "") -> Reply:
+    links = [("/forgotPassword", "Mail another code"), ("/login", "Sign in")]
+    form = visit.form("/confirmForgotPassword", email=email, error=error, notice=notice, links=links)
+    return visit.shown(pages.reset(form))
+
+
+def password_error(pool: Record, form: dict[str, str], *, field_name: str = "new_password") -> str:
+    password = form.get(field_name, "")
     if password != form.get("confirm_password", ""):
         return "The two passwords are not the same."
-    errors: list[str] = engine.cognito._password_policy_errors(pool, password)
-    return ". ".join(errors)
+    return " ".join(f"{error}." for error in policy_errors(pool, password))
+
+
+def _password_page(visit: Visit, token: str, *, error: str = "") -> Reply:
+    return visit.shown(pages.new_password(visit.form("/login", error=error), session=token))
+
+
+def _authenticates(user: Record, password: str) -> bool:
+    usable = may_still_sign_in(user) or user.get("UserStatus") in ("UNCONFIRMED", "RESET_REQUIRED")
+    disabled = user.get("_provider_disabled") or not user.get("Enabled", True)
+    return has_password(user, password) and usable and not disabled
 
 
 def _is_live(session: _BrowserSession) -> bool:
-    return session.auth_time + _SESSION_SECONDS > time.time()
+    return session.auth_time + _SESSION_SECONDS > clock.now()
 
 
 def _cookie_name(pool_id: str) -> str:
     """Each pool has a domain of its own on AWS; here they share a host, and so its cookies."""
     return f"cognito_{pool_id}"
-
-
-def _cookie(name: str, value: str, *, seconds: int) -> tuple[str, str]:
-    return "Set-Cookie", f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"
-
-
-def _same(given: str, wanted: str) -> bool:
-    return bool(wanted) and hmac.compare_digest(given.encode(errors="replace"), wanted.encode(errors="replace"))

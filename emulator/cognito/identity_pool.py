@@ -4,12 +4,11 @@ Follows "Identity pools authentication flow" and "Using attributes for access co
 The role's trust policy is asked by `iam`, for the assumption and, where tags are mapped, for sts:TagSession.
 """
 
-import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from emulator import engine
+from emulator import clock, engine
 from emulator.access.authorization import connection_context
 from emulator.access.principals import Session, Sessions, find_role, trust_policy
 from emulator.cognito.guests import SESSION_POLICIES
@@ -25,6 +24,7 @@ Claims = Mapping[str, Any]
 SESSION_NAME = "CognitoIdentityCredentials"
 SESSION_SECONDS = 3600
 _US = Principal("Federated", "cognito-identity.amazonaws.com")
+_MOST_TAGS, _LONGEST_TAG, _LONGEST_CLAIM = 50, 128, 256
 _DEFAULT_TAGS = {"username": "sub", "client": "aud"}
 
 
@@ -62,6 +62,24 @@ def get_open_id_token(data: Mapping[str, Any]) -> Reply:
     raise AwsError("InternalErrorException", "The classic flow is not emulated.", 500)
 
 
+def check_setting(operation: str, data: Mapping[str, Any]) -> None:
+    """What AWS limits in a pool's settings, and what would be silently without effect here. Raises `AwsError`."""
+    if operation == "SetPrincipalTagAttributeMap":
+        _check_tag_map(data.get("PrincipalTags") or {}, use_defaults=_is_true(data.get("UseDefaults")))
+    elif operation == "SetIdentityPoolRoles" and data.get("RoleMappings"):
+        raise AwsError("InvalidParameterException", "Role mappings are not emulated.")
+
+
+def _check_tag_map(tags: object, *, use_defaults: bool) -> None:
+    if not isinstance(tags, dict) or len(tags) > _MOST_TAGS or (use_defaults and tags):
+        raise AwsError(
+            "InvalidParameterException", f"PrincipalTags has at most {_MOST_TAGS}, and none with UseDefaults."
+        )
+    for key, claim in tags.items():
+        if not 1 <= len(key) <= _LONGEST_TAG or not isinstance(claim, str) or not 1 <= len(claim) <= _LONGEST_CLAIM:
+            raise AwsError("InvalidParameterException", "A principal tag, or the claim it is taken from, is too long.")
+
+
 def _pool_of(identity_id: str) -> Pool:
     for pool in engine.cognito._identity_pools.values():
         if identity_id in pool["_identities"]:
@@ -95,7 +113,7 @@ def _claims_of(pool: Pool, provider: str, token: object) -> Claims:
     entry = next((entry for entry in configured if entry.get("ClientId") == claims["aud"]), None)
     if entry is None:
         raise _no("Token is not from a supported provider of this identity pool.")
-    now = int(time.time())
+    now = int(clock.now())
     if not isinstance(claims.get("exp"), int) or now >= claims["exp"]:
         raise _no(f"Invalid login token. Token expired: {now} >= {claims.get('exp')}")
     if _is_true(entry.get("ServerSideTokenCheck")):
@@ -133,7 +151,7 @@ def _identity_of(pool: Pool, logins: Mapping[str, str]) -> str:
 
 
 def _new_identity(pool: Pool, logins: Mapping[str, str]) -> str:
-    identity_id, now = f"{pool['IdentityPoolId'].partition(':')[0]}:{uuid.uuid4()}", time.time()
+    identity_id, now = f"{pool['IdentityPoolId'].partition(':')[0]}:{uuid.uuid4()}", clock.now()
     pool["_identities"][identity_id] = {
         "IdentityId": identity_id,
         "Logins": dict(logins),

@@ -84,15 +84,15 @@ def find_user(pool: Record, name: str) -> Record | None:
     """By e-mail address or user name, as somebody signing in would give it. Case counts only if the pool says so."""
     if not name:
         return None
-    if not (pool.get("UsernameConfiguration") or {}).get("CaseSensitive", False):
-        name = _spelling_of(pool, name)
     user: Record | None
     user, _ = engine.cognito._resolve_user(pool, name)
     return user
 
 
-def _spelling_of(pool: Record, name: str) -> str:
-    """The address as it was written when the user was made."""
+def spelling_of(pool: Record, name: str) -> str:
+    """The address as it was written when the user was made, in a pool that takes capitals for small letters."""
+    if name in pool["_users"] or (pool.get("UsernameConfiguration") or {}).get("CaseSensitive", False):
+        return name
     folded = name.casefold()
     for user in pool["_users"].values():
         for entry in user["Attributes"]:

@@ -6,16 +6,28 @@ Follows the endpoint pages of the Cognito Developer Guide, errors included.
 import base64
 import hashlib
 import hmac
-import time
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator import engine
-from emulator.cognito.grants import Code, Grants
+from emulator import clock, engine
+from emulator.cognito.grants import Code, Grants, Unusable
 from emulator.cognito.pools import Client, Record, attributes_of, client_credentials, find_client, find_pool
-from emulator.cognito.tokens import Issued, is_revoked, issue, issuer, readable, unreadable_scope, verified_claims
-from emulator.wire import Incoming, Reply, json_reply
+from emulator.cognito.token_trigger import Overrides, Source, overrides
+from emulator.cognito.tokens import (
+    Issued,
+    SignIn,
+    is_revoked,
+    issue,
+    issuer,
+    readable,
+    unreadable_scope,
+    verified_claims,
+)
+from emulator.wire import AwsError, Incoming, Reply, json_reply
+
+log = logging.getLogger(__name__)
 
 _NO_STORE = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
 
@@ -30,13 +42,13 @@ class OAuthError(Exception):
 class TokenEndpoint:
     grants: Grants
 
-    def token(self, incoming: Incoming) -> Reply:
+    async def token(self, incoming: Incoming) -> Reply:
         try:
-            return self._grant(incoming, incoming.form())
+            return await self._grant(incoming, incoming.form())
         except OAuthError as failure:
             return _json({"error": failure.code}, failure.status)
 
-    def revoke(self, incoming: Incoming) -> Reply:
+    async def revoke(self, incoming: Incoming) -> Reply:
         """200 also for a token that is unknown or already revoked."""
         try:
             self._revoke(incoming, incoming.form())
@@ -54,16 +66,16 @@ class TokenEndpoint:
         if owner is not None and owner.client_id == client.id:
             self.grants.revoke(form["token"])
 
-    def _grant(self, incoming: Incoming, form: Mapping[str, str]) -> Reply:
+    async def _grant(self, incoming: Incoming, form: Mapping[str, str]) -> Reply:
         kind = form.get("grant_type")
         client = _authenticated(incoming, form)
         if kind == "authorization_code":
-            return self._exchange_code(client, form)
+            return await self._exchange_code(client, form)
         if kind == "refresh_token":
-            return self._refresh(client, form)
+            return await self._refresh(client, form)
         raise OAuthError("unsupported_grant_type" if kind else "invalid_request")
 
-    def _exchange_code(self, client: Client, form: Mapping[str, str]) -> Reply:
+    async def _exchange_code(self, client: Client, form: Mapping[str, str]) -> Reply:
         value = form.get("code", "")
         code = self.grants.look_at_code(value)
         if code is None or code.sign_in.client_id != client.id or code.redirect_uri != form.get("redirect_uri"):
@@ -74,18 +86,29 @@ class TokenEndpoint:
         user = _user_of(client, code)
         if unreadable_scope(client, code.sign_in.scope):
             raise OAuthError("invalid_grant")
-        issued = issue(client, user, code.sign_in, nonce=code.nonce)
+        changes = await _overrides(client, user, code.sign_in, "TokenGeneration_HostedAuth")
+        issued = issue(client, user, code.sign_in, overrides=changes, nonce=code.nonce)
         return _tokens(issued, self.grants.new_refresh_token(code.sign_in, client.seconds("refresh")))
 
-    def _refresh(self, client: Client, form: Mapping[str, str]) -> Reply:
+    async def _refresh(self, client: Client, form: Mapping[str, str]) -> Reply:
         refreshed = self.grants.refreshed(form.get("refresh_token", ""), client)
-        user = client.pool["_users"].get(refreshed[0].username) if refreshed else None
-        if refreshed is None or user is None or not user.get("Enabled", True):
+        if isinstance(refreshed, Unusable):
             raise OAuthError("invalid_grant")
-        sign_in, successor = refreshed
-        if attributes_of(user).get("sub") != sign_in.sub:
+        sign_in = refreshed.sign_in
+        user = client.pool["_users"].get(sign_in.username)
+        if user is None or not user.get("Enabled", True) or attributes_of(user).get("sub") != sign_in.sub:
             raise OAuthError("invalid_grant")
-        return _tokens(issue(client, user, sign_in), successor)
+        changes = await _overrides(client, user, sign_in, "TokenGeneration_RefreshTokens")
+        return _tokens(issue(client, user, sign_in, overrides=changes), refreshed.successor)
+
+
+async def _overrides(client: Client, user: Record, sign_in: SignIn, source: Source) -> Overrides:
+    """What went wrong in the stack's function is for its log, not for the client."""
+    try:
+        return await overrides(client, user, source=source, scope=sign_in.scope)
+    except AwsError as failure:
+        log.warning("no tokens for %s: %s", sign_in.username, failure)
+        raise OAuthError("invalid_grant") from failure
 
 
 def _authenticated(incoming: Incoming, form: Mapping[str, str], *, status: int = 400) -> Client:
@@ -118,14 +141,14 @@ def _tokens(issued: Issued, refresh_token: str | None) -> Reply:
     return _json({**present, "expires_in": issued.seconds, "token_type": "Bearer"})
 
 
-def user_info(incoming: Incoming) -> Reply:
+async def user_info(incoming: Incoming) -> Reply:
     scheme, _, token = incoming.headers.get("authorization", "").partition(" ")
     claims = verified_claims(token.strip()) if scheme.lower() == "bearer" else None
     if claims is None or claims.get("token_use") != "access":
         return _json({"error": "invalid_request", "error_description": "Bad OAuth2 request at UserInfo Endpoint"}, 400)
     client = find_client(str(claims.get("client_id")))
     user = client.pool["_users"].get(claims.get("username")) if client else None
-    if client is None or user is None or is_revoked(user, claims) or claims.get("exp", 0) <= time.time():
+    if client is None or user is None or is_revoked(user, claims) or claims.get("exp", 0) <= clock.now():
         text = "Access token is expired, disabled, or deleted, or the user has globally signed out."
         challenge = f'Bearer error="invalid_token", error_description="{text}"'
         return _json({"error": "invalid_token"}, 401).with_headers(("WWW-Authenticate", challenge))

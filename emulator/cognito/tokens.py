@@ -8,14 +8,17 @@ form, `https://cognito-idp.<region>.amazonaws.com/<pool>`, wherever this emulato
 
 import base64
 import hashlib
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator import engine
+from emulator import clock, engine
 from emulator.cognito.pools import Client, Record, attributes_of, region_of
+from emulator.cognito.token_trigger import NONE, Overrides
+
+# The scope of every sign-in through the user pool API, and what lets an access token call that API.
+API_SCOPE = "aws.cognito.signin.user.admin"
 
 _FLAGS = frozenset({"email_verified", "phone_number_verified"})
 _SCOPE_ATTRIBUTES = {
@@ -63,8 +66,9 @@ def new_sign_in(client: Client, user: Record, *, scope: str, auth_time: int) -> 
     return SignIn(client.pool_id, client.id, user["Username"], sub, scope, origin_jti, auth_time)
 
 
-def issue(client: Client, user: Record, sign_in: SignIn, *, nonce: str = "") -> Issued:
-    now = int(time.time())
+def issue(client: Client, user: Record, sign_in: SignIn, *, overrides: Overrides = NONE, nonce: str = "") -> Issued:
+    """An ID token comes with the scope `openid`, and with a sign-in through the API."""
+    now = int(clock.now())
     common = {
         "sub": sign_in.sub,
         "iss": issuer(sign_in.pool_id),
@@ -73,22 +77,40 @@ def issue(client: Client, user: Record, sign_in: SignIn, *, nonce: str = "") -> 
         "auth_time": sign_in.auth_time,
         "iat": now,
     }
-    if groups := user.get("_groups"):
-        common["cognito:groups"] = list(groups)
-    access = _signed({**common, **_access_claims(client, sign_in, now)}, sign_in.pool_id, "access")
+    groups = _group_claims(user, overrides)
+    scope = overrides.access.scope(sign_in.scope)
+    access_claims = {**common, **_groups_only(groups), **_access_claims(client, sign_in, now, scope)}
+    access = _signed(overrides.access.applied(access_claims, access=True), sign_in.pool_id, "access")
     identity = None
-    if "openid" in sign_in.scope.split():
-        claims = {**readable_claims(client, user), **common, **_id_claims(client, sign_in, now, access)}
+    if "openid" in sign_in.scope.split() or sign_in.scope == API_SCOPE:
+        claims = {**readable_claims(client, user), **common, **groups, **_id_claims(client, sign_in, now, access)}
+        claims = overrides.identity.applied(claims, access=False)
         identity = _signed({**claims, "nonce": nonce} if nonce else claims, sign_in.pool_id, "id")
     return Issued(access, identity, client.seconds("access"))
 
 
-def _access_claims(client: Client, sign_in: SignIn, now: int) -> dict[str, Any]:
+def _group_claims(user: Record, overrides: Overrides) -> dict[str, Any]:
+    replaced = overrides.groups
+    if replaced is None:
+        return {"cognito:groups": list(user["_groups"])} if user.get("_groups") else {}
+    claims = {
+        "cognito:groups": list(replaced.groups),
+        "cognito:roles": list(replaced.roles),
+        "cognito:preferred_role": replaced.preferred_role,
+    }
+    return {name: value for name, value in claims.items() if value}
+
+
+def _groups_only(claims: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in claims.items() if name == "cognito:groups"}
+
+
+def _access_claims(client: Client, sign_in: SignIn, now: int, scope: str) -> dict[str, Any]:
     return {
         "token_use": "access",
         "client_id": sign_in.client_id,
         "username": sign_in.username,
-        "scope": sign_in.scope,
+        "scope": scope,
         "version": 2,
         "exp": now + client.seconds("access"),
         "jti": str(uuid.uuid4()),

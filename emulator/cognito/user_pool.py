@@ -1,57 +1,62 @@
-"""The user pool API: the engine's operations, with the checks that AWS makes and the engine does not.
+"""The user pool API: which operations are ours, which are the engine's, and the checks that the engine does not make.
 
 Whoever may call an operation has been decided before; here it is whether the operation may do this.
 """
 
 import json
-import secrets
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from emulator import engine
-from emulator.cognito.attributes import check_creation, check_update, written
-from emulator.cognito.grants import Grants
+from emulator.cognito.accounts import Accounts, NewAccount, delivery, text_of
+from emulator.cognito.administration import Administration
+from emulator.cognito.api_sign_in import ApiSignIn
+from emulator.cognito.attributes import check_update, written
+from emulator.cognito.own_attributes import OwnAttributes
+from emulator.cognito.passwords import check_new_password
+from emulator.cognito.people import set_attributes
 from emulator.cognito.pools import Client, Record, attributes_of, find_client, find_user
-from emulator.cognito.tokens import issue, readable, verified_claims
+from emulator.cognito.token_trigger import Source
+from emulator.cognito.tokens import readable, verified_claims
+from emulator.triggers import check_known
 from emulator.wire import AwsError, Reply, json_reply
 
 Data = dict[str, Any]
 
-SELF_SERVICE = frozenset(engine.cognito._UNSIGNED_IDP_ACTIONS)
+SELF_SERVICE = frozenset(engine.cognito._UNSIGNED_IDP_ACTIONS) | {
+    "GetUserAttributeVerificationCode",
+    "VerifyUserAttribute",
+}
 
 _MOST_CHALLENGES = 1000
-_MOST_WRONG_CODES = 5
-_FLOWS = {
-    "USER_PASSWORD_AUTH": ("ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"),
-    "USER_SRP_AUTH": ("ALLOW_USER_SRP_AUTH",),
-    "CUSTOM_AUTH": ("ALLOW_CUSTOM_AUTH", "CUSTOM_AUTH_FLOW_ONLY"),
-    "ADMIN_USER_PASSWORD_AUTH": ("ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"),
-    "ADMIN_NO_SRP_AUTH": ("ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"),
-    "REFRESH_TOKEN_AUTH": ("ALLOW_REFRESH_TOKEN_AUTH",),
-    "REFRESH_TOKEN": ("ALLOW_REFRESH_TOKEN_AUTH",),
-}
 
 
 class UserPoolApi:
-    def __init__(self, grants: Grants) -> None:
-        self._grants = grants
+    def __init__(self, accounts: Accounts, sign_in: ApiSignIn) -> None:
+        self._accounts, self._sign_in = accounts, sign_in
+        self._own_attributes = OwnAttributes(accounts.post, accounts.attempts)
+        administration = Administration(accounts, self._own_attributes)
         self._challenges: dict[str, tuple[str, str]] = {}
-        self._wrong_codes: Counter[tuple[str, str]] = Counter()
-        self._before: dict[str, Callable[[Data], Reply | None]] = {
-            "SignUp": _before_sign_up,
-            "AdminCreateUser": _before_admin_create_user,
-            "AdminUpdateUserAttributes": _before_admin_update,
-            "UpdateUserAttributes": _before_update,
-            "InitiateAuth": _before_initiate_auth,
-            "AdminInitiateAuth": _before_initiate_auth,
-            "RespondToAuthChallenge": self._before_challenge_answer,
-            "AdminRespondToAuthChallenge": self._before_challenge_answer,
-            "GetTokensFromRefreshToken": self._refresh,
+        self._of_clients: dict[str, Callable[[Client, Data], Awaitable[Reply]]] = {
+            "SignUp": self._sign_up,
+            "ConfirmSignUp": self._confirm_sign_up,
+            "ResendConfirmationCode": self._resend_code,
+            "ForgotPassword": self._forgot_password,
+            "ConfirmForgotPassword": self._confirm_forgot_password,
+            "GetTokensFromRefreshToken": sign_in.refresh,
             "RevokeToken": self._revoke,
-            "ListUsers": _before_list_users,
-            "ConfirmSignUp": self._before_code,
-            "ConfirmForgotPassword": self._before_code,
+        }
+        self._of_callers: dict[str, Callable[[Client, Record, Data], Awaitable[Reply]]] = {
+            "UpdateUserAttributes": self._update_attributes,
+            "GetUserAttributeVerificationCode": self._send_attribute_code,
+            "VerifyUserAttribute": self._verify_attribute,
+        }
+        self._of_administrators: dict[str, Callable[[Record, Data], Awaitable[Reply]]] = {
+            "AdminCreateUser": administration.admin_create_user,
+            "AdminConfirmSignUp": administration.admin_confirm_sign_up,
+            "AdminResetUserPassword": administration.admin_reset_user_password,
+            "AdminSetUserPassword": administration.admin_set_user_password,
+            "AdminUpdateUserAttributes": administration.admin_update_user_attributes,
         }
 
     async def run(self, operation: str, data: Data) -> Reply:
@@ -59,17 +64,64 @@ class UserPoolApi:
         if operation in SELF_SERVICE:
             engine.cognito._pin_unsigned_idp_scope(data)
             _check_access_token(data)
-        before = self._before.get(operation)
-        reply = before(data) if before else None
-        if reply is not None:
-            return reply
-        status, headers, body = await engine.cognito._dispatch_idp(operation, data)
-        reply = Reply(status, body, tuple(headers.items()))
-        self._remember_challenge(data, reply)
-        self._count_wrong_codes(operation, data, reply)
-        _replace_known_code(operation, data)
+        if operation in self._of_clients:
+            client = _client(data)
+            _check_secret_hash(operation, data)
+            return await self._of_clients[operation](client, data)
+        if operation in self._of_callers:
+            return await self._of_callers[operation](*_caller(data), data)
+        if operation in self._of_administrators:
+            return await self._of_administrators[operation](_pool(data), data)
+        if operation.endswith("InitiateAuth"):
+            return await self._initiate_auth(operation, data)
+        if operation.endswith("RespondToAuthChallenge"):
+            return await self._answer_challenge(operation, data)
+        return await self._engines(operation, data)
+
+    async def _engines(self, operation: str, data: Data) -> Reply:
+        if operation == "ListUsers" and "custom:" in str(data.get("Filter") or ""):
+            raise AwsError("InvalidParameterException", "Custom attributes cannot be searched.")
+        if operation in ("CreateUserPool", "UpdateUserPool"):
+            _check_triggers(data)
+        if operation == "ChangePassword":
+            client, user = _caller(data)
+            self._accounts.attempts.use("ChangePassword", client.pool_id, user["Username"])
+        reply = await _dispatched(operation, data)
         _keep_rotation(operation, data)
         return reply if operation != "GetUser" else _readable_only(data, reply)
+
+    # ── Signing in ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _initiate_auth(self, operation: str, data: Data) -> Reply:
+        client = _client(data)
+        reply = await self._sign_in.begin(client, data)
+        if reply is not None:
+            return reply
+        name = str((data.get("AuthParameters") or {}).get("USERNAME") or "")
+        reply = await _dispatched(operation, data)
+        if "PASSWORD" in str(data.get("AuthFlow")):
+            self._sign_in.count(client, name, reply)
+        self._remember_challenge(data, reply)
+        source: Source = "TokenGeneration_Authentication"
+        return await self._sign_in.exchanged(reply, source=source, metadata=data.get("ClientMetadata"))
+
+    async def _answer_challenge(self, operation: str, data: Data) -> Reply:
+        client = _client(data)
+        answers, kind = data.get("ChallengeResponses") or {}, str(data.get("ChallengeName"))
+        name = str(answers.get("USERNAME") or "")
+        chosen = self._check_answer(client, data, answers, kind)
+        if kind == "PASSWORD_VERIFIER":
+            self._sign_in.check_allowed(client, name)
+        reply = await _dispatched(operation, data)
+        if kind == "PASSWORD_VERIFIER":
+            self._sign_in.count(client, name, reply)
+        user = find_user(client.pool, name)
+        if reply.status == 200 and user is not None:
+            set_attributes(user, chosen)
+        self._remember_challenge(data, reply)
+        new = kind == "NEW_PASSWORD_REQUIRED"
+        source: Source = "TokenGeneration_NewPasswordChallenge" if new else "TokenGeneration_Authentication"
+        return await self._sign_in.exchanged(reply, source=source, metadata=data.get("ClientMetadata"))
 
     def _remember_challenge(self, data: Data, reply: Reply) -> None:
         """The engine does not check the challenge sessions it hands out; whoever answers one must show one."""
@@ -82,65 +134,91 @@ class UserPoolApi:
             while len(self._challenges) > _MOST_CHALLENGES:
                 del self._challenges[next(iter(self._challenges))]
 
-    def _before_code(self, data: Data) -> None:
-        if self._wrong_codes[_client(data).id, str(data.get("Username"))] >= _MOST_WRONG_CODES:
-            raise AwsError("LimitExceededException", "Attempt limit exceeded, please try after some time.")
-
-    def _count_wrong_codes(self, operation: str, data: Data, reply: Reply) -> None:
-        who = str(data.get("ClientId")), str(data.get("Username"))
-        if operation in _CODES:
-            self._wrong_codes.pop(who, None)
-        elif operation.startswith("Confirm") and b"CodeMismatchException" in reply.body:
-            self._wrong_codes[who] += 1
-
-    def _before_challenge_answer(self, data: Data) -> None:
+    def _check_answer(self, client: Client, data: Data, answers: Data, kind: str) -> dict[str, str]:
+        """The attributes that come with the answer. An SRP challenge has no session: its secret block is one."""
         asked = self._challenges.pop(str(data.get("Session")), None)
-        username = (data.get("ChallengeResponses") or {}).get("USERNAME", "")
-        if asked is None or asked != (str(data.get("ClientId")), str(username)):
+        if kind != "PASSWORD_VERIFIER" and asked != (client.id, str(answers.get("USERNAME", ""))):
             raise AwsError("NotAuthorizedException", "Invalid session for the user.")
         given = {
             name.removeprefix("userAttributes."): str(value)
-            for name, value in data["ChallengeResponses"].items()
+            for name, value in answers.items()
             if name.startswith("userAttributes.")
         }
-        client = _client(data)
         check_update(client.pool, given, client=client)
-        new_password = data["ChallengeResponses"].get("NEW_PASSWORD")
-        if new_password is not None and engine.cognito._password_policy_errors(client.pool, str(new_password)):
-            raise AwsError("InvalidPasswordException", "Password does not conform to policy.")
+        if (new_password := answers.get("NEW_PASSWORD")) is not None:
+            check_new_password(client.pool, str(new_password), said="Password does not conform to policy")
+        return given
 
-    def _refresh(self, data: Data) -> Reply | None:
-        """Tokens for a refresh token of the hosted pages. The engine knows only those that it issued itself."""
-        token = str(data.get("RefreshToken"))
-        if self._grants.owner(token) is None:
-            return None
-        client = _client(data)
-        if not client.accepts_secret(str(data.get("ClientSecret") or "")):
-            raise AwsError("NotAuthorizedException", "Invalid client secret.")
-        refreshed = self._grants.refreshed(token, client)
-        user = client.pool["_users"].get(refreshed[0].username) if refreshed else None
-        if refreshed is None or user is None or not user.get("Enabled", True):
-            raise AwsError("NotAuthorizedException", "Invalid Refresh Token")
-        sign_in, successor = refreshed
-        issued = issue(client, user, sign_in)
-        result = {"AccessToken": issued.access_token, "IdToken": issued.id_token, "ExpiresIn": issued.seconds}
-        extra = {"RefreshToken": successor} if successor else {}
-        return json_reply({"AuthenticationResult": {**result, **extra, "TokenType": "Bearer"}})
+    async def _revoke(self, client: Client, data: Data) -> Reply:
+        return self._sign_in.revoke(client, data)
 
-    def _revoke(self, data: Data) -> Reply | None:
-        owner = self._grants.owner(str(data.get("Token")))
-        if owner is None:
-            return None
-        client = _client(data)
-        if not client.accepts_secret(str(data.get("ClientSecret") or "")) or owner.client_id != client.id:
-            raise AwsError("UnauthorizedException", "Invalid client or client secret.")
-        self._grants.revoke(str(data["Token"]))
+    # ── People's own accounts ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def _sign_up(self, client: Client, data: Data) -> Reply:
+        new = NewAccount(
+            text_of(data, "Username"),
+            text_of(data, "Password"),
+            written(data.get("UserAttributes")),
+            written(data.get("ValidationData")) or None,
+        )
+        user = await self._accounts.sign_up(client, new, metadata=data.get("ClientMetadata"))
+        confirmed = user["UserStatus"] == "CONFIRMED"
+        attributes = attributes_of(user)
+        sent = {} if confirmed else {"CodeDeliveryDetails": delivery(attributes.get("email", ""))}
+        return json_reply({"UserConfirmed": confirmed, "UserSub": attributes["sub"], **sent})
+
+    async def _confirm_sign_up(self, client: Client, data: Data) -> Reply:
+        name, code = text_of(data, "Username"), text_of(data, "ConfirmationCode")
+        await self._accounts.confirm_sign_up(client, name, code, metadata=data.get("ClientMetadata"))
         return json_reply({})
+
+    async def _resend_code(self, client: Client, data: Data) -> Reply:
+        sent = await self._accounts.resend_code(client, text_of(data, "Username"), metadata=data.get("ClientMetadata"))
+        return json_reply({"CodeDeliveryDetails": sent})
+
+    async def _forgot_password(self, client: Client, data: Data) -> Reply:
+        sent = await self._accounts.forgot_password(
+            client, text_of(data, "Username"), metadata=data.get("ClientMetadata")
+        )
+        return json_reply({"CodeDeliveryDetails": sent})
+
+    async def _confirm_forgot_password(self, client: Client, data: Data) -> Reply:
+        name, code, password = (text_of(data, member) for member in ("Username", "ConfirmationCode", "Password"))
+        metadata = data.get("ClientMetadata")
+        await self._accounts.choose_forgotten_password(client, name, code, password, metadata=metadata)
+        return json_reply({})
+
+    async def _update_attributes(self, client: Client, user: Record, data: Data) -> Reply:
+        values, metadata = written(data.get("UserAttributes")), data.get("ClientMetadata")
+        sent = await self._own_attributes.update(client, user, values, metadata=metadata)
+        return json_reply({"CodeDeliveryDetailsList": sent})
+
+    async def _send_attribute_code(self, client: Client, user: Record, data: Data) -> Reply:
+        name, metadata = text_of(data, "AttributeName"), data.get("ClientMetadata")
+        return json_reply(
+            {"CodeDeliveryDetails": await self._own_attributes.send_code(client, user, name, metadata=metadata)}
+        )
+
+    async def _verify_attribute(self, client: Client, user: Record, data: Data) -> Reply:
+        self._own_attributes.verify(client, user, text_of(data, "AttributeName"), text_of(data, "Code"))
+        return json_reply({})
+
+
+def _check_triggers(data: Data) -> None:
+    try:
+        check_known(data.get("LambdaConfig"))
+    except ValueError as failure:
+        raise AwsError("InvalidParameterException", str(failure)) from failure
+
+
+async def _dispatched(operation: str, data: Data) -> Reply:
+    status, headers, body = await engine.cognito._dispatch_idp(operation, data)
+    return Reply(status, body, tuple(headers.items()))
 
 
 def _client(data: Mapping[str, Any]) -> Client:
     client = find_client(str(data.get("ClientId") or ""))
-    if client is None:
+    if client is None or data.get("UserPoolId", client.pool_id) != client.pool_id:
         raise AwsError("ResourceNotFoundException", f"User pool client {data.get('ClientId')} does not exist.")
     return client
 
@@ -153,6 +231,10 @@ def _pool(data: Mapping[str, Any]) -> Record:
     return found
 
 
+def _check_secret_hash(operation: str, data: Data) -> None:
+    _raise_stated(engine.cognito._validate_client_secret_hash(operation, data))
+
+
 def _check_access_token(data: Data) -> None:
     """Every operation that takes an access token needs a good one; the engine checks one only if it is there."""
     if "AccessToken" not in data:
@@ -160,7 +242,10 @@ def _check_access_token(data: Data) -> None:
     token = data["AccessToken"]
     if not isinstance(token, str) or verified_claims(token) is None:
         raise AwsError("NotAuthorizedException", "Invalid Access Token")
-    refusal = engine.cognito._access_token_error(data)
+    _raise_stated(engine.cognito._access_token_error(data))
+
+
+def _raise_stated(refusal: tuple[int, Any, bytes] | None) -> None:
     if refusal is not None:
         stated = json.loads(refusal[2])
         raise AwsError(stated["__type"], stated["message"])
@@ -175,64 +260,6 @@ def _caller(data: Data) -> tuple[Client, Record]:
     return client, user
 
 
-def _before_sign_up(data: Data) -> None:
-    client = _client(data)
-    if (client.pool.get("AdminCreateUserConfig") or {}).get("AllowAdminCreateUserOnly") in (True, "true"):
-        raise AwsError("NotAuthorizedException", "SignUp is not permitted for this user pool")
-    _check_new_user(client.pool, data, client)
-
-
-def _before_admin_create_user(data: Data) -> None:
-    if str(data.get("MessageAction") or "").upper() != "RESEND":
-        _check_new_user(_pool(data), data, None)
-
-
-def _check_new_user(pool: Record, data: Data, client: Client | None) -> None:
-    values = written(data.get("UserAttributes"))
-    username = str(data.get("Username") or "")
-    alias = engine.cognito._username_alias_attribute(pool, username)
-    check_creation(pool, {**({alias: username} if alias else {}), **values}, client=client)
-    if find_user(pool, username) is not None:
-        raise AwsError(
-            "UsernameExistsException", "User account already exists" if client is None else "User already exists"
-        )
-
-
-def _before_admin_update(data: Data) -> None:
-    check_update(_pool(data), written(data.get("UserAttributes")), client=None)
-
-
-def _before_update(data: Data) -> None:
-    client, user = _caller(data)
-    values = written(data.get("UserAttributes"))
-    check_update(client.pool, values, client=client)
-    settings = client.pool.get("UserAttributeUpdateSettings") or {}
-    verified_first = set(settings.get("AttributesRequireVerificationBeforeUpdate") or [])
-    kept = [entry for entry in data["UserAttributes"] if entry["Name"] not in verified_first]
-    changed = {name for name in ("email", "phone_number") if name in values and name not in verified_first}
-    present = attributes_of(user)
-    reset = [{"Name": f"{name}_verified", "Value": "false"} for name in changed if present.get(name) != values[name]]
-    data["UserAttributes"] = [*kept, *reset]
-
-
-def _before_initiate_auth(data: Data) -> None:
-    client, flow = _client(data), str(data.get("AuthFlow"))
-    allowing = _FLOWS.get(flow, ())
-    if not set(allowing) & set(client.record.get("ExplicitAuthFlows") or []):
-        raise AwsError("InvalidParameterException", f"{flow} flow not enabled for this client")
-    if flow == "CUSTOM_AUTH" and not (client.pool.get("LambdaConfig") or {}).get("DefineAuthChallenge"):
-        raise AwsError("InvalidParameterException", "Custom auth lambda trigger is not configured for the user pool.")
-    if flow.startswith("REFRESH_TOKEN") and client.rotation_grace() is not None:
-        raise AwsError(
-            "InvalidParameterException", "Refresh tokens of this client rotate: use GetTokensFromRefreshToken."
-        )
-
-
-def _before_list_users(data: Data) -> None:
-    if "custom:" in str(data.get("Filter") or ""):
-        raise AwsError("InvalidParameterException", "Custom attributes cannot be searched.")
-
-
 def _readable_only(data: Data, reply: Reply) -> Reply:
     if reply.status != 200:
         return reply
@@ -241,25 +268,6 @@ def _readable_only(data: Data, reply: Reply) -> Reply:
     entries = answer["UserAttributes"]
     answer["UserAttributes"] = [entry for entry in entries if entry["Name"] == "sub" or readable(client, entry["Name"])]
     return json_reply(answer)
-
-
-_CODES = {
-    "SignUp": "_confirmation_code",
-    "ResendConfirmationCode": "_confirmation_code",
-    "ForgotPassword": "_reset_code",
-    "AdminResetUserPassword": "_reset_code",
-}
-
-
-def _replace_known_code(operation: str, data: Data) -> None:
-    """The engine's codes are constants that anybody can read in its source."""
-    member = _CODES.get(operation)
-    if member is None:
-        return
-    pool = _pool(data) if "UserPoolId" in data else _client(data).pool
-    user = find_user(pool, str(data.get("Username") or ""))
-    if user is not None and user.get(member):
-        user[member] = f"{secrets.randbelow(10**6):06d}"
 
 
 def _keep_rotation(operation: str, data: Data) -> None:

@@ -15,12 +15,15 @@ from tenants.standing import forget_standing
 
 @transaction.atomic
 def put_members_in_place(subs: Mapping[str, str]) -> None:
-    """`subs` maps e-mail addresses to subs. Repeating it with the same subs changes nothing."""
+    """`subs` maps e-mail addresses to subs. Who is in place with the same sub already is left as they are."""
     for member in CAST:
-        _put_in_place(member, uuid.UUID(subs[member.email]))
+        if member.email in subs:
+            _put_in_place(member, uuid.UUID(subs[member.email]))
 
 
 def _put_in_place(member: CastMember, sub: uuid.UUID) -> None:
+    if Member.objects.filter(person__email=member.email, person__sub=sub).exists():
+        return
     # Of an earlier world: the same e-mail, another sub.
     Person.objects.filter(email=member.email).exclude(sub=sub).delete()
     person, _ = Person.objects.update_or_create(sub=sub, defaults={"email": member.email, "name": member.name})

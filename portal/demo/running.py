@@ -23,9 +23,10 @@ import requests
 
 from emulator import process as emulator_process
 from emulator.deploy import DeployFailed
-from emulator.process import EmulatorFailed
+from emulator.process import Emulator, EmulatorFailed
+from emulator.state import KEPT_PASSWORD, write_privately
 from portal.demo.cast import ACME, CAST, GLOBEX
-from portal.demo.world import World, build, portal_credentials
+from portal.demo.world import World, build, is_built, portal_credentials, resume
 from portal.environment import BASE, VAR
 
 ENV_FILE = VAR / "demo.env"
@@ -60,13 +61,13 @@ def run(*, tell: Tell) -> None:
             tell("\nStopping.")
 
 
-def run_emulator(*, tell: Tell) -> None:
-    """Blocks until Ctrl-C or SIGTERM. Raises CannotRun."""
+def run_emulator(*, tell: Tell, state: Path | None = None, reset: bool = False) -> None:
+    """Blocks until Ctrl-C or SIGTERM. Raises CannotRun. What is in it is kept in the directory `state`, if any."""
     port, emulator_port = _port("PORT", 8000, must_be_free=False), _port("EMULATOR_PORT", 4566)
     with ExitStack() as running, _ended_like_interrupted():
         try:
             running.enter_context(_alone_in_var())
-            world = _world(running, emulator_port, f"http://localhost:{port}", tell)
+            world = _world(running, emulator_port, f"http://localhost:{port}", tell, state=state, reset=reset)
             _put_members_in_place(world, _write_environment(world))
             tell(f"{world.emulator.endpoint_url}  password: {world.password}  settings: {_shown(ENV_FILE)}")
             while world.emulator.running:
@@ -76,12 +77,36 @@ def run_emulator(*, tell: Tell) -> None:
             tell("\nStopping.")
 
 
-def _world(running: ExitStack, emulator_port: int, portal_url: str, tell: Tell) -> World:
+def _world(
+    running: ExitStack,
+    emulator_port: int,
+    portal_url: str,
+    tell: Tell,
+    *,
+    state: Path | None = None,
+    reset: bool = False,
+) -> World:
     try:
-        emulator = running.enter_context(emulator_process.start(port=emulator_port))
-        return build(emulator=emulator, portal_url=portal_url, tell=tell)
+        emulator = running.enter_context(emulator_process.start(port=emulator_port, state=state, reset=reset))
+        return open_world(emulator, portal_url, tell, state=state)
     except (EmulatorFailed, DeployFailed) as error:
         raise CannotRun(str(error)) from error
+
+
+def open_world(emulator: Emulator, portal_url: str, tell: Tell, *, state: Path | None) -> World:
+    """Builds the demo's world or, where `state` holds one, goes on with it. Raises CannotRun, DeployFailed."""
+    if state is None:
+        return build(emulator=emulator, portal_url=portal_url, tell=tell)
+    password = state / KEPT_PASSWORD
+    if password.exists():
+        tell(f"Going on with what is kept in {state}")
+        return resume(emulator=emulator, portal_url=portal_url, password=password.read_text("utf-8"), tell=tell)
+    if is_built(emulator):
+        raise CannotRun(f"The demo kept in {state} was never finished; --reset begins anew.")
+    world = build(emulator=emulator, portal_url=portal_url, tell=tell)
+    # Last: it says that people and rows are complete.
+    write_privately(password, world.password)
+    return world
 
 
 def _port(variable: str, default: int, *, must_be_free: bool = True) -> int:
@@ -221,7 +246,7 @@ def _welcome(world: World) -> str:
     foreign = urlencode({"pk": GLOBEX.space.collection("orders")})
     return f"""
 The portal:   {world.portal_url}
-Its AWS:      {world.emulator.endpoint_url}
+Its AWS:      {world.emulator.endpoint_url}   (mail: {world.emulator.endpoint_url}/mailbox)
 password: {world.password}
 
 {people}

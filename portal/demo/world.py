@@ -57,15 +57,8 @@ class World:
 
 def build(*, emulator: Emulator, portal_url: str, tell: Callable[[str], None] = lambda _: None) -> World:
     """Deploys the real template into a running emulator, creates the cast and has them write their rows."""
-    tell("Deploying infra/template.yaml")
-    parameters = {"PortalUrl": portal_url, "PortalPrincipal": seeding.ROOT_ARN, "DeletionProtection": "false"}
-    outputs = deploy(
-        emulator.endpoint_url, emulator.root, template=TEMPLATE, stack_name=STACK_NAME, parameters=parameters
-    )
+    outputs, settings = _deployed(emulator, portal_url, tell)
     deployer = seeding.clients(emulator.endpoint_url, emulator.root)
-    settings = stack_settings(
-        deployer("cloudformation"), deployer("cognito-idp"), STACK_NAME, endpoint_url=emulator.endpoint_url
-    )
     tell("Creating people")
     password = password_for_everybody()
     subs = {
@@ -86,6 +79,48 @@ def build(*, emulator: Emulator, portal_url: str, tell: Callable[[str], None] = 
         own = seeding.clients(emulator.endpoint_url, world.credentials_of(member))
         seeding.put_rows(own("dynamodb"), settings["RECORDS_TABLE"], rows_written_by(member))
     return world
+
+
+def resume(
+    *, emulator: Emulator, portal_url: str, password: str, tell: Callable[[str], None] = lambda _: None
+) -> World:
+    """The world that an emulator has kept: the stack is brought up to date, people and rows are as they were left."""
+    outputs, settings = _deployed(emulator, portal_url, tell)
+    user_pool = seeding.clients(emulator.endpoint_url, emulator.root)("cognito-idp")
+    emails = {member.email for member in CAST}
+    subs = seeding.subs_by_email(user_pool, settings["COGNITO_USER_POOL_ID"])
+    return World(
+        emulator,
+        outputs,
+        settings,
+        portal_url,
+        password,
+        {email: sub for email, sub in subs.items() if email in emails},
+    )
+
+
+def is_built(emulator: Emulator) -> bool:
+    """Whether the emulator holds the stack already, from an earlier run."""
+    stacks = seeding.clients(emulator.endpoint_url, emulator.root)("cloudformation")
+    pages = stacks.get_paginator("list_stacks").paginate()
+    found = (summary for page in pages for summary in page["StackSummaries"])
+    return any(summary["StackName"] == STACK_NAME and summary["StackStatus"] != "DELETE_COMPLETE" for summary in found)
+
+
+def _deployed(
+    emulator: Emulator, portal_url: str, tell: Callable[[str], None]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The stack's outputs, and its settings."""
+    tell("Deploying infra/template.yaml")
+    parameters = {"PortalUrl": portal_url, "PortalPrincipal": seeding.ROOT_ARN, "DeletionProtection": "false"}
+    outputs = deploy(
+        emulator.endpoint_url, emulator.root, template=TEMPLATE, stack_name=STACK_NAME, parameters=parameters
+    )
+    deployer = seeding.clients(emulator.endpoint_url, emulator.root)
+    settings = stack_settings(
+        deployer("cloudformation"), deployer("cognito-idp"), STACK_NAME, endpoint_url=emulator.endpoint_url
+    )
+    return outputs, settings
 
 
 def portal_credentials(world: World) -> Credentials:

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as SigningKey
 
 from emulator.process import Emulator
 from tests.emulator.test_principals import Key
-from tests.emulator.world import client, refusal
+from tests.emulator.world import REGION, client, refusal
 
 TABLE = "things"
 ARN = f"arn:aws:dynamodb:eu-west-1:123456789012:table/{TABLE}"
@@ -173,3 +177,118 @@ def test_a_policy_that_cannot_be_evaluated_is_refused_when_it_is_written(bench: 
     odd = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     error = refusal(iam.put_user_policy, UserName="bench", PolicyName="odd", PolicyDocument=odd)
     assert error["code"] == "MalformedPolicyDocument"
+
+
+def test_a_statement_names_attributes_as_other_requests_do(bench: Bench) -> None:
+    db = bench.allow("PartiQLSelect", ForAllValues_StringEquals={"dynamodb:Attributes": ["pk", "sk"]})
+    ask = db.execute_statement
+    pinned = f"FROM \"{TABLE}\" WHERE pk = 'a#1'"
+    assert ask(Statement=f"SELECT sk {pinned}")["Items"]
+    denied(lambda: ask(Statement=f"SELECT sk, n {pinned}"))
+    denied(lambda: ask(Statement=f"SELECT sk {pinned} AND n = 1"))
+    denied(lambda: ask(Statement=f"SELECT sk {pinned} AND attribute_type(n, 'N')"))
+    db = bench.allow("PartiQLUpdate", "PartiQLInsert", ForAllValues_StringEquals={"dynamodb:Attributes": ["pk", "sk"]})
+    one = "WHERE pk = 'a#1' AND sk = 'a#x'"
+    denied(lambda: db.execute_statement(Statement=f'UPDATE "{TABLE}" SET n = 2 {one}'))
+    denied(lambda: db.execute_statement(Statement=f'UPDATE "{TABLE}" REMOVE n {one}'))
+    denied(lambda: db.execute_statement(Statement=f"INSERT INTO \"{TABLE}\" VALUE {{'pk': 'a', 'sk': '1', 'n': 2}}"))
+
+
+def test_a_statement_says_what_it_returns(bench: Bench) -> None:
+    pinned = f"FROM \"{TABLE}\" WHERE pk = 'a#1' AND sk = 'a#x'"
+    db = bench.allow("PartiQLSelect", StringEquals={"dynamodb:Select": "SPECIFIC_ATTRIBUTES"})
+    assert db.execute_statement(Statement=f"SELECT sk {pinned}")["Items"]
+    denied(lambda: db.execute_statement(Statement=f"SELECT * {pinned}"))
+    db = bench.allow("PartiQLDelete", StringEquals={"dynamodb:ReturnValues": "NONE"})
+    denied(lambda: db.execute_statement(Statement=f"DELETE {pinned} RETURNING ALL OLD *"))
+    nothing = f"DELETE FROM \"{TABLE}\" WHERE pk = 'a#none' AND sk = 'x'"
+    assert db.execute_statement(Statement=nothing)["Items"] == []
+
+
+def test_a_member_that_an_operation_has_not_decides_nothing(bench: Bench) -> None:
+    key = {"pk": OWN, "sk": {"S": "a#x"}}
+    db = bench.allow("GetItem", "BatchGetItem", StringEquals={"dynamodb:Select": "SPECIFIC_ATTRIBUTES"})
+    get = signed_by(bench, "GetItem")
+    assert get({"TableName": TABLE, "Key": key, "ProjectionExpression": "sk"}).status_code == 200
+    assert "AccessDenied" in get({"TableName": TABLE, "Key": key, "Select": "SPECIFIC_ATTRIBUTES"}).text
+    batch = {TABLE: {"Keys": [key], "Select": "SPECIFIC_ATTRIBUTES"}}
+    assert "AccessDenied" in signed_by(bench, "BatchGetItem")({"RequestItems": batch}).text
+    assert db.batch_get_item(RequestItems={TABLE: {"Keys": [key], "ProjectionExpression": "sk"}})["Responses"]
+    bench.allow("GetItem", StringEquals={"dynamodb:ReturnConsumedCapacity": "NONE"})
+    member = {"TableName": TABLE, "Key": key, "ReturnConsumedCapacity": "NONE"}
+    asked = {"TransactItems": [{"Get": member}]}
+    assert "AccessDenied" in signed_by(bench, "TransactGetItems")(asked).text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"TableName": [TABLE]},
+        {"Key": [{"pk": OWN}]},
+        {"Key": {"pk": "a#1", "sk": {"S": "a#x"}}},
+        {"Key": {"pk": {"S": 1}, "sk": {"S": "a#x"}}},
+        {"Key": {"pk": None, "sk": {"S": "a#x"}}},
+        {"ConsistentRead": "true"},
+        {"ProjectionExpression": {"S": "sk"}},
+        {"ExpressionAttributeNames": {"#a": "\ud800"}, "ProjectionExpression": "#a"},
+    ],
+    ids=str,
+)
+def test_a_value_of_another_type_is_not_read_at_all(bench: Bench, odd: dict[str, Any]) -> None:
+    bench.allow("GetItem")
+    get = signed_by(bench, "GetItem")
+    answer = get({"TableName": TABLE, "Key": {"pk": OWN, "sk": {"S": "a#x"}}, **odd})
+    assert (answer.status_code, answer.json()["__type"]) == (400, "com.amazon.coral.service#SerializationException")
+
+
+def test_a_member_that_is_null_is_not_there(bench: Bench) -> None:
+    bench.allow("GetItem", StringEquals={"dynamodb:Select": "ALL_ATTRIBUTES"})
+    key = {"pk": {**OWN, "N": None}, "sk": {"S": "a#x"}}
+    answer = signed_by(bench, "GetItem")({"TableName": TABLE, "Key": key, "ProjectionExpression": None})
+    assert answer.json()["Item"]["n"] == {"N": "1"}
+
+
+def test_a_transaction_runs_no_key_that_could_not_be_judged(bench: Bench) -> None:
+    db = bench.allow("GetItem", "DeleteItem", ForAllValues_StringLike={"dynamodb:LeadingKeys": ["a#*"]})
+    key = {"pk": FOREIGN, "sk": {"S": "a#x"}, "more": {"S": "x"}}
+    target = {"TableName": TABLE, "Key": key}
+    for call, kind in ((db.transact_get_items, "Get"), (db.transact_write_items, "Delete")):
+        assert refusal(call, TransactItems=[{kind: target}])["code"] == "ValidationException"
+    found = client(bench.emulator, "dynamodb", bench.emulator.root).get_item(
+        TableName=TABLE, Key={"pk": FOREIGN, "sk": {"S": "a#x"}}
+    )
+    assert found["Item"]
+
+
+def test_an_item_keeps_its_key_however_it_is_updated(bench: Bench) -> None:
+    db = bench.allow("UpdateItem", "PartiQLUpdate", ForAllValues_StringLike={"dynamodb:LeadingKeys": ["a#*"]})
+    fresh = {"TableName": TABLE, "Key": {"pk": OWN, "sk": {"S": "fresh"}}}
+    moved = {"ExpressionAttributeNames": {"#k": "pk"}, "ExpressionAttributeValues": {":v": FOREIGN}}
+    set_key = {**fresh, "UpdateExpression": "SET v = list_append(#k, :v), #k = :v", **moved}
+    put_key = {**fresh, "AttributeUpdates": {"pk": {"Action": "PUT", "Value": FOREIGN}}}
+    statement = f"UPDATE \"{TABLE}\" SET v = 1 SET pk = 'b#1' WHERE pk = 'a#1' AND sk = 'a#x'"
+    for error in (
+        refusal(db.update_item, **set_key),
+        refusal(db.update_item, **put_key),
+        refusal(db.transact_write_items, TransactItems=[{"Update": set_key}]),
+        refusal(db.execute_statement, Statement=statement),
+    ):
+        assert error["code"] == "ValidationException"
+        assert error["message"].endswith("Cannot update attribute pk. This attribute is part of the key")
+    root = client(bench.emulator, "dynamodb", bench.emulator.root)
+    assert query(root, FOREIGN)["Count"] == 2
+
+
+def signed_by(bench: Bench, operation: str) -> Callable[[dict[str, Any]], requests.Response]:
+    """Sends what boto3 would not."""
+
+    def send(data: dict[str, Any]) -> requests.Response:
+        headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"}
+        body = json.dumps(data).encode()
+        request = AWSRequest("POST", bench.emulator.endpoint_url + "/", data=body, headers=headers)
+        SigV4Auth(SigningKey(bench.key.access_key_id, bench.key.secret_access_key), "dynamodb", REGION).add_auth(
+            request
+        )
+        return requests.post(request.url, data=body, headers=dict(request.headers), timeout=10)
+
+    return send

@@ -127,7 +127,21 @@ def test_the_tables_expiry_and_recovery_are_on(stack: Stack) -> None:
     assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
     backups = db.describe_continuous_backups(TableName=stack.table)["ContinuousBackupsDescription"]
     assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
-    assert db.describe_table(TableName=stack.table)["Table"]["SSEDescription"]["Status"] == "ENABLED"
+
+
+def test_a_table_is_encrypted_with_a_key_of_kms_only_where_a_template_says_so(stack: Stack) -> None:
+    db = stack.root("dynamodb")
+    assert "SSEDescription" not in db.describe_table(TableName=stack.table)["Table"]
+    table = {
+        "TableName": "with-a-key",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "SSESpecification": {"SSEEnabled": True},
+    }
+    template = json.dumps({"Resources": {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": table}}})
+    deploy(stack.emulator.endpoint_url, stack.emulator.root, template=template, stack_name="with-a-key")
+    assert db.describe_table(TableName="with-a-key")["Table"]["SSEDescription"]["Status"] == "ENABLED"
 
 
 # ── Faults and counters ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -153,12 +153,16 @@ def test_the_login_client_signs_nobody_in_but_through_the_pages(stack: Stack, fl
     assert error["code"] == "InvalidParameterException"
 
 
-@pytest.mark.parametrize("challenge", ["NEW_PASSWORD_REQUIRED", "MFA_SETUP", "SOFTWARE_TOKEN_MFA"])
+@pytest.mark.parametrize(
+    "challenge", ["NEW_PASSWORD_REQUIRED", "MFA_SETUP", "SOFTWARE_TOKEN_MFA", "PASSWORD_VERIFIER", "CUSTOM_CHALLENGE"]
+)
 def test_a_challenge_is_answered_only_by_whom_it_was_put_to(
     stack: Stack, self_service_client: str, challenge: str
 ) -> None:
     person = stack.newcomer()
     answers: dict[str, Any] = {"USERNAME": person.email, "NEW_PASSWORD": PASSWORD, "SOFTWARE_TOKEN_MFA_CODE": "000000"}
+    answers |= {"PASSWORD_CLAIM_SECRET_BLOCK": "YQ==", "PASSWORD_CLAIM_SIGNATURE": "YQ==", "ANSWER": "x"}
+    answers |= {"TIMESTAMP": "Sun Nov 22 15:00:00 UTC 2026"}
     error = refusal(
         anonymous(stack, "cognito-idp").respond_to_auth_challenge,
         ClientId=self_service_client,

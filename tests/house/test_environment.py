@@ -54,6 +54,9 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("COGNITO_USER_POOL_ID", "pool", "does not look like"),
         ("COGNITO_IDENTITY_POOL_ID", "eu-west-1_AbC", "does not look like"),
         ("TENANT_ROLE_ARN", "TenantRole", "does not look like"),
+        ("RECORDS_API_URL", "https://api.example.com/stage/", "ends with a slash"),
+        ("RECORDS_API_URL", "https://api.example.com/stage?x", "something after the host"),
+        ("RECORDS_API_URL", "http://api.example.com/stage", "must be https"),
     ],
 )
 def test_a_malformed_setting_is_named_with_what_is_wrong_and_not_repeated(name: str, value: str, why: str) -> None:
@@ -62,6 +65,13 @@ def test_a_malformed_setting_is_named_with_what_is_wrong_and_not_repeated(name: 
     assert why in text
     if name in {"DJANGO_SECRET_KEY", "TOKEN_ENCRYPTION_KEYS", "DATABASE_URL"}:
         assert value not in text.replace("$, which", "")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "https://a1.execute-api.eu-west-1.amazonaws.com", "http://localhost:4566/_apis/a1"]
+)
+def test_an_api_may_be_served_under_a_path(url: str) -> None:
+    assert read({**GOOD, "RECORDS_API_URL": url}).text["RECORDS_API_URL"] == url
 
 
 def test_blanks_around_hosts_do_not_matter() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from iam import Decision, Request, decide
+from iam import Decision, Principal, Request, decide, decide_trust, parse_policy, parse_trust_policy
 from portal.checks import ROW_ACTIONS, reached_by, roles_of_programs
 from portal.demo.cast import ACME, GLOBEX
 from portal.settings import SESSION_COOKIE_AGE
-from portal.template import TABLE_ARN, boundary, read_template, role_policies
+from portal.template import TABLE_ARN, boundary, read_template, resolved, role_policies
 
 READS = ("GetItem", "Query", "BatchGetItem")
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem")
@@ -39,17 +39,21 @@ WHO_MAY = {
 }
 
 
-@pytest.mark.parametrize("role", WHO_MAY)
-def test_each_role_reaches_what_the_design_says(role: str) -> None:
-    org = None if role == "operator" else str(ACME.org_id)
+def cases_of(role: str) -> list[tuple[tuple[str, ...], str, bool]]:
     read_own, write_own, read_public, write_public = WHO_MAY[role]
-    for actions, key, may in (
+    return [
         (READS, OWN, read_own),
         (WRITES, OWN, write_own),
         (READS, PUBLIC, read_public),
         (WRITES, PUBLIC, write_public),
         (READS + WRITES, FOREIGN, False),
-    ):
+    ]
+
+
+@pytest.mark.parametrize("role", WHO_MAY)
+def test_each_role_reaches_what_the_design_says(role: str) -> None:
+    org = None if role == "operator" else str(ACME.org_id)
+    for actions, key, may in cases_of(role):
         for action in actions:
             decided = decision(action, [key], org=org, role=role)
             assert decided.allowed is may, f"{role} {action} {key}: {decided.because}"
@@ -94,8 +98,6 @@ def test_the_placeholder_of_the_suspended_is_nobody_and_a_listed_org_reaches_not
 
 
 def test_the_boundary_holds_whatever_else_is_attached() -> None:
-    from iam import parse_policy
-
     everything = parse_policy(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}, name="everything"
     )
@@ -104,6 +106,16 @@ def test_the_boundary_holds_whatever_else_is_attached() -> None:
         for keys in ({}, {"dynamodb:LeadingKeys": [FOREIGN]}):
             request = Request(f"dynamodb:{action}", TABLE_ARN, {**tags, **keys})
             assert not decide(request, identity=[everything], boundary=boundary(TEMPLATE, "TenantRole")).allowed
+    for role in WHO_MAY:
+        held = {} if role == "operator" else {"aws:PrincipalTag/org": str(ACME.org_id)}
+        for actions, key, may in cases_of(role):
+            for action in actions:
+                request = Request(
+                    f"dynamodb:{action}", TABLE_ARN,
+                    {**held, "aws:PrincipalTag/role": role, "dynamodb:LeadingKeys": [key]},
+                )  # fmt: skip
+                decided = decide(request, identity=[everything], boundary=boundary(TEMPLATE, "TenantRole"))
+                assert decided.allowed is may, f"{role} {action} {key}: {decided.because}"
     for other in ("s3:GetObject", "iam:CreateUser", "cognito-identity:SetPrincipalTagAttributeMap"):
         request = Request(other, "arn:aws:s3:::any/thing", tags)
         assert not decide(request, identity=[everything], boundary=boundary(TEMPLATE, "TenantRole")).allowed
@@ -155,14 +167,37 @@ def test_without_its_guards_the_policy_leaks_a_scan_so_these_tests_would_see_it(
     assert leaky.allowed
 
 
+def test_only_signed_in_people_of_this_identity_pool_assume_the_tenant_role() -> None:
+    document = TEMPLATE["Resources"]["TenantRole"]["Properties"]["AssumeRolePolicyDocument"]
+    trust = parse_trust_policy(resolved(document), name="trust")
+    pool = resolved({"Ref": "IdentityPool"})
+
+    def may(**changes: Any) -> bool:
+        context = {
+            "cognito-identity.amazonaws.com:aud": pool,
+            "cognito-identity.amazonaws.com:amr": ["authenticated", "cognito-idp.eu-west-1.amazonaws.com/pool"],
+        }
+        context |= {f"cognito-identity.amazonaws.com:{name}": value for name, value in changes.items()}
+        context = {name: value for name, value in context.items() if value is not None}
+        who = Principal("Federated", "cognito-identity.amazonaws.com")
+        return all(
+            decide_trust(action, trust, context, principal=who).allowed
+            for action in ("sts:AssumeRoleWithWebIdentity", "sts:TagSession")
+        )
+
+    assert may()
+    for wrong in ({"aud": "another pool"}, {"aud": None}, {"amr": ["unauthenticated"]}, {"amr": None}):
+        assert not may(**wrong), wrong
+
+
 def test_identities_are_made_as_the_product_needs_them() -> None:
     resources = TEMPLATE["Resources"]
     client = resources["LoginClient"]["Properties"]
     schema = {field["Name"]: field for field in resources["UserPool"]["Properties"]["Schema"]}
-    assert (schema["org"]["Mutable"], schema["org"]["StringAttributeConstraints"]) == (
-        False,
-        {"MinLength": "36", "MaxLength": "36"},
-    )
+    # Mutable only where people sign up themselves, which is not the default.
+    assert schema["org"]["Mutable"] == {"If": ["PeopleSignUpThemselves", True, False]}
+    assert TEMPLATE["Parameters"]["SignUp"]["Default"] == "portal"
+    assert schema["org"]["StringAttributeConstraints"] == {"MinLength": "36", "MaxLength": "36"}
     assert client["WriteAttributes"]
     assert not {"custom:org", "custom:role"} & set(client["WriteAttributes"])
     assert {"custom:org", "custom:role", "email", "email_verified"} <= set(client["ReadAttributes"])
@@ -171,6 +206,7 @@ def test_identities_are_made_as_the_product_needs_them() -> None:
     assert not any("SRP" in flow or "PASSWORD" in flow for flow in client["ExplicitAuthFlows"])
     assert client["TokenValidityUnits"]["RefreshToken"] == "minutes"
     assert client["RefreshTokenValidity"] * 60 == SESSION_COOKIE_AGE
+    assert client["PreventUserExistenceErrors"] == "ENABLED"
     assert resources["IdentityPool"]["Properties"]["AllowClassicFlow"] is False
     assert resources["PrincipalTags"]["Properties"]["PrincipalTags"] == {"org": "custom:org", "role": "custom:role"}
     assert "Tags" not in resources["TenantRole"]["Properties"]

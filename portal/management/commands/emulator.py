@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import BaseCommand, CommandError, CommandParser
 
 from portal.demo.running import CannotRun, run_emulator
 
@@ -12,12 +13,20 @@ from portal.demo.running import CannotRun, run_emulator
 class Command(BaseCommand):
     help = (
         "Starts the emulator on EMULATOR_PORT (4566) with infra/template.yaml deployed and the demo's people and rows "
-        "in it, writes var/demo.env for other commands and fills the database they name. Ctrl-C ends it."
+        "in it, writes var/demo.env for other commands and fills the database they name. Ctrl-C ends it, and what is "
+        "in it is gone unless --state names a directory."
     )
     requires_system_checks: list[str] = []
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--state", type=Path, metavar="DIR", help="keep everything in this directory")
+        parser.add_argument("--reset", action="store_true", help="forget what the directory holds, and begin anew")
+
     def handle(self, *args: Any, **options: Any) -> None:
+        state, reset = options["state"], options["reset"]
+        if reset and state is None:
+            raise CommandError("--reset needs --state.")
         try:
-            run_emulator(tell=lambda line: self.stdout.write(line))
+            run_emulator(tell=lambda line: self.stdout.write(line), state=state, reset=reset)
         except CannotRun as error:
             raise CommandError(str(error)) from error

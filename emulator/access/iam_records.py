@@ -1,0 +1,73 @@
+"""The roles, users, groups and policies that count when a call is judged: the engine's own, at once, unless it is asked
+to be as late as AWS can be.
+
+AWS says that a change of IAM takes effect "eventually". With a delay, a call is judged by what was in place that many
+seconds ago. Users and roles that a stack makes are late too; who may sign is never late.
+"""
+
+import copy
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator import clock, engine
+
+_READING = ("Get", "List", "Simulate", "Generate")
+_LONGEST_SECONDS = 3600.0
+
+Store = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    roles: Store
+    users: Store
+    groups: Store
+    policies: Store
+    user_inline_policies: Store
+    group_inline_policies: Store
+
+    def policy(self, arn: str) -> dict[str, Any] | None:
+        """AWS's own policies are always in place."""
+        own: dict[str, Any] | None = self.policies.get(arn)
+        return own or (engine.iam._lookup_policy(arn) if arn.startswith("arn:aws:iam::aws:") else None)
+
+
+_delay = 0.0
+_past: deque[tuple[float, Records]] = deque()
+
+
+def switch(data: object) -> None:
+    """`{"seconds": n}`: from now on changes count that much later; 0 makes all of them count. Raises ValueError."""
+    global _delay
+    seconds = data.get("seconds") if isinstance(data, dict) else None
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= _LONGEST_SECONDS:
+        raise ValueError(f"seconds is no number from 0 to {_LONGEST_SECONDS:.0f}.")
+    _delay = float(seconds)
+    if not _delay:
+        _past.clear()
+
+
+def before_change(operation: str) -> None:
+    """Keeps what is in place, to be judged by for a while, if this operation may change it."""
+    if not _delay or operation.startswith(_READING):
+        return
+    while len(_past) > 1 and _past[0][0] <= clock.now() - _delay:
+        _past.popleft()
+    _past.append((clock.now(), copy.deepcopy(_present())))
+
+
+def records() -> Records:
+    if _delay:
+        for changed_at, before in _past:
+            if changed_at > clock.now() - _delay:
+                return before
+    return _present()
+
+
+def _present() -> Records:
+    iam = engine.iam
+    return Records(
+        iam._roles, iam._users, iam._groups, iam._policies, iam._user_inline_policies, iam._group_inline_policies
+    )

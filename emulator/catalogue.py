@@ -1,0 +1,40 @@
+"""Which operations are served, by what routes them. `python -m emulator.catalogue` prints the table of the docs."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable
+
+from emulator import engine, patches, sts
+from emulator.cognito.user_pool import SELF_SERVICE
+from emulator.operations import DYNAMODB_HANDLERS, IDENTITY_OPERATIONS, NOT_SIMULATED
+
+
+def served() -> dict[str, list[str]]:
+    """Operations by service, in the order of the alphabet."""
+    patches.apply_all()
+    operations: dict[str, Iterable[str]] = {
+        "DynamoDB": DYNAMODB_HANDLERS,
+        "Cognito user pools": _routed(engine.cognito._dispatch_idp) | SELF_SERVICE,
+        "Cognito identity pools": IDENTITY_OPERATIONS & _routed(engine.cognito._dispatch_identity),
+        "IAM": engine.iam._IAM_HANDLERS.keys() - NOT_SIMULATED,
+        "STS": sts.OPERATIONS,
+        "CloudFormation": engine.cloudformation._ACTION_HANDLERS,
+    }
+    return {service: sorted(names) for service, names in operations.items()}
+
+
+def table() -> str:
+    rows = [f"| {service} | {', '.join(names)} |" for service, names in served().items()]
+    return "\n".join(["| Service | Operations |", "|---|---|", *rows])
+
+
+def _routed(dispatch: Callable[..., object]) -> frozenset[str]:
+    """The names in the one dictionary that the engine's dispatcher looks its handlers up in."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(dispatch)))
+    dictionary = next(node for node in ast.walk(tree) if isinstance(node, ast.Dict))
+    return frozenset(str(ast.literal_eval(key)) for key in dictionary.keys if key is not None)
+
+
+if __name__ == "__main__":
+    print(table())

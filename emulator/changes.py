@@ -1,0 +1,68 @@
+"""What has changed since somebody last looked: which rows of which tables, and whether anything else may have.
+
+The engine's three writers of rows report here (patches.py), every answered call does (app.py). Nothing is noted until
+somebody looks.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+# They leave nothing behind but rows; rows are noted one by one.
+_LEAVE_NOTHING = frozenset(
+    [f"DynamoDB.{name}" for name in (
+        "GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems", "PutItem", "UpdateItem", "DeleteItem",
+        "BatchWriteItem", "TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction",
+        "DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups", "ListTables", "DescribeEndpoints",
+    )]
+    + [f"CognitoIdentityProvider.{name}" for name in (
+        "GetUser", "AdminGetUser", "ListUsers", "DescribeUserPool", "DescribeUserPoolClient", "ListUserPools",
+    )]
+    + [f"IAM.{name}" for name in ("GetRole", "GetPolicy", "GetPolicyVersion", "ListPolicyVersions")]
+    + ["STS.GetCallerIdentity", "openid-configuration", "oauth2.userInfo"]
+)  # fmt: skip
+
+Row = tuple[str, str, str]
+
+
+class Noted:
+    """Rows by table id, partition key and sort key; tables, by id, whose rows were all exchanged at once."""
+
+    def __init__(self) -> None:
+        self._noting = False
+        self._rows: set[Row] = set()
+        self._tables: set[str] = set()
+        self._other = False
+
+    def begin(self) -> None:
+        self._noting = True
+
+    def row(self, table: Mapping[str, Any], partition: str, sort: str) -> None:
+        if self._noting:
+            self._rows.add((table["TableId"], partition, sort))
+
+    def all_rows(self, table: Mapping[str, Any]) -> None:
+        if self._noting:
+            self._tables.add(table["TableId"])
+
+    def answered(self, operation: str) -> None:
+        """`operation` as faults and counters name it. One that is not known to leave nothing may have changed all."""
+        if operation not in _LEAVE_NOTHING:
+            self._other = self._noting
+
+    def __bool__(self) -> bool:
+        return bool(self._rows or self._tables or self._other)
+
+    def take(self) -> tuple[set[Row], set[str], bool]:
+        """Everything noted, which is forgotten here: rows, tables, and whether anything else may have changed."""
+        taken = self._rows, self._tables, self._other
+        self._rows, self._tables, self._other = set(), set(), False
+        return taken
+
+    def again(self, rows: set[Row], tables: set[str], *, other: bool) -> None:
+        """What was taken and could not be dealt with."""
+        self._rows |= rows
+        self._tables |= tables
+        self._other |= other
+
+
+noted = Noted()

@@ -1,0 +1,137 @@
+"""Values of this process as text and back: JSON, and what JSON has no word for under a tag.
+
+Not pickle: reading runs no code of the file's choosing. Of objects, only dataclasses of this package, policies and
+signing keys are read, each by a rule written here.
+"""
+
+import base64
+import dataclasses
+import importlib
+import json
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from iam import Policy, parse_policy, parse_trust_policy
+
+_TAG = "~"
+_PACKAGE = "emulator"
+_PLAIN = (str, int, float, bool, type(None))
+
+
+class Unreadable(Exception):
+    """The text is not of this version of the package."""
+
+
+def encode(value: object) -> str:
+    """Raises TypeError for what cannot be kept."""
+    return json.dumps(_plain(value), separators=(",", ":"))
+
+
+def decode(text: str) -> Any:
+    """Raises `Unreadable`."""
+    try:
+        return json.loads(text, object_hook=_read)
+    except (ValueError, KeyError, TypeError, AttributeError, ImportError) as failure:
+        raise Unreadable(str(failure)) from failure
+
+
+def _plain(value: object) -> object:
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, Counter):
+        return _tagged("counter", _pairs(value))
+    if isinstance(value, dict):
+        if _TAG not in value and all(type(key) is str for key in value):
+            return {key: _plain(entry) for key, entry in value.items()}
+        return _tagged("dict", _pairs(value))
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    return _tagged(*_object(value))
+
+
+def _object(value: object) -> tuple[str, object]:
+    match value:
+        case tuple() | set() | frozenset():
+            return type(value).__name__, [_plain(entry) for entry in value]
+        case deque():
+            return "deque", [value.maxlen, [_plain(entry) for entry in value]]
+        case bytes() | bytearray():
+            return "bytes", base64.b64encode(value).decode()
+        case Decimal():
+            return "decimal", str(value)
+        case datetime():
+            return "datetime", value.isoformat()
+        case Policy():
+            return "policy", [value.kind, value.name, value.document]
+        case RSAPrivateKey():
+            return "rsa", value.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    kind = type(value)
+    if not dataclasses.is_dataclass(value) or not kind.__module__.startswith(f"{_PACKAGE}."):
+        raise TypeError(f"a {kind.__name__} cannot be kept")
+    fields = {part.name: _plain(getattr(value, part.name)) for part in dataclasses.fields(value)}
+    return f"{kind.__module__}:{kind.__qualname__}", fields
+
+
+def _tagged(tag: str, content: object) -> dict[str, object]:
+    return {_TAG: tag, "is": content}
+
+
+def _pairs(value: Mapping[Any, Any]) -> list[object]:
+    return [[_plain(key), _plain(entry)] for key, entry in value.items()]
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "dict": lambda pairs: {key: entry for key, entry in pairs},  # noqa: C416 - pairs are lists
+    "counter": lambda pairs: Counter({key: entry for key, entry in pairs}),  # noqa: C416
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+    "deque": lambda content: deque(content[1], content[0]),
+    "bytes": base64.b64decode,
+    "decimal": Decimal,
+    "datetime": datetime.fromisoformat,
+    "policy": lambda content: _policy(*content),
+    "rsa": lambda pem: load_pem_private_key(pem.encode(), password=None),
+}
+
+
+def _read(content: dict[str, Any]) -> Any:
+    tag = content.get(_TAG)
+    if tag is None:
+        return content
+    reader = _READERS.get(tag)
+    return reader(content["is"]) if reader else _dataclass(tag, content["is"])
+
+
+def _policy(kind: str, name: str, document: Any) -> Policy:
+    return (parse_trust_policy if kind == "trust" else parse_policy)(document, name=name)
+
+
+def _dataclass(tag: str, values: Mapping[str, Any]) -> object:
+    """Made as it was, field by field; a field that is new since then gets its default."""
+    module, _, name = tag.partition(":")
+    if not module.startswith(f"{_PACKAGE}."):
+        raise Unreadable(f"{tag} is not of this package")
+    kind = getattr(importlib.import_module(module), name)
+    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+        raise Unreadable(f"{tag} is no dataclass")
+    made = object.__new__(kind)
+    for part in dataclasses.fields(kind):
+        object.__setattr__(made, part.name, _field(part, values, tag))
+    return made
+
+
+def _field(part: "dataclasses.Field[Any]", values: Mapping[str, Any], tag: str) -> Any:
+    if part.name in values:
+        return values[part.name]
+    if part.default is not dataclasses.MISSING:
+        return part.default
+    if part.default_factory is not dataclasses.MISSING:
+        return part.default_factory()
+    raise Unreadable(f"{tag} has no {part.name}")

@@ -1,0 +1,174 @@
+"""What people do about their own accounts: sign up, confirm it, ask for another code, choose a forgotten password.
+
+One function for each, behind two doors: the user pool API and the hosted pages. All of them are counted, all mail
+through the pool's own words, and none says of a client that hides it whether somebody exists.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator import clock, engine, triggers
+from emulator.cognito.attempts import Attempts
+from emulator.cognito.attributes import check_creation
+from emulator.cognito.codes import check_code, new_code, use_code, wrong_code
+from emulator.cognito.mail import Post
+from emulator.cognito.passwords import check_new_password, set_password
+from emulator.cognito.people import check_name, new_person, set_attributes
+from emulator.cognito.pools import Client, Record, attributes_of, find_user
+from emulator.wire import AwsError
+
+Metadata = Mapping[str, str] | None
+_NO_ADDRESS = "Cannot reset password for the user as there is no registered/verified email or phone_number"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    username: str
+    password: str
+    attributes: Mapping[str, str]
+    validation_data: Metadata = None
+
+
+@dataclass
+class Accounts:
+    """Everything raises `AwsError` with what the API would answer."""
+
+    post: Post
+    attempts: Attempts
+
+    async def sign_up(self, client: Client, new: NewAccount, *, metadata: Metadata = None) -> Record:
+        """The user, who is confirmed already only where the pool's PreSignUp trigger says so."""
+        pool = client.pool
+        if not may_sign_up(pool):
+            raise AwsError("NotAuthorizedException", "SignUp is not permitted for this user pool")
+        attributes = check_name(pool, new.username, new.attributes)
+        check_creation(pool, attributes, client=client)
+        _check_free(pool, new.username)
+        check_new_password(pool, new.password)
+        user = new_person(pool, new.username, attributes, status="UNCONFIRMED", password=new.password)
+        event = triggers.Event(pool, "PreSignUp_SignUp", user["Username"], attributes, client, metadata)
+        decision = await triggers.before_sign_up(event, validation_data=new.validation_data)
+        _check_free(pool, new.username)
+        pool["_users"][user["Username"]] = user
+        pool["EstimatedNumberOfUsers"] = len(pool["_users"])
+        flags = (("email", decision.verify_email), ("phone_number", decision.verify_phone))
+        set_attributes(
+            user, {f"{name}_verified": "true" for name, verified in flags if verified and name in attributes}
+        )
+        if decision.confirm:
+            await self._confirm(client, pool, user, "PostConfirmation_ConfirmSignUp", metadata)
+        elif "email" in (pool.get("AutoVerifiedAttributes") or []):
+            await self.post.send_code(client, pool, user, new_code(user, "sign-up"), "sign-up", metadata=metadata)
+        return user
+
+    async def confirm_sign_up(self, client: Client, username: str, code: str, *, metadata: Metadata = None) -> None:
+        user = self._counted(client, "ConfirmSignUp", username)
+        if user is None:
+            raise wrong_code() if hides_people(client) else _no_such_user()
+        if user["UserStatus"] != "UNCONFIRMED":
+            text = f"User cannot be confirmed. Current status is {user['UserStatus']}"
+            raise AwsError("NotAuthorizedException", text)
+        check_code(user, "sign-up", code)
+        use_code(user, "sign-up")
+        self.attempts.forgive("ConfirmSignUp", client.pool_id, username)
+        if "email" in (client.pool.get("AutoVerifiedAttributes") or []):
+            set_attributes(user, {"email_verified": "true"})
+        await self._confirm(client, client.pool, user, "PostConfirmation_ConfirmSignUp", metadata)
+
+    async def confirm_as_administrator(self, pool: Record, user: Record, *, metadata: Metadata = None) -> None:
+        if user["UserStatus"] != "UNCONFIRMED":
+            text = f"User cannot be confirmed. Current status is {user['UserStatus']}"
+            raise AwsError("NotAuthorizedException", text)
+        await self._confirm(None, pool, user, "PostConfirmation_ConfirmSignUp", metadata)
+
+    async def resend_code(self, client: Client, username: str, *, metadata: Metadata = None) -> dict[str, str]:
+        """Where the code went: for somebody hidden, where it would have gone."""
+        user = self._counted(client, "ResendConfirmationCode", username)
+        if user is None:
+            return _pretended(client, username)
+        if user["UserStatus"] != "UNCONFIRMED":
+            raise AwsError("InvalidParameterException", "User is already confirmed.")
+        await self.post.send_code(client, client.pool, user, new_code(user, "sign-up"), "resend", metadata=metadata)
+        return delivery(attributes_of(user).get("email", username))
+
+    async def forgot_password(self, client: Client, username: str, *, metadata: Metadata = None) -> dict[str, str]:
+        user = self._counted(client, "ForgotPassword", username)
+        if user is None or (hides_people(client) and not user.get("Enabled", True)):
+            return _pretended(client, username)
+        if not user.get("Enabled", True):
+            raise AwsError("NotAuthorizedException", "User is disabled.")
+        if user["UserStatus"] == "FORCE_CHANGE_PASSWORD":
+            raise AwsError("NotAuthorizedException", "User password cannot be reset in the current state.")
+        attributes = attributes_of(user)
+        if attributes.get("email_verified") != "true":
+            raise AwsError("InvalidParameterException", _NO_ADDRESS)
+        code = new_code(user, "password")
+        await self.post.send_code(client, client.pool, user, code, "forgot-password", metadata=metadata)
+        return delivery(attributes["email"])
+
+    async def choose_forgotten_password(
+        self, client: Client, username: str, code: str, password: str, *, metadata: Metadata = None
+    ) -> None:
+        user = self._counted(client, "ConfirmForgotPassword", username)
+        if user is None:
+            raise wrong_code() if hides_people(client) else _no_such_user()
+        check_code(user, "password", code)
+        check_new_password(client.pool, password)
+        use_code(user, "password")
+        set_password(user, password, status=user["UserStatus"])
+        self.attempts.forgive("ConfirmForgotPassword", client.pool_id, username)
+        self.attempts.right_password(client.pool_id, username)
+        await self._confirm(client, client.pool, user, "PostConfirmation_ConfirmForgotPassword", metadata)
+
+    async def _confirm(
+        self, client: Client | None, pool: Record, user: Record, source: str, metadata: Metadata
+    ) -> None:
+        """Whoever is confirmed stays so, whatever the trigger then does."""
+        user.update(UserStatus="CONFIRMED", UserLastModifiedDate=clock.now())
+        attributes = triggers.attributes_in_events(user)
+        await triggers.after_confirmation(triggers.Event(pool, source, user["Username"], attributes, client, metadata))
+
+    def _counted(self, client: Client, operation: str, username: str) -> Record | None:
+        self.attempts.use(operation, client.pool_id, username)
+        return find_user(client.pool, username)
+
+
+def may_sign_up(pool: Record) -> bool:
+    closed = (pool.get("AdminCreateUserConfig") or {}).get("AllowAdminCreateUserOnly")
+    return closed not in (True, "true")
+
+
+def hides_people(client: Client) -> bool:
+    return bool(client.record.get("PreventUserExistenceErrors") == "ENABLED")
+
+
+def delivery(address: str, attribute: str = "email") -> dict[str, str]:
+    """CodeDeliveryDetails: the address with most of it left out."""
+    masked = str(engine.cognito._masked_destination(address))
+    return {"Destination": masked, "DeliveryMedium": "EMAIL", "AttributeName": attribute}
+
+
+def _pretended(client: Client, username: str) -> dict[str, str]:
+    if not hides_people(client):
+        raise _no_such_user()
+    return delivery(username)
+
+
+def _no_such_user() -> AwsError:
+    return AwsError("UserNotFoundException", "Username/client id combination not found.")
+
+
+def _check_free(pool: Record, username: str) -> None:
+    if find_user(pool, username) is not None:
+        by_address = bool(pool.get("UsernameAttributes"))
+        text = "An account with the given email already exists." if by_address else "User already exists"
+        raise AwsError("UsernameExistsException", text)
+
+
+def text_of(data: Mapping[str, Any], member: str) -> str:
+    """A required member of a request. Raises `AwsError` where it is missing or no text."""
+    value = data.get(member)
+    if not isinstance(value, str) or not value:
+        raise AwsError("InvalidParameterException", f"Missing required parameter {member}")
+    return value

@@ -1,0 +1,54 @@
+"""A user's record: how one is made, named and changed. The shape is the engine's, which stores and lists it."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from emulator import clock, engine
+from emulator.cognito.pools import Record, attributes_of
+from emulator.wire import AwsError
+
+
+def check_name(pool: Record, username: str, attributes: Mapping[str, str]) -> dict[str, str]:
+    """The attributes of somebody to be made, the address they sign in with included. Raises `AwsError`."""
+    if not username:
+        raise AwsError("InvalidParameterException", "Username is required.")
+    refusal = engine.cognito._new_user_error(pool, username, dict(attributes))
+    if refusal is not None:
+        stated = json.loads(refusal[2])
+        raise AwsError(stated["__type"], stated["message"])
+    alias = engine.cognito._username_alias_attribute(pool, username)
+    return {**({alias: username} if alias else {}), **attributes}
+
+
+def new_person(pool: Record, username: str, attributes: Mapping[str, str], *, status: str, password: str) -> Record:
+    """Not in the pool yet. Where people sign in with an address, the user name is the sub."""
+    now, sub = clock.now(), str(uuid.uuid4())
+    named = {"sub": sub, **{name: value for name, value in attributes.items() if value}}
+    return {
+        "Username": sub if pool.get("UsernameAttributes") else username,
+        "Attributes": [{"Name": name, "Value": value} for name, value in named.items()],
+        "UserCreateDate": now,
+        "UserLastModifiedDate": now,
+        "Enabled": True,
+        "UserStatus": status,
+        "MFAOptions": [],
+        "_password": password,
+        "_password_since": now,
+        "_groups": [],
+        "_tokens": [],
+    }
+
+
+def set_attributes(user: Record, values: Mapping[str, str]) -> None:
+    """An empty value takes the attribute away."""
+    merged = {**attributes_of(user), **values}
+    user["Attributes"] = [{"Name": name, "Value": value} for name, value in merged.items() if value]
+    user["UserLastModifiedDate"] = clock.now()
+
+
+def described(user: Record) -> dict[str, Any]:
+    """As the API shows it."""
+    shown: dict[str, Any] = engine.cognito._user_out(user)
+    return shown

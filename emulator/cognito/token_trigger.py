@@ -1,0 +1,151 @@
+"""PreTokenGeneration: what a function of the stack changes about the claims and scopes of the tokens to be issued.
+
+Version 1 changes the ID token, version 2 the access token too. Some claims nobody changes: naming one has no effect.
+Follows "Pre token generation Lambda trigger" in the Cognito Developer Guide.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from emulator.cognito.pools import Client, Record
+from emulator.triggers import Event, attributes_in_events, call
+from emulator.wire import AwsError
+
+Source = Literal[
+    "TokenGeneration_HostedAuth",
+    "TokenGeneration_Authentication",
+    "TokenGeneration_NewPasswordChallenge",
+    "TokenGeneration_RefreshTokens",
+]
+
+_NOBODYS = frozenset({
+    "acr", "amr", "aud", "at_hash", "auth_time", "azp", "cognito:username", "event_id", "exp", "iat", "identities",
+    "iss", "jti", "nbf", "nonce", "origin_jti", "sub", "token_use",
+})  # fmt: skip
+_NOBODYS_IN_ACCESS = _NOBODYS | {"client_id", "device_key", "scope", "username", "version"}
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Of one token. `claims` are set and `without` left out; what is in both is left out."""
+
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
+    more_scopes: tuple[str, ...] = ()
+    without_scopes: frozenset[str] = frozenset()
+
+    def applied(self, claims: Mapping[str, Any], *, access: bool) -> dict[str, Any]:
+        nobodys = _NOBODYS_IN_ACCESS if access else _NOBODYS
+        changed = {name: value for name, value in self.claims.items() if _is_open(name, nobodys)}
+        left_out = {name for name in self.without if _is_open(name, nobodys)}
+        return {name: value for name, value in {**claims, **changed}.items() if name not in left_out}
+
+    def scope(self, granted: str) -> str:
+        kept = dict.fromkeys([*granted.split(), *self.more_scopes])
+        return " ".join(scope for scope in kept if scope not in self.without_scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """What takes the place of the user's groups. Empty ones leave the claims out."""
+
+    groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    preferred_role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """`groups` None leaves them as they are."""
+
+    identity: Changes = Changes()
+    access: Changes = Changes()
+    groups: Groups | None = None
+
+
+NONE = Overrides()
+
+
+async def overrides(
+    client: Client, user: Record, *, source: Source, scope: str, metadata: Mapping[str, str] | None = None
+) -> Overrides:
+    """Raises `AwsError` where the function fails: then no token is issued."""
+    config = client.pool.get("LambdaConfig") or {}
+    second = config.get("PreTokenGenerationConfig") or {}
+    function = str(second.get("LambdaArn") or config.get("PreTokenGeneration") or "")
+    if not function:
+        return NONE
+    version = str(second.get("LambdaVersion") or "V2_0")[1] if second.get("LambdaArn") else "1"
+    with_access = version != "1"
+    member = "claimsAndScopeOverrideDetails" if with_access else "claimsOverrideDetails"
+    request = {**_asked(user), **({"scopes": scope.split()} if with_access else {})}
+    event = Event(
+        client.pool,
+        source,
+        user["Username"],
+        attributes_in_events(user),
+        client,
+        metadata,
+        request,
+        {member: None},
+        version,
+    )
+    response = await call("PreTokenGeneration", function, event)
+    details = _members(response.get(member))
+    return _both(details) if with_access else Overrides(_changes(details), groups=_groups(details))
+
+
+def _asked(user: Record) -> dict[str, Any]:
+    groups = list(user.get("_groups") or [])
+    return {"groupConfiguration": {"groupsToOverride": groups, "iamRolesToOverride": [], "preferredRole": None}}
+
+
+def _both(details: Mapping[str, Any]) -> Overrides:
+    identity, access = (_members(details.get(name)) for name in ("idTokenGeneration", "accessTokenGeneration"))
+    return Overrides(_changes(identity), _changes(access), _groups(details))
+
+
+def _changes(details: Mapping[str, Any]) -> Changes:
+    return Changes(
+        claims=_members(details.get("claimsToAddOrOverride")),
+        without=frozenset(_texts(details.get("claimsToSuppress"))),
+        more_scopes=_texts(details.get("scopesToAdd")),
+        without_scopes=frozenset(_texts(details.get("scopesToSuppress"))),
+    )
+
+
+def _groups(details: Mapping[str, Any]) -> Groups | None:
+    """An empty answer takes the groups away; none at all leaves them."""
+    if "groupOverrideDetails" not in details:
+        return None
+    given = _members(details["groupOverrideDetails"])
+    return Groups(
+        _texts(given.get("groupsToOverride")),
+        _texts(given.get("iamRolesToOverride")),
+        str(given.get("preferredRole") or ""),
+    )
+
+
+def _members(value: object) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _unreadable()
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise _unreadable()
+    return tuple(value)
+
+
+def _unreadable() -> AwsError:
+    return AwsError("InvalidLambdaResponseException", "Unrecognizable lambda output")
+
+
+def _is_open(claim: str, nobodys: frozenset[str]) -> bool:
+    return claim not in nobodys and not claim.startswith("dev:")

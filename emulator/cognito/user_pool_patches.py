@@ -1,0 +1,96 @@
+"""What is changed about the engine's user pools. `emulator.patches` says of each what the engine and what AWS does."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from emulator import engine
+from emulator.cognito.passwords import check_new_password
+from emulator.cognito.pools import find_client, spelling_of
+from emulator.triggers import check_known
+from emulator.wire import AwsError
+
+Created = tuple[str, dict[str, Any]]
+
+
+def refuse_other_triggers() -> None:
+    handlers = engine.provisioners._RESOURCE_HANDLERS["AWS::Cognito::UserPool"]
+    create, update = handlers["create"], handlers["update"]
+
+    def created(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
+        check_known(props.get("LambdaConfig"))
+        result: Created = create(logical_id, props, stack_name)
+        return result
+
+    def updated(
+        physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, logical_id: str | None = None
+    ) -> Created:
+        check_known(new.get("LambdaConfig"))
+        result: Created = update(physical_id, old, new, stack_name, logical_id)
+        return result
+
+    handlers.update(create=created, update=updated)
+
+
+def ignore_case() -> None:
+    resolve = engine.cognito._resolve_user
+
+    def resolved(pool: dict[str, Any], username: Any) -> Any:
+        return resolve(pool, spelling_of(pool, username) if isinstance(username, str) else username)
+
+    engine.cognito._resolve_user = resolved
+
+
+def word_refused_passwords() -> None:
+    def validate(pool: dict[str, Any], password: Any) -> Any:
+        try:
+            check_new_password(pool, str(password))
+        except AwsError as failure:
+            return engine.cognito.error_response_json(failure.code, failure.message, failure.status)
+        return None
+
+    engine.cognito._validate_password = validate
+
+
+def leave_tokens_alone() -> None:
+    def unchanged(*, claims: dict[str, Any], **_rest: Any) -> dict[str, Any]:
+        return claims
+
+    engine.cognito._apply_pretoken_trigger = unchanged
+
+
+def give_rotation(client_id: str, props: Mapping[str, Any]) -> None:
+    client = find_client(client_id)
+    if client is None:
+        raise ValueError(f"The client {client_id} is not there.")
+    client.record["RefreshTokenRotation"] = dict(props.get("RefreshTokenRotation") or {})
+
+
+def add_branding() -> None:
+    def created(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Created:
+        branding = f"{stack_name}-{logical_id}"
+        return f"{props['UserPoolId']}|{branding}", {"ManagedLoginBrandingId": branding}
+
+    def updated(physical_id: str, _old: Mapping[str, Any], _new: Mapping[str, Any], _stack_name: str) -> Created:
+        return physical_id, {"ManagedLoginBrandingId": physical_id.partition("|")[2]}
+
+    def deleted(_physical_id: str, _props: Mapping[str, Any]) -> None:
+        """There is nothing to delete."""
+
+    handlers = {"create": created, "update": updated, "delete": deleted}
+    engine.provisioners._RESOURCE_HANDLERS["AWS::Cognito::ManagedLoginBranding"] = handlers
+
+
+def let_empty_delete() -> None:
+    merge = engine.cognito._merge_attributes
+
+    def merged(existing: list[dict[str, str]], updates: list[dict[str, str]]) -> list[dict[str, str]]:
+        return [entry for entry in merge(existing, updates) if entry.get("Value") not in ("", None)]
+
+    engine.cognito._merge_attributes = merged
+
+
+def one_after_another() -> None:
+    async def run(function: Callable[..., Any], *arguments: Any, thread_name: str) -> Any:  # noqa: ARG001
+        return function(*arguments)
+
+    engine.cognito.run_reentrant = run

@@ -1,0 +1,65 @@
+"""What a test or a demonstration may do to the emulator itself, over HTTP, with root's secret: faults, calls, clock."""
+
+import hmac
+import json
+import math
+from dataclasses import dataclass, field
+
+from emulator import clock
+from emulator.access import iam_records
+from emulator.access.principals import Root
+from emulator.faults import Switchboard, parse_fault
+from emulator.wire import Incoming, Reply, json_reply
+
+PREFIX = "/_emulator/"
+_JSON = "application/json"
+
+
+@dataclass
+class Control:
+    root: Root
+    switchboard: Switchboard = field(default_factory=Switchboard)
+
+    def answer(self, incoming: Incoming) -> Reply:
+        given = incoming.headers.get("x-emulator-root-secret", "")
+        if not hmac.compare_digest(given.encode(errors="replace"), self.root.key.secret_access_key.encode()):
+            return json_reply({"message": "This needs the root secret."}, 403)
+        try:
+            return self._do(incoming.method, incoming.path.removeprefix(PREFIX), incoming.body)
+        except (ValueError, TypeError) as failure:
+            return json_reply({"message": str(failure)}, 400)
+
+    def _do(self, method: str, what: str, body: bytes) -> Reply:
+        match method, what:
+            case "POST", "faults":
+                self.switchboard.switch_on(parse_fault(json.loads(body)))
+            case "GET", "faults":
+                return json_reply(self.switchboard.switched_on(), content_type=_JSON)
+            case "DELETE", "faults":
+                self.switchboard.clear()
+            case "GET", "calls":
+                return json_reply(dict(self.switchboard.calls), content_type=_JSON)
+            case "DELETE", "calls":
+                self.switchboard.calls.clear()
+            case "POST", "clock":
+                _move_clock(json.loads(body))
+            case "GET", "clock":
+                return json_reply({"offset_seconds": clock.offset(), "now": clock.now()}, content_type=_JSON)
+            case "DELETE", "clock":
+                clock.move_to_offset(0)
+            case "POST", "propagation":
+                iam_records.switch(json.loads(body))
+            case _:
+                return json_reply({"message": "There is no such switch."}, 404)
+        return Reply(204)
+
+
+def _move_clock(data: object) -> None:
+    if not isinstance(data, dict) or set(data) - {"offset_seconds", "signatures"}:
+        raise ValueError("The clock is moved by offset_seconds, with signatures or without.")
+    seconds, signatures = data.get("offset_seconds"), data.get("signatures", False)
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not math.isfinite(seconds):
+        raise ValueError("offset_seconds is no number.")
+    if not isinstance(signatures, bool) or abs(seconds) > 10**9:
+        raise ValueError("The clock cannot be moved like that.")
+    clock.move_to_offset(seconds, signatures=signatures)

@@ -1,0 +1,33 @@
+"""What a browser needs to hear before it lets a page of another origin read an answer. Any origin may: AWS says `*`.
+
+That protects nothing, there or here: whoever holds credentials may call. Follows what DynamoDB and Cognito answer; the
+sign-in domain's endpoints for public clients are included, its pages are not.
+"""
+
+import re
+
+from emulator.wire import Incoming, Reply
+
+_EXPOSED = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,x-amz-crc32,Date"
+_SHARED = re.compile(r"/|/oauth2/(token|revoke|userInfo)|/[\w-]+/\.well-known/[\w.-]+", re.ASCII)
+_TWO_DAYS = "172800"
+
+
+def is_preflight(incoming: Incoming) -> bool:
+    return incoming.method == "OPTIONS" and _SHARED.fullmatch(incoming.path) is not None
+
+
+def preflight(incoming: Incoming) -> Reply:
+    asked = {
+        "Access-Control-Allow-Methods": incoming.headers.get("access-control-request-method", "POST"),
+        "Access-Control-Allow-Headers": incoming.headers.get("access-control-request-headers", ""),
+        "Access-Control-Max-Age": _TWO_DAYS,
+    }
+    return Reply(200, b"", tuple(asked.items()) if "origin" in incoming.headers else ())
+
+
+def sharing_headers(incoming: Incoming) -> list[tuple[str, str]]:
+    """None for a request that no page of another origin made."""
+    if "origin" not in incoming.headers or not _SHARED.fullmatch(incoming.path):
+        return []
+    return [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", _EXPOSED)]

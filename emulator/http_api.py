@@ -1,0 +1,210 @@
+"""HTTP APIs of a template (API Gateway v2): what is declared of them, and which route a request takes.
+
+Lambda proxy integrations with payload 2.0, routes that are open or need IAM, and the stage `$default`: everything else
+is refused when it is declared. Follows "Working with routes for HTTP APIs" in the API Gateway Developer Guide.
+"""
+
+import re
+import secrets
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from emulator import engine, lambdas
+
+PREFIX = "/_apis/"
+STAGE = "$default"
+_LETTERS = string.ascii_lowercase + string.digits
+_FUNCTION = re.compile(r"(?:arn:aws:apigateway:[\w-]+:lambda:path/2015-03-31/functions/)?"
+                       r"(arn:aws:lambda:[\w-]+:\d{12}:function:[\w-]+)(?:/invocations)?", re.ASCII)  # fmt: skip
+_KEY = re.compile(r"(ANY|GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/\S*)")
+_ENDPOINT = re.compile(rf"http://localhost:\d+(?={PREFIX})")
+
+Props = Mapping[str, Any]
+Created = tuple[str, dict[str, Any]]
+Authorization = Literal["NONE", "AWS_IAM"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`target` is an integration's id."""
+
+    key: str
+    authorization: Authorization
+    target: str
+
+
+@dataclass
+class Api:
+    """`integrations` are functions' ARNs by id. An API without the stage is not served."""
+
+    id: str
+    region: str
+    name: str
+    routes: dict[str, Route] = field(default_factory=dict)
+    integrations: dict[str, str] = field(default_factory=dict)
+    staged: bool = False
+
+    def arn(self, method: str, path: str) -> str:
+        """What `execute-api:Invoke` is asked about: the path as it is requested, never the route."""
+        return f"arn:aws:execute-api:{self.region}:{engine.ACCOUNT}:{self.id}/{STAGE}/{method}/{path.removeprefix('/')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    route: Route
+    function_arn: str
+    parameters: Mapping[str, str]
+
+
+apis: dict[str, Api] = {}
+
+
+def matching(api: Api, method: str, path: str) -> Matched | None:
+    """The most specific route: fixed parts before variables, those before the rest of a path, a method before ANY."""
+    best: tuple[list[int], Route, dict[str, str]] | None = None
+    for route in api.routes.values():
+        found = _taken(route, method, path)
+        if found is not None and (best is None or found[0] < best[0]):
+            best = (found[0], route, found[1])
+    if best is None or not api.staged:
+        return None
+    return Matched(best[1], api.integrations[best[1].target], best[2])
+
+
+def _taken(route: Route, method: str, path: str) -> tuple[list[int], dict[str, str]] | None:
+    """How unspecific the route is for this request, part by part, and its path parameters."""
+    if route.key == STAGE:
+        return [9], {}
+    wanted, _, template = route.key.partition(" ")
+    if wanted not in ("ANY", method):
+        return None
+    parts, given = template.split("/")[1:], path.split("/")[1:]
+    ranks: list[int] = []
+    parameters: dict[str, str] = {}
+    for number, part in enumerate(parts):
+        if part.endswith("+}"):
+            rest = "/".join(given[number:])
+            return ([*ranks, 2, wanted == "ANY"], {**parameters, part[1:-2]: unquote(rest)}) if rest else None
+        if number >= len(given):
+            return None
+        if part.startswith("{"):
+            parameters[part[1:-1]] = unquote(given[number])
+        elif part != given[number]:
+            return None
+        ranks.append(int(part.startswith("{")))
+    return ([*ranks, wanted == "ANY"], parameters) if len(parts) == len(given) else None
+
+
+# ── In a template ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def endpoint(api_id: str) -> str:
+    return f"{lambdas.surroundings.endpoint_url}{PREFIX}{api_id}"
+
+
+def make_api(name: str, props: Mapping[str, Any]) -> Api:
+    if props.get("ProtocolType") != "HTTP":
+        raise ValueError("Only APIs of the protocol HTTP are served here.")
+    api = Api(_new_id(10), engine.region(), str(props.get("Name") or name))
+    apis[api.id] = api
+    return api
+
+
+def put_integration(integration_id: str | None, props: Mapping[str, Any]) -> str:
+    found = _FUNCTION.fullmatch(str(props.get("IntegrationUri", "")))
+    if props.get("IntegrationType") != "AWS_PROXY" or str(props.get("PayloadFormatVersion")) != "2.0" or not found:
+        raise ValueError("Only Lambda functions with the payload format 2.0 are integrated here.")
+    chosen = integration_id or _new_id(7)
+    _api(props).integrations[chosen] = found[1]
+    return chosen
+
+
+def put_route(route_id: str | None, props: Mapping[str, Any]) -> str:
+    api, key = _api(props), str(props.get("RouteKey", ""))
+    target = str(props.get("Target", "")).removeprefix("integrations/")
+    authorization: Authorization = "AWS_IAM" if props.get("AuthorizationType") == "AWS_IAM" else "NONE"
+    if key != STAGE and not _KEY.fullmatch(key):
+        raise ValueError(f"{key} is no route key.")
+    if target not in api.integrations or props.get("AuthorizationType", "NONE") != authorization:
+        raise ValueError(f"The route {key} leads nowhere, or is authorized in a way that is not served here.")
+    if any(route.key == key and known != route_id for known, route in api.routes.items()):
+        raise ValueError(f"Route with key {key} already exists for this API.")
+    chosen = route_id or _new_id(7)
+    api.routes[chosen] = Route(key, authorization, target)
+    return chosen
+
+
+def put_stage(props: Mapping[str, Any]) -> str:
+    if props.get("StageName") != STAGE or str(props.get("AutoDeploy")).lower() != "true":
+        raise ValueError(f"Only the stage {STAGE}, deployed by itself, is served here.")
+    _api(props).staged = True
+    return STAGE
+
+
+def forget(kind: str, physical_id: str, props: Mapping[str, Any]) -> None:
+    """`kind` is the last part of the resource's type."""
+    api = apis.get(physical_id if kind == "Api" else str(props.get("ApiId")))
+    if api is None:
+        return
+    if kind == "Api":
+        del apis[api.id]
+    elif kind == "Stage":
+        api.staged = False
+    else:
+        (api.routes if kind == "Route" else api.integrations).pop(physical_id, None)
+
+
+def serve() -> None:
+    """Has the engine's stacks make these resources here."""
+    engine.provisioners._RESOURCE_HANDLERS.update({
+        "AWS::ApiGatewayV2::Api": {"create": _create_api, "update": _keep_api, "delete": _deleting("Api")},
+        "AWS::ApiGatewayV2::Integration": _handlers("Integration", put_integration),
+        "AWS::ApiGatewayV2::Route": _handlers("Route", put_route),
+        "AWS::ApiGatewayV2::Stage": _handlers("Stage", lambda _, props: put_stage(props)),
+    })  # fmt: skip
+
+
+def _create_api(logical_id: str, props: Props, stack_name: str) -> Created:
+    api = make_api(f"{stack_name}-{logical_id}", props)
+    return _keep_api(api.id, {}, props, stack_name)
+
+
+def _keep_api(physical_id: str, _old: Props, _new: Props, _stack_name: str) -> Created:
+    return physical_id, {"ApiId": physical_id, "ApiEndpoint": endpoint(physical_id)}
+
+
+def _handlers(kind: str, put: Callable[[str | None, Props], str]) -> dict[str, Callable[..., Any]]:
+    def create(_logical_id: str, props: Props, _stack_name: str) -> Created:
+        return put(None, props), {}
+
+    def update(physical_id: str, _old: Props, new: Props, _stack_name: str) -> Created:
+        return put(physical_id, new), {}
+
+    return {"create": create, "update": update, "delete": _deleting(kind)}
+
+
+def _deleting(kind: str) -> Callable[[str, Props], None]:
+    return lambda physical_id, props: forget(kind, physical_id, props)
+
+
+def moved() -> None:
+    """An emulator that kept its state may be served on another port now: the stacks say where their APIs are."""
+    for _, stack in engine.cloudformation._stacks.all_items():
+        for output in stack.get("Outputs") or []:
+            value = output.get("OutputValue")
+            if isinstance(value, str):
+                output["OutputValue"] = _ENDPOINT.sub(lambdas.surroundings.endpoint_url, value)
+
+
+def _api(props: Mapping[str, Any]) -> Api:
+    api = apis.get(str(props.get("ApiId")))
+    if api is None:
+        raise ValueError(f"Invalid API identifier specified {props.get('ApiId')}")
+    return api
+
+
+def _new_id(length: int) -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(length))

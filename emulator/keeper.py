@@ -1,0 +1,111 @@
+"""Keeps an emulator's state in a directory while it runs, and brings it back at the next start.
+
+Writes at most every half second, and only what changed: rows as they were noted, everything else by comparing. Other
+calls are answered meanwhile; the file is written in a thread.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+
+from emulator.changes import Row, noted
+from emulator.kept import Kept, end_what_was_under_way, row_key, settle
+from emulator.state import ROWS, Changes, Entry, StateDirectory
+
+log = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN = 0.4
+# After so many entries it is somebody else's turn.
+_AT_ONCE = 200
+
+
+class Keeper:
+    def __init__(self, directory: StateDirectory, app: object) -> None:
+        self._directory, self._kept = directory, Kept(app)
+        self._written: dict[tuple[str, str], int] = {}
+        self._row_stores: set[str] = set()
+
+    def restore(self) -> None:
+        """What the directory holds, into this process; from then on changes are noted. Raises `StateRefused`."""
+        self._kept.restore(self._other_entries())
+        settle(self._kept.tables(), self._row_entries())
+        end_what_was_under_way()
+        noted.begin()
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Until `stop`, and once more after it."""
+        while not stop.is_set():
+            try:
+                async with asyncio.timeout(_SECONDS_BETWEEN):
+                    await stop.wait()
+            except TimeoutError:
+                await self._write_what_changed()
+
+    async def close(self) -> None:
+        await self._write_what_changed()
+        self._directory.close()
+
+    async def _write_what_changed(self) -> None:
+        if not noted:
+            return
+        rows, tables, other = noted.take()
+        try:
+            changed = self._rows(rows, tables)
+            changes, written = await self._others() if other else (Changes(), self._written)
+            await asyncio.to_thread(self._write, changes, changed)
+            self._written = written
+        except Exception:
+            # What was noted is noted again: nothing may be lost because a disk was full for a moment.
+            noted.again(rows, tables, other=other)
+            log.exception("The state could not be kept")
+
+    def _write(self, changes: Changes, rows: list[tuple[str, str, object]]) -> None:
+        for store, key, item in rows:
+            if item is None:
+                changes.gone.append((store, key))
+            elif key == "":
+                changes.gone_stores.add(store)
+            else:
+                changes.put.append((store, key, json.dumps(item, separators=(",", ":"))))
+        if changes:
+            self._directory.write(changes)
+
+    def _rows(self, rows: set[Row], replaced: set[str]) -> list[tuple[str, str, object]]:
+        """Rows as they are at this moment, None for one that is gone. Nobody changes an item: it is exchanged."""
+        tables = self._kept.tables()
+        found: list[tuple[str, str, object]] = []
+        for table_id in replaced & tables.keys():
+            found.append((ROWS + table_id, "", True))
+            for partition, items in tables[table_id]["items"].items():
+                found += [(ROWS + table_id, row_key(partition, sort), item) for sort, item in items.items()]
+        for table_id, partition, sort in rows:
+            if table_id in tables and table_id not in replaced:
+                item = tables[table_id]["items"].get(partition, {}).get(sort)
+                found.append((ROWS + table_id, row_key(partition, sort), item))
+        return found
+
+    async def _others(self) -> tuple[Changes, dict[tuple[str, str], int]]:
+        """What differs from what was written, and the fingerprints of all that there is."""
+        changes, now = Changes(), dict[tuple[str, str], int]()
+        for number, (store, key, value) in enumerate(self._kept.entries()):
+            now[store, key] = hash(value)
+            if self._written.get((store, key)) != now[store, key]:
+                changes.put.append((store, key, value))
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        changes.gone = [known for known in self._written if known not in now]
+        tables = {ROWS + table_id for table_id in self._kept.tables()}
+        changes.gone_stores = self._row_stores - tables
+        self._row_stores = self._row_stores | tables
+        return changes, now
+
+    def _other_entries(self) -> Iterator[Entry]:
+        for store, key, value in self._directory.entries(rows=False):
+            self._written[store, key] = hash(value)
+            yield store, key, value
+
+    def _row_entries(self) -> Iterator[Entry]:
+        for store, key, value in self._directory.entries(rows=True):
+            self._row_stores.add(store)
+            yield store.removeprefix(ROWS), key, value

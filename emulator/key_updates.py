@@ -1,0 +1,69 @@
+"""An item keeps its key: AWS refuses every update that names a key attribute, whatever value it would give it.
+
+The engine lets three of them through: AttributeUpdates of an item that is not there yet, Update in a transaction, and
+PartiQL's UPDATE. Each would leave an item under one key that says it is another's.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from emulator import engine
+
+Answer = tuple[int, dict[str, str], bytes]
+
+_CLAUSES = frozenset({"SET", "REMOVE", "ADD", "DELETE"})
+
+
+def refuse_in_update_item() -> None:
+    update: Callable[[dict[str, Any]], Answer] = engine.dynamodb._update_item
+
+    def checked(data: dict[str, Any]) -> Answer:
+        named = set(data.get("AttributeUpdates") or {})
+        table = engine.dynamodb._tables.get(engine.dynamodb._normalize_table_name(data.get("TableName")))
+        return _refusal(table, named) or update(data)
+
+    engine.dynamodb._update_item = checked
+
+
+def refuse_in_transactions() -> None:
+    check: Callable[[str, Mapping[str, Any]], Answer | None] = engine.dynamodb._transact_write_action_error
+
+    def checked(op_type: str, op: Mapping[str, Any]) -> Answer | None:
+        return check(op_type, op) or (_refusal_of_member(op) if op_type == "Update" else None)
+
+    engine.dynamodb._transact_write_action_error = checked
+
+
+def refuse_in_statements() -> None:
+    update: Callable[..., Answer] = engine.dynamodb._partiql_update
+
+    def checked(table: dict[str, Any], parsed: Mapping[str, Any], data: object = None) -> Answer:
+        paths = [parts for parts, _ in parsed.get("assignments") or []] + list(parsed.get("removes") or [])
+        return _refusal(table, {parts[0] for parts in paths}) or update(table, parsed, data)
+
+    engine.dynamodb._partiql_update = checked
+
+
+def _refusal_of_member(op: Mapping[str, Any]) -> Answer | None:
+    table = engine.dynamodb._tables.get(op.get("TableName"))
+    names = op.get("ExpressionAttributeNames") or {}
+    return _refusal(table, {names.get(name, name) for name in _targets(op.get("UpdateExpression") or "")})
+
+
+def _targets(expression: str) -> Iterator[str]:
+    """The first name of each path that is written: what follows a clause's keyword, or a comma outside brackets."""
+    depth, at_target = 0, False
+    for kind, text in engine.dynamodb._tokenize(expression):
+        depth += (kind == "LPAREN") - (kind == "RPAREN")
+        if kind == "IDENT" and text.upper() in _CLAUSES:
+            at_target = True
+        elif kind == "COMMA":
+            at_target = depth == 0
+        elif kind in ("IDENT", "NAME_REF") and at_target:
+            yield text
+            at_target = False
+
+
+def _refusal(table: dict[str, Any] | None, written: set[Any]) -> Answer | None:
+    refusal: Answer | None = engine.dynamodb._key_attribute_update_error(table, written) if table else None
+    return refusal

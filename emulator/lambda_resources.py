@@ -1,0 +1,41 @@
+"""`AWS::Lambda::Function` and `AWS::Lambda::Permission` of a template: what a stack declares, as `lambdas` runs it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from emulator import engine, lambdas
+
+Created = tuple[str, dict[str, Any]]
+
+
+def run_functions_here() -> None:
+    def create(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Created:
+        name = str(props.get("FunctionName") or f"{stack_name}-{logical_id}"[:64])
+        return name, {"Arn": lambdas.declare(name, props).arn}
+
+    def update(physical_id: str, _old: Mapping[str, Any], new: Mapping[str, Any], _stack_name: str) -> Created:
+        return physical_id, {"Arn": lambdas.declare(physical_id, new).arn}
+
+    def delete(physical_id: str, _props: Mapping[str, Any]) -> None:
+        lambdas.forget_function(physical_id)
+
+    handlers = {"create": create, "update": update, "delete": delete}
+    engine.provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"] = handlers
+
+
+def permit_invocations() -> None:
+    def create(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Created:
+        statement_id = f"{stack_name}-{logical_id}"
+        lambdas.permit(statement_id, props)
+        return statement_id, {}
+
+    def update(physical_id: str, _old: Mapping[str, Any], new: Mapping[str, Any], _stack_name: str) -> Created:
+        lambdas.forget_permission(physical_id)
+        lambdas.permit(physical_id, new)
+        return physical_id, {}
+
+    def delete(physical_id: str, _props: Mapping[str, Any]) -> None:
+        lambdas.forget_permission(physical_id)
+
+    handlers = {"create": create, "update": update, "delete": delete}
+    engine.provisioners._RESOURCE_HANDLERS["AWS::Lambda::Permission"] = handlers

@@ -1,0 +1,164 @@
+"""The directory in which an emulator keeps its state: a file of entries, root's key and a lock. Standard library only.
+
+What the entries mean is not known here. The file is SQLite's: a change is in it whole or not at all, whenever the
+process is killed. The directory belongs to one user and, while it runs, to one emulator.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import sqlite3
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FORMAT = "1"
+# How the names of stores that hold rows begin.
+ROWS = "rows:"
+_ENTRIES, _ROOT_KEY, _LOCK = "state.sqlite3", "root-key.json", "emulator.lock"
+# What the demo keeps beside it, and wants gone with the rest.
+KEPT_PASSWORD = "demo-password"  # noqa: S105 - a file name
+_OURS = frozenset(
+    {_ENTRIES, f"{_ENTRIES}-wal", f"{_ENTRIES}-shm", f"{_ENTRIES}-journal", _ROOT_KEY, _LOCK, KEPT_PASSWORD}
+)
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS entries (store TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (store, key));
+"""
+_PUT = "INSERT INTO entries VALUES (?, ?, ?) ON CONFLICT (store, key) DO UPDATE SET value = excluded.value"
+
+Entry = tuple[str, str, str]
+
+
+class StateRefused(Exception):
+    """The directory cannot be used. The message is a line for a terminal."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What has become of the entries since they were last written. Whole stores go first."""
+
+    gone_stores: set[str] = field(default_factory=set)
+    gone: list[tuple[str, str]] = field(default_factory=list)
+    put: list[Entry] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.gone_stores or self.gone or self.put)
+
+
+class StateDirectory:
+    """Open: locked, checked, and readable. `engine` is the version of what wrote the entries."""
+
+    def __init__(self, path: Path, *, engine: str, reset: bool = False) -> None:
+        """Raises `StateRefused`. `reset` forgets everything that was kept."""
+        self.path = path
+        _prepare(path)
+        self._lock = _locked(path)
+        if reset:
+            for name in _OURS - {_LOCK}:
+                (path / name).unlink(missing_ok=True)
+        try:
+            self._entries = _opened(path / _ENTRIES)
+            self._check(engine)
+        except sqlite3.DatabaseError as failure:
+            raise StateRefused(f"The state in {path} cannot be read ({failure}); --reset begins anew.") from failure
+
+    def _check(self, engine: str) -> None:
+        wanted = {"format": FORMAT, "engine": engine}
+        found = dict(self._entries.execute("SELECT name, value FROM about").fetchall())
+        if not found:
+            with self._entries:
+                self._entries.executemany("INSERT INTO about VALUES (?, ?)", wanted.items())
+        elif found != wanted:
+            raise StateRefused(
+                f"The state in {self.path} is of {_said(found)} and this is {_said(wanted)}; --reset begins anew."
+            )
+
+    def entries(self, *, rows: bool) -> Iterator[Entry]:
+        """Of the stores of rows, or of all others, in the order in which they were first written."""
+        yield from self._entries.execute(
+            "SELECT store, key, value FROM entries WHERE (substr(store, 1, ?) = ?) = ? ORDER BY rowid",
+            (len(ROWS), ROWS, rows),
+        )
+
+    def write(self, changes: Changes) -> None:
+        """All of it or nothing. May be called from another thread, by one at a time."""
+        with self._entries:
+            self._entries.executemany("DELETE FROM entries WHERE store = ?", [(name,) for name in changes.gone_stores])
+            self._entries.executemany("DELETE FROM entries WHERE store = ? AND key = ?", changes.gone)
+            self._entries.executemany(_PUT, changes.put)
+
+    def root_key(self, given: tuple[str, str] | None) -> tuple[str, str]:
+        """The key that is given, else the one kept, else a new one; kept from now on."""
+        kept = read_root_key(self.path)
+        key = given or kept or (f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
+        if key != kept:
+            text = json.dumps({"access_key_id": key[0], "secret_access_key": key[1]})
+            write_privately(self.path / _ROOT_KEY, text)
+        return key
+
+    def close(self) -> None:
+        self._entries.close()
+        os.close(self._lock)
+
+
+def read_root_key(path: Path) -> tuple[str, str] | None:
+    """Access key id and secret of the account's root, where an emulator has kept them."""
+    try:
+        stored = json.loads((path / _ROOT_KEY).read_text("utf-8"))
+        return stored["access_key_id"], stored["secret_access_key"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as failure:
+        raise StateRefused(f"{path / _ROOT_KEY} holds no key; --reset begins anew.") from failure
+
+
+def write_privately(path: Path, text: str) -> None:
+    """Replaces the file whole; only its owner can read it."""
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def _prepare(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.stat()
+        names = {entry.name for entry in path.iterdir()}
+    except OSError as failure:
+        raise StateRefused(f"{path} cannot hold state: {failure.strerror}.") from failure
+    if found.st_uid != os.geteuid():
+        raise StateRefused(f"{path} belongs to somebody else.")
+    if names and _LOCK not in names:
+        raise StateRefused(f"{path} is not empty and holds no emulator's state; choose another directory.")
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        path.chmod(0o700)
+
+
+def _locked(path: Path) -> int:
+    lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as failure:
+        os.close(lock)
+        raise StateRefused(f"Another emulator is running on {path}.") from failure
+    return lock
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    entries = sqlite3.connect(file, check_same_thread=False, timeout=5)
+    # With a write-ahead log a commit needs no wait for the disk, and a killed process loses nothing committed.
+    entries.execute("PRAGMA journal_mode = WAL")
+    entries.execute("PRAGMA synchronous = NORMAL")
+    entries.executescript(_SCHEMA)
+    return entries
+
+
+def _said(about: dict[str, str]) -> str:
+    return f"format {about.get('format')} and MiniStack {about.get('engine')}"

@@ -1,0 +1,162 @@
+"""Lambda triggers of a user pool: the event a function is sent, how often and how long it is tried, and its errors.
+
+Follows "Customizing user pool workflows with Lambda triggers" in the Cognito Developer Guide: a trigger has five
+seconds, is tried three times when it does not answer, and must return the event it was given.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator import engine
+from emulator.cognito.pools import Client, Record, attributes_of, region_of
+from emulator.lambdas import HandlerFailed, may_invoke, run_handler
+from emulator.wire import AwsError
+
+# More than AWS's five give whoever debugs a function the time to look at it.
+SECONDS = float(os.environ.get("EMULATOR_TRIGGER_SECONDS") or 5)
+ATTEMPTS = 3
+_ENVELOPE = ("version", "triggerSource", "region", "userPoolId", "userName")
+_CALLED = frozenset(
+    {"PreSignUp", "PostConfirmation", "CustomMessage", "PreTokenGeneration", "PreTokenGenerationConfig"}
+)
+_NO_CLIENT = "CLIENT_ID_NOT_APPLICABLE"
+
+
+def check_known(config: Mapping[str, Any] | None) -> None:
+    """Raises ValueError for a trigger that is not called here: a pool without it would be another pool."""
+    others = sorted(name for name, function in (config or {}).items() if function and name not in _CALLED)
+    if others:
+        raise ValueError(f"Triggers that are not called here: {', '.join(others)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to whom. `source` is AWS's triggerSource; `client` None where no app client is involved."""
+
+    pool: Record
+    source: str
+    username: str
+    attributes: Mapping[str, str]
+    client: Client | None = None
+    metadata: Mapping[str, str] | None = None
+    request: Mapping[str, Any] = field(default_factory=dict)
+    response: Mapping[str, Any] = field(default_factory=dict)
+    version: str = "1"
+
+
+async def trigger(name: str, event: Event) -> Mapping[str, Any] | None:
+    """The function's response to `PreSignUp`, `PostConfirmation` or `CustomMessage`; None where the pool has none.
+
+    Raises `AwsError` as the API of Cognito answers.
+    """
+    function = (event.pool.get("LambdaConfig") or {}).get(name)
+    return await call(name, str(function), event) if function else None
+
+
+async def call(name: str, function_arn: str, event: Event) -> Mapping[str, Any]:
+    pool_id = str(event.pool["Id"])
+    pool_arn = f"arn:aws:cognito-idp:{region_of(pool_id)}:{engine.ACCOUNT}:userpool/{pool_id}"
+    if not may_invoke(function_arn, principal="cognito-idp.amazonaws.com", source_arn=pool_arn):
+        raise AwsError("UnexpectedLambdaException", f"{name} invocation failed due to error AccessDeniedException.")
+    sent = _shape(event)
+    answer = await _answer(name, function_arn, sent)
+    intact = isinstance(answer, dict) and all(answer.get(member) == sent[member] for member in _ENVELOPE)
+    if not intact or not isinstance(answer.get("response"), dict):
+        raise AwsError("InvalidLambdaResponseException", "Unrecognizable lambda output")
+    response: Mapping[str, Any] = answer["response"]
+    return response
+
+
+async def _answer(name: str, function_arn: str, sent: Mapping[str, Any]) -> Any:
+    for _ in range(ATTEMPTS):
+        try:
+            return await run_handler(function_arn, sent, seconds=SECONDS)
+        except HandlerFailed as failure:
+            if failure.kind == "raised":
+                text = f"{name} failed with error {failure.message}."
+                raise AwsError("UserLambdaValidationException", text) from failure
+            if failure.kind == "broken":
+                text = f"{name} invocation failed due to error {failure.message}."
+                raise AwsError("UnexpectedLambdaException", text) from failure
+    text = f"{name} invocation failed due to error Socket timeout while invoking Lambda function."
+    raise AwsError("UnexpectedLambdaException", text)
+
+
+def _shape(event: Event) -> dict[str, Any]:
+    metadata = {"clientMetadata": dict(event.metadata)} if event.metadata else {}
+    return {
+        "version": event.version,
+        "triggerSource": event.source,
+        "region": region_of(str(event.pool["Id"])),
+        "userPoolId": event.pool["Id"],
+        "userName": event.username,
+        "callerContext": {
+            "awsSdkVersion": "aws-sdk-unknown-unknown",
+            "clientId": event.client.id if event.client else _NO_CLIENT,
+        },
+        "request": {"userAttributes": dict(event.attributes), **event.request, **metadata},
+        "response": dict(event.response),
+    }
+
+
+def attributes_in_events(user: Record) -> dict[str, str]:
+    return {**attributes_of(user), "cognito:user_status": str(user["UserStatus"])}
+
+
+# ── One function for each kind ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class SignUpDecision:
+    confirm: bool = False
+    verify_email: bool = False
+    verify_phone: bool = False
+
+
+async def before_sign_up(event: Event, *, validation_data: Mapping[str, str] | None) -> SignUpDecision:
+    """PreSignUp. Of an administrator's creation the decision is ignored, as on AWS, but not a refusal."""
+    flags = ("autoConfirmUser", "autoVerifyEmail", "autoVerifyPhone")
+    sent = _with(
+        event, request={"validationData": dict(validation_data or {}) or None}, response=dict.fromkeys(flags, False)
+    )
+    response = await trigger("PreSignUp", sent) or {}
+    return SignUpDecision(*(response.get(flag) is True for flag in flags))
+
+
+async def after_confirmation(event: Event) -> None:
+    """PostConfirmation. Nothing of its response is read."""
+    await trigger("PostConfirmation", event)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What CustomMessage says a mail shall say; None leaves the pool's own words."""
+
+    subject: str | None = None
+    body: str | None = None
+
+
+async def wording(event: Event, *, with_username: bool) -> Wording:
+    request = {
+        "codeParameter": "{####}",
+        "linkParameter": "{##Click Here##}",
+        "usernameParameter": "{username}" if with_username else None,
+    }
+    blank = {"smsMessage": None, "emailMessage": None, "emailSubject": None}
+    response = await trigger("CustomMessage", _with(event, request=request, response=blank)) or {}
+    body = response.get("emailMessage") or None
+    needed = ["{####}", "{username}"] if with_username else ["{####}"]
+    if body is not None and not all(placeholder in str(body) for placeholder in needed):
+        raise AwsError(
+            "InvalidLambdaResponseException", "CustomMessage failed: a placeholder is missing in its message"
+        )
+    subject = response.get("emailSubject") or None
+    return Wording(str(subject) if subject else None, str(body) if body else None)
+
+
+def _with(event: Event, *, request: Mapping[str, Any], response: Mapping[str, Any]) -> Event:
+    return Event(
+        event.pool, event.source, event.username, event.attributes, event.client, event.metadata, request, response
+    )

@@ -1,0 +1,199 @@
+"""A Query of a partition with many rows: the engine is shown those that its page can hold, not all of them.
+
+The engine sorts and tests every row of a partition for each page. Here the sort keys of a wide partition are kept in
+order, and the rows between the request's bounds, a few more than a page, are what the engine gets to see: it still
+tests, cuts and words everything itself. A condition that is not understood here is answered from all rows, as ever.
+"""
+
+import re
+import threading
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from emulator import engine
+
+Table = dict[str, Any]
+# (sort value as the engine orders it, sort key as the engine stores it)
+Ordered = list[tuple[Any, str]]
+
+_WIDE = 100
+_MOST_ORDERED = 256
+# Rows that a page does not count: the one it starts after, and those equal to an exclusive bound.
+_UNCOUNTED = 4
+_LARGEST_ROW = 400 * 1024
+_SMALL_PAGE = 1000
+_NAME, _VALUE = r"(#?[\w.-]+)", r"(:\w+)"
+_CLAUSE = re.compile(
+    rf"\s*(?:begins_with\s*\(\s*{_NAME}\s*,\s*{_VALUE}\s*\)|{_NAME}\s+BETWEEN\s+{_VALUE}\s+AND\s+{_VALUE}"
+    rf"|{_NAME}\s*(=|<=|>=|<|>)\s*{_VALUE})\s*(?:AND\b|$)",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """Sort values, both included; None is open. A `prefix` is what the sort value begins with."""
+
+    low: Any = None
+    high: Any = None
+    prefix: str | None = None
+
+
+class _Tables(engine.responses.AccountRegionScopedDict):  # type: ignore[misc]
+    """The engine's tables, one of which may be seen with fewer rows while a Query runs."""
+
+    __slots__ = ("view",)
+
+    def get(self, key: object, default: Any = None) -> Any:
+        view: Table | None = self.view
+        return view if view is not None and view["TableName"] == key else super().get(key, default)
+
+
+_ordered: dict[tuple[str, str], Ordered] = {}
+_lock = threading.Lock()  # the engine removes expired rows in a thread of its own
+
+
+def apply() -> None:
+    tables, query = _Tables(), engine.dynamodb._query
+    tables._data, tables.view = engine.dynamodb._tables._data, None
+
+    def narrowed_query(data: dict[str, Any]) -> Any:
+        tables.view = _view(data)
+        try:
+            return query(data)
+        finally:
+            tables.view = None
+
+    engine.dynamodb._tables, engine.dynamodb._query = tables, narrowed_query
+
+
+def row_added(table: Table, partition: str, sort: str, item: Mapping[str, Any]) -> None:
+    """A row that was not there before."""
+    with _lock:
+        if (ordered := _ordered.get((table["TableId"], partition))) is not None:
+            insort(ordered, (_value(table, item), sort))
+
+
+def row_removed(table: Table, partition: str, sort: str, item: Mapping[str, Any]) -> None:
+    with _lock:
+        if (ordered := _ordered.get((table["TableId"], partition))) is not None:
+            entry = _value(table, item), sort
+            place = bisect_left(ordered, entry)
+            if ordered[place : place + 1] == [entry]:
+                del ordered[place]
+
+
+def rows_replaced(table: Table) -> None:
+    with _lock:
+        for key in [key for key in _ordered if key[0] == table["TableId"]]:
+            del _ordered[key]
+
+
+def _view(data: Mapping[str, Any]) -> Table | None:
+    """The table with the rows that can be in this page, or None where all of them have to be looked at."""
+    try:
+        table: Table | None = engine.dynamodb._tables.get(engine.dynamodb._normalize_table_name(data.get("TableName")))
+        if table is None or not table["sk_name"] or data.get("IndexName") or data.get("KeyConditions"):
+            return None
+        partition = engine.dynamodb._extract_pk_from_condition(
+            data["KeyConditionExpression"],
+            data.get("ExpressionAttributeValues") or {},
+            data.get("ExpressionAttributeNames") or {},
+            table["pk_name"],
+        )
+        rows = table["items"].get(partition) or {}
+        bounds = _bounds(table, data) if len(rows) > _WIDE else None
+        if bounds is None:
+            return None
+        return {**table, "items": {partition: _page(table, partition, rows, bounds, data)}}
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # what is malformed the engine words
+        return None
+
+
+def _bounds(table: Table, data: Mapping[str, Any]) -> _Bounds | None:
+    """None for a condition that is not one of the common ones."""
+    text, place, found = data["KeyConditionExpression"], 0, _Bounds()
+    names, values = data.get("ExpressionAttributeNames") or {}, data["ExpressionAttributeValues"]
+    while place < len(text):
+        clause = _CLAUSE.match(text, place)
+        if clause is None:
+            return None
+        place = clause.end()
+        prefixed, prefix, between, low, high, compared, operator, value = clause.groups()
+        name = prefixed or between or compared
+        if names.get(name, name) == table["pk_name"]:
+            continue
+        given = [values[part] for part in (prefix, low, high, value) if part]
+        if names.get(name, name) != table["sk_name"] or any(set(part) != {_type(table)} for part in given):
+            return None
+        ends = [engine.dynamodb._sort_key_value(part, _type(table)) for part in given]
+        if prefix:
+            found = _Bounds(prefix=ends[0])
+        elif low:
+            found = _Bounds(ends[0], ends[1])
+        else:
+            found = _Bounds(ends[0] if operator in "=>=" else None, ends[0] if operator in "=<=" else None)
+    return found if found.prefix is None or isinstance(found.prefix, str) else None
+
+
+def _page(
+    table: Table, partition: str, rows: Mapping[str, Any], bounds: _Bounds, data: Mapping[str, Any]
+) -> dict[str, Any]:
+    forward = data.get("ScanIndexForward", True) is not False
+    with _lock:
+        ordered = _in_order(table, partition, rows)
+        first, end = _between(ordered, bounds)
+        if after := data.get("ExclusiveStartKey"):
+            start = engine.dynamodb._sort_key_value(after[table["sk_name"]], _type(table))
+            first = max(first, bisect_left(ordered, (start,))) if forward else first
+            end = end if forward else min(end, bisect_right(ordered, start, key=_first))
+        places = range(first, end) if forward else range(end - 1, first - 1, -1)
+        limit = data.get("Limit")
+        if limit is not None and 0 < limit <= _SMALL_PAGE:
+            return {ordered[place][1]: rows[ordered[place][1]] for place in islice(places, limit + _UNCOUNTED)}
+        return _a_page_by_size(ordered, places, rows)
+
+
+def _a_page_by_size(ordered: Ordered, places: range, rows: Mapping[str, Any]) -> dict[str, Any]:
+    enough, size, page = engine.dynamodb._DDB_PAGE_SIZE_BYTES + _UNCOUNTED * _LARGEST_ROW, 0, {}
+    for place in places:
+        sort = ordered[place][1]
+        page[sort] = rows[sort]
+        size += engine.dynamodb._item_size_bytes(rows[sort])
+        if size > enough:
+            break
+    return page
+
+
+def _in_order(table: Table, partition: str, rows: Mapping[str, Any]) -> Ordered:
+    key = table["TableId"], partition
+    ordered = _ordered.get(key)
+    if ordered is None:
+        while len(_ordered) >= _MOST_ORDERED:
+            del _ordered[next(iter(_ordered))]
+        ordered = _ordered[key] = sorted((_value(table, item), sort) for sort, item in rows.items())
+    return ordered
+
+
+def _between(ordered: Ordered, bounds: _Bounds) -> tuple[int, int]:
+    if bounds.prefix is not None:
+        length = len(bounds.prefix)
+        first = bisect_left(ordered, (bounds.prefix,))
+        return first, bisect_right(ordered, bounds.prefix, first, key=lambda entry: entry[0][:length])
+    first = 0 if bounds.low is None else bisect_left(ordered, (bounds.low,))
+    return first, len(ordered) if bounds.high is None else bisect_right(ordered, bounds.high, key=_first)
+
+
+def _first(entry: tuple[Any, str]) -> Any:
+    return entry[0]
+
+
+def _value(table: Table, item: Mapping[str, Any]) -> Any:
+    return engine.dynamodb._sort_key_value(item.get(table["sk_name"]), _type(table))
+
+
+def _type(table: Table) -> str:
+    return str(engine.dynamodb._get_attr_type(table, table["sk_name"]))

@@ -1,0 +1,121 @@
+"""The sign-in domain, the discovery documents and the tokens they issue."""
+
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import jwt
+import pytest
+import requests
+
+from tests.contract.stacks import Tenant, Where
+
+_PKCE = {"code_challenge": "x" * 43, "code_challenge_method": "S256"}
+
+
+def authorize(where: Where, **changes: str) -> requests.Response:
+    query = {
+        "response_type": "code",
+        "client_id": where.outputs["LoginClientId"],
+        "redirect_uri": where.redirect_uri,
+        "scope": "openid email",
+        "state": "kept",
+        **_PKCE,
+        **changes,
+    }
+    return requests.get(f"{where.domain}/oauth2/authorize", params=query, allow_redirects=False, timeout=10)
+
+
+def client_secret(where: Where) -> str:
+    asked = {"UserPoolId": where.outputs["UserPoolId"], "ClientId": where.outputs["LoginClientId"]}
+    described = where.admin("cognito-idp").describe_user_pool_client(**asked)
+    return str(described["UserPoolClient"]["ClientSecret"])
+
+
+def token(where: Where, secret: str, **form: str) -> tuple[int, Any]:
+    auth = (where.outputs["LoginClientId"], secret)
+    answer = requests.post(f"{where.domain}/oauth2/token", data=form, auth=auth, timeout=10)
+    return answer.status_code, answer.json()
+
+
+@pytest.mark.fact("A3.2")
+@pytest.mark.parametrize("change", [{"client_id": "nobody"}, {"redirect_uri": "https://elsewhere.example/"}])
+def test_a_stranger_is_not_sent_back(where: Where, change: dict[str, str]) -> None:
+    answer = authorize(where, **change)
+    host = urlsplit(answer.headers.get("Location", "")).hostname
+    assert host in (None, urlsplit(where.domain).hostname)
+    assert "elsewhere" not in answer.headers.get("Location", "")
+
+
+@pytest.mark.fact("A3.3", "A3.4")
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [({"code_challenge_method": "plain"}, "invalid_request"), ({"scope": "openid everything"}, "invalid_scope")],
+)
+def test_a_request_that_is_not_good_is_sent_back(where: Where, change: dict[str, str], error: str) -> None:
+    location = authorize(where, **change).headers["Location"]
+    assert location.startswith(where.redirect_uri)
+    answer = parse_qs(urlsplit(location).query)
+    assert (answer["error"], answer["state"]) == ([error], ["kept"])
+
+
+@pytest.mark.fact("A3.5", "A3.6", "A3.7")
+def test_the_token_endpoint_says_what_is_wrong(where: Where) -> None:
+    secret = client_secret(where)
+    code = {"grant_type": "authorization_code", "code": "none", "redirect_uri": where.redirect_uri}
+    assert token(where, secret, **code, code_verifier="x" * 43) == (400, {"error": "invalid_grant"})
+    assert token(where, "wrong", **code)[1]["error"] == "invalid_client"
+    assert token(where, secret, grant_type="password")[1]["error"] == "unsupported_grant_type"
+
+
+@pytest.mark.fact("A3.10")
+def test_revoking_what_is_no_token_is_fine(where: Where) -> None:
+    auth = (where.outputs["LoginClientId"], client_secret(where))
+    answer = requests.post(f"{where.domain}/oauth2/revoke", data={"token": "none"}, auth=auth, timeout=10)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def issuer(where: Where) -> str:
+    return f"https://{where.provider}"
+
+
+def keys(where: Where) -> dict[str, Any]:
+    base = where.endpoint_url or f"https://cognito-idp.{where.region}.amazonaws.com"
+    address = f"{base}/{where.outputs['UserPoolId']}/.well-known/jwks.json"
+    published = requests.get(address, timeout=10).json()["keys"]
+    return {entry["kid"]: jwt.PyJWK(entry).key for entry in published}
+
+
+@pytest.mark.fact("A3.1", "A3.8")
+def test_an_id_token_says_whom_it_is_for(where: Where, first: Tenant) -> None:
+    given = first.tokens.id_token
+    head = jwt.get_unverified_header(given)
+    assert head["alg"] == "RS256"
+    claims = jwt.decode(
+        given,
+        keys(where)[head["kid"]],
+        algorithms=["RS256"],
+        audience=where.outputs["LoginClientId"],
+        issuer=issuer(where),
+    )
+    assert claims["token_use"] == "id"
+    assert {"sub", "auth_time", "exp", "iat", "jti", "origin_jti", "cognito:username"} <= claims.keys()
+    assert claims["auth_time"] <= time.time() + 5
+
+
+@pytest.mark.fact("A3.9")
+def test_an_access_token_is_for_no_audience_and_of_another_key(where: Where, first: Tenant) -> None:
+    given = first.tokens.access_token
+    head = jwt.get_unverified_header(given)
+    claims = jwt.decode(given, keys(where)[head["kid"]], algorithms=["RS256"], issuer=issuer(where))
+    assert (claims["token_use"], claims["client_id"]) == ("access", where.outputs["LoginClientId"])
+    assert "aud" not in claims
+    assert head["kid"] != jwt.get_unverified_header(first.tokens.id_token)["kid"]
+
+
+@pytest.mark.fact("A1.17", "A5.1")
+def test_nobody_signs_themselves_up(where: Where) -> None:
+    asked = {"ClientId": where.outputs["LoginClientId"], "Username": "x@example.com", "Password": "Long-enough-1-2-3"}
+    client = where.unsigned("cognito-idp")
+    with pytest.raises(client.exceptions.NotAuthorizedException):
+        client.sign_up(**asked)

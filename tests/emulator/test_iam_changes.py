@@ -1,0 +1,259 @@
+"""What is changed in IAM counts on the next request: versions, attachments, boundaries, revocation, suspension."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from botocore.exceptions import ClientError
+
+from tests.emulator.test_principals import Key, assume
+from tests.emulator.world import (
+    ACME,
+    ACME_OWNER,
+    GLOBEX,
+    GLOBEX_OWNER,
+    REGION,
+    Stack,
+    build,
+    claims,
+    client,
+    key,
+    refusal,
+)
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
+@pytest.fixture(scope="module")
+def changing(emulator: Any) -> Stack:
+    """A stack whose policies these tests change, so that nobody else's are."""
+    return build(emulator, name="changing", PortalPrincipal="arn:aws:iam::123456789012:root")
+
+
+@pytest.fixture(scope="module")
+def portal(changing: Stack) -> Key:
+    root = changing.emulator.root
+    return assume(changing, Key(root.access_key_id, root.secret_access_key))
+
+
+@pytest.fixture
+def role(changing: Stack) -> Iterator[str]:
+    """A role that root may assume, without any policy."""
+    iam, name = changing.root("iam"), "somebody"
+    trusted = {"AWS": "arn:aws:iam::123456789012:root"}
+    trust = {"Effect": "Allow", "Principal": trusted, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))
+    yield name
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+    iam.delete_role(RoleName=name)
+
+
+def document(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def suspension(*orgs: str) -> str:
+    condition = {"StringEquals": {"aws:PrincipalTag/org": list(orgs)}}
+    return document({"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition})
+
+
+def assumed(stack: Stack, name: str, **more: Any) -> Key:
+    root = stack.emulator.root
+    arn = f"arn:aws:iam::123456789012:role/{name}"
+    return assume(stack, Key(root.access_key_id, root.secret_access_key), **{"RoleArn": arn, **more})
+
+
+def answers(call: Any, **parameters: Any) -> bool:
+    """False where access is denied; any other failure is the test's."""
+    try:
+        call(**parameters)
+    except ClientError as failure:
+        if not failure.response["Error"]["Code"].startswith("AccessDenied"):
+            raise
+        return False
+    return True
+
+
+def reads(db: Any, table: str, org: str) -> bool:
+    return answers(db.get_item, TableName=table, Key=key(org))
+
+
+# ── Suspension ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_suspending_a_tenant_reaches_its_live_credentials_on_the_next_request(changing: Stack, portal: Key) -> None:
+    acme, globex = changing.dynamodb(ACME_OWNER), changing.dynamodb(GLOBEX_OWNER)
+    assert reads(acme, changing.table, ACME)
+    assert reads(globex, changing.table, GLOBEX)
+    iam, policy = client(changing.emulator, "iam", portal), changing.outputs["SuspensionPolicyArn"]
+    iam.create_policy_version(PolicyArn=policy, PolicyDocument=suspension(ACME), SetAsDefault=True)
+    error = refusal(acme.get_item, TableName=changing.table, Key=key(ACME))
+    assert error["code"] == "AccessDeniedException"
+    assert error["message"].endswith("with an explicit deny in an identity-based policy")
+    assert refusal(acme.get_item, TableName=changing.table, Key=key("PUBLIC"))["code"] == "AccessDeniedException"
+    assert reads(globex, changing.table, GLOBEX)
+    fresh = client(changing.emulator, "dynamodb", changing.exchange(changing.tokens(ACME_OWNER).id_token))
+    assert not reads(fresh, changing.table, ACME)
+    iam.create_policy_version(PolicyArn=policy, PolicyDocument=suspension(NOBODY), SetAsDefault=True)
+    assert reads(acme, changing.table, ACME)
+
+
+def test_a_policy_has_five_versions_at_most_and_keeps_its_default_one(changing: Stack) -> None:
+    iam = changing.root("iam")
+    arn = iam.create_policy(PolicyName="versions", PolicyDocument=document(EVERYTHING))["Policy"]["Arn"]
+    for _ in range(4):
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=document(EVERYTHING))
+    error = refusal(iam.create_policy_version, PolicyArn=arn, PolicyDocument=document(EVERYTHING))
+    assert (error["code"], error["status"]) == ("LimitExceeded", 409)
+    assert refusal(iam.delete_policy_version, PolicyArn=arn, VersionId="v1")["code"] == "DeleteConflict"
+    iam.set_default_policy_version(PolicyArn=arn, VersionId="v5")
+    iam.delete_policy_version(PolicyArn=arn, VersionId="v1")
+    assert iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"] == "v5"
+    assert refusal(iam.get_policy_version, PolicyArn=arn, VersionId="v1")["code"] == "NoSuchEntity"
+
+
+def test_a_policy_is_no_longer_than_iam_takes_it(changing: Stack, role: str) -> None:
+    iam = changing.root("iam")
+    managed, inline = suspension(*[ACME] * 170), suspension(*[ACME] * 240)
+    assert refusal(iam.create_policy, PolicyName="long", PolicyDocument=managed)["code"] == "LimitExceeded"
+    spaced = json.dumps(json.loads(suspension(*[ACME] * 140)), indent=60)
+    assert len(spaced) > 6144
+    iam.create_policy(PolicyName="spaced", PolicyDocument=spaced)
+    iam.put_role_policy(RoleName=role, PolicyName="one", PolicyDocument=inline)
+    error = refusal(iam.put_role_policy, RoleName=role, PolicyName="two", PolicyDocument=inline)
+    assert (error["code"], error["status"]) == ("LimitExceeded", 409)
+    iam.put_role_policy(RoleName=role, PolicyName="one", PolicyDocument=inline)
+
+
+# ── Policies of a role ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_attached_put_or_bounded_counts_on_the_next_request(changing: Stack, role: str) -> None:
+    iam, stacks = changing.root("iam"), client(changing.emulator, "iam", assumed(changing, role))
+    allow = iam.create_policy(PolicyName="allow", PolicyDocument=document(EVERYTHING))["Policy"]["Arn"]
+    only = document({"Effect": "Allow", "Action": "iam:ListRoles", "Resource": "*"})
+    narrow = iam.create_policy(PolicyName="narrow", PolicyDocument=only)["Policy"]["Arn"]
+    assert "no identity-based policy allows" in refusal(stacks.list_users)["message"]
+    iam.attach_role_policy(RoleName=role, PolicyArn=allow)
+    assert stacks.list_users()["Users"] is not None
+    iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=narrow)
+    assert "no permissions boundary allows" in refusal(stacks.list_users)["message"]
+    assert stacks.list_roles()["Roles"]
+    iam.delete_role_permissions_boundary(RoleName=role)
+    deny = {"Effect": "Deny", "Action": "iam:ListUsers", "Resource": "*"}
+    iam.put_role_policy(RoleName=role, PolicyName="deny", PolicyDocument=document(deny))
+    assert "explicit deny" in refusal(stacks.list_users)["message"]
+    iam.delete_role_policy(RoleName=role, PolicyName="deny")
+    iam.detach_role_policy(RoleName=role, PolicyArn=allow)
+    assert refusal(stacks.list_roles)["code"] == "AccessDenied"
+
+
+def test_revoking_reaches_the_sessions_that_began_before_and_no_others(changing: Stack, role: str) -> None:
+    iam = changing.root("iam")
+    iam.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=document(EVERYTHING))
+    api = client(changing.emulator, "iam", assumed(changing, role))
+    for before, refused in (("2020-01-01T00:00:00Z", False), ("2100-01-01T00:00:00Z", True)):
+        condition = {"DateLessThan": {"aws:TokenIssueTime": before}}
+        revoked = document({"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition})
+        iam.put_role_policy(RoleName=role, PolicyName="AWSRevokeOlderSessions", PolicyDocument=revoked)
+        assert (not answers(api.list_roles)) is refused
+    # A long-term key has no time of issue, so the condition never holds for it.
+    iam.create_user(UserName="lasting")
+    iam.put_user_policy(UserName="lasting", PolicyName="all", PolicyDocument=document(EVERYTHING))
+    iam.put_user_policy(UserName="lasting", PolicyName="revoked", PolicyDocument=revoked)
+    made = iam.create_access_key(UserName="lasting")["AccessKey"]
+    lasting = client(changing.emulator, "iam", Key(made["AccessKeyId"], made["SecretAccessKey"]))
+    assert answers(lasting.list_roles)
+
+
+# ── Sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_transitive_tag_goes_along_and_cannot_be_given_again(changing: Stack, role: str) -> None:
+    iam = changing.root("iam")
+    own = f"arn:aws:iam::123456789012:role/{role}"
+    trusted = {"AWS": ["arn:aws:iam::123456789012:root", own]}
+    trust = {"Effect": "Allow", "Principal": trusted, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=document(trust))
+    only = {**EVERYTHING, "Condition": {"StringEquals": {"aws:PrincipalTag/org": ACME}}}
+    iam.put_role_policy(RoleName=role, PolicyName="acme", PolicyDocument=document(only))
+    tags = [{"Key": "org", "Value": ACME}, {"Key": "role", "Value": "owner"}]
+    first = assumed(changing, role, Tags=tags, TransitiveTagKeys=["org"])
+    second = assume(changing, first, RoleArn=own)
+    assert client(changing.emulator, "iam", second).list_roles()["Roles"]
+    sts = client(changing.emulator, "sts", first)
+    again = [{"Key": "ORG", "Value": GLOBEX}]
+    error = refusal(sts.assume_role, RoleArn=own, RoleSessionName="again", Tags=again)
+    assert error["code"] == "InvalidParameterValue"
+    lasting = assumed(changing, role, Tags=tags)
+    plain = assume(changing, lasting, RoleArn=own)
+    assert refusal(client(changing.emulator, "iam", plain).list_roles)["code"] == "AccessDenied"
+
+
+def test_a_session_policy_has_its_limits(changing: Stack, role: str) -> None:
+    sts = changing.root("sts")
+    one = {"RoleArn": f"arn:aws:iam::123456789012:role/{role}", "RoleSessionName": "x1"}
+    assert refusal(sts.assume_role, **one, Policy=suspension(*[ACME] * 60))["code"] == "ValidationError"
+    arns = [{"arn": changing.outputs["SuspensionPolicyArn"]}] * 11
+    assert refusal(sts.assume_role, **one, PolicyArns=arns)["code"] == "ValidationError"
+
+
+def test_everybody_may_ask_who_they_are(changing: Stack, role: str) -> None:
+    everything_denied = document({**EVERYTHING, "Effect": "Deny"})
+    changing.root("iam").put_role_policy(RoleName=role, PolicyName="deny", PolicyDocument=everything_denied)
+    who = client(changing.emulator, "sts", assumed(changing, role)).get_caller_identity()
+    assert who["Arn"] == f"arn:aws:sts::123456789012:assumed-role/{role}/portal"
+
+
+# ── As late as AWS can be ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def switch(stack: Stack, what: str, **data: Any) -> requests.Response:
+    secret = stack.emulator.root.secret_access_key
+    address = f"{stack.emulator.endpoint_url}/_emulator/{what}"
+    return requests.post(address, json=data, headers={"X-Emulator-Root-Secret": secret}, timeout=5)
+
+
+def test_a_change_can_be_made_to_count_later(changing: Stack, role: str) -> None:
+    iam, api = changing.root("iam"), client(changing.emulator, "iam", assumed(changing, role))
+    assert switch(changing, "propagation", seconds=30).status_code == 204
+    try:
+        iam.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=document(EVERYTHING))
+        assert refusal(api.list_roles)["code"] == "AccessDenied"
+        assert iam.get_role_policy(RoleName=role, PolicyName="all")["PolicyDocument"]
+        switch(changing, "clock", offset_seconds=31)
+        assert api.list_roles()["Roles"]
+        iam.delete_role_policy(RoleName=role, PolicyName="all")
+        assert api.list_roles()["Roles"]
+    finally:
+        switch(changing, "propagation", seconds=0)
+        switch(changing, "clock", offset_seconds=0)
+    assert refusal(api.list_roles)["code"] == "AccessDenied"
+
+
+@pytest.mark.parametrize("seconds", [-1, 4000, "10", None, True])
+def test_a_delay_that_is_none_is_refused(changing: Stack, seconds: Any) -> None:
+    assert switch(changing, "propagation", seconds=seconds).status_code == 400
+
+
+def test_a_member_without_an_organisation_gets_the_roles_own_tag(changing: Stack) -> None:
+    """AWS falls back to it, which is why the role has none."""
+    iam, name = changing.root("iam"), changing.outputs["TenantRoleArn"].rpartition("/")[2]
+    person = changing.newcomer(org="", role="owner")
+    token = changing.tokens(person).id_token
+    assert "custom:org" not in claims(token)
+    db = client(changing.emulator, "dynamodb", changing.exchange(token))
+    assert not reads(db, changing.table, ACME)
+    iam.tag_role(RoleName=name, Tags=[{"Key": "org", "Value": ACME}])
+    try:
+        assert reads(db, changing.table, ACME)
+        assert not reads(changing.dynamodb(GLOBEX_OWNER), changing.table, ACME)
+    finally:
+        iam.untag_role(RoleName=name, TagKeys=["org"])
+    assert changing.provider.startswith(f"cognito-idp.{REGION}")

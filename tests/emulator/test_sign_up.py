@@ -1,0 +1,228 @@
+"""A stack where people sign up by themselves: the pages, the codes, and the function that gives an organisation."""
+
+import uuid
+from typing import Any
+
+import boto3
+import pytest
+import requests
+
+from emulator.process import Emulator
+from infra.handlers import post_confirmation
+from tests.emulator.accounts import address, another, client_of, code_mailed, go, later, mails, sign_up
+from tests.emulator.test_hosted_pages import Browser, code_in
+from tests.emulator.test_identity_pool import anonymous
+from tests.emulator.world import ACME, PASSWORD, REGION, Person, Stack, build, claims, refusal
+
+BAD_CODE = "That code is not right, or it is not good any more."
+
+
+@pytest.fixture(scope="session")
+def open_stack(emulator: Emulator) -> Stack:
+    return build(emulator, name="open", SignUp="hosted-ui")
+
+
+@pytest.fixture
+def newcomer(open_stack: Stack) -> Browser:
+    return Browser(open_stack)
+
+
+def confirmed(browser: Browser, email: str) -> requests.Response:
+    page = sign_up(browser, email)
+    return browser.submit(page, username=email, code=code_mailed(browser.stack.emulator, email))
+
+
+def id_claims(browser: Browser, email: str, password: str = PASSWORD) -> dict[str, Any]:
+    answer = browser.submit(browser.page(prompt="login"), username=email, password=password)
+    return claims(browser.exchange(code_in(answer)).json()["id_token"])
+
+
+def test_somebody_who_signs_up_gets_an_organisation_of_their_own(newcomer: Browser, open_stack: Stack) -> None:
+    email = address()
+    page = sign_up(newcomer, email)
+    assert page.status_code == 200
+    assert "<h1>Confirm your address</h1>" in page.text
+    code = code_mailed(open_stack.emulator, email)
+    wrong = newcomer.submit(page, username=email, code=another(code))
+    assert BAD_CODE in wrong.text
+    done = newcomer.submit(wrong, username=email, code=code)
+    assert "Your address is confirmed. Sign in." in done.text
+    token = claims(
+        newcomer.exchange(code_in(newcomer.submit(done, username=email, password=PASSWORD))).json()["id_token"]
+    )
+    assert str(uuid.UUID(token["custom:org"])) == token["custom:org"]
+    assert (token["custom:role"], token["email"], token["email_verified"]) == ("owner", email, True)
+
+
+def test_two_people_never_share_an_organisation(newcomer: Browser) -> None:
+    emails = [address(), address()]
+    for email in emails:
+        confirmed(newcomer, email)
+    assert len({id_claims(newcomer, email)["custom:org"] for email in emails}) == 2
+
+
+def test_a_forgotten_password_leaves_the_organisation_alone(newcomer: Browser, open_stack: Stack) -> None:
+    email, chosen = address(), "Another-horse-8-battery"
+    confirmed(newcomer, email)
+    before = id_claims(newcomer, email)
+    update = open_stack.root("cognito-idp").admin_update_user_attributes
+    update(UserPoolId=open_stack.pool_id, Username=email, UserAttributes=[{"Name": "custom:role", "Value": "viewer"}])
+    page = newcomer.submit(go(newcomer, "/forgotPassword"), username=email)
+    code = code_mailed(open_stack.emulator, email)
+    done = newcomer.submit(page, username=email, code=code, new_password=chosen, confirm_password=chosen)
+    assert "Your password has been changed." in done.text
+    after = id_claims(newcomer, email, chosen)
+    assert (after["custom:org"], after["custom:role"]) == (before["custom:org"], "viewer")
+
+
+def test_a_second_attempt_finds_the_same_organisation(
+    newcomer: Browser, open_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email = address()
+    confirmed(newcomer, email)
+    before = id_claims(newcomer, email)
+    pools, person = open_stack.root("cognito-idp"), {"UserPoolId": open_stack.pool_id, "Username": email}
+    root, endpoint = open_stack.emulator.root, open_stack.emulator.endpoint_url
+    monkeypatch.setattr(
+        boto3, "DEFAULT_SESSION", boto3.Session(root.access_key_id, root.secret_access_key, region_name=REGION)
+    )
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    event = {
+        "userPoolId": open_stack.pool_id,
+        "userName": before["sub"],
+        "triggerSource": "PostConfirmation_ConfirmSignUp",
+    }
+    for attempt in ("with the first one's write lost", "after it"):
+        if attempt != "after it":
+            pools.admin_update_user_attributes(**person, UserAttributes=[{"Name": "custom:org", "Value": ""}])
+        assert post_confirmation(event, None) == event
+        assert id_claims(newcomer, email)["custom:org"] == before["custom:org"], attempt
+
+
+def test_whoever_has_an_organisation_keeps_it(open_stack: Stack) -> None:
+    api, pools = anonymous(open_stack, "cognito-idp"), open_stack.root("cognito-idp")
+    client_id, email = client_of(open_stack), address()
+    api.sign_up(ClientId=client_id, Username=email, Password=PASSWORD)
+    person = {"UserPoolId": open_stack.pool_id, "Username": email}
+    pools.admin_update_user_attributes(**person, UserAttributes=[{"Name": "custom:org", "Value": ACME}])
+    api.confirm_sign_up(ClientId=client_id, Username=email, ConfirmationCode=code_mailed(open_stack.emulator, email))
+    found = {entry["Name"]: entry["Value"] for entry in pools.admin_get_user(**person)["UserAttributes"]}
+    assert found["custom:org"] == ACME
+    assert "custom:role" not in found
+
+
+def test_nobody_chooses_an_organisation_at_sign_up(open_stack: Stack) -> None:
+    error = refusal(
+        anonymous(open_stack, "cognito-idp").sign_up,
+        ClientId=client_of(open_stack),
+        Username=address(),
+        Password=PASSWORD,
+        UserAttributes=[{"Name": "custom:org", "Value": ACME}],
+    )
+    assert error["message"] == "A client attempted to write unauthorized attribute"
+
+
+def test_the_portals_stack_offers_no_sign_up(stack: Stack) -> None:
+    browser = Browser(stack)
+    assert "Sign up" not in browser.page().text
+    page = go(browser, "/signup")
+    assert page.status_code == 400
+    assert "<form" not in page.text
+
+
+@pytest.mark.parametrize("path", ["/signup", "/confirmUser", "/forgotPassword", "/confirmForgotPassword", "/login"])
+def test_every_page_works_without_script_and_names_its_fields(newcomer: Browser, path: str) -> None:
+    page = go(newcomer, path)
+    assert page.status_code == 200
+    assert "<script" not in page.text
+    assert 'name="viewport"' in page.text
+    for field in ("username", "code", "password", "new_password", "confirm_password"):
+        assert (f'id="{field}"' in page.text) == (f'for="{field}"' in page.text)
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/signup", "/confirmUser", "/forgotPassword", "/confirmForgotPassword", "/resendcode"]
+)
+def test_a_form_that_is_not_ours_does_nothing(newcomer: Browser, open_stack: Stack, path: str) -> None:
+    email = address()
+    form = {"username": email, "password": PASSWORD, "confirm_password": PASSWORD, "_csrf": "guessed"}
+    answer = requests.post(newcomer.url(path), params=newcomer.query(), data=form, timeout=10)
+    assert answer.status_code == 400
+    assert mails(open_stack.emulator, email) == []
+
+
+def test_a_forgotten_password_reads_the_same_for_nobody(newcomer: Browser, open_stack: Stack) -> None:
+    known, unknown = address(), address()
+    confirmed(newcomer, known)
+    texts = [
+        newcomer.submit(go(newcomer, "/forgotPassword"), username=email).text.replace(email, "-")
+        for email in (known, unknown)
+    ]
+    assert texts[0] == texts[1]
+    assert mails(open_stack.emulator, unknown) == []
+
+
+@pytest.mark.parametrize("path", ["/confirmUser", "/confirmForgotPassword"])
+def test_a_code_that_is_no_good_reads_the_same_for_nobody(newcomer: Browser, open_stack: Stack, path: str) -> None:
+    known, waiting, unknown = open_stack.newcomer().email, address(), address()
+    sign_up(newcomer, waiting)
+    typed = {"code": "000000x", "new_password": PASSWORD, "confirm_password": PASSWORD}
+    texts = set()
+    for email in (known, waiting, unknown):
+        with later(open_stack.emulator, 25 * 3600):
+            texts.add(newcomer.submit(go(newcomer, path), username=email, **typed).text.replace(email, "-"))
+    assert len(texts) == 1
+    assert BAD_CODE in texts.pop()
+
+
+def test_somebody_unconfirmed_is_led_to_the_code_by_the_right_password_only(newcomer: Browser) -> None:
+    email = address()
+    sign_up(newcomer, email)
+    assert "Incorrect username or password." in newcomer.submit(newcomer.page(), username=email, password="x").text
+    page = newcomer.submit(newcomer.page(), username=email, password=PASSWORD)
+    assert "Your address is not confirmed yet." in page.text
+
+
+def test_another_code_takes_the_place_of_the_first(newcomer: Browser, open_stack: Stack) -> None:
+    email = address()
+    page = sign_up(newcomer, email)
+    query = newcomer.query()
+    csrf = newcomer.http.cookies["XSRF-TOKEN"]
+    again = newcomer.http.post(
+        newcomer.url("/resendcode"), params=query, data={"username": email, "_csrf": csrf}, timeout=10
+    )
+    assert "another code has been mailed" in again.text
+    codes = [mail["body"].rstrip(".")[-6:] for mail in mails(open_stack.emulator, email)]
+    assert len(codes) == 2
+    if codes[0] != codes[1]:
+        assert BAD_CODE in newcomer.submit(page, username=email, code=codes[1]).text
+    assert "confirmed" in newcomer.submit(page, username=email, code=codes[0]).text
+
+
+def test_an_address_signs_up_once(newcomer: Browser) -> None:
+    email = address()
+    confirmed(newcomer, email)
+    assert "An account with the given email already exists." in sign_up(newcomer, email.upper()).text
+
+
+def test_a_password_that_is_too_weak_is_explained(newcomer: Browser, open_stack: Stack) -> None:
+    email = address()
+    page = sign_up(newcomer, email, "short")
+    assert "greater than or equal to 12" in page.text
+    assert f'value="{email}"' in page.text
+    assert mails(open_stack.emulator, email) == []
+
+
+def test_a_code_ends_after_a_day(newcomer: Browser, open_stack: Stack) -> None:
+    email = address()
+    page = sign_up(newcomer, email)
+    code = code_mailed(open_stack.emulator, email)
+    with later(open_stack.emulator, 24 * 3600 + 1):
+        ended = newcomer.submit(page, username=email, code=code)
+    assert BAD_CODE in ended.text
+
+
+def test_the_cast_of_a_stack_like_this_signs_in_as_ever(open_stack: Stack) -> None:
+    person = open_stack.newcomer(role="viewer")
+    assert claims(open_stack.tokens(Person(person.email, ACME, "viewer")).id_token)["custom:org"] == ACME
