@@ -1,7 +1,9 @@
 """One request, one answer: which of the things served here it is for, and a refusal for all that is not served.
 
-What AWS would do behind the service's front door happens in this order: read the call, let faults happen, authenticate,
-authorize, run. A failure in any of it that is not an AWS error is an error 500, and nothing has run.
+A request for a host that is not this computer is refused before all else: a page elsewhere whose name leads here (DNS
+rebinding) would read the mailbox. What AWS would do behind the service's front door happens in this order: read the
+call, let faults happen, authenticate, authorize, run. A failure in any of it that is not an AWS error is an error 500,
+and nothing has run.
 """
 
 import logging
@@ -33,6 +35,8 @@ from emulator.wire import AwsError, Dropped, Incoming, Reply, json_reply
 
 log = logging.getLogger(__name__)
 
+_HOST = re.compile(r"(?:(?:[a-z0-9_-]+\.)*localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?", re.ASCII | re.IGNORECASE)
+_API_HOST = re.compile(r"([a-z0-9_-]+)\.execute-api\..+", re.ASCII | re.IGNORECASE)
 _WELL_KNOWN = re.compile(r"/([\w-]+)/\.well-known/(jwks\.json|openid-configuration)", re.ASCII)
 
 # By method and path: the name that faults and counters know it by, and what answers.
@@ -75,12 +79,21 @@ class App:
         }
 
     async def __call__(self, incoming: Incoming) -> Reply | Dropped:
+        host = incoming.headers.get("host", "")
+        if not _HOST.fullmatch(host):
+            return Reply(421, b"Only localhost is served here.\n", (("Content-Type", "text/plain"),))
+        if named := _API_HOST.fullmatch(host):
+            return await self._safely(incoming, self._api(ApiRequest(named[1].lower(), incoming.path, incoming)))
+        answer = await self._safely(incoming, self._answer(incoming))
+        return answer if isinstance(answer, Dropped) else answer.with_headers(*cors.sharing_headers(incoming))
+
+    async def _safely(self, incoming: Incoming, answering: Awaitable[Reply | Dropped]) -> Reply | Dropped:
         try:
-            answer = await self._answer(incoming)
+            answer = await answering
         except Exception:  # the boundary of the process: whatever it was, it is logged and nothing has been granted
             log.exception("%s %s failed", incoming.method, incoming.path)
             answer = json_reply({"__type": "InternalFailure", "message": "The emulator failed. Its log says why."}, 500)
-        return answer if isinstance(answer, Dropped) else answer.with_headers(*_common_headers(incoming))
+        return answer if isinstance(answer, Dropped) else answer.with_headers(("x-amzn-RequestId", str(uuid.uuid4())))
 
     async def _answer(self, incoming: Incoming) -> Reply | Dropped:
         path = incoming.path
@@ -93,7 +106,7 @@ class App:
         if (incoming.method, path) in self._pages:
             return await self._page(incoming)
         if match := _WELL_KNOWN.fullmatch(path):
-            return await self._well_known(incoming, match[1], match[2])
+            return await self._well_known(match[1], match[2])
         if request := read_api_request(incoming):
             return await self._api(request)
         return await self._call(incoming)
@@ -107,13 +120,13 @@ class App:
         finally:
             noted.answered(operation)
 
-    async def _well_known(self, incoming: Incoming, pool_id: str, document: str) -> Reply | Dropped:
+    async def _well_known(self, pool_id: str, document: str) -> Reply | Dropped:
         try:
             dropped = await self._faults.meet(document, signed=False)
         except AwsError as fault:
             return json_reply({"error": fault.code}, fault.status, "application/json")
-        base = f"http://{incoming.headers.get('host', 'localhost')}"
-        found = jwks(pool_id) if document == "jwks.json" else discovery(pool_id, base)
+        here = lambdas.surroundings.endpoint_url
+        found = jwks(pool_id) if document == "jwks.json" else discovery(pool_id, here)
         noted.answered(document)
         return dropped or found or json_reply({"message": f"User pool {pool_id} does not exist."}, 404)
 
@@ -139,7 +152,3 @@ class App:
 
 def _of_forms(path: str, page: Page) -> Pages:
     return {(method, path): (f"oauth2.{path.strip('/')}", page) for method in ("GET", "POST")}
-
-
-def _common_headers(incoming: Incoming) -> list[tuple[str, str]]:
-    return [("x-amzn-RequestId", str(uuid.uuid4())), *cors.sharing_headers(incoming)]

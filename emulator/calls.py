@@ -18,6 +18,7 @@ _SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_r
 # STS takes it unsigned: the token is what proves the caller.
 WITH_WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 _OPERATION = re.compile(r"[A-Za-z]{1,64}")
+_CORAL = "com.amazon.coral.service#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +86,20 @@ def _json_call(incoming: Incoming) -> Call:
         raise NotACall("The target header names no operation that is served here.")
     if not _JSON.fullmatch(incoming.headers.get("content-type", "")):
         raise NotACall("The body of this operation is JSON, and the content type does not say so.")
-    return Call(service, operation, _json_object(incoming.body), _signed_region(incoming), incoming)
+    code = f"{_CORAL if service.signing_name == 'dynamodb' else ''}SerializationException"
+    return Call(service, operation, _json_object(incoming.body, code), _signed_region(incoming), incoming)
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def _json_object(body: bytes, code: str) -> dict[str, Any]:
+    """Half of a surrogate pair is no text: it could be stored and never be sent again. `code` names a refusal."""
     try:
         data = json.loads(body.decode("utf-8"), object_pairs_hook=_distinct, parse_constant=_no_constant)
+        if b"\\u" in body:  # only what is written as an escape can be half a pair
+            json.dumps(data, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as failure:
-        raise NotACall(f"The body is no JSON object: {failure}", "SerializationException") from failure
+        raise NotACall(f"The body is no JSON object: {failure}", code) from failure
     if not isinstance(data, dict):
-        raise NotACall("The body is no JSON object.", "SerializationException")
+        raise NotACall("The body is no JSON object.", code)
     return data
 
 

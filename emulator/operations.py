@@ -7,7 +7,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from emulator import engine, sts
@@ -107,7 +107,7 @@ class Operations:
 
     def _dynamodb(self, call: Call) -> Reply:
         principal = self._caller(call)
-        data = members_of(call.operation, call.data)
+        data = members_of("dynamodb", call.operation, call.data)
         if not isinstance(principal, Root):
             self._authorize(call, principal, checks_for(call.operation, data))
         handler = DYNAMODB_HANDLERS.get(call.operation)
@@ -120,14 +120,18 @@ class Operations:
         return Reply(status, body, (*headers.items(), ("x-amz-crc32", checksum)))
 
     async def _cognito_idp(self, call: Call) -> Reply:
-        if call.operation not in SELF_SERVICE:
-            self._allow(call, user_pool_checks(call.operation, call.data))
-        return _json_1_1(await self.user_pools.run(call.operation, call.data))
+        principal = None if call.operation in SELF_SERVICE else self._caller(call)
+        data = members_of("cognito-idp", call.operation, call.data)
+        if principal is not None:
+            self._authorize(call, principal, user_pool_checks(call.operation, data))
+        return _json_1_1(await self.user_pools.run(call.operation, data))
 
     async def _cognito_identity(self, call: Call) -> Reply:
-        if call.operation in _UNSIGNED_IDENTITY:
+        principal = None if call.operation in _UNSIGNED_IDENTITY else self._caller(call)
+        call = replace(call, data=members_of("cognito-identity", call.operation, call.data))
+        if principal is None:
             return self._federate(call)
-        self._allow(call, identity_pool_checks(call.operation, call.data))
+        self._authorize(call, principal, identity_pool_checks(call.operation, call.data))
         if call.operation not in _IDENTITY_ADMIN:
             raise AwsError("UnknownOperationException", f"{call.operation} is not served here.")
         identity_pool.check_setting(call.operation, call.data)

@@ -1,7 +1,7 @@
 """HTTP/1.1 on loopback: reads one request whole, hands it to the app, writes one answer. Nothing of AWS is known here.
 
-A request that could be read in two ways (a repeated security header, a body larger than any service takes) is refused
-before anybody judges it.
+A request that could be read in two ways (a repeated security header, two lengths of one body, a body larger than any
+service takes) is refused before anybody judges it.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ App = Callable[[Incoming], Awaitable[Reply | Dropped]]
 
 MAX_BODY = 20 * 1024 * 1024
 IDLE_SECONDS = 75
+REQUEST_SECONDS = 30
+_AT_ONCE = 256 * 1024
 _NO_IPV6 = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
 _ONCE = ("authorization", "content-type", "host", "content-encoding", "content-length")
 
@@ -96,7 +98,7 @@ class _Connection:
     async def run(self) -> None:
         while True:
             try:
-                incoming = await self._read()
+                incoming = await self._next_request()
                 if incoming is None:
                     return
                 answer = await self._app(incoming)
@@ -111,6 +113,14 @@ class _Connection:
                 return
             self._http.start_next_cycle()
 
+    async def _next_request(self) -> Incoming | None:
+        """Waits for one as long as a connection may be idle; once it has begun it has to come whole in its time."""
+        if not self._http.trailing_data[0]:
+            async with asyncio.timeout(IDLE_SECONDS):
+                self._http.receive_data(await self._reader.read(_AT_ONCE))
+        async with asyncio.timeout(REQUEST_SECONDS):
+            return await self._read()
+
     async def _read(self) -> Incoming | None:
         request: h11.Request | None = None
         body = bytearray()
@@ -118,6 +128,8 @@ class _Connection:
             event = await self._next_event()
             if isinstance(event, h11.Request):
                 request = event
+                if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
+                    raise Unreadable("The body has a Content-Length and a Transfer-Encoding.")
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > MAX_BODY:
@@ -135,8 +147,7 @@ class _Connection:
             if self._http.they_are_waiting_for_100_continue:
                 going_on = h11.InformationalResponse(status_code=100, headers=[])
                 self._writer.write(self._http.send(going_on) or b"")
-            async with asyncio.timeout(IDLE_SECONDS):
-                self._http.receive_data(await self._reader.read(256 * 1024))
+            self._http.receive_data(await self._reader.read(_AT_ONCE))
 
     def _incoming(self, request: h11.Request, body: bytes) -> Incoming:
         headers: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The members of a DynamoDB request as the API defines them, and nothing besides.
+"""The members of a JSON service's request as its API defines them, and nothing besides.
 
 AWS reads a request by its service model: it does not see a member that the operation has not, takes null for absent and
 refuses a value of another type before anything else happens. The engine reads whatever is there. So what is judged and
@@ -15,48 +15,53 @@ from typing import Any
 
 from emulator.wire import AwsError
 
-_MODEL = Path("data/dynamodb/2012-08-10/service-2.json.gz")
-# Thirty-two levels of attributes are the service's limit, each two levels of JSON; the engine refuses those itself.
+# By the service's name in signatures.
+_MODELS = {
+    "dynamodb": Path("data/dynamodb/2012-08-10/service-2.json.gz"),
+    "cognito-idp": Path("data/cognito-idp/2016-04-18/service-2.json.gz"),
+    "cognito-identity": Path("data/cognito-identity/2014-06-30/service-2.json.gz"),
+}
+# Thirty-two levels of attributes are DynamoDB's limit, each two levels of JSON; the engine refuses those itself.
 _MOST_LEVELS = 200
 
 Reader = Callable[[Any, int], Any]
 
 
-def members_of(operation: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def members_of(service: str, operation: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of `data`. Raises `AwsError` SerializationException.
 
     An operation without a model is none that could be run: its data is copied as it is.
     """
-    read = _reader_for(operation)
+    read = _reader_for(service, operation)
     found: dict[str, Any] = read(data, 0) if read else dict(data)
     return found
 
 
 @cache
-def _model() -> dict[str, Any]:
+def _model(service: str) -> dict[str, Any]:
     package = find_spec("botocore")
     if package is None or package.origin is None:
         raise RuntimeError("botocore is not installed.")
-    model: dict[str, Any] = json.loads(gzip.decompress((Path(package.origin).parent / _MODEL).read_bytes()))
+    model: dict[str, Any] = json.loads(gzip.decompress((Path(package.origin).parent / _MODELS[service]).read_bytes()))
     return model
 
 
 @cache
-def _reader_for(operation: str) -> Reader | None:
-    described = _model()["operations"].get(operation)
-    return _reader(described["input"]["shape"]) if described else None
+def _reader_for(service: str, operation: str) -> Reader | None:
+    described = _model(service)["operations"].get(operation)
+    return _reader(service, described["input"]["shape"]) if described else None
 
 
 @cache
-def _reader(name: str) -> Reader:
-    shape = _model()["shapes"][name]
+def _reader(service: str, name: str) -> Reader:
+    shape = _model(service)["shapes"][name]
     match shape["type"]:
         case "structure":
-            return _structure({member: entry["shape"] for member, entry in shape["members"].items()})
+            return _structure(service, {member: entry["shape"] for member, entry in shape["members"].items()})
         case "map":
-            return _map(shape["value"]["shape"])
+            return _map(service, shape["value"]["shape"])
         case "list":
-            return _list(shape["member"]["shape"])
+            return _list(service, shape["member"]["shape"])
         case "string" | "blob":
             return _text
         case "boolean":
@@ -67,12 +72,12 @@ def _reader(name: str) -> Reader:
             return _number
 
 
-def _structure(shapes: Mapping[str, str]) -> Reader:
+def _structure(service: str, shapes: Mapping[str, str]) -> Reader:
     def read(value: Any, level: int) -> dict[str, Any]:
         if type(value) is not dict or level > _MOST_LEVELS:
             raise _unreadable("An object")
         return {
-            member: _reader(shapes[member])(content, level + 1)
+            member: _reader(service, shapes[member])(content, level + 1)
             for member, content in value.items()
             if content is not None and member in shapes
         }
@@ -80,21 +85,21 @@ def _structure(shapes: Mapping[str, str]) -> Reader:
     return read
 
 
-def _map(shape: str) -> Reader:
+def _map(service: str, shape: str) -> Reader:
     def read(value: Any, level: int) -> dict[str, Any]:
         if type(value) is not dict or level > _MOST_LEVELS:
             raise _unreadable("A map")
-        item = _reader(shape)
+        item = _reader(service, shape)
         return {_text(key, level): item(content, level + 1) for key, content in value.items()}
 
     return read
 
 
-def _list(shape: str) -> Reader:
+def _list(service: str, shape: str) -> Reader:
     def read(value: Any, level: int) -> list[Any]:
         if type(value) is not list or level > _MOST_LEVELS:
             raise _unreadable("A list")
-        item = _reader(shape)
+        item = _reader(service, shape)
         return [item(content, level + 1) for content in value]
 
     return read

@@ -111,7 +111,7 @@ class Accounts:
         self, client: Client, username: str, code: str, password: str, *, metadata: Metadata = None
     ) -> None:
         user = self._counted(client, "ConfirmForgotPassword", username)
-        if user is None:
+        if user is None or not user.get("Enabled", True):
             raise wrong_code() if hides_people(client) else _no_such_user()
         check_code(user, "password", code)
         check_new_password(client.pool, password)

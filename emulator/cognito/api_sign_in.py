@@ -57,14 +57,14 @@ class ApiSignIn:
         return None
 
     def check_allowed(self, client: Client, name: str) -> None:
-        self.attempts.check_password_allowed(client.pool_id, _who(client, name))
+        self.attempts.check_password_allowed(client.pool_id, who(client, name))
 
     def count(self, client: Client, name: str, reply: Reply) -> None:
         """After a password was tried."""
         if reply.status == 200:
-            self.attempts.right_password(client.pool_id, _who(client, name))
+            self.attempts.right_password(client.pool_id, who(client, name))
         elif _INCORRECT.encode() in reply.body:
-            self.attempts.wrong_password(client.pool_id, _who(client, name))
+            self.attempts.wrong_password(client.pool_id, who(client, name))
 
     async def exchanged(self, reply: Reply, *, source: Source, metadata: Mapping[str, str] | None) -> Reply:
         """An answer of the engine with tokens of ours in it, if it has tokens. Raises `AwsError`."""
@@ -109,7 +109,7 @@ class ApiSignIn:
             raise AwsError("RefreshTokenReuseException" if reused else "NotAuthorizedException", refreshed.value)
         sign_in = refreshed.sign_in
         user = client.pool["_users"].get(sign_in.username)
-        if user is None:
+        if user is None or attributes_of(user)["sub"] != sign_in.sub:
             raise AwsError("NotAuthorizedException", "The user has been deleted for the associated refresh token")
         if not user.get("Enabled", True):
             raise AwsError("NotAuthorizedException", "User is disabled.")
@@ -161,7 +161,7 @@ def _check_hash(client: Client, names: set[str], given: object) -> None:
     raise AwsError("NotAuthorizedException", f"Unable to verify secret hash for client {client.id}")
 
 
-def _who(client: Client, name: str) -> str:
+def who(client: Client, name: str) -> str:
     """One name for a person, whichever of theirs was typed."""
     user = find_user(client.pool, name)
     return str(user["Username"]) if user else name

@@ -16,7 +16,7 @@ from emulator.cognito.attempts import Attempts
 from emulator.cognito.authorize import AuthorizeRequest
 from emulator.cognito.grants import CODE_SECONDS, Code, Grants
 from emulator.cognito.passwords import policy_errors, set_password, temporary_has_expired
-from emulator.cognito.pools import Record, find_client, find_user, has_password, may_still_sign_in
+from emulator.cognito.pools import Record, attributes_of, find_client, find_user, has_password, may_still_sign_in
 from emulator.cognito.tokens import new_sign_in
 from emulator.cognito.visits import STALE, Visit, begin, cookie
 from emulator.wire import Incoming, Reply
@@ -34,6 +34,8 @@ class _BrowserSession:
 
     pool_id: str
     username: str
+    # A name that was deleted may be somebody else's by now.
+    sub: str
     auth_time: int
 
 
@@ -109,7 +111,9 @@ class HostedPages:
             return sign_in_page(visit, error="A second factor is needed, which these pages do not offer.", email=email)
         if temporary_has_expired(pool, user):
             return sign_in_page(visit, error=_EXPIRED, email=email)
-        session = _BrowserSession(visit.request.client.pool_id, user["Username"], int(clock.now()))
+        session = _BrowserSession(
+            visit.request.client.pool_id, user["Username"], attributes_of(user)["sub"], int(clock.now())
+        )
         if user["UserStatus"] == "FORCE_CHANGE_PASSWORD":
             token = secrets.token_urlsafe(32)
             self._pending[token] = (session, str(user["_password"]))
@@ -131,7 +135,7 @@ class HostedPages:
 
     def _still_pending(self, session: _BrowserSession, request: AuthorizeRequest, user: Record, temporary: str) -> bool:
         fresh = session.auth_time + _PENDING_SECONDS > clock.now() and session.pool_id == request.client.pool_id
-        return fresh and may_still_sign_in(user) and has_password(user, temporary)
+        return fresh and _is_theirs(session, user) and may_still_sign_in(user) and has_password(user, temporary)
 
     def _begin(self, request: AuthorizeRequest, session: _BrowserSession) -> Reply:
         value = secrets.token_urlsafe(32)
@@ -145,7 +149,8 @@ class HostedPages:
         if session is None or session.pool_id != request.client.pool_id or not _is_live(session):
             return None
         user = request.client.pool["_users"].get(session.username)
-        return session if user is not None and may_still_sign_in(user) else None
+        known = user is not None and _is_theirs(session, user) and may_still_sign_in(user)
+        return session if known else None
 
     def _return_code(self, request: AuthorizeRequest, session: _BrowserSession) -> Reply:
         user = request.client.pool["_users"][session.username]
@@ -191,6 +196,10 @@ def _authenticates(user: Record, password: str) -> bool:
     usable = may_still_sign_in(user) or user.get("UserStatus") in ("UNCONFIRMED", "RESET_REQUIRED")
     disabled = user.get("_provider_disabled") or not user.get("Enabled", True)
     return has_password(user, password) and usable and not disabled
+
+
+def _is_theirs(session: _BrowserSession, user: Record) -> bool:
+    return attributes_of(user)["sub"] == session.sub
 
 
 def _is_live(session: _BrowserSession) -> bool:

@@ -43,7 +43,11 @@ def new_person(pool: Record, username: str, attributes: Mapping[str, str], *, st
 
 def set_attributes(user: Record, values: Mapping[str, str]) -> None:
     """An empty value takes the attribute away."""
-    merged = {**attributes_of(user), **values}
+    before = attributes_of(user)
+    merged = {**before, **values}
+    if merged.get("email") != before.get("email"):
+        # It was mailed to the old address.
+        user.get("_codes", {}).pop("password", None)
     user["Attributes"] = [{"Name": name, "Value": value} for name, value in merged.items() if value]
     user["UserLastModifiedDate"] = clock.now()
 

@@ -148,7 +148,8 @@ async def user_info(incoming: Incoming) -> Reply:
         return _json({"error": "invalid_request", "error_description": "Bad OAuth2 request at UserInfo Endpoint"}, 400)
     client = find_client(str(claims.get("client_id")))
     user = client.pool["_users"].get(claims.get("username")) if client else None
-    if client is None or user is None or is_revoked(user, claims) or claims.get("exp", 0) <= clock.now():
+    stale = user is None or attributes_of(user)["sub"] != claims.get("sub") or claims.get("exp", 0) <= clock.now()
+    if client is None or user is None or stale or is_revoked(user, claims):
         text = "Access token is expired, disabled, or deleted, or the user has globally signed out."
         challenge = f'Bearer error="invalid_token", error_description="{text}"'
         return _json({"error": "invalid_token"}, 401).with_headers(("WWW-Authenticate", challenge))

@@ -10,7 +10,7 @@ from typing import Any
 from emulator import engine
 from emulator.cognito.accounts import Accounts, NewAccount, delivery, text_of
 from emulator.cognito.administration import Administration
-from emulator.cognito.api_sign_in import ApiSignIn
+from emulator.cognito.api_sign_in import ApiSignIn, who
 from emulator.cognito.attributes import check_update, written
 from emulator.cognito.own_attributes import OwnAttributes
 from emulator.cognito.passwords import check_new_password
@@ -28,7 +28,13 @@ SELF_SERVICE = frozenset(engine.cognito._UNSIGNED_IDP_ACTIONS) | {
     "VerifyUserAttribute",
 }
 
+# What a person does to themselves, by their access token alone or in the middle of a sign-in.
+_OF_SOMEBODY = frozenset({"ChangePassword", "DeleteUser", "GetUser", "GlobalSignOut", "SetUserMFAPreference"})
+_OF_A_SESSION = frozenset({"AssociateSoftwareToken", "VerifySoftwareToken"})
+
 _MOST_CHALLENGES = 1000
+# Of which client, whom it asks, and what for.
+Challenge = tuple[str, str, str]
 
 
 class UserPoolApi:
@@ -36,7 +42,7 @@ class UserPoolApi:
         self._accounts, self._sign_in = accounts, sign_in
         self._own_attributes = OwnAttributes(accounts.post, accounts.attempts)
         administration = Administration(accounts, self._own_attributes)
-        self._challenges: dict[str, tuple[str, str]] = {}
+        self._challenges: dict[str, Challenge] = {}
         self._of_clients: dict[str, Callable[[Client, Data], Awaitable[Reply]]] = {
             "SignUp": self._sign_up,
             "ConfirmSignUp": self._confirm_sign_up,
@@ -63,7 +69,7 @@ class UserPoolApi:
         """In the scope of the request's region. Raises `AwsError` for a refusal."""
         if operation in SELF_SERVICE:
             engine.cognito._pin_unsigned_idp_scope(data)
-            _check_access_token(data)
+            self._check_token(operation, data)
         if operation in self._of_clients:
             client = _client(data)
             _check_secret_hash(operation, data)
@@ -78,6 +84,15 @@ class UserPoolApi:
             return await self._answer_challenge(operation, data)
         return await self._engines(operation, data)
 
+    def _check_token(self, operation: str, data: Data) -> None:
+        """The engine checks an access token only where there is one."""
+        if "AccessToken" in data:
+            _check_access_token(data)
+        elif operation in _OF_SOMEBODY or (
+            operation in _OF_A_SESSION and str(data.get("Session")) not in self._challenges
+        ):
+            raise AwsError("NotAuthorizedException", "Invalid Access Token")
+
     async def _engines(self, operation: str, data: Data) -> Reply:
         if operation == "ListUsers" and "custom:" in str(data.get("Filter") or ""):
             raise AwsError("InvalidParameterException", "Custom attributes cannot be searched.")
@@ -87,7 +102,7 @@ class UserPoolApi:
             client, user = _caller(data)
             self._accounts.attempts.use("ChangePassword", client.pool_id, user["Username"])
         reply = await _dispatched(operation, data)
-        _keep_rotation(operation, data)
+        _keep_rotation(operation, data, reply.status)
         return reply if operation != "GetUser" else _readable_only(data, reply)
 
     # ── Signing in ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -101,7 +116,7 @@ class UserPoolApi:
         reply = await _dispatched(operation, data)
         if "PASSWORD" in str(data.get("AuthFlow")):
             self._sign_in.count(client, name, reply)
-        self._remember_challenge(data, reply)
+        self._remember_challenge(client, data, reply)
         source: Source = "TokenGeneration_Authentication"
         return await self._sign_in.exchanged(reply, source=source, metadata=data.get("ClientMetadata"))
 
@@ -118,32 +133,38 @@ class UserPoolApi:
         user = find_user(client.pool, name)
         if reply.status == 200 and user is not None:
             set_attributes(user, chosen)
-        self._remember_challenge(data, reply)
+        self._remember_challenge(client, data, reply)
         new = kind == "NEW_PASSWORD_REQUIRED"
         source: Source = "TokenGeneration_NewPasswordChallenge" if new else "TokenGeneration_Authentication"
         return await self._sign_in.exchanged(reply, source=source, metadata=data.get("ClientMetadata"))
 
-    def _remember_challenge(self, data: Data, reply: Reply) -> None:
-        """The engine does not check the challenge sessions it hands out; whoever answers one must show one."""
-        if reply.status != 200 or b'"Session"' not in reply.body:
+    def _remember_challenge(self, client: Client, data: Data, reply: Reply) -> None:
+        """The engine holds nobody to the challenge it has put; whoever answers one has to have been asked it."""
+        if reply.status != 200 or b'"ChallengeName"' not in reply.body:
             return
         answer = json.loads(reply.body)
-        if answer.get("Session") and answer.get("ChallengeName"):
-            username = (data.get("AuthParameters") or data.get("ChallengeResponses") or {}).get("USERNAME", "")
-            self._challenges[answer["Session"]] = (str(data.get("ClientId")), str(username))
-            while len(self._challenges) > _MOST_CHALLENGES:
-                del self._challenges[next(iter(self._challenges))]
+        # An SRP challenge has no session: its secret block is one.
+        shown = answer.get("Session") or (answer.get("ChallengeParameters") or {}).get("SECRET_BLOCK")
+        if not shown:
+            return
+        name = str((data.get("AuthParameters") or data.get("ChallengeResponses") or {}).get("USERNAME") or "")
+        self._challenges[shown] = (client.id, who(client, name), str(answer["ChallengeName"]))
+        while len(self._challenges) > _MOST_CHALLENGES:
+            del self._challenges[next(iter(self._challenges))]
 
     def _check_answer(self, client: Client, data: Data, answers: Data, kind: str) -> dict[str, str]:
-        """The attributes that come with the answer. An SRP challenge has no session: its secret block is one."""
-        asked = self._challenges.pop(str(data.get("Session")), None)
-        if kind != "PASSWORD_VERIFIER" and asked != (client.id, str(answers.get("USERNAME", ""))):
+        """The attributes that come with the answer. It has to be of the person, client and challenge that was put."""
+        shown = answers.get("PASSWORD_CLAIM_SECRET_BLOCK") if kind == "PASSWORD_VERIFIER" else data.get("Session")
+        asked = self._challenges.pop(str(shown), None)
+        if asked != (client.id, who(client, str(answers.get("USERNAME") or "")), kind):
             raise AwsError("NotAuthorizedException", "Invalid session for the user.")
         given = {
             name.removeprefix("userAttributes."): str(value)
             for name, value in answers.items()
             if name.startswith("userAttributes.")
         }
+        if given and kind != "NEW_PASSWORD_REQUIRED":
+            raise AwsError("InvalidParameterException", "Attributes are set with a new password only.")
         check_update(client.pool, given, client=client)
         if (new_password := answers.get("NEW_PASSWORD")) is not None:
             check_new_password(client.pool, str(new_password), said="Password does not conform to policy")
@@ -236,9 +257,6 @@ def _check_secret_hash(operation: str, data: Data) -> None:
 
 
 def _check_access_token(data: Data) -> None:
-    """Every operation that takes an access token needs a good one; the engine checks one only if it is there."""
-    if "AccessToken" not in data:
-        return
     token = data["AccessToken"]
     if not isinstance(token, str) or verified_claims(token) is None:
         raise AwsError("NotAuthorizedException", "Invalid Access Token")
@@ -255,7 +273,7 @@ def _caller(data: Data) -> tuple[Client, Record]:
     claims = verified_claims(data.get("AccessToken")) or {}
     client = find_client(str(claims.get("client_id")))
     user = client.pool["_users"].get(claims.get("username")) if client else None
-    if client is None or user is None:
+    if client is None or user is None or attributes_of(user)["sub"] != claims.get("sub"):
         raise AwsError("NotAuthorizedException", "Invalid Access Token")
     return client, user
 
@@ -270,9 +288,9 @@ def _readable_only(data: Data, reply: Reply) -> Reply:
     return json_reply(answer)
 
 
-def _keep_rotation(operation: str, data: Data) -> None:
+def _keep_rotation(operation: str, data: Data, status: int) -> None:
     """The engine drops this member of Create- and UpdateUserPoolClient."""
-    if not operation.endswith("UserPoolClient") or "RefreshTokenRotation" not in data:
+    if status != 200 or not operation.endswith("UserPoolClient") or "RefreshTokenRotation" not in data:
         return
     if operation == "UpdateUserPoolClient":
         _client(data).record["RefreshTokenRotation"] = dict(data["RefreshTokenRotation"])

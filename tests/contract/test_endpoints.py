@@ -1,5 +1,7 @@
 """The sign-in domain, the discovery documents and the tokens they issue."""
 
+import base64
+import hmac
 import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -42,6 +44,7 @@ def token(where: Where, secret: str, **form: str) -> tuple[int, Any]:
 @pytest.mark.parametrize("change", [{"client_id": "nobody"}, {"redirect_uri": "https://elsewhere.example/"}])
 def test_a_stranger_is_not_sent_back(where: Where, change: dict[str, str]) -> None:
     answer = authorize(where, **change)
+    assert 300 <= answer.status_code < 500
     host = urlsplit(answer.headers.get("Location", "")).hostname
     assert host in (None, urlsplit(where.domain).hostname)
     assert "elsewhere" not in answer.headers.get("Location", "")
@@ -115,7 +118,9 @@ def test_an_access_token_is_for_no_audience_and_of_another_key(where: Where, fir
 
 @pytest.mark.fact("A1.17", "A5.1")
 def test_nobody_signs_themselves_up(where: Where) -> None:
-    asked = {"ClientId": where.outputs["LoginClientId"], "Username": "x@example.com", "Password": "Long-enough-1-2-3"}
+    client_id, name = where.outputs["LoginClientId"], "x@example.com"
+    digest = hmac.digest(client_secret(where).encode(), (name + client_id).encode(), "sha256")
+    asked = {"ClientId": client_id, "Username": name, "Password": "Long-enough-1-2-3"}
     client = where.unsigned("cognito-idp")
-    with pytest.raises(client.exceptions.NotAuthorizedException):
-        client.sign_up(**asked)
+    with pytest.raises(client.exceptions.NotAuthorizedException, match="SignUp is not permitted for this user pool"):
+        client.sign_up(**asked, SecretHash=base64.b64encode(digest).decode())

@@ -101,8 +101,11 @@ def test_a_pool_that_is_not_there(where: Where, first: Tenant) -> None:
 @pytest.mark.fact("B4.1")
 def test_the_classic_flow_is_off(where: Where, first: Tenant) -> None:
     ask = where.unsigned("cognito-identity").get_open_id_token
-    with pytest.raises(where.unsigned("cognito-identity").exceptions.ClientError):
+    with pytest.raises(where.unsigned("cognito-identity").exceptions.ClientError) as refused:
         ask(IdentityId=identity_of(where, first), **logins(where, first.tokens.id_token))
+    assert refused.value.response["Error"]["Code"] == "InvalidParameterException"
+    described = where.admin("cognito-identity").describe_identity_pool(**pool(where))
+    assert described["AllowClassicFlow"] is False
 
 
 @pytest.mark.fact("B2.1", "A1.11")
@@ -118,6 +121,11 @@ def test_the_map_turns_claims_of_the_token_into_tags(where: Where, first: Tenant
 @pytest.mark.fact("B2.1")
 def test_the_map_has_its_limits(where: Where) -> None:
     admin, wide = where.admin("cognito-identity"), {"k" * 129: "sub"}
-    asked = {**pool(where), "IdentityProviderName": where.provider, "PrincipalTags": wide}
-    with pytest.raises(admin.exceptions.ClientError):
-        admin.set_principal_tag_attribute_map(**asked)
+    # A pool of its own: were it accepted, the deployed one would lose its map.
+    own = admin.create_identity_pool(IdentityPoolName="contract", AllowUnauthenticatedIdentities=False)
+    asked = {"IdentityPoolId": own["IdentityPoolId"], "IdentityProviderName": where.provider, "PrincipalTags": wide}
+    try:
+        with pytest.raises(admin.exceptions.ClientError):
+            admin.set_principal_tag_attribute_map(**asked)
+    finally:
+        admin.delete_identity_pool(IdentityPoolId=own["IdentityPoolId"])

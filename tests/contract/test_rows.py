@@ -171,6 +171,7 @@ def test_an_update_moves_no_item(where: Where, first: Tenant, second: Tenant, sk
     with pytest.raises(db.exceptions.ClientError):
         db.transact_write_items(TransactItems=[{"Update": expressed}])
     assert value_of(where, second) == "before"
+    assert value_of(where, second, "not there yet") is None
 
 
 @pytest.mark.fact("C13", "C7")
