@@ -24,7 +24,6 @@ from emulator.http_api import PREFIX, STAGE, Api, Matched, apis, matching
 from emulator.wire import AwsError, Incoming, Reply, json_reply
 
 _SECONDS = 30.0
-_HOST = re.compile(r"([a-z0-9]{10})\.execute-api\.(?:[a-z0-9-]+\.)*(?:localhost|amazonaws\.com)(?::\d+)?", re.ASCII)
 # No encoded separator, dot, control character or percent sign; no backslash, wildcard or byte that is not ASCII.
 _SEGMENT = re.compile(r"(?:[A-Za-z0-9._~!$&'()+,;=:@-]|%(?!2[EeFf5]|5[Cc]|[01]|7[Ff])[0-9A-Fa-f]{2})+")
 _JSON = "application/json"
@@ -40,12 +39,11 @@ class ApiRequest:
 
 
 def read_api_request(incoming: Incoming) -> ApiRequest | None:
-    """By address (`/_apis/<id>/…`) or by host (`<id>.execute-api.…`). None for everything else."""
-    if incoming.path.startswith(PREFIX):
-        api_id, slash, rest = incoming.path.removeprefix(PREFIX).partition("/")
-        return ApiRequest(api_id, slash + rest, incoming)
-    host = _HOST.fullmatch(incoming.headers.get("host", ""))
-    return ApiRequest(host[1], incoming.path, incoming) if host else None
+    """By address (`/_apis/<id>/…`); by host name is the door's. None for everything else."""
+    if not incoming.path.startswith(PREFIX):
+        return None
+    api_id, slash, rest = incoming.path.removeprefix(PREFIX).partition("/")
+    return ApiRequest(api_id, slash + rest, incoming)
 
 
 async def answer(request: ApiRequest, keyring: Keyring) -> Reply:
