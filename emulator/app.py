@@ -12,10 +12,10 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from emulator import cors, lambdas, pages
+from emulator import cors, engine, lambdas, pages
 from emulator.access.principals import Root, Sessions
 from emulator.access.signing import Keyring
-from emulator.calls import NotACall, error_reply, read_call
+from emulator.calls import NotACall, error_reply, is_for_objects, read_call
 from emulator.changes import noted
 from emulator.cognito.accounts import Accounts
 from emulator.cognito.api_sign_in import ApiSignIn
@@ -30,6 +30,7 @@ from emulator.control import PREFIX, Control
 from emulator.http_api_calls import ApiRequest, answer, read_api_request
 from emulator.mailbox import Mailbox
 from emulator.mailbox_pages import MailboxPages
+from emulator.objects import object_error, read_object_call, run_object_call
 from emulator.operations import Operations
 from emulator.wire import AwsError, Dropped, Incoming, Reply, json_reply
 
@@ -101,6 +102,8 @@ class App:
             return cors.preflight(incoming)
         if path.startswith(PREFIX):
             return self._control.answer(incoming)
+        if is_for_objects(incoming):
+            return await self._object(incoming)
         if path in (pages.STYLESHEET, pages.MAILBOX_STYLESHEET) and incoming.method == "GET":
             return pages.stylesheet(path)
         if (incoming.method, path) in self._pages:
@@ -135,6 +138,14 @@ class App:
             return await self._faults.meet("ExecuteApi.Invoke") or await answer(request, self._operations.keyring)
         except AwsError as fault:
             return json_reply({"message": fault.message}, fault.status, "application/json")
+
+    async def _object(self, incoming: Incoming) -> Reply | Dropped:
+        try:
+            call = read_object_call(incoming)
+            with engine.scope():
+                return await self._faults.meet(call.label) or run_object_call(call, self._operations.keyring)
+        except AwsError as failure:
+            return object_error(failure)
 
     async def _call(self, incoming: Incoming) -> Reply | Dropped:
         try:

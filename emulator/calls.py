@@ -138,6 +138,12 @@ def _signed_region(incoming: Incoming) -> str | None:
     return found[1] if found else None
 
 
+def is_for_objects(incoming: Incoming) -> bool:
+    """Whether it is signed for S3, whose requests have paths and methods of their own."""
+    found = _SCOPE.search(incoming.headers.get("authorization", ""))
+    return found is not None and found[2] == "s3"
+
+
 def error_reply(call: Call, error: AwsError) -> Reply:
     name = call.service.signing_name
     return json_error(error, name) if call.service.protocol == "json" else query_error(error, name)

@@ -5,7 +5,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterable
 
-from emulator import engine, patches, sts
+from emulator import engine, objects, patches, sts
 from emulator.cognito.user_pool import SELF_SERVICE
 from emulator.operations import DYNAMODB_HANDLERS, IDENTITY_OPERATIONS, NOT_SIMULATED
 
@@ -19,6 +19,7 @@ def served() -> dict[str, list[str]]:
         "Cognito identity pools": IDENTITY_OPERATIONS & _routed(engine.cognito._dispatch_identity),
         "IAM": engine.iam._IAM_HANDLERS.keys() - NOT_SIMULATED,
         "STS": sts.OPERATIONS,
+        "S3": [operation.name for operation in objects.OPERATIONS.values()],
         "CloudFormation": engine.cloudformation._ACTION_HANDLERS,
     }
     return {service: sorted(names) for service, names in operations.items()}

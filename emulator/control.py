@@ -1,4 +1,4 @@
-"""What a test or a demonstration may do to the emulator itself, over HTTP, with root's secret: faults, calls, clock."""
+"""What a test may do to the emulator itself, over HTTP, with root's secret: faults, calls, clock, crowds of people."""
 
 import hmac
 import json
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from emulator import clock
 from emulator.access import iam_records
 from emulator.access.principals import Root
+from emulator.changes import noted
+from emulator.cognito.crowd import make_people
 from emulator.faults import Switchboard, parse_fault
 from emulator.wire import Incoming, Reply, json_reply
 
@@ -33,25 +35,39 @@ class Control:
         match method, what:
             case "POST", "faults":
                 self.switchboard.switch_on(parse_fault(json.loads(body)))
-            case "GET", "faults":
-                return json_reply(self.switchboard.switched_on(), content_type=_JSON)
             case "DELETE", "faults":
                 self.switchboard.clear()
-            case "GET", "calls":
-                return json_reply(dict(self.switchboard.calls), content_type=_JSON)
             case "DELETE", "calls":
                 self.switchboard.calls.clear()
             case "POST", "clock":
                 _move_clock(json.loads(body))
-            case "GET", "clock":
-                return json_reply({"offset_seconds": clock.offset(), "now": clock.now()}, content_type=_JSON)
+            case "GET", _:
+                return self._show(what)
             case "DELETE", "clock":
                 clock.move_to_offset(0)
+            case "POST", "people":
+                noted.answered("_emulator.people")
+                return json_reply(make_people(json.loads(body)), content_type=_JSON)
             case "POST", "propagation":
                 iam_records.switch(json.loads(body))
             case _:
-                return json_reply({"message": "There is no such switch."}, 404)
+                return _unknown()
         return Reply(204)
+
+    def _show(self, what: str) -> Reply:
+        match what:
+            case "faults":
+                return json_reply(self.switchboard.switched_on(), content_type=_JSON)
+            case "calls":
+                return json_reply(dict(self.switchboard.calls), content_type=_JSON)
+            case "clock":
+                return json_reply({"offset_seconds": clock.offset(), "now": clock.now()}, content_type=_JSON)
+            case _:
+                return _unknown()
+
+
+def _unknown() -> Reply:
+    return json_reply({"message": "There is no such switch."}, 404)
 
 
 def _move_clock(data: object) -> None:

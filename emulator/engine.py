@@ -93,6 +93,7 @@ cognito = _load("services.cognito")
 iam = _load("services.iam")
 cloudformation = _load("services.cloudformation")
 provisioners = _load("services.cloudformation.provisioners")
+s3 = _load("services.s3")
 
 
 @contextmanager

@@ -27,6 +27,7 @@ _CODES: Mapping[str, Mapping[str, tuple[str, str, int]]] = {
         "CognitoIdentity": ("TooManyRequestsException", "Rate exceeded", 400),
         "oauth2": ("too_many_requests", "Rate exceeded", 429),
         "ExecuteApi": ("TooManyRequestsException", "Too Many Requests", 429),
+        "S3": ("SlowDown", "Please reduce your request rate.", 503),
         "": ("Throttling", "Rate exceeded", 400),
     },
     "server-error": {
@@ -35,6 +36,7 @@ _CODES: Mapping[str, Mapping[str, tuple[str, str, int]]] = {
         "CognitoIdentity": ("InternalErrorException", "Internal error.", 500),
         "oauth2": ("server_error", "Internal error.", 500),
         "ExecuteApi": ("InternalServerErrorException", "Internal Server Error", 500),
+        "S3": ("InternalError", "We encountered an internal error. Please try again.", 500),
         "": ("InternalFailure", "The request processing has failed because of an unknown error.", 500),
     },
     "expired-credentials": {
@@ -42,6 +44,7 @@ _CODES: Mapping[str, Mapping[str, tuple[str, str, int]]] = {
         "CognitoIdentityProvider": ("ExpiredTokenException", _EXPIRED, 400),
         "CognitoIdentity": ("ExpiredTokenException", _EXPIRED, 400),
         "ExecuteApi": ("ForbiddenException", "Forbidden", 403),
+        "S3": ("ExpiredToken", "The provided token has expired.", 400),
         "": ("ExpiredToken", _EXPIRED, 403),
     },
 }

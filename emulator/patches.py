@@ -238,8 +238,8 @@ PATCHES = (
     ),
     Patch(
         "cognito._resolve_user",
-        engine_does="tells small letters from capitals in every pool",
-        aws_does="does so only in a pool that says it does",
+        engine_does="tells small letters from capitals in every pool, and looks through everybody for an address",
+        aws_does="tells them apart only in a pool that says so, and finds one of millions as fast as one of ten",
         apply=user_pool_patches.ignore_case,
     ),
     Patch(

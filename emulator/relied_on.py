@@ -103,6 +103,8 @@ PARAMETERS = {
     "provisioners._RESOURCE_HANDLERS": "<dict>",
     "responses.AccountRegionScopedDict": "",
     "responses.AccountScopedDict": "",
+    "s3._buckets": "<AccountScopedDict>",
+    "s3._dispatch": "method bucket key headers body query_params",
     "sigv4.SIGNATURE_MISMATCH": "<str>",
     "sigv4._amz_datetime": "value",
     "sigv4.header_signature_failure": "signature secret method raw_path query_params headers body presigned explain",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Protocol
 
 import botocore.session
+from botocore.config import Config
+from botocore.loaders import create_loader
 
 from emulator.sign_in import Credentials
 
@@ -14,6 +17,8 @@ ROOT_ARN = "arn:aws:iam::123456789012:root"
 REGION = "eu-west-1"
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 _MOST_ROWS_A_CALL = 25
+# What AWS's services look like is read once, not for every caller.
+_MODELS = create_loader()
 
 
 class KeyPair(Protocol):
@@ -26,6 +31,7 @@ class KeyPair(Protocol):
 def clients(endpoint_url: str, credentials: KeyPair) -> Callable[[str], Any]:
     """From a service's name to a boto3 client that signs with these credentials."""
     session = botocore.session.Session()
+    session.register_component("data_loader", _MODELS)
 
     def client(service: str) -> Any:
         return session.create_client(
@@ -38,6 +44,20 @@ def clients(endpoint_url: str, credentials: KeyPair) -> Callable[[str], Any]:
         )
 
     return client
+
+
+def make_bucket(endpoint_url: str, credentials: KeyPair, name: str) -> None:
+    """One that is there already is left as it is."""
+    files: Any = botocore.session.Session().create_client(
+        "s3",
+        region_name=REGION,
+        endpoint_url=endpoint_url,
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    with suppress(files.exceptions.BucketAlreadyOwnedByYou):
+        files.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
 
 
 def create_person(user_pool: Any, pool_id: str, *, email: str, name: str, org: str, role: str, password: str) -> str:
@@ -69,8 +89,8 @@ def put_rows(table_client: Any, table: str, rows: Iterable[Mapping[str, Any]]) -
         _put_batch(table_client, table, batch)
 
 
-def assume_role(sts: Any, role_arn: str, *, seconds: int) -> Credentials:
-    answer = sts.assume_role(RoleArn=role_arn, RoleSessionName="portal", DurationSeconds=seconds)["Credentials"]
+def assume_role(sts: Any, role_arn: str, *, seconds: int, name: str = "portal") -> Credentials:
+    answer = sts.assume_role(RoleArn=role_arn, RoleSessionName=name, DurationSeconds=seconds)["Credentials"]
     return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
 
 

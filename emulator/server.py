@@ -10,6 +10,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from http.client import responses
 
 import h11
 
@@ -171,7 +172,9 @@ class _Connection:
         if last:
             headers.append(("Connection", "close"))
         encoded = [(name.encode("ascii"), value.encode("latin-1", errors="replace")) for name, value in headers]
-        start = h11.Response(status_code=reply.status, headers=encoded)
+        # Without its words botocore does not know an answer that comes in place of the `100 Continue` it waits for.
+        words = responses.get(reply.status, "Unknown").encode("ascii")
+        start = h11.Response(status_code=reply.status, reason=words, headers=encoded)
         out = self._http.send(start) or b""
         if reply.body and not head:
             out += self._http.send(h11.Data(data=reply.body)) or b""

@@ -99,21 +99,28 @@ def _assumable(
 ) -> dict[str, Any]:
     role = find_role(arn)
     trusted = TrustedPrincipal("AWS", principal.arn)
-    keys = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
-    context = {**connection_context(incoming), **principal.context(), **keys}
-    context["sts:RoleSessionName"] = str(data["RoleSessionName"])
+    keys: dict[str, str | list[str]] = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+    keys["sts:RoleSessionName"] = str(data["RoleSessionName"])
     if "ExternalId" in data:
-        context["sts:ExternalId"] = str(data["ExternalId"])
+        keys["sts:ExternalId"] = str(data["ExternalId"])
     if tags:
-        context["aws:TagKeys"] = list(tags)
+        keys["aws:TagKeys"] = list(tags)
+    context = {**connection_context(incoming), **principal.context(), **keys}
     if role is None:
         raise _not_trusted(principal, "sts:AssumeRole", arn)
     for action in ["sts:AssumeRole", *(["sts:TagSession"] if tags else [])]:
         if not decide_trust(action, trust_policy(role), context, principal=trusted).allowed:
             raise _not_trusted(principal, action, arn)
         if not _named(role, principal):
-            authorize(principal, [Check(action, arn, keys)], incoming)
+            _ask_callers_policies(principal, Check(action, arn, keys), incoming)
     return role
+
+
+def _ask_callers_policies(principal: Principal, check: Check, incoming: Incoming) -> None:
+    try:
+        authorize(principal, [check], incoming)
+    except AwsError as failure:
+        raise AwsError("AccessDenied", failure.message, 403) from failure
 
 
 def _not_trusted(principal: Principal, action: str, arn: str) -> AwsError:

@@ -10,7 +10,7 @@ from emulator.cognito.attributes import check_creation, check_update, written
 from emulator.cognito.codes import new_code
 from emulator.cognito.own_attributes import OwnAttributes, held_back, withdraw
 from emulator.cognito.passwords import check_new_password, new_temporary_password, set_password
-from emulator.cognito.people import check_name, described, new_person, set_attributes
+from emulator.cognito.people import check_name, check_still_free, described, new_person, set_attributes
 from emulator.cognito.pools import Record, attributes_of, find_user
 from emulator.wire import AwsError, Reply, json_reply
 
@@ -93,6 +93,7 @@ class Administration:
         """A new address counts at once only where the administrator vouches for it in the same call."""
         user, values = _found(pool, data), written(data.get("UserAttributes"))
         check_update(pool, values, client=None)
+        check_still_free(pool, user, values)
         vouched = {name for name in ("email", "phone_number") if values.get(f"{name}_verified", "").lower() == "true"}
         pending = {name for name in held_back(pool, user, values) if name not in vouched}
         set_attributes(user, {name: value for name, value in values.items() if name not in pending})

@@ -12,7 +12,7 @@ from emulator.cognito.attempts import Attempts
 from emulator.cognito.attributes import check_update
 from emulator.cognito.codes import Purpose, check_code, new_code, use_code
 from emulator.cognito.mail import Post
-from emulator.cognito.people import set_attributes
+from emulator.cognito.people import check_still_free, set_attributes
 from emulator.cognito.pools import Client, Record, attributes_of
 from emulator.wire import AwsError
 
@@ -32,6 +32,7 @@ class OwnAttributes:
     ) -> list[dict[str, str]]:
         """Where codes were sent, for the addresses that have to be verified."""
         check_update(client.pool, values, client=client)
+        check_still_free(client.pool, user, values)
         present = attributes_of(user)
         pending = held_back(client.pool, user, values)
         changed = [name for name in _VERIFIABLE if name in values and values[name] != present.get(name)]
@@ -76,6 +77,7 @@ class OwnAttributes:
             raise AwsError("InvalidParameterException", f"Invalid attribute name provided: {name}")
         self.attempts.use("VerifyUserAttribute", client.pool_id, user["Username"])
         check_code(user, _VERIFIABLE[name], code)
+        check_still_free(client.pool, user, user.get("_proposed", {}))
         use_code(user, _VERIFIABLE[name])
         self.attempts.forgive("VerifyUserAttribute", client.pool_id, user["Username"])
         proposed = user.get("_proposed", {}).pop(name, None)

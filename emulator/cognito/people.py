@@ -6,14 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator import clock, engine
-from emulator.cognito.pools import Record, attributes_of
+from emulator.cognito.directory import note_names
+from emulator.cognito.pools import Record, attributes_of, find_user
 from emulator.wire import AwsError
+
+# An address too, where people sign in with one.
+_LONGEST_NAME = 128
 
 
 def check_name(pool: Record, username: str, attributes: Mapping[str, str]) -> dict[str, str]:
     """The attributes of somebody to be made, the address they sign in with included. Raises `AwsError`."""
     if not username:
         raise AwsError("InvalidParameterException", "Username is required.")
+    if len(username) > _LONGEST_NAME:
+        shown = f"1 validation error detected: Value '{username}' at 'username' failed to satisfy constraint: "
+        text = f"{shown}Member must have length less than or equal to {_LONGEST_NAME}"
+        raise AwsError("InvalidParameterException", text)
     refusal = engine.cognito._new_user_error(pool, username, dict(attributes))
     if refusal is not None:
         stated = json.loads(refusal[2])
@@ -41,6 +49,15 @@ def new_person(pool: Record, username: str, attributes: Mapping[str, str], *, st
     }
 
 
+def check_still_free(pool: Record, user: Record, values: Mapping[str, str]) -> None:
+    """What people sign in with is one person's. Raises `AwsError` where somebody else has a value already."""
+    for name in pool.get("UsernameAttributes") or []:
+        other = find_user(pool, values.get(name, ""))
+        if other is not None and other is not user:
+            label = name.replace("_", " ")
+            raise AwsError("AliasExistsException", f"An account with the given {label} already exists.")
+
+
 def set_attributes(user: Record, values: Mapping[str, str]) -> None:
     """An empty value takes the attribute away."""
     before = attributes_of(user)
@@ -50,6 +67,7 @@ def set_attributes(user: Record, values: Mapping[str, str]) -> None:
         user.get("_codes", {}).pop("password", None)
     user["Attributes"] = [{"Name": name, "Value": value} for name, value in merged.items() if value]
     user["UserLastModifiedDate"] = clock.now()
+    note_names(user)
 
 
 def described(user: Record) -> dict[str, Any]:

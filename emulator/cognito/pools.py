@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from emulator import engine
-from emulator.wire import Incoming
+from emulator.wire import AwsError, Incoming
 
 Record = dict[str, Any]
 
@@ -76,6 +76,12 @@ def find_pool(pool_id: str) -> Record | None:
     return None
 
 
+def check_unprotected(pool: Record) -> None:
+    if pool.get("DeletionProtection") == "ACTIVE":
+        text = "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be"
+        raise AwsError("InvalidParameterException", f"{text} inactivated first.")
+
+
 def region_of(pool_id: str) -> str:
     return str(engine.cognito._region_from_pool_id(pool_id))
 
@@ -87,18 +93,6 @@ def find_user(pool: Record, name: str) -> Record | None:
     user: Record | None
     user, _ = engine.cognito._resolve_user(pool, name)
     return user
-
-
-def spelling_of(pool: Record, name: str) -> str:
-    """The address as it was written when the user was made, in a pool that takes capitals for small letters."""
-    if name in pool["_users"] or (pool.get("UsernameConfiguration") or {}).get("CaseSensitive", False):
-        return name
-    folded = name.casefold()
-    for user in pool["_users"].values():
-        for entry in user["Attributes"]:
-            if entry["Name"] == "email" and entry["Value"].casefold() == folded:
-                return str(entry["Value"])
-    return name
 
 
 def attributes_of(user: Mapping[str, Any]) -> dict[str, str]:

@@ -12,10 +12,11 @@ from emulator.cognito.accounts import Accounts, NewAccount, delivery, text_of
 from emulator.cognito.administration import Administration
 from emulator.cognito.api_sign_in import ApiSignIn, who
 from emulator.cognito.attributes import check_update, written
+from emulator.cognito.listing import list_users
 from emulator.cognito.own_attributes import OwnAttributes
 from emulator.cognito.passwords import check_new_password
 from emulator.cognito.people import set_attributes
-from emulator.cognito.pools import Client, Record, attributes_of, find_client, find_user
+from emulator.cognito.pools import Client, Record, attributes_of, check_unprotected, find_client, find_user
 from emulator.cognito.token_trigger import Source
 from emulator.cognito.tokens import readable, verified_claims
 from emulator.triggers import check_known
@@ -94,8 +95,10 @@ class UserPoolApi:
             raise AwsError("NotAuthorizedException", "Invalid Access Token")
 
     async def _engines(self, operation: str, data: Data) -> Reply:
-        if operation == "ListUsers" and "custom:" in str(data.get("Filter") or ""):
-            raise AwsError("InvalidParameterException", "Custom attributes cannot be searched.")
+        if operation == "ListUsers":
+            return list_users(_pool(data), data)
+        if operation == "DeleteUserPool":
+            check_unprotected(_pool(data))
         if operation in ("CreateUserPool", "UpdateUserPool"):
             _check_triggers(data)
         if operation == "ChangePassword":

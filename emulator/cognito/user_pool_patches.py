@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from emulator import engine
+from emulator.cognito.directory import directory_of
 from emulator.cognito.passwords import check_new_password
-from emulator.cognito.pools import find_client, spelling_of
+from emulator.cognito.pools import find_client
 from emulator.triggers import check_known
 from emulator.wire import AwsError
 
@@ -32,10 +33,11 @@ def refuse_other_triggers() -> None:
 
 
 def ignore_case() -> None:
-    resolve = engine.cognito._resolve_user
-
     def resolved(pool: dict[str, Any], username: Any) -> Any:
-        return resolve(pool, spelling_of(pool, username) if isinstance(username, str) else username)
+        user = directory_of(pool).find(username) if isinstance(username, str) else None
+        if user is None:
+            return None, engine.cognito.error_response_json("UserNotFoundException", "User does not exist.", 400)
+        return user, None
 
     engine.cognito._resolve_user = resolved
 

@@ -1,0 +1,39 @@
+"""Many people at once, for a measurement: users as AdminCreateUser makes them, without a call and a password each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from emulator.cognito.attributes import check_creation
+from emulator.cognito.people import check_name, new_person
+from emulator.cognito.pools import attributes_of, find_pool, find_user
+from emulator.wire import AwsError
+
+
+def make_people(data: object) -> list[str]:
+    """Their subs. `data` has `user_pool_id` and `people`, each the attributes of one by their names, with `email`.
+
+    Nobody is mailed and no trigger runs. Raises ValueError at the first who cannot be made; those before stay.
+    """
+    if not isinstance(data, dict) or set(data) != {"user_pool_id", "people"} or not isinstance(data["people"], list):
+        raise ValueError("People are made from user_pool_id and people.")
+    pool = find_pool(str(data["user_pool_id"]))
+    if pool is None:
+        raise ValueError("There is no such user pool.")
+    try:
+        return [_make(pool, attributes) for attributes in data["people"]]
+    except AwsError as failure:
+        raise ValueError(str(failure)) from failure
+
+
+def _make(pool: dict[str, Any], wanted: Mapping[str, Any]) -> str:
+    if not isinstance(wanted, dict) or not all(isinstance(part, str) for pair in wanted.items() for part in pair):
+        raise ValueError("Somebody's attributes are no texts.")
+    username = wanted.get("email", "")
+    attributes = check_name(pool, username, wanted)
+    check_creation(pool, attributes, client=None)
+    if find_user(pool, username) is not None:
+        raise ValueError(f"{username} is there already.")
+    user = new_person(pool, username, attributes, status="FORCE_CHANGE_PASSWORD", password="")
+    pool["_users"][user["Username"]] = user
+    pool["EstimatedNumberOfUsers"] = len(pool["_users"])
+    return attributes_of(user)["sub"]

@@ -1,0 +1,124 @@
+"""Who in a pool goes by a name, and everybody in an order that lasts, without looking through all of them each time.
+
+The engine's dictionary of users stays the truth: what is remembered here is checked against it, and made anew where
+it has grown too far apart. Nothing of the engine is needed to read this.
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+Record = dict[str, Any]
+
+_NAMES = ("sub", "email", "phone_number", "preferred_username")
+_NEEDS_VERIFYING = frozenset({"email", "phone_number"})
+# So many of the gone are stepped over before they are taken out.
+_MOST_GONE = 1000
+_MOST_POOLS = 20
+
+
+class Directory:
+    def __init__(self, pool: Record) -> None:
+        self.pool = pool
+        self.users: dict[str, Record] = pool["_users"]
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._known: dict[str, Record] = {}
+        self._going_by: dict[str, list[str]] = {}
+        self._order: list[str] = []
+        self._names = 0
+
+    def find(self, name: str) -> Record | None:
+        """By user name, sub, or what people of this pool may sign in with. Case counts only if the pool says so."""
+        if (user := self.users.get(name)) is not None:
+            return user
+        self._catch_up()
+        matters = bool((self.pool.get("UsernameConfiguration") or {}).get("CaseSensitive", False))
+        spelled: Callable[[str], str] = str if matters else str.casefold
+        for username in self._going_by.get(name.casefold(), ()):
+            user = self.users.get(username)
+            if user is not None and any(spelled(own) == spelled(name) for own in self._names_of(user)):
+                return user
+        return None
+
+    def perhaps(self, name: str) -> list[Record]:
+        """All who go by this name in some spelling, in their order, perhaps with some who did once."""
+        self._catch_up()
+        return [self.users[found] for found in sorted(self._going_by.get(name.casefold(), ())) if found in self.users]
+
+    def after(self, username: str) -> Iterator[Record]:
+        """Everybody whose user name comes later, in its order: nobody moves when others come or go."""
+        self._catch_up()
+        gone, order = 0, self._order
+        for place in range(bisect_right(order, username), len(order)):
+            name = order[place]
+            if (user := self.users.get(name)) is not None:
+                yield user
+            elif (gone := gone + 1) > _MOST_GONE:
+                self._begin_anew()
+                yield from self.after(name)
+                return
+
+    def note(self, user: Mapping[str, Any]) -> None:
+        """What this user goes by now, if it is one of this pool."""
+        username = user["Username"]
+        if self.users.get(username) is not user:
+            return
+        attributes = {entry["Name"]: entry["Value"] for entry in user["Attributes"]}
+        for name in (username, *(attributes[kind] for kind in _NAMES if attributes.get(kind))):
+            others = self._going_by.setdefault(str(name).casefold(), [])
+            if username not in others:
+                others.append(username)
+                self._names += 1
+
+    def _catch_up(self) -> None:
+        """A dictionary has its newest entries last: from there to the first that is known, all are new."""
+        new = self._unknown()
+        if self._names > 4 * len(_NAMES) * (len(self.users) + _MOST_GONE):
+            self._begin_anew()
+            new = list(self.users)
+        unordered = [name for name in new if name not in self._known]
+        for name in new:
+            self._known[name] = self.users[name]
+            self.note(self.users[name])
+        if len(unordered) == 1:
+            insort(self._order, unordered[0])
+        elif unordered:
+            self._order = sorted([*self._order, *unordered])
+
+    def _unknown(self) -> list[str]:
+        new: list[str] = []
+        for name in reversed(self.users):
+            if self._known.get(name) is self.users[name]:
+                break
+            new.append(name)
+        return new[::-1]
+
+    def _names_of(self, user: Record) -> Iterator[str]:
+        attributes = {entry["Name"]: str(entry["Value"]) for entry in user["Attributes"]}
+        yield user["Username"]
+        yield attributes.get("sub", "")
+        instead, beside = self.pool.get("UsernameAttributes") or [], self.pool.get("AliasAttributes") or []
+        for kind in {*instead, *beside} & attributes.keys():
+            verified = attributes.get(f"{kind}_verified", "").lower() == "true"
+            if kind in instead or kind not in _NEEDS_VERIFYING or verified:
+                yield attributes[kind]
+
+
+_directories: dict[str, Directory] = {}
+
+
+def directory_of(pool: Record) -> Directory:
+    found = _directories.get(pool["Id"])
+    if found is None or found.pool is not pool or found.users is not pool["_users"]:
+        found = _directories[pool["Id"]] = Directory(pool)
+        while len(_directories) > _MOST_POOLS:
+            del _directories[next(iter(_directories))]
+    return found
+
+
+def note_names(user: Mapping[str, Any]) -> None:
+    """To be told after a user's attributes have changed."""
+    for directory in _directories.values():
+        directory.note(user)

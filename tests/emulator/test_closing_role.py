@@ -1,0 +1,154 @@
+"""What closes a tenant: who may take on its role, with which tag, and which rows that reaches."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.emulator.test_principals import Key, assume
+from tests.emulator.world import ACME, ACME_OWNER, GLOBEX, Stack, build, client, key, refusal, row
+
+ROOT = "arn:aws:iam::123456789012:root"
+
+
+@pytest.fixture(scope="module")
+def closing(emulator: Any) -> Stack:
+    return build(emulator, name="closing", PortalPrincipal=ROOT, ClosingPrincipal=ROOT)
+
+
+@pytest.fixture(scope="module")
+def root(closing: Stack) -> Key:
+    return Key(closing.emulator.root.access_key_id, closing.emulator.root.secret_access_key)
+
+
+@pytest.fixture(scope="module")
+def job(closing: Stack, root: Key) -> Key:
+    return assume(closing, root, RoleArn=closing.outputs["ClosingJobRoleArn"])
+
+
+def tagged(closing: Stack, who: Key, /, **tags: str) -> dict[str, Any]:
+    """What AssumeRole is asked for by `who`."""
+    asked = {"RoleArn": closing.outputs["ClosingRoleArn"], "RoleSessionName": "closing-test"}
+    return {**asked, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else asked
+
+
+def reaching(closing: Stack, job: Key, org: str) -> Any:
+    return client(closing.emulator, "dynamodb", assume(closing, job, **tagged(closing, job, org=org)))
+
+
+def query(closing: Stack, partition: str) -> dict[str, Any]:
+    return {
+        "TableName": closing.table,
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": partition}},
+        "ConsistentRead": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {"role": "owner"},
+        {"Org": ACME},
+        {"org": ACME, "role": "owner"},
+        {"org": "PUBLIC"},
+        {"org": "x" * 36},
+        {"org": ""},
+    ],
+    ids=str,
+)
+def test_without_one_organisations_id_for_the_only_tag_it_is_not_assumed(
+    closing: Stack, job: Key, tags: dict[str, str]
+) -> None:
+    sts = client(closing.emulator, "sts", job)
+    error = refusal(sts.assume_role, **tagged(closing, job, **tags))
+    assert (error["code"], error["status"]) == ("AccessDenied", 403)
+    assert "is not authorized to perform: sts:" in error["message"]
+
+
+def test_nobody_but_the_job_assumes_it(closing: Stack, root: Key, job: Key) -> None:
+    portal = assume(closing, root)
+    member = closing.credentials(ACME_OWNER)
+    for who in (portal, member, root):
+        sts = client(closing.emulator, "sts", who)
+        assert refusal(sts.assume_role, **tagged(closing, who, org=ACME))["code"] == "AccessDenied"
+    for who in (portal, member):
+        sts = client(closing.emulator, "sts", who)
+        asked = {"RoleArn": closing.outputs["ClosingJobRoleArn"], "RoleSessionName": "closing-test"}
+        assert refusal(sts.assume_role, **asked)["code"] == "AccessDenied"
+
+
+def test_the_job_itself_reaches_no_row_and_no_other_role(closing: Stack, job: Key) -> None:
+    db = client(closing.emulator, "dynamodb", job)
+    assert refusal(db.query, **query(closing, f"{ACME}#orders"))["code"] == "AccessDeniedException"
+    assert refusal(db.scan, TableName=closing.table)["code"] == "AccessDeniedException"
+    sts = client(closing.emulator, "sts", job)
+    for role in ("TenantRoleArn", "PortalRoleArn"):
+        asked = {**tagged(closing, job, org=ACME), "RoleArn": closing.outputs[role]}
+        assert refusal(sts.assume_role, **asked)["code"] == "AccessDenied"
+
+
+def test_a_chained_session_lives_an_hour_at_most(closing: Stack, job: Key) -> None:
+    sts = client(closing.emulator, "sts", job)
+    error = refusal(sts.assume_role, **tagged(closing, job, org=ACME), DurationSeconds=3601)
+    assert error["code"] == "ValidationError"
+
+
+def test_the_tags_organisation_is_read_and_deleted_and_no_other(closing: Stack, job: Key) -> None:
+    db, own = reaching(closing, job, ACME), key(ACME, "closing")
+    closing.root("dynamodb").put_item(TableName=closing.table, Item=own)
+    assert len(db.query(**query(closing, f"{ACME}#orders"))["Items"]) == 4
+    db.delete_item(TableName=closing.table, Key=own)
+    assert len(db.query(**query(closing, f"{ACME}#orders"))["Items"]) == 3
+    for org in (GLOBEX, "PUBLIC"):
+        assert refusal(db.query, **query(closing, f"{org}#orders"))["code"] == "AccessDeniedException"
+        error = refusal(db.delete_item, TableName=closing.table, Key=key(org))
+        assert error["code"] == "AccessDeniedException"
+        assert refusal(db.query, **query(closing, f"{org}#"))["code"] == "AccessDeniedException"
+
+
+def test_no_other_operation_reaches_any_row(closing: Stack, job: Key) -> None:
+    db, table = reaching(closing, job, ACME), closing.table
+    select = f"SELECT * FROM \"{table}\" WHERE pk = '{ACME}#orders'"
+    delete = {"DeleteRequest": {"Key": key(ACME)}}
+    for operation, more in {
+        "scan": {"TableName": table},
+        "get_item": {"TableName": table, "Key": key(ACME)},
+        "put_item": {"TableName": table, "Item": row(ACME, "new")},
+        "update_item": {"TableName": table, "Key": key(ACME)},
+        "batch_get_item": {"RequestItems": {table: {"Keys": [key(ACME)]}}},
+        "batch_write_item": {"RequestItems": {table: [delete]}},
+        "execute_statement": {"Statement": select},
+        "transact_write_items": {"TransactItems": [{"Put": {"TableName": table, "Item": row(ACME, "new")}}]},
+        "describe_table": {"TableName": table},
+    }.items():
+        assert refusal(getattr(db, operation), **more)["code"] == "AccessDeniedException", operation
+
+
+def test_a_session_keeps_to_its_tag_and_takes_on_no_other(closing: Stack, job: Key) -> None:
+    mine = assume(closing, job, **tagged(closing, job, org=ACME))
+    sts = client(closing.emulator, "sts", mine)
+    assert refusal(sts.assume_role, **tagged(closing, mine, org=GLOBEX))["code"] == "AccessDenied"
+
+
+def test_conditions_on_tags_count_in_the_callers_own_policies_too(closing: Stack) -> None:
+    """A role that is trusted through its account: then the caller's own policies are asked."""
+    iam = closing.root("iam")
+    iam.create_user(UserName="tagger")
+    made = iam.create_access_key(UserName="tagger")["AccessKey"]
+    who = Key(made["AccessKeyId"], made["SecretAccessKey"])
+    trust = {"Effect": "Allow", "Principal": {"AWS": ROOT}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    role = iam.create_role(RoleName="trusting", AssumeRolePolicyDocument=_document(trust))["Role"]["Arn"]
+    only = {"ForAllValues:StringEquals": {"aws:TagKeys": ["org"]}, "Null": {"aws:RequestTag/org": "false"}}
+    allowed = {"Effect": "Allow", "Action": trust["Action"], "Resource": role, "Condition": only}
+    iam.put_user_policy(UserName="tagger", PolicyName="tagging", PolicyDocument=_document(allowed))
+    sts = client(closing.emulator, "sts", who)
+    assert sts.assume_role(**{**tagged(closing, who, org=ACME), "RoleArn": role})["Credentials"]
+    for wrong in ({}, {"role": "x"}, {"org": ACME, "role": "x"}, {"Org": ACME}):
+        asked = {**tagged(closing, who, **wrong), "RoleArn": role}
+        assert refusal(sts.assume_role, **asked)["code"] == "AccessDenied", wrong
+
+
+def _document(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -1,0 +1,203 @@
+"""The policies under which a tenant is closed, decided offline: one organisation at a time, and no other program."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from iam import Decision, Outcome, Principal, Request, decide, decide_trust, parse_policy
+from portal.checks import CLOSING, CLOSING_JOB, ROW_ACTIONS, TAGGED, assumed_by, reached_by, roles_of_programs
+from portal.demo.cast import ACME, GLOBEX
+from portal.template import TABLE_ARN, boundary, read_template, role_arn, role_policies, trust_policy
+
+NEEDED = ("Query", "DeleteItem")
+ORG = str(ACME.org_id)
+OWN = [ACME.space.collection("orders"), ACME.space.catalogue, f"{ORG}#orders~07", f"{ORG}#a#b"]
+FOREIGN = [GLOBEX.space.collection("orders"), GLOBEX.space.catalogue]
+# Keys that look like Acme's to somebody who compares carelessly.
+LOOKALIKES = [
+    ORG,
+    f"{ORG}~#orders",
+    f"x{ORG}#orders",
+    ORG[:-1] + "#orders",
+    f"{ORG.upper()}#orders",
+    f" {ORG}#orders",
+    "#",
+]
+TEMPLATE = read_template()
+
+
+def decision(action: str, keys: list[str] | None, *, org: str | None, **more: str) -> Decision:
+    context: dict[str, Any] = dict(more) if keys is None else {**more, "dynamodb:LeadingKeys": keys}
+    if org is not None:
+        context["aws:PrincipalTag/org"] = org
+    return decide(
+        Request(f"dynamodb:{action}", TABLE_ARN, context),
+        identity=role_policies(TEMPLATE, CLOSING),
+        boundary=boundary(TEMPLATE, CLOSING),
+    )
+
+
+@pytest.mark.parametrize("action", NEEDED)
+def test_rows_of_the_organisation_in_the_tag_are_read_and_deleted_and_no_others(action: str) -> None:
+    for key in OWN:
+        assert decision(action, [key], org=ORG).allowed, key
+    for key in (*FOREIGN, *LOOKALIKES, "PUBLIC#news", "PUBLIC#"):
+        assert not decision(action, [key], org=ORG).allowed, key
+    assert not decision(action, [OWN[0], FOREIGN[0]], org=ORG).allowed
+
+
+@pytest.mark.parametrize("action", NEEDED)
+@pytest.mark.parametrize("org", [None, "", "*", "?", ORG[:-1], ORG.upper(), "${aws:PrincipalTag/org}"])
+def test_without_that_very_tag_nothing_is_reached(action: str, org: str | None) -> None:
+    for key in (*OWN, *FOREIGN, "PUBLIC#news", "#orders", "#"):
+        assert not decision(action, [key], org=org).allowed, key
+
+
+@pytest.mark.parametrize("action", ROW_ACTIONS)
+def test_whatever_names_no_key_is_refused(action: str) -> None:
+    for tag in (ORG, "PUBLIC", None):
+        assert not decision(action, None, org=tag).allowed
+        assert not decision(action, [], org=tag).allowed
+
+
+@pytest.mark.parametrize("action", sorted(set(ROW_ACTIONS) - set(NEEDED)))
+def test_nothing_but_reading_and_deleting_is_allowed_on_own_rows(action: str) -> None:
+    assert not decision(action, [OWN[0]], org=ORG).allowed
+    assert not decision(action, [OWN[0]], org=ORG, **{"dynamodb:EnclosingOperation": "TransactWriteItems"}).allowed
+
+
+@pytest.mark.parametrize("action", ["Scan", "PartiQLSelect", "PartiQLDelete", "ExportTableToPointInTime"])
+def test_ways_past_the_keys_are_denied_and_not_only_forgotten(action: str) -> None:
+    assert decision(action, [OWN[0]], org=ORG).outcome is Outcome.EXPLICITLY_DENIED
+
+
+def test_a_tag_public_would_not_make_public_rows_the_own_ones() -> None:
+    for action in NEEDED:
+        assert decision(action, ["PUBLIC#news"], org="PUBLIC").outcome is Outcome.EXPLICITLY_DENIED
+
+
+def test_the_boundary_holds_whatever_is_attached_to_the_role_later() -> None:
+    everything = parse_policy(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}, name="everything"
+    )
+    for action in ROW_ACTIONS:
+        for keys in ({}, {"dynamodb:LeadingKeys": [FOREIGN[0]]}, {"dynamodb:LeadingKeys": [OWN[0], FOREIGN[0]]}):
+            request = Request(f"dynamodb:{action}", TABLE_ARN, {"aws:PrincipalTag/org": ORG, **keys})
+            assert not decide(request, identity=[everything], boundary=boundary(TEMPLATE, CLOSING)).allowed
+    for other in ("s3:GetObject", "sts:AssumeRole", "iam:CreateUser"):
+        request = Request(other, "arn:aws:s3:::any/thing", {"aws:PrincipalTag/org": ORG})
+        assert not decide(request, identity=[everything], boundary=boundary(TEMPLATE, CLOSING)).allowed
+
+
+# ── Who may become what ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def trusted(role: str, tags: dict[str, str]) -> bool:
+    context: dict[str, Any] = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+    if tags:
+        context["aws:TagKeys"] = list(tags)
+    who, trust = Principal("AWS", role_arn(role)), trust_policy(TEMPLATE, CLOSING)
+    actions = ("sts:AssumeRole", "sts:TagSession") if tags else ("sts:AssumeRole",)
+    return all(decide_trust(action, trust, context, principal=who).allowed for action in actions)
+
+
+def test_the_closing_role_is_for_the_closing_job_and_for_no_other_role_of_the_stack() -> None:
+    roles = [name for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == "AWS::IAM::Role"]
+    assert {role for role in roles if trusted(role, {"org": ORG})} == {CLOSING_JOB}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {"role": "owner"},
+        {"Org": ORG},
+        {"org": ORG, "role": "owner"},
+        {"org": "PUBLIC"},
+        {"org": ""},
+        {"org": ORG + "0"},
+        {"org": ORG.replace("-", "")},
+    ],
+    ids=str,
+)
+def test_it_is_not_assumed_without_one_organisations_id_for_the_only_tag(tags: dict[str, str]) -> None:
+    assert not trusted(CLOSING_JOB, tags)
+
+
+def test_the_job_may_take_on_that_role_with_that_tag_and_do_nothing_else() -> None:
+    policies = [policy for policy in role_policies(TEMPLATE, CLOSING_JOB) if policy.name != "ExportPolicy"]
+
+    def may(action: str, resource: str, **context: Any) -> bool:
+        return decide(Request(action, resource, context), identity=policies).allowed
+
+    for action in ("sts:AssumeRole", "sts:TagSession"):
+        assert may(action, role_arn(CLOSING), **TAGGED)
+        assert not may(action, role_arn(CLOSING))
+        assert not may(action, role_arn(CLOSING), **TAGGED | {"aws:TagKeys": ["org", "role"]})
+        assert not may(action, role_arn("TenantRole"), **TAGGED)
+    for action in (*(f"dynamodb:{name}" for name in ROW_ACTIONS), "s3:PutObject", "iam:CreatePolicyVersion"):
+        assert not may(action, TABLE_ARN, **TAGGED, **{"dynamodb:LeadingKeys": [OWN[0]], "aws:PrincipalTag/org": ORG})
+
+
+def test_with_a_bucket_the_job_writes_and_reads_there_and_deletes_nothing() -> None:
+    policies = role_policies(TEMPLATE, CLOSING_JOB)
+
+    def may(action: str, resource: str) -> bool:
+        return decide(Request(action, resource, {}), identity=policies).allowed
+
+    inside, bucket = "arn:aws:s3:::ExportBucket/exports/a/manifest.json", "arn:aws:s3:::ExportBucket"
+    assert may("s3:PutObject", inside)
+    assert may("s3:GetObject", inside)
+    assert may("s3:ListBucket", bucket)
+    assert not may("s3:DeleteObject", inside)
+    assert not may("s3:PutObject", "arn:aws:s3:::another/manifest.json")
+    assert not may("s3:PutBucketPolicy", bucket)
+
+
+def test_no_other_program_can_become_either() -> None:
+    for role in roles_of_programs(TEMPLATE):
+        assert assumed_by(role, TEMPLATE) == ([CLOSING] if role == CLOSING_JOB else []), role
+
+
+@pytest.mark.parametrize("target", [CLOSING, CLOSING_JOB, "TenantRole"])
+@pytest.mark.parametrize("role", ["PortalRole", "ProfileRole"])
+def test_the_check_sees_a_program_that_could_become_another_role(role: str, target: str) -> None:
+    widened = copy.deepcopy(TEMPLATE)
+    statements = widened["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    statements.append({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": {"GetAtt": f"{target}.Arn"}})
+    assert f"sts:AssumeRole for {target}" in reached_by(role, widened)
+
+
+def test_the_check_sees_a_closing_role_that_trusts_the_portal_or_reaches_past_its_tag() -> None:
+    trusting, loose = copy.deepcopy(TEMPLATE), copy.deepcopy(TEMPLATE)
+    (statement,) = trusting["Resources"][CLOSING]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    statement["Principal"]["AWS"] = [{"GetAtt": "ClosingJobRole.Arn"}, {"GetAtt": "PortalRole.Arn"}]
+    assert reached_by("PortalRole", trusting) == ["sts:AssumeRole for ClosingRole"]
+    rows = loose["Resources"][CLOSING]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    rows[0]["Condition"] = {"Null": {"aws:PrincipalTag/org": "false"}}
+    assert reached_by(CLOSING, loose) == ["Query", "DeleteItem"]
+
+
+def test_the_check_sees_what_a_policy_gives_that_stands_apart_from_its_role() -> None:
+    widened = copy.deepcopy(TEMPLATE)
+    statements = widened["Resources"]["ClosingJobPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statements.append({"Effect": "Allow", "Action": "dynamodb:Query", "Resource": {"GetAtt": "Table.Arn"}})
+    assert reached_by(CLOSING_JOB, widened) == ["Query"]
+
+
+def test_a_suspended_organisation_can_be_closed_all_the_same() -> None:
+    """The Deny on its id is attached to the role of people, and to that alone."""
+    attached = {
+        name for name, resource in TEMPLATE["Resources"].items()
+        if {"Ref": "SuspendedTenants"} in resource["Properties"].get("ManagedPolicyArns", [])
+    }  # fmt: skip
+    assert attached == {"TenantRole"}
+    assert "Roles" not in TEMPLATE["Resources"]["SuspendedTenants"]["Properties"]
+
+
+def test_neither_role_is_tagged_itself() -> None:
+    for role in (CLOSING, CLOSING_JOB):
+        assert "Tags" not in TEMPLATE["Resources"][role]["Properties"]
