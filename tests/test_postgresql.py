@@ -52,6 +52,6 @@ def test_the_portals_own_tests_pass_on_postgresql(postgresql: str, tmp_path: Pat
         f"--basetemp={tmp_path / 'base'}",
     ]
     environment = {**os.environ, "TEST_DATABASE_URL": postgresql, **redis_if_there_is_one()}
-    done = subprocess.run(suite, cwd=BASE, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(suite, cwd=BASE, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert " skipped" not in done.stdout

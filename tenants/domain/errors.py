@@ -12,9 +12,14 @@ Leaves carry what a page or a log needs; `str()` of one is a sentence for the pe
     ├── MembershipChanged       Cognito does not say the same as the database yet
     ├── TenantSuspended
     ├── RoleTooLow
+    ├── OnlyOperatorsPages      break-glass access opens no others
     ├── DeniedByAws             IAM refused what the person's own credentials asked for
     ├── RecordNotFound
     ├── InvalidInput            the person can mend it
+    ├── UserExists              the user pool has a user with this address already
+    ├── UserGone                the user pool does not have this user any more
+    ├── RefusedByCognito        the user pool does not take this one person as they are
+    ├── NotNow                  what was asked for does not fit the state things are in
     ├── Unavailable             worth trying again; nothing was lost
     │   ├── Throttled
     │   └── Unreachable
@@ -87,6 +92,14 @@ class RoleTooLow(PortalError):
         self.need = need
 
 
+class OnlyOperatorsPages(PortalError):
+    def __init__(self) -> None:
+        super().__init__(
+            "Break-glass access opens the operators’ pages only. Nobody has signed in, so there are no AWS credentials "
+            "that records could be read with."
+        )
+
+
 class DeniedByAws(PortalError):
     """AWS refused. `answer` is its own text, word for word; `action` and `resource` are read from it, or ""."""
 
@@ -114,6 +127,28 @@ class InvalidInput(PortalError):
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
         self.field = field
+
+
+class NotNow(PortalError):
+    """The request was understood and may have been right before; `str()` says what is in its way."""
+
+
+class UserExists(PortalError):
+    def __init__(self) -> None:
+        super().__init__("Cognito has a user with this e-mail address already.")
+
+
+class UserGone(PortalError):
+    def __init__(self) -> None:
+        super().__init__("Cognito does not have this user any more. It was deleted there by somebody else.")
+
+
+class RefusedByCognito(PortalError):
+    """`why` is Cognito's own text, or says the same in plainer words."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Cognito does not accept this person as they are: {why}")
+        self.why = why
 
 
 class Unavailable(PortalError):

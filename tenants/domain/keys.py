@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tenants.domain.errors import InvalidInput
-from tenants.domain.org_id import OrgId
+from tenants.domain.org_id import OrgId, is_org_id
 
 PUBLIC = "PUBLIC"
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
@@ -44,6 +44,12 @@ def own_space(org: OrgId) -> Space:
 def checked_partition_key(text: str) -> str:
     """Any partition key at all, whoever it belongs to: IAM decides that. Raises InvalidInput."""
     return _checked(text, MAX_PARTITION_KEY_BYTES, "partition key")
+
+
+def owner_in(partition_key: str) -> str:
+    """Whose rows a key asks for: an org id or PUBLIC, and never more of the key; "nobody’s" for any other."""
+    owner = partition_key.partition("#")[0]
+    return owner if owner == PUBLIC or is_org_id(owner) else "nobody’s"
 
 
 def checked_record_key(text: str) -> str:

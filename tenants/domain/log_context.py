@@ -1,4 +1,7 @@
-"""Facts that every log line of a request carries: its id, and once known the person's sub and org. Never a token."""
+"""Facts that every log line of a request carries: its id, where it comes from, and once known the person's sub and org.
+
+The audit trail takes id and address from here. Never a token.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ _context: ContextVar[Mapping[str, str]] = ContextVar("log_context", default=_NOT
 
 
 @contextmanager
-def logging_as(request_id: str) -> Iterator[None]:
-    token = _context.set({"request_id": request_id})
+def logging_as(request_id: str, *, address: str = "") -> Iterator[None]:
+    token = _context.set({"request_id": request_id, "address": address})
     try:
         yield
     finally:

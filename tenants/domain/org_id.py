@@ -20,8 +20,12 @@ class OrgId:
     value: str
 
     def __post_init__(self) -> None:
-        if not _CANONICAL.fullmatch(self.value):
+        if not is_org_id(self.value):
             raise InvalidInput("An organisation id is a UUID in lower case.", field="org")
 
     def __str__(self) -> str:
         return self.value
+
+
+def is_org_id(text: str) -> bool:
+    return _CANONICAL.fullmatch(text) is not None

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
+from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, connections, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from tenants.domain.roles import Role
-from tenants.models import Member, Person, SignIn, Tenant
+from tenants.domain.tenant_state import TenantState
+from tenants.models import Member, Person, Provisioning, SignIn, Tenant
 
 
 def somebody() -> Person:
@@ -62,8 +68,141 @@ def test_names_of_rows_are_fit_for_a_person() -> None:
     assert str(sign_in).startswith("somebody@acme.example since ")
 
 
+def owned_tenant(**fields: Any) -> Tenant:
+    tenant = Tenant.objects.create(name="A")
+    Member.objects.create(person=somebody(), tenant=tenant, role=Role.OWNER)
+    Tenant.objects.filter(pk=tenant.pk).update(state="active", activated_at=timezone.now())
+    Tenant.objects.filter(pk=tenant.pk).update(**fields)
+    tenant.refresh_from_db()
+    return tenant
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"state": "suspended"},
+        {"state": "suspended", "suspended_at": timezone.now()},
+        {"state": "closing", "reason": "not paid", "closing_at": timezone.now()},
+        {"state": "closed", "closed_at": timezone.now()},
+        {"state": "pending"},
+        {"suspended_at": timezone.now()},
+        {"name": ""},
+        {"org_id": uuid.uuid4()},
+    ],
+)
+def test_a_tenant_takes_no_step_without_its_dates_and_reason_and_never_another_id(fields: dict[str, Any]) -> None:
+    tenant = owned_tenant()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Tenant.objects.filter(pk=tenant.pk).update(**fields)
+
+
+@pytest.mark.django_db
+def test_a_tenant_begins_as_pending_becomes_active_with_an_owner_and_is_never_deleted() -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Tenant.objects.create(name="A", state="active", activated_at=timezone.now())
+    tenant = Tenant.objects.create(name="A")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Tenant.objects.update(state="active", activated_at=timezone.now())
+    with pytest.raises(IntegrityError), transaction.atomic():
+        tenant.delete()
+
+
+@pytest.mark.django_db
+def test_addresses_are_told_apart_by_more_than_case() -> None:
+    Person.objects.create(email="ada@acme.example")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Person.objects.create(email="ADA@acme.example")
+    Person.objects.create(email="")
+    Person.objects.create(email="")
+
+
+def at_migration(name: str) -> Any:
+    executor = MigrationExecutor(connection)
+    executor.migrate([("tenants", name)])
+    return MigrationExecutor(connection).loader.project_state([("tenants", name)]).apps
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_of_the_first_release_are_given_what_the_constraints_ask_for() -> None:
+    first = at_migration("0001_initial")
+    try:
+        person, tenant = first.get_model("tenants", "Person"), first.get_model("tenants", "Tenant")
+        member = first.get_model("tenants", "Member")
+        tenants = [tenant.objects.create(name=state, state=state) for state in TenantState]
+        people = [person.objects.create(email=email) for email in ("Ada@acme.example", "ada@acme.example")]
+        member.objects.create(person=people[1], tenant=tenants[1], role="owner")
+    finally:
+        call_command("migrate", verbosity=0)
+    assert len({tenant.slug for tenant in Tenant.objects.all()}) == len(TenantState)
+    assert list(Person.objects.order_by("pk").values_list("email", flat=True)) == ["", "ada@acme.example"]
+    assert Member.objects.get().provisioning == Provisioning.SETTLED
+
+
 @pytest.mark.django_db(transaction=True)
 def test_migrations_go_back_and_forth() -> None:
     call_command("migrate", "tenants", "zero", verbosity=0)
     call_command("migrate", verbosity=0)
     assert Tenant.objects.count() == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "change",
+    [{"role": Role.VIEWER}, {"enabled": False}, {"removed": True}, {"tenant": None, "role": Role.OPERATOR}],
+)
+def test_an_active_tenant_keeps_an_owner_whoever_asks(change: dict[str, Any]) -> None:
+    tenant = owned_tenant()
+    owner = Member.objects.get(tenant=tenant)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Member.objects.filter(pk=owner.pk).update(**change)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        owner.delete()
+    another = Person.objects.create(sub=uuid.uuid4(), email="another@acme.example")
+    Member.objects.create(person=another, tenant=tenant, role=Role.OWNER)
+    assert owner.delete()[0] == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_owners_who_go_at_once_past_the_use_cases_the_database_keeps_one() -> None:
+    tenant = owned_tenant()
+    another = Person.objects.create(sub=uuid.uuid4(), email="another@acme.example")
+    Member.objects.create(person=another, tenant=tenant, role=Role.OWNER)
+    start, refused = threading.Barrier(2), []
+
+    def step_down(member: Member) -> None:
+        start.wait(timeout=10)
+        try:
+            with transaction.atomic():
+                Member.objects.filter(pk=member.pk).update(role=Role.VIEWER)
+                # Neither sees what the other has not committed yet.
+                time.sleep(0.2)
+        except IntegrityError as error:
+            refused.append(str(error))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=step_down, args=(member,)) for member in Member.objects.all()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert len(refused) == 1
+    assert "an active tenant keeps an owner" in refused[0]
+    assert Member.objects.filter(role=Role.OWNER).count() == 1
+
+
+@pytest.mark.django_db
+def test_an_org_id_is_a_uuid_in_its_one_spelling() -> None:
+    tenant = owned_tenant()
+    spelling = {"sqlite": tenant.org_id.hex.upper()}.get(connection.vendor, "no uuid")
+    with pytest.raises((IntegrityError, DataError)), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO tenants_tenant (org_id, name, slug, plan, state, reason, metadata, created_at)"
+            " VALUES (%s, 'B', 'b', 'free', 'pending', '', '{}', %s)",
+            [spelling, timezone.now()],
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CAST(org_id AS text) FROM tenants_tenant")
+        ((kept,),) = cursor.fetchall()
+    assert kept == (tenant.org_id.hex if connection.vendor == "sqlite" else str(tenant.org_id))

@@ -1,0 +1,54 @@
+"""What can stand in the audit trail: the thing, a dot, what happened to it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    TENANT_CREATED = "tenant.created"
+    TENANT_ACTIVATED = "tenant.activated"
+    TENANT_RENAMED = "tenant.renamed"
+    TENANT_PLAN_CHANGED = "tenant.plan-changed"
+    TENANT_METADATA_CHANGED = "tenant.metadata-changed"
+    TENANT_SUSPENDED = "tenant.suspended"
+    TENANT_REACTIVATED = "tenant.reactivated"
+    TENANT_CLOSING = "tenant.closing"
+    TENANT_REOPENED = "tenant.reopened"
+    TENANT_EXPORTED = "tenant.exported"
+    TENANT_PURGED = "tenant.purged"
+    TENANT_CLOSED = "tenant.closed"
+    # The second and third ring; the first is the transition itself.
+    TENANT_SIGNED_OUT = "tenant.signed-out"
+    TENANT_DENIED = "tenant.denied"
+    TENANT_REFUSED = "tenant.refused"
+
+    MEMBER_ADDED = "member.added"
+    MEMBER_ROLE_CHANGED = "member.role-changed"
+    MEMBER_DISABLED = "member.disabled"
+    MEMBER_ENABLED = "member.enabled"
+    MEMBER_REMOVED = "member.removed"
+    MEMBER_RETRIED = "member.retried"
+    MEMBER_REFUSED = "member.refused"
+    # What was done to their user in Cognito.
+    MEMBER_PROVISIONED = "member.provisioned"
+    MEMBER_ADOPTED = "member.adopted"
+    MEMBER_DELETED = "member.deleted"
+    MEMBER_STUCK = "member.stuck"
+    MEMBER_CONFLICT = "member.conflict"
+
+    SIGNED_IN = "person.signed-in"
+    SIGN_IN_FAILED = "person.sign-in-failed"
+    SIGNED_OUT = "person.signed-out"
+    REFUSED = "person.refused"
+
+    PROVISIONING_HALTED = "provisioning.halted"
+    RECONCILED = "reconciliation.finished"
+    RECONCILIATION_STOPPED = "reconciliation.stopped"
+    DRIFT_REPAIRED = "drift.repaired"
+
+    AUDIT_EXPORTED = "audit.exported"
+    AUDIT_SHORTENED = "audit.shortened"
+    BREAK_GLASS_MADE = "break-glass.made"
+    BREAK_GLASS_USED = "break-glass.used"
+    BREAK_GLASS_REFUSED = "break-glass.refused"

@@ -1,0 +1,128 @@
+"""A tenant's metadata: the platform's own notes in JSON, held to TENANT_METADATA_SCHEMA and to what a database keeps.
+
+What is wrong is said with its place, and shown only as far as a line of a page goes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jsonschema
+from django.conf import settings
+from jsonschema.exceptions import best_match
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from tenants.domain.errors import InvalidInput, Misconfigured
+
+MOST_CHARACTERS = 20_000
+_DEEPEST = 20
+_MOST_SHOWN, _MOST_SHOWN_OF_A_NAME = 160, 40
+# PostgreSQL keeps neither NUL nor half a character.
+_NOT_KEPT = re.compile("[\x00\ud800-\udfff]")
+_TOO_LONG = f"Metadata is at most {MOST_CHARACTERS:,} characters of JSON."
+Place = tuple[str | int, ...]
+
+
+def read_metadata(text: str) -> dict[str, Any]:
+    """From JSON as it was typed; nothing for an empty text. Raises InvalidInput that says where it goes wrong."""
+    if len(text) > 2 * MOST_CHARACTERS:
+        raise _wrong(_TOO_LONG)
+    try:
+        read = json.loads(text.strip() or "{}", parse_constant=_refuse_constant, object_pairs_hook=_each_name_once)
+    except json.JSONDecodeError as error:
+        raise _wrong(f"This is not JSON. Look at line {error.lineno}, column {error.colno}: {error.msg}.") from error
+    except RecursionError as error:
+        raise _wrong(f"Metadata is at most {_DEEPEST} levels deep.") from error
+    except ValueError as error:
+        raise _wrong("There is a number with too many digits. Write it as text, in quotation marks.") from error
+    if not isinstance(read, dict):
+        raise _wrong('Metadata is a JSON object, such as {"contract": "2026-14"}.')
+    return read
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """As it is stored. Raises InvalidInput; Misconfigured where the schema itself cannot be gone by."""
+    checked = dict(metadata)
+    _check_can_be_kept(checked, ())
+    if len(json.dumps(checked, ensure_ascii=False)) > MOST_CHARACTERS:
+        raise _wrong(_TOO_LONG)
+    schema = settings.TENANT_METADATA_SCHEMA
+    # Without a registry of its own it would fetch what the schema refers to.
+    validator = jsonschema.validators.validator_for(schema)(schema, registry=Registry())
+    try:
+        problem = best_match(validator.iter_errors(checked))
+    except (Unresolvable, re.error) as error:
+        raise Misconfigured(f"TENANT_METADATA_SCHEMA cannot be gone by: {error}") from error
+    if problem is not None:
+        where = _at(tuple(problem.absolute_path))
+        raise _wrong(f"The metadata does not fit its schema{where}: {_in_short(problem)}.")
+    return checked
+
+
+def _check_can_be_kept(value: object, place: Place) -> None:
+    if len(place) > _DEEPEST:
+        raise _wrong(f"Metadata is at most {_DEEPEST} levels deep.")
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _check_plain(name, (*place, name))
+            _check_can_be_kept(part, (*place, name))
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            _check_can_be_kept(part, (*place, number))
+    else:
+        _check_plain(value, place)
+
+
+def _check_plain(value: object, place: Place) -> None:
+    if isinstance(value, str) and _NOT_KEPT.search(value):
+        raise _wrong(f"There is a character that cannot be kept{_at(place)}. Take it out.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _no_number(value, place)
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise _wrong(f"There is something that JSON does not know{_at(place)}.")
+
+
+def _each_name_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The last one would win, and the others be lost."""
+    read: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in read:
+            raise _wrong(f"The name “{_shown(name)}” is there twice. Take one of them out.")
+        read[name] = value
+    return read
+
+
+def _refuse_constant(name: str) -> float:
+    raise _no_number(name, ())
+
+
+def _no_number(number: object, place: Place) -> InvalidInput:
+    return _wrong(f"“{number}”{_at(place)} is no number in JSON. Take it out.")
+
+
+def _in_short(problem: jsonschema.ValidationError) -> str:
+    """jsonschema quotes the whole value; where that is long, the rule alone says enough."""
+    message = problem.message
+    if len(message) > _MOST_SHOWN:
+        rule = json.dumps(problem.validator_value, ensure_ascii=True)
+        message = f"it breaks the rule “{problem.validator}”, which is {rule}"
+    return message if len(message) <= _MOST_SHOWN else f"{message[: _MOST_SHOWN - 1]}…"
+
+
+def _at(place: Place) -> str:
+    return f" at “{'/'.join(map(_shown, place))[:_MOST_SHOWN]}”" if place else ""
+
+
+def _shown(name: object) -> str:
+    text = str(name)
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    return text if len(text) <= _MOST_SHOWN_OF_A_NAME else f"{text[: _MOST_SHOWN_OF_A_NAME - 1]}…"
+
+
+def _wrong(message: str) -> InvalidInput:
+    return InvalidInput(message, field="metadata")

@@ -1,0 +1,41 @@
+"""What the portal's own database knows: tenants, people, who is a member of what, what was done, and what is to do.
+
+Rows of tenants are not here. They are in DynamoDB, and only a person's own credentials reach them.
+"""
+
+from tenants.models.audit import AuditEvent, AuditHead
+from tenants.models.people import MOST_EMAIL, BreakGlassLink, Member, Person, Provisioning, SignIn
+from tenants.models.provisioning import (
+    SILENT_AFTER,
+    Drift,
+    DriftKind,
+    Lease,
+    ProvisioningHour,
+    QuotaSlot,
+    Reconciliation,
+    Worker,
+)
+from tenants.models.tenants import MOST_NAME, Closing, Suspension, Tenant
+
+__all__ = [
+    "MOST_EMAIL",
+    "MOST_NAME",
+    "SILENT_AFTER",
+    "AuditEvent",
+    "AuditHead",
+    "BreakGlassLink",
+    "Closing",
+    "Drift",
+    "DriftKind",
+    "Lease",
+    "Member",
+    "Person",
+    "Provisioning",
+    "ProvisioningHour",
+    "QuotaSlot",
+    "Reconciliation",
+    "SignIn",
+    "Suspension",
+    "Tenant",
+    "Worker",
+]

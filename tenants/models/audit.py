@@ -1,0 +1,104 @@
+"""The audit trail: written once, in order, each entry holding on to the one before.
+
+Only `tenants.audit` writes here. Triggers refuse to change an entry, and to delete one that retention has not passed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from django.db import models
+
+
+class AppendOnly(Exception):
+    """An entry of the audit trail was to be changed or deleted."""
+
+    def __init__(self) -> None:
+        super().__init__("The audit trail is append-only: nothing in it is changed or deleted.")
+
+
+class _Entries(models.QuerySet["AuditEvent"]):
+    def update(self, **_: Any) -> NoReturn:
+        raise AppendOnly
+
+    def delete(self) -> NoReturn:
+        raise AppendOnly
+
+    def bulk_update(self, *_: Any, **__: Any) -> NoReturn:
+        raise AppendOnly
+
+
+class AuditEvent(models.Model):
+    """Who did what to what, from what to what, and why.
+
+    `org` is the organisation it happened to, None for the platform's own. `actor` is a sub, or the name of a program;
+    `actor_name` what a person would call it at the time. Never a secret, never a tenant's row.
+    """
+
+    seq = models.PositiveBigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=120)
+    actor_name = models.CharField(max_length=254)
+    action = models.CharField(max_length=60)
+    org = models.UUIDField(null=True)
+    target = models.CharField(max_length=254, blank=True)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    why = models.CharField(max_length=500, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    address = models.CharField(max_length=64, blank=True)
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    objects = _Entries.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["org", "-seq"], name="audit_of_org"),
+            models.Index(fields=["action", "-seq"], name="audit_of_action"),
+            models.Index(fields=["actor", "-seq"], name="audit_of_actor"),
+            models.Index(fields=["at"], name="audit_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq}: {self.action} by {self.actor_name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnly
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *_: Any, **__: Any) -> NoReturn:
+        raise AppendOnly
+
+    def content(self) -> dict[str, object]:
+        """What the entry's hash covers, beside the hash before it."""
+        return {
+            "seq": self.seq,
+            "at": self.at,
+            "actor": self.actor,
+            "actor_name": self.actor_name,
+            "action": self.action,
+            "org": str(self.org) if self.org else None,
+            "target": self.target,
+            "before": self.before,
+            "after": self.after,
+            "why": self.why,
+            "request_id": self.request_id,
+            "address": self.address,
+        }
+
+
+class AuditHead(models.Model):
+    """One row: the chain's last entry, and the last one that retention has passed. Locked by whoever appends."""
+
+    seq = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=64)
+    kept_after = models.PositiveBigIntegerField(default=0)
+    kept_after_hash = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_audit_head")]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.hash}"

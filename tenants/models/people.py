@@ -1,0 +1,163 @@
+"""People, what they are a member of, and who is signed in."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from tenants.domain.provisioning import Seen
+from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.models.tenants import MOST_NAME, MOST_REASON, Tenant
+
+MOST_EMAIL = 254
+
+
+class Person(AbstractBaseUser):
+    """Somebody who can sign in, known by their `sub` once Cognito has told it. Passwords are Cognito's.
+
+    `email` is kept case-folded, since the pool tells nobody apart by case; "" where it became somebody else's.
+    """
+
+    password = None  # type: ignore[assignment]
+    last_login = None
+
+    sub = models.UUIDField(unique=True, null=True)
+    email = models.EmailField(max_length=MOST_EMAIL, blank=True)
+    name = models.CharField(max_length=MOST_NAME, blank=True)
+    language = models.CharField(max_length=16, default="en")
+
+    USERNAME_FIELD = "sub"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="one_person_an_email"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email or self.name or str(self.sub)
+
+
+class Provisioning(models.TextChoices):
+    """How far Cognito agrees with a member's row."""
+
+    DUE = "due", "to be done"
+    SETTLED = "settled", "agrees with Cognito"
+    STUCK = "stuck", "cannot be done"
+    CONFLICT = "conflict", "taken in Cognito"
+
+
+class Member(models.Model):
+    """A person in a tenant, or an operator, who is in none: what should be, and what was last seen in Cognito.
+
+    Should be: the role, `enabled`, and not `removed`. Every change of those counts `generation` up, so that a worker
+    that comes back with an older one leaves the member due. Nothing but the one constraint below assumes that a person
+    is in one organisation only.
+    """
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="memberships")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="members", null=True)
+    role = models.CharField(max_length=16, choices=[(role, role) for role in Role])
+    enabled = models.BooleanField(default=True)
+    removed = models.BooleanField(default=False)
+    # The identity pool's id for this person: asked for once, since GetId is the scarcest call of all.
+    identity_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    invited_by = models.ForeignKey(Person, on_delete=models.SET_NULL, related_name="+", null=True)
+    invited_at = models.DateTimeField(null=True)
+    mail_invitation = models.BooleanField(default=True)
+
+    # Tokens issued so far must stop working, and Cognito has not been told yet.
+    sign_out = models.BooleanField(default=False)
+    # "" and None where Cognito has no such user; `seen_at` None where it was never asked.
+    seen_at = models.DateTimeField(null=True)
+    seen_org = models.CharField(max_length=36, blank=True)
+    seen_role = models.CharField(max_length=16, blank=True)
+    seen_enabled = models.BooleanField(null=True)
+    seen_status = models.CharField(max_length=32, blank=True)
+
+    provisioning = models.CharField(max_length=16, choices=Provisioning, default=Provisioning.DUE)
+    generation = models.PositiveIntegerField(default=1)
+    due_at = models.DateTimeField(null=True, default=timezone.now)
+    leased_until = models.DateTimeField(null=True)
+    leased_by = models.CharField(max_length=64, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=MOST_REASON, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at", "id"], condition=Q(provisioning="due"), name="member_due"),
+            # Of all members, settled ones too: SQLite does not see that "stuck" is not "settled".
+            models.Index(fields=["provisioning", "tenant"], name="member_provisioning"),
+            models.Index(fields=["provisioning", "-id"], name="member_newest_in_provisioning"),
+            models.Index(fields=["tenant", "id"], name="member_of_tenant"),
+        ]
+        constraints = [
+            # A user pool's user carries one org, so today a person is in one organisation.
+            models.UniqueConstraint(fields=["person"], name="one_membership_per_person"),
+            models.CheckConstraint(
+                condition=Q(tenant__isnull=True, role=Role.OPERATOR)
+                | Q(tenant__isnull=False, role__in=IN_AN_ORGANISATION),
+                name="operators_are_in_no_organisation",
+            ),
+            models.CheckConstraint(
+                condition=Q(provisioning__in=list(Provisioning)), name="member_provisioning_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(provisioning=Provisioning.DUE) | Q(due_at__isnull=False), name="due_member_has_its_time"
+            ),
+            models.CheckConstraint(
+                condition=~Q(provisioning__in=[Provisioning.STUCK, Provisioning.CONFLICT]) | ~Q(last_error=""),
+                name="stuck_member_says_why",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} as {self.role}"
+
+    @property
+    def seen(self) -> Seen | None:
+        """The user in the pool as last seen; None where there was none, or nobody has looked."""
+        if self.seen_enabled is None or self.person.sub is None:
+            return None
+        return Seen(
+            sub=str(self.person.sub),
+            email=self.person.email,
+            name=self.person.name,
+            org=self.seen_org,
+            role=self.seen_role,
+            enabled=self.seen_enabled,
+            status=self.seen_status,
+        )
+
+
+class SignIn(models.Model):
+    """One signed-in browser's tokens, sealed for this very row. Deleted when it signs out."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="sign_ins")
+    sealed_tokens = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    renewed_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.person} since {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class BreakGlassLink(models.Model):
+    """A one-time way into the operators' portal for when Cognito cannot sign anybody in. The key itself is not kept."""
+
+    key_hash = models.CharField(max_length=64, unique=True)
+    made_by = models.CharField(max_length=120)
+    reason = models.CharField(max_length=MOST_REASON)
+    made_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"break-glass link of {self.made_by}, {self.made_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,121 @@
+"""Bookkeeping of the programs that make Cognito match: leases, pacing, heartbeats, and what a comparison found."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from tenants.models.people import Member
+from tenants.models.tenants import Tenant
+
+# A worker beats every five seconds.
+SILENT_AFTER = timedelta(seconds=30)
+
+
+class Lease(models.Model):
+    """Something that only one program may do at a time, until it gives it back or the lease runs out."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    holder = models.CharField(max_length=64)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.holder}"
+
+
+class QuotaSlot(models.Model):
+    """When the next call of a quota category may be made, by any worker. `next_at` is in seconds since the epoch."""
+
+    category = models.CharField(max_length=32, primary_key=True)
+    next_at = models.FloatField(default=0)
+
+    def __str__(self) -> str:
+        return self.category
+
+
+class _Workers(models.QuerySet["Worker"]):
+    def heard_of(self, now: datetime) -> _Workers:
+        """Those that were not stopped and gave a sign of life lately."""
+        return self.filter(stopped_at=None, beat_at__gt=now - SILENT_AFTER)
+
+
+class Worker(models.Model):
+    """A running `provision --watch`, and since its start: changes applied, calls throttled, members failed."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    beat_at = models.DateTimeField(default=timezone.now)
+    stopped_at = models.DateTimeField(null=True)
+    applied = models.PositiveBigIntegerField(default=0)
+    throttled = models.PositiveBigIntegerField(default=0)
+    failed = models.PositiveBigIntegerField(default=0)
+
+    objects = _Workers.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ProvisioningHour(models.Model):
+    """What all workers did in an hour, for the overview."""
+
+    hour = models.DateTimeField(primary_key=True)
+    applied = models.PositiveBigIntegerField(default=0)
+    throttled = models.PositiveBigIntegerField(default=0)
+    failed = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}:00"
+
+
+class Reconciliation(models.Model):
+    """A walk through the whole pool, or one tenant's members, comparing. `after` is where it goes on if interrupted."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", null=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    repairing = models.BooleanField(default=False)
+    after = models.TextField(blank=True)
+    users_seen = models.PositiveBigIntegerField(default=0)
+    found = models.PositiveBigIntegerField(default=0)
+    repaired = models.PositiveBigIntegerField(default=0)
+    last_error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["-started_at"], name="reconciliation_newest")]
+
+    def __str__(self) -> str:
+        return f"reconciliation of {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class DriftKind(models.TextChoices):
+    UNKNOWN_USER = "unknown-user", "a user the portal does not know"
+    MISSING_USER = "missing-user", "a member without a user in Cognito"
+    ORG = "org", "another organisation in Cognito"
+    ROLE = "role", "another role in Cognito"
+    ENABLED = "enabled", "enabled or disabled in Cognito only"
+
+
+class Drift(models.Model):
+    """One difference that a reconciliation found. `wanted` and `seen` say it in a few words."""
+
+    reconciliation = models.ForeignKey(Reconciliation, on_delete=models.CASCADE, related_name="drifts")
+    kind = models.CharField(max_length=16, choices=DriftKind)
+    member = models.ForeignKey(Member, on_delete=models.SET_NULL, related_name="+", null=True)
+    org = models.CharField(max_length=36, blank=True)
+    sub = models.CharField(max_length=36, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    wanted = models.CharField(max_length=120, blank=True)
+    seen = models.CharField(max_length=120, blank=True)
+    found_at = models.DateTimeField(default=timezone.now)
+    repaired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["reconciliation", "id"], name="drift_of_run")]
+        constraints = [models.CheckConstraint(condition=Q(kind__in=list(DriftKind)), name="drift_kind_is_known")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.email or self.sub}"

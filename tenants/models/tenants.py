@@ -1,0 +1,140 @@
+"""Tenants, and the two long things that can happen to one: being suspended and being closed."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from tenants.domain.tenant_state import TenantState
+
+MOST_NAME = 120
+MOST_SLUG = 40
+MOST_REASON = 500
+_UNDER_WAY = (TenantState.ACTIVE, TenantState.SUSPENDED)
+
+
+def unclaimed_slug() -> str:
+    """For tenants that nobody has given a slug."""
+    return f"org-{secrets.token_hex(8)}"
+
+
+class Tenant(models.Model):
+    """An organisation's record. Never deleted: a closed one is the tombstone that keeps its org id from being reused.
+
+    `reason` is why it is suspended or being closed. Which step may follow which is checked by triggers too, and that
+    somebody owns it while it is active.
+    """
+
+    org_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=MOST_NAME)
+    slug = models.SlugField(max_length=MOST_SLUG, unique=True, default=unclaimed_slug)
+    plan = models.CharField(max_length=MOST_SLUG, default="free")
+    state = models.CharField(
+        max_length=16, choices=[(state, state) for state in TenantState], default=TenantState.PENDING
+    )
+    reason = models.CharField(max_length=MOST_REASON, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    activated_at = models.DateTimeField(null=True, editable=False)
+    suspended_at = models.DateTimeField(null=True, editable=False)
+    closing_at = models.DateTimeField(null=True, editable=False)
+    # Until then a closing tenant can be reopened; afterwards its rows may go.
+    purge_after = models.DateTimeField(null=True, editable=False)
+    closed_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="tenant_newest"),
+            models.Index(fields=["state", "-created_at", "-id"], name="tenant_newest_in_state"),
+            models.Index(fields=["plan", "-created_at", "-id"], name="tenant_newest_on_plan"),
+            # SQLite keeps no statistics: of the two above it would take either for both.
+            models.Index(fields=["state", "plan", "-created_at", "-id"], name="tenant_newest_in_state_on_plan"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=list(TenantState)), name="tenant_state_is_known"),
+            models.CheckConstraint(condition=~Q(name="") & ~Q(slug=""), name="tenant_has_a_name"),
+            models.CheckConstraint(
+                condition=~Q(state__in=_UNDER_WAY) | Q(activated_at__isnull=False), name="tenant_was_activated"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=TenantState.ACTIVE) | Q(suspended_at__isnull=True, closing_at__isnull=True),
+                name="active_tenant_is_free",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=TenantState.SUSPENDED) | (Q(suspended_at__isnull=False) & ~Q(reason="")),
+                name="suspension_has_date_and_reason",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=TenantState.CLOSING)
+                | (
+                    Q(closing_at__isnull=False, purge_after__isnull=False, purge_after__gte=F("closing_at"))
+                    & ~Q(reason="")
+                ),
+                name="closing_has_dates_and_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=TenantState.CLOSED, closed_at__isnull=False)
+                | (~Q(state=TenantState.CLOSED) & Q(closed_at__isnull=True)),
+                name="closed_has_its_date",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Suspension(models.Model):
+    """The three rings around a tenant that may not work: the door at `began_at`, Cognito, credentials already issued.
+
+    Closing freezes a tenant in the same way. `lifted_at` is when it was let work again.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="suspensions")
+    began_at = models.DateTimeField(default=timezone.now)
+    # Every member disabled and signed out in Cognito: from here on nobody gets new credentials.
+    signed_out_at = models.DateTimeField(null=True)
+    # The tenant stands in the policy that denies credentials issued before.
+    denied_at = models.DateTimeField(null=True)
+    # No credentials issued before can live any longer; the policy need not name the tenant after this.
+    deny_until = models.DateTimeField(null=True)
+    lifted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["deny_until"], condition=Q(lifted_at__isnull=True), name="suspension_standing")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant"], condition=Q(lifted_at__isnull=True), name="one_standing_suspension"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant} since {self.began_at:%Y-%m-%d %H:%M}"
+
+
+class Closing(models.Model):
+    """How far the closing of a tenant has come. `ended_at` is when it was closed for good, or reopened."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="closings")
+    began_at = models.DateTimeField(default=timezone.now)
+    export_url = models.CharField(max_length=500, blank=True)
+    exported_at = models.DateTimeField(null=True)
+    rows_exported = models.PositiveBigIntegerField(default=0)
+    # SHA-256 of the export's manifest, which holds those of its files.
+    manifest_hash = models.CharField(max_length=64, blank=True)
+    rows_purged = models.PositiveBigIntegerField(default=0)
+    purged_at = models.DateTimeField(null=True)
+    verified_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant"], condition=Q(ended_at__isnull=True), name="one_closing_at_a_time")
+        ]
+
+    def __str__(self) -> str:
+        return f"closing of {self.tenant}"
