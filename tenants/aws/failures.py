@@ -1,15 +1,18 @@
 """What AWS answers when it does not do what was asked, as the application's own errors. One table, one context manager.
 
+Beside the table stands what a code means for one service only; `kind_of` says how far a failure reaches.
+
 Codes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and the API references
-of Cognito. A code nobody listed is not guessed at: it becomes `Misconfigured`, with the code in the log.
+of Cognito and IAM. A code nobody listed is not guessed at: it becomes `Misconfigured`, with the code in the log.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
@@ -19,14 +22,24 @@ from tenants.domain.errors import (
     InvalidInput,
     Misconfigured,
     PortalError,
+    RefusedByCognito,
     Throttled,
     Unavailable,
     Unreachable,
+    UserExists,
+    UserGone,
 )
 
 RECORDS = "The records table"
 IDENTITIES = "Sign-in (Cognito)"
+PEOPLE = "The user pool (Cognito)"
+POLICIES = "The suspension policy (IAM)"
+CLOSING = "The closing role (STS)"
+EXPORTS = "The export bucket (S3)"
 STACK = "The stack"
+
+# How far a failure reaches: it passes, it is one member's own, or every other call would end the same way.
+Kind = Literal["passing", "member", "systemic"]
 
 
 class CredentialsExpired(Unavailable):
@@ -108,21 +121,47 @@ def _resource_not_found(answer: Answer) -> PortalError:
     return _misconfigured(answer)
 
 
-ERRORS: dict[str, Callable[[Answer], PortalError]] = {
+def _user_exists(answer: Answer) -> PortalError:  # noqa: ARG001 - the tables pass it
+    return UserExists()
+
+
+def _user_gone(answer: Answer) -> PortalError:  # noqa: ARG001 - the tables pass it
+    return UserGone()
+
+
+def _refused(answer: Answer) -> PortalError:
+    return RefusedByCognito(answer.text or answer.code)
+
+
+def _undeliverable(answer: Answer) -> PortalError:
+    return RefusedByCognito(f"the invitation could not be delivered ({answer.text or answer.code})")
+
+
+def _not_authorized_for_user(answer: Answer) -> PortalError:
+    return _refused(answer) if answer.text.startswith("User is ") else _misconfigured(answer)
+
+
+Meanings = Mapping[str, Callable[[Answer], PortalError]]
+
+ERRORS: Meanings = {
     "AccessDeniedException": _denied,
     "AccessDenied": _denied,
     # Too much at once.
     "ProvisionedThroughputExceededException": _throttled,
     "RequestLimitExceeded": _throttled,
     "ThrottlingException": _throttled,
+    "Throttling": _throttled,
     "TooManyRequestsException": _throttled,
     "LimitExceededException": _throttled,
     "TransactionInProgressException": _throttled,
+    "TransactionConflictException": _throttled,
+    "ReplicatedWriteConflictException": _throttled,
     # Their fault, and it passes.
     "InternalServerError": _down,
     "InternalErrorException": _down,
     "InternalFailure": _down,
     "ServiceUnavailable": _down,
+    "ServiceFailure": _down,
     "ExternalServiceException": _down,
     # The credentials.
     "ExpiredTokenException": _expired,
@@ -141,7 +180,104 @@ ERRORS: dict[str, Callable[[Answer], PortalError]] = {
     "InvalidParameterException": _misconfigured,
     "ResourceNotFoundException": _resource_not_found,
     "InvalidEndpointException": _misconfigured,
+    # Of writes that nothing here asks for: with a condition, or to a table with a local index.
+    "ConditionalCheckFailedException": _misconfigured,
+    "ItemCollectionSizeLimitExceededException": _misconfigured,
 }
+
+# Asked with the program's own credentials: nobody who is signed in can do anything about those.
+_OWN_CREDENTIALS: Meanings = dict.fromkeys(
+    (
+        "AccessDeniedException", "AccessDenied", "ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException",
+        "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignatureException",
+        "IncompleteSignature", "MissingAuthenticationToken", "RequestExpired", "OptInRequired",
+    ),
+    _misconfigured,
+)  # fmt: skip
+
+# Where a service means something else by a code than the others do.
+BY_SERVICE: Mapping[str, Meanings] = {
+    PEOPLE: {
+        **_OWN_CREDENTIALS,
+        "UsernameExistsException": _user_exists,
+        "AliasExistsException": _user_exists,
+        "UserNotFoundException": _user_gone,
+        # One member's own.
+        "NotAuthorizedException": _not_authorized_for_user,
+        "InvalidParameterException": _refused,
+        "ValidationException": _refused,
+        "InvalidPasswordException": _refused,
+        "UnsupportedUserStateException": _refused,
+        "PreconditionNotMetException": _refused,
+        "UserLambdaValidationException": _refused,
+        "UserNotConfirmedException": _refused,
+        "PasswordResetRequiredException": _refused,
+        "CodeMismatchException": _refused,
+        "ExpiredCodeException": _refused,
+        "CodeDeliveryFailureException": _undeliverable,
+        # They pass.
+        "UserImportInProgressException": _throttled,
+        "ConcurrentModificationException": _throttled,
+        # The pool, its functions and its roles.
+        "UnexpectedLambdaException": _misconfigured,
+        "InvalidLambdaResponseException": _misconfigured,
+        "InvalidSmsRoleAccessPolicyException": _misconfigured,
+        "InvalidSmsRoleTrustRelationshipException": _misconfigured,
+        "InvalidEmailRoleAccessPolicyException": _misconfigured,
+        "InvalidUserPoolConfigurationException": _misconfigured,
+        "OperationNotEnabledException": _misconfigured,
+        "ForbiddenException": _misconfigured,
+    },
+    POLICIES: {
+        **_OWN_CREDENTIALS,
+        "NoSuchEntity": _misconfigured,
+        "InvalidInput": _misconfigured,
+        "MalformedPolicyDocument": _misconfigured,
+        "ValidationError": _misconfigured,
+        # Somebody else was writing it at the same time.
+        "LimitExceeded": _throttled,
+        "DeleteConflict": _throttled,
+        "ConcurrentModification": _throttled,
+    },
+    CLOSING: {
+        **_OWN_CREDENTIALS,
+        "MalformedPolicyDocument": _misconfigured,
+        "PackedPolicyTooLarge": _misconfigured,
+        "RegionDisabledException": _misconfigured,
+    },
+    EXPORTS: {
+        **_OWN_CREDENTIALS,
+        "InvalidAccessKeyId": _misconfigured,
+        "InvalidRequest": _misconfigured,
+        "InvalidObjectState": _misconfigured,
+        "InvalidWriteOffset": _misconfigured,
+        "TooManyParts": _misconfigured,
+        "EncryptionTypeMismatch": _misconfigured,
+        "NoSuchBucket": _misconfigured,
+        "NoSuchKey": _misconfigured,
+        "SlowDown": _throttled,
+        "InternalError": _down,
+        "RequestTimeout": _down,
+    },
+}
+
+
+def meanings(service: str) -> Meanings:
+    """Every code that is listed for a service."""
+    return {**ERRORS, **BY_SERVICE.get(service, {})}
+
+
+def kind_of(error: PortalError) -> Kind:
+    """Whether to try again later, to set this one member aside, or to stop: unknown means stop."""
+    match error:
+        case CredentialsExpired():
+            return "systemic"
+        case Unavailable():
+            return "passing"
+        case UserExists() | UserGone() | RefusedByCognito() | InvalidInput():
+            return "member"
+        case _:
+            return "systemic"
 
 
 @contextmanager
@@ -172,6 +308,7 @@ def answer_of(error: ClientError, service: str) -> Answer:
 
 
 def _meaning(answer: Answer) -> PortalError:
-    if answer.code in ERRORS:
-        return ERRORS[answer.code](answer)
+    listed = meanings(answer.service)
+    if answer.code in listed:
+        return listed[answer.code](answer)
     return _down(answer) if answer.status >= 500 else _misconfigured(answer)

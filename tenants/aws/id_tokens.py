@@ -55,6 +55,18 @@ class SigningKeys:
                     self._fetched_at = self.clock()
         return self._keys.get(key_id)
 
+    @property
+    def age_seconds(self) -> float | None:
+        """Since they were fetched; None where they never were."""
+        return None if self._fetched_at is None else self.clock() - self._fetched_at
+
+    def fetch_the_first(self) -> None:
+        """Does nothing once there are some. Raises Unreachable."""
+        with self._lock:
+            if self._fetched_at is None:
+                self._keys = self.fetch(self.url)
+                self._fetched_at = self.clock()
+
     def _may_fetch(self) -> bool:
         return self._fetched_at is None or self.clock() - self._fetched_at >= REFETCH_SECONDS
 

@@ -21,6 +21,7 @@ _FROM_OUTPUTS = {
     "RECORDS_TABLE": "TableName",
     "TENANT_ROLE_ARN": "TenantRoleArn",
     "SUSPENSION_POLICY_ARN": "SuspensionPolicyArn",
+    "CLOSING_ROLE_ARN": "ClosingRoleArn",
     "RECORDS_API_URL": "RecordsApiUrl",
 }
 

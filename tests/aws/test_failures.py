@@ -2,16 +2,50 @@
 
 import botocore.session
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
-from tenants.aws.failures import ERRORS, IDENTITIES, RECORDS, IdentityUnknown, translated
-from tenants.domain.errors import DeniedByAws, Misconfigured, PortalError, Throttled, Unreachable
+from tenants.aws.failures import (
+    BY_SERVICE,
+    CLOSING,
+    EXPORTS,
+    IDENTITIES,
+    PEOPLE,
+    POLICIES,
+    RECORDS,
+    CredentialsExpired,
+    IdentityUnknown,
+    TokenRefused,
+    kind_of,
+    meanings,
+    translated,
+)
+from tenants.domain.errors import (
+    DeniedByAws,
+    InvalidInput,
+    Misconfigured,
+    PortalError,
+    RefusedByCognito,
+    Throttled,
+    Unreachable,
+    UserExists,
+    UserGone,
+)
 
-# The operations the adapters call. The common codes are not in botocore's models.
+# The operations the adapters call, by the service as botocore has it and as the table has it.
 CALLED = {
-    "dynamodb": ("Query", "GetItem"),
-    "cognito-identity": ("GetId", "GetCredentialsForIdentity"),
-}
+    ("dynamodb", RECORDS): ("Query", "GetItem", "DeleteItem"),
+    ("cognito-identity", IDENTITIES): ("GetId", "GetCredentialsForIdentity"),
+    ("cognito-idp", PEOPLE): (
+        "AdminCreateUser", "AdminGetUser", "AdminUpdateUserAttributes", "AdminEnableUser", "AdminDisableUser",
+        "AdminUserGlobalSignOut", "AdminDeleteUser", "ListUsers",
+    ),
+    ("iam", POLICIES): (
+        "GetPolicy", "GetPolicyVersion", "ListPolicyVersions", "CreatePolicyVersion", "DeletePolicyVersion",
+    ),
+    ("sts", CLOSING): ("AssumeRole",),
+    ("s3", EXPORTS): ("PutObject", "GetObject", "HeadBucket"),
+}  # fmt: skip
+# The common codes are not in botocore's models.
 COMMON = {"AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "ThrottlingException",
           "InvalidSignatureException", "IncompleteSignatureException", "MissingAuthenticationTokenException",
           "ServiceUnavailable", "ValidationException"}  # fmt: skip
@@ -22,9 +56,11 @@ def codes_of(service: str, operation: str) -> set[str]:
     return {shape.metadata.get("error", {}).get("code", shape.name) for shape in model.error_shapes}
 
 
-@pytest.mark.parametrize(("service", "operation"), [(s, o) for s, operations in CALLED.items() for o in operations])
-def test_every_code_an_operation_can_answer_has_a_meaning(service: str, operation: str) -> None:
-    assert (codes_of(service, operation) | COMMON) - set(ERRORS) == set()
+@pytest.mark.parametrize(
+    ("service", "name", "operation"), [(*called, operation) for called, all_ in CALLED.items() for operation in all_]
+)
+def test_every_code_an_operation_can_answer_has_a_meaning(service: str, name: str, operation: str) -> None:
+    assert (codes_of(service, operation) | COMMON) - set(meanings(name)) == set()
 
 
 def refused(code: str, text: str = "", status: int = 400) -> ClientError:
@@ -76,3 +112,70 @@ def test_a_code_nobody_listed_is_an_operators_matter_and_named() -> None:
 
 def test_an_unknown_server_error_is_worth_trying_again() -> None:
     assert isinstance(meaning(refused("503", status=503)), Unreachable)
+
+
+# How far each failure of the people's directory and of the suspension policy reaches.
+PASSING = {
+    "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "Throttling",
+    "TooManyRequestsException", "LimitExceededException", "TransactionInProgressException", "InternalServerError",
+    "InternalErrorException", "InternalFailure", "ServiceUnavailable", "ServiceFailure", "ExternalServiceException",
+    "UserImportInProgressException", "ConcurrentModificationException", "TransactionConflictException",
+    "ReplicatedWriteConflictException", "LimitExceeded", "DeleteConflict", "ConcurrentModification",
+}  # fmt: skip
+MEMBERS_OWN = {
+    "UsernameExistsException", "AliasExistsException", "UserNotFoundException", "InvalidParameterException",
+    "ValidationException", "InvalidPasswordException", "UnsupportedUserStateException", "PreconditionNotMetException",
+    "UserLambdaValidationException", "UserNotConfirmedException", "PasswordResetRequiredException",
+    "CodeMismatchException", "ExpiredCodeException", "CodeDeliveryFailureException",
+}  # fmt: skip
+# DynamoDB's way to say that an input is wrong; IAM never answers with it.
+NOT_IAMS = {"ValidationException"}
+
+
+@pytest.mark.parametrize(
+    ("service", "code"), [(service, code) for service in (PEOPLE, POLICIES) for code in sorted(meanings(service))]
+)
+def test_every_code_says_whether_to_wait_to_set_one_member_aside_or_to_stop(service: str, code: str) -> None:
+    kind = kind_of(meaning(refused(code, "Some text."), service))
+    if code in PASSING:
+        assert kind == "passing"
+    elif service == PEOPLE and code in MEMBERS_OWN:
+        assert kind == "member"
+    elif code not in NOT_IAMS:
+        assert kind == "systemic"
+
+
+def test_what_is_not_an_answer_passes_and_what_nobody_listed_stops() -> None:
+    assert kind_of(meaning(ReadTimeoutError(endpoint_url="http://x"), PEOPLE)) == "passing"
+    assert kind_of(meaning(refused("503", status=503), PEOPLE)) == "passing"
+    assert kind_of(meaning(refused("BrandNewException"), PEOPLE)) == "systemic"
+    assert kind_of(meaning(NoCredentialsError(), PEOPLE)) == "systemic"
+    assert kind_of(CredentialsExpired("ExpiredTokenException")) == "systemic"
+    assert kind_of(PortalError("something new")) == "systemic"
+
+
+def test_a_code_means_for_one_service_what_it_means_for_no_other() -> None:
+    assert isinstance(meaning(refused("NotAuthorizedException"), IDENTITIES), TokenRefused)
+    assert isinstance(meaning(refused("NotAuthorizedException"), PEOPLE), Misconfigured)
+    assert isinstance(meaning(refused("NotAuthorizedException", "User is disabled."), PEOPLE), RefusedByCognito)
+    assert isinstance(meaning(refused("InvalidParameterException"), IDENTITIES), Misconfigured)
+    assert isinstance(meaning(refused("AccessDeniedException"), RECORDS), DeniedByAws)
+    assert isinstance(meaning(refused("ExpiredTokenException"), RECORDS), CredentialsExpired)
+    assert isinstance(meaning(refused("ValidationException"), RECORDS), InvalidInput)
+
+
+def test_the_programs_own_credentials_are_the_operators_matter_in_awss_words() -> None:
+    for service in BY_SERVICE:
+        for code in ("AccessDeniedException", "ExpiredTokenException"):
+            denied = meaning(refused(code, "User: x is not authorized to perform: y"), service)
+            assert isinstance(denied, Misconfigured)
+            assert f"{code}: User: x is not authorized to perform: y" in denied.why
+
+
+def test_a_members_own_failure_says_what_cognito_said() -> None:
+    text = "Attributes did not conform to the schema: custom:role: too long"
+    assert text in str(meaning(refused("InvalidParameterException", text), PEOPLE))
+    assert "PreconditionNotMetException" in str(meaning(refused("PreconditionNotMetException"), PEOPLE))
+    assert "could not be delivered" in str(meaning(refused("CodeDeliveryFailureException"), PEOPLE))
+    assert isinstance(meaning(refused("UsernameExistsException"), PEOPLE), UserExists)
+    assert isinstance(meaning(refused("UserNotFoundException"), PEOPLE), UserGone)

@@ -1,0 +1,143 @@
+"""The user pool as the portal administers it: one call of Cognito's for each change, none paced and none repeated.
+
+https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_Operations.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, assert_never
+
+from tenants.aws.failures import PEOPLE, translated
+from tenants.domain.errors import UserGone
+from tenants.domain.provisioning import Change, Create, Delete, Disable, Enable, Seen, SetRole, SignOut, Wanted
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_cognito_idp.type_defs import AttributeTypeTypeDef
+
+# As many as ListUsers gives.
+PAGE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryPage:
+    """Users in Cognito's order. `after` fetches the next page; None where there is none."""
+
+    users: tuple[Seen, ...]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Every method is one call, and raises what `kind_of` sorts: Throttled, Unreachable, UserGone, Misconfigured ...
+
+    A call that was Unreachable may have been carried out all the same: look before it is repeated.
+    """
+
+    client: CognitoIdentityProviderClient
+    pool_id: str
+
+    def create(self, wanted: Wanted) -> Seen:
+        """Enabled, whatever is wanted. Raises UserExists too, and RefusedByCognito for an attribute or the mail."""
+        attributes = {
+            "email": wanted.email,
+            # The portal vouches for it; without, nobody could sign in or reset a password with the address.
+            "email_verified": "true",
+            "name": wanted.name,
+            "custom:org": wanted.org,
+            "custom:role": wanted.role,
+        }
+        message: Any = {} if wanted.mail_invitation else {"MessageAction": "SUPPRESS"}
+        with translated(PEOPLE):
+            user = self.client.admin_create_user(
+                UserPoolId=self.pool_id,
+                Username=wanted.email,
+                UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items() if value],
+                DesiredDeliveryMediums=["EMAIL"],
+                **message,
+            )["User"]
+        return _seen(user, user["Attributes"])
+
+    def look(self, name: str) -> Seen | None:
+        """The user with this sub or e-mail address; None where there is none."""
+        try:
+            with translated(PEOPLE):
+                user = self.client.admin_get_user(UserPoolId=self.pool_id, Username=name)
+        except UserGone:
+            return None
+        return _seen(user, user["UserAttributes"])
+
+    def set_role(self, sub: str, role: str) -> None:
+        """Tokens issued so far keep the role they have."""
+        attributes: list[AttributeTypeTypeDef] = [{"Name": "custom:role", "Value": role}]
+        with translated(PEOPLE):
+            self.client.admin_update_user_attributes(UserPoolId=self.pool_id, Username=sub, UserAttributes=attributes)
+
+    def enable(self, sub: str) -> None:
+        with translated(PEOPLE):
+            self.client.admin_enable_user(UserPoolId=self.pool_id, Username=sub)
+
+    def disable(self, sub: str) -> None:
+        with translated(PEOPLE):
+            self.client.admin_disable_user(UserPoolId=self.pool_id, Username=sub)
+
+    def sign_out(self, sub: str) -> None:
+        """Their refresh tokens are worth nothing any more; credentials issued before live on for up to an hour."""
+        with translated(PEOPLE):
+            self.client.admin_user_global_sign_out(UserPoolId=self.pool_id, Username=sub)
+
+    def delete(self, sub: str) -> None:
+        with translated(PEOPLE):
+            self.client.admin_delete_user(UserPoolId=self.pool_id, Username=sub)
+
+    def page(self, after: str | None = None) -> DirectoryPage:
+        """Up to `PAGE` users; `after` is from the page before."""
+        place: Any = {} if after is None else {"PaginationToken": after}
+        with translated(PEOPLE):
+            answer = self.client.list_users(UserPoolId=self.pool_id, Limit=PAGE, **place)
+        users = tuple(_seen(user, user["Attributes"]) for user in answer["Users"])
+        return DirectoryPage(users, answer.get("PaginationToken"))
+
+    def perform(self, change: Change, seen: Seen | None) -> Seen | None:
+        """Carries out one change of a plan; returns the user as it is afterwards, None once it is deleted.
+
+        `seen` is what the change before it returned, and may be None for Create alone.
+        """
+        if isinstance(change, Create):
+            return self.create(change.wanted)
+        if seen is None:
+            raise ValueError(f"There is nobody to {change.in_words}.")
+        match change:
+            case SetRole(role):
+                self.set_role(seen.sub, role)
+                return replace(seen, role=role)
+            case Enable():
+                self.enable(seen.sub)
+                return replace(seen, enabled=True)
+            case Disable():
+                self.disable(seen.sub)
+                return replace(seen, enabled=False)
+            case SignOut():
+                self.sign_out(seen.sub)
+                return seen
+            case Delete():
+                self.delete(seen.sub)
+                return None
+            case _:
+                assert_never(change)
+
+
+def _seen(user: Mapping[str, Any], attributes: Sequence[AttributeTypeTypeDef]) -> Seen:
+    """Somebody made by hand may have no name, organisation or role; a sub everybody has."""
+    values = {entry["Name"]: entry.get("Value", "") for entry in attributes}
+    return Seen(
+        sub=values["sub"],
+        email=values.get("email", ""),
+        name=values.get("name", ""),
+        org=values.get("custom:org", ""),
+        role=values.get("custom:role", ""),
+        enabled=user["Enabled"],
+        status=user["UserStatus"],
+    )

@@ -1,0 +1,71 @@
+"""The managed policy SuspendedTenants, which denies everything to the organisations in its list from then on.
+
+Whoever writes it has to be the only one writing: a list replaces the one before it.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tenants.aws.failures import POLICIES, answer_of, translated
+from tenants.domain import suspension_list
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+# IAM keeps so many versions of a policy and refuses another.
+MOST_VERSIONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SuspensionPolicy:
+    client: IAMClient
+    arn: str
+
+    def listed(self) -> frozenset[str]:
+        """The organisations that are cut off now. Raises Misconfigured where somebody else has written the policy."""
+        with translated(POLICIES):
+            default = self.client.get_policy(PolicyArn=self.arn)["Policy"]["DefaultVersionId"]
+            version = self.client.get_policy_version(PolicyArn=self.arn, VersionId=default)["PolicyVersion"]
+        # botocore has decoded the text already.
+        return suspension_list.listed(json.dumps(version["Document"]))
+
+    def write(self, orgs: Iterable[str]) -> None:
+        """Cuts off these organisations and no others, whatever the policy says now. Raises NotNow for too many.
+
+        Raises Throttled where others write versions at the same time, Unreachable, Misconfigured.
+        """
+        document = suspension_list.document(orgs)
+        with translated(POLICIES):
+            self._make_room()
+            try:
+                self._add(document)
+            except ClientError as error:
+                if answer_of(error, POLICIES).code != "LimitExceeded":
+                    raise
+                self._make_room()
+                self._add(document)
+
+    def _add(self, document: str) -> None:
+        self.client.create_policy_version(PolicyArn=self.arn, PolicyDocument=document, SetAsDefault=True)
+
+    def _make_room(self) -> None:
+        versions = self.client.list_policy_versions(PolicyArn=self.arn)["Versions"]
+        if len(versions) < MOST_VERSIONS:
+            return
+        oldest = min(
+            (version for version in versions if not version["IsDefaultVersion"]),
+            key=lambda version: int(version["VersionId"].removeprefix("v")),
+        )
+        try:
+            self.client.delete_policy_version(PolicyArn=self.arn, VersionId=oldest["VersionId"])
+        except ClientError as error:
+            # Deleted by somebody else meanwhile: there is room.
+            if answer_of(error, POLICIES).code != "NoSuchEntity":
+                raise

@@ -1,0 +1,29 @@
+"""The adapters as the portal's worker has them: signing as PortalRole, against the emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from portal.demo.world import World, portal_credentials
+from tests.switches import Switches
+
+
+@pytest.fixture
+def switches(world: World) -> Iterator[Switches]:
+    switches = Switches(world.emulator)
+    switches.mend()
+    switches.forget()
+    yield switches
+    switches.mend()
+
+
+@pytest.fixture
+def as_the_portal(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The credentials of the environment are PortalRole's."""
+    credentials = portal_credentials(world)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", credentials.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", credentials.session_token)
+    return world

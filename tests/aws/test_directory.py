@@ -1,0 +1,261 @@
+"""The user pool through the portal's own role: each change is one call, and each refusal says whose fault it is."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+
+from emulator import seeding
+from portal.demo.cast import ACME_OWNER, CAST, GLOBEX_OWNER, OPERATOR
+from portal.demo.world import World
+from tenants.aws.clients import directory_client
+from tenants.aws.directory import PAGE, Directory
+from tenants.aws.failures import kind_of
+from tenants.domain.errors import (
+    Misconfigured,
+    PortalError,
+    RefusedByCognito,
+    Throttled,
+    Unreachable,
+    UserExists,
+    UserGone,
+)
+from tenants.domain.provisioning import Create, Delete, Disable, Enable, Seen, SetRole, SignOut, Wanted
+from tests.cognito_answers import ANSWERS
+from tests.switches import Switches
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+SERVICE = "CognitoIdentityProvider"
+
+
+@pytest.fixture
+def directory(as_the_portal: World) -> Directory:
+    return directory_of(as_the_portal)
+
+
+def directory_of(world: World, pool_id: str = "") -> Directory:
+    client = directory_client(
+        region=world.settings["AWS_REGION"], endpoint_url=world.emulator.endpoint_url, connections=2
+    )
+    return Directory(client, pool_id or world.settings["COGNITO_USER_POOL_ID"])
+
+
+def newcomer(**different: Any) -> Wanted:
+    email = f"{uuid.uuid4()}@acme.example"
+    return replace(Wanted(email, "Nina New", ACME_OWNER.org, "editor", True, mail_invitation=False), **different)
+
+
+def letters_to(world: World, email: str) -> int:
+    page = requests.get(f"{world.emulator.endpoint_url}/mailbox.json", params={"to": email}, timeout=5)
+    page.raise_for_status()
+    return len(page.json()["mails"])
+
+
+# ── Making and finding ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_somebody_new_has_all_they_need_from_one_call(directory: Directory, switches: Switches, world: World) -> None:
+    wanted = newcomer()
+    made = directory.create(wanted)
+    assert switches.calls() == {f"{SERVICE}.AdminCreateUser": 1}
+    assert made == Seen(made.sub, wanted.email, "Nina New", ACME_OWNER.org, "editor", True, "FORCE_CHANGE_PASSWORD")
+    user = seeding.clients(world.emulator.endpoint_url, world.emulator.root)("cognito-idp").admin_get_user(
+        UserPoolId=directory.pool_id, Username=wanted.email
+    )
+    assert {"Name": "email_verified", "Value": "true"} in user["UserAttributes"]
+
+
+def test_the_invitation_is_mailed_only_where_it_is_wanted(directory: Directory, world: World) -> None:
+    invited, silent = newcomer(mail_invitation=True), newcomer(mail_invitation=False)
+    for wanted in (invited, silent):
+        directory.create(wanted)
+    assert (letters_to(world, invited.email), letters_to(world, silent.email)) == (1, 0)
+
+
+def test_they_are_found_by_sub_and_by_address_in_any_case(directory: Directory) -> None:
+    wanted = newcomer()
+    made = directory.create(wanted)
+    assert directory.look(made.sub) == directory.look(wanted.email) == directory.look(wanted.email.upper()) == made
+
+
+def test_an_operator_has_no_organisation_and_somebody_without_a_name_no_name(directory: Directory) -> None:
+    made = directory.create(newcomer(org="", role="operator", name=""))
+    assert (made.org, made.name, made.role) == ("", "", "operator")
+    assert directory.look(made.sub) == made
+
+
+def test_the_cast_is_seen_as_it_is(directory: Directory, world: World) -> None:
+    for member in (ACME_OWNER, GLOBEX_OWNER, OPERATOR):
+        seen = directory.look(member.email)
+        assert seen == Seen(
+            world.subs[member.email], member.email, member.name, member.org, member.role, True, "CONFIRMED"
+        )
+
+
+def test_nobody_is_found_where_there_is_nobody(directory: Directory) -> None:
+    assert directory.look(NOBODY) is None
+    assert directory.look("nobody@acme.example") is None
+
+
+def test_an_address_that_is_taken_in_any_case_is_taken_whoever_has_it(directory: Directory) -> None:
+    for email in (GLOBEX_OWNER.email, GLOBEX_OWNER.email.upper()):
+        with pytest.raises(UserExists):
+            directory.create(newcomer(email=email))
+    seen = directory.look(GLOBEX_OWNER.email)
+    assert seen is not None
+    assert seen.org == GLOBEX_OWNER.org
+
+
+@pytest.mark.parametrize("different", [{"org": "not-36-characters"}, {"role": "much-too-long-for-a-role"}])
+def test_what_the_schema_does_not_take_is_the_members_own_fault_in_cognitos_words(
+    directory: Directory, different: dict[str, str]
+) -> None:
+    wanted = newcomer(**different)
+    with pytest.raises(RefusedByCognito) as raised:
+        directory.create(wanted)
+    assert "custom:" in str(raised.value)
+    assert kind_of(raised.value) == "member"
+    assert directory.look(wanted.email) is None
+
+
+# ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_change_of_a_plan_is_one_call_and_what_it_returns_is_what_there_is(
+    directory: Directory, switches: Switches
+) -> None:
+    wanted, seen = newcomer(), None
+    steps = [
+        (Create(wanted), "AdminCreateUser"),
+        (SetRole("viewer"), "AdminUpdateUserAttributes"),
+        (Disable(), "AdminDisableUser"),
+        (SignOut(), "AdminUserGlobalSignOut"),
+        (Enable(), "AdminEnableUser"),
+    ]
+    for change, operation in steps:
+        switches.forget()
+        seen = directory.perform(change, seen)
+        assert switches.calls() == {f"{SERVICE}.{operation}": 1}
+        assert seen == directory.look(wanted.email)
+    assert seen is not None
+    assert (seen.role, seen.enabled, seen.org) == ("viewer", True, ACME_OWNER.org)
+    assert directory.perform(Delete(), seen) is None
+    assert directory.look(wanted.email) is None
+
+
+def test_the_same_change_twice_is_the_same_as_once(directory: Directory) -> None:
+    made = directory.create(newcomer())
+    for change in (SetRole("viewer"), Disable(), SignOut(), Enable()):
+        assert directory.perform(change, directory.perform(change, made)) == directory.perform(change, made)
+
+
+def test_there_is_nothing_to_change_without_a_user(directory: Directory) -> None:
+    with pytest.raises(ValueError, match="nobody to disable"):
+        directory.perform(Disable(), None)
+
+
+@pytest.mark.parametrize("change", [SetRole("viewer"), Enable(), Disable(), SignOut(), Delete()])
+def test_a_user_who_is_gone_is_gone_for_every_change(
+    directory: Directory, change: SetRole | Enable | Disable | SignOut | Delete
+) -> None:
+    made = directory.create(newcomer())
+    directory.delete(made.sub)
+    with pytest.raises(UserGone):
+        directory.perform(change, made)
+
+
+# ── Listing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_page_after_page_everybody_is_seen_once_and_as_they_are(directory: Directory, switches: Switches) -> None:
+    made = [directory.create(newcomer()) for _ in range(PAGE + 1)]
+    directory.disable(made[0].sub)
+    switches.forget()
+    pages = [directory.page()]
+    while pages[-1].after is not None:
+        pages.append(directory.page(pages[-1].after))
+    assert switches.calls() == {f"{SERVICE}.ListUsers": len(pages)}
+    assert {len(page.users) for page in pages[:-1]} == {PAGE}
+    found = [seen for page in pages for seen in page.users]
+    assert len({seen.sub for seen in found}) == len(found)
+    by_email = {seen.email: seen for seen in found}
+    assert {member.email for member in CAST if member.role} <= set(by_email)
+    assert [by_email[one.email] for one in made] == [replace(made[0], enabled=False), *made[1:]]
+
+
+# ── Failures ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CALLS: dict[str, Callable[[Directory], object]] = {
+    "AdminCreateUser": lambda directory: directory.create(newcomer()),
+    "AdminGetUser": lambda directory: directory.look(NOBODY),
+    "AdminUpdateUserAttributes": lambda directory: directory.set_role(NOBODY, "viewer"),
+    "AdminEnableUser": lambda directory: directory.enable(NOBODY),
+    "AdminDisableUser": lambda directory: directory.disable(NOBODY),
+    "AdminUserGlobalSignOut": lambda directory: directory.sign_out(NOBODY),
+    "AdminDeleteUser": lambda directory: directory.delete(NOBODY),
+    "ListUsers": lambda directory: directory.page(),
+}
+
+
+@pytest.mark.parametrize(("code", "message", "kind"), ANSWERS)
+def test_every_answer_of_cognitos_says_whose_fault_it_is_and_was_asked_for_once(
+    directory: Directory, switches: Switches, code: str, message: str, kind: str
+) -> None:
+    status = 500 if code == "InternalErrorException" else 400
+    switches.fail(f"{SERVICE}.AdminCreateUser", code=code, message=message, status=status, count=5)
+    wanted = newcomer()
+    with pytest.raises(PortalError) as raised:
+        directory.create(wanted)
+    assert kind_of(raised.value) == kind
+    assert switches.calls()[f"{SERVICE}.AdminCreateUser"] == 1
+    told = f"{raised.value} {getattr(raised.value, 'why', '')}"
+    assert code in told or message in told or isinstance(raised.value, UserExists | UserGone)
+    assert directory.look(wanted.email) is None
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_every_call_is_made_once_whether_it_is_throttled_down_or_cut_off(
+    directory: Directory, switches: Switches, operation: str
+) -> None:
+    faults: list[tuple[dict[str, Any], type[PortalError]]] = [
+        ({"fault": "throttling"}, Throttled),
+        ({"fault": "server-error"}, Unreachable),
+        ({"drop": True}, Unreachable),
+        ({"fault": "expired-credentials"}, Misconfigured),
+    ]
+    for fault, error in faults:
+        switches.forget()
+        switches.fail(f"{SERVICE}.{operation}", count=5, **fault)
+        with pytest.raises(error):
+            CALLS[operation](directory)
+        assert switches.calls() == {f"{SERVICE}.{operation}": 1}
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_a_pool_that_is_gone_stops_everything(as_the_portal: World, operation: str) -> None:
+    as_root = seeding.clients(as_the_portal.emulator.endpoint_url, as_the_portal.emulator.root)("cognito-idp")
+    with pytest.raises(Misconfigured) as raised:
+        CALLS[operation](Directory(as_root, "eu-west-1_AAAAAAAAA"))
+    assert "does not exist" in raised.value.why
+    assert kind_of(raised.value) == "systemic"
+
+
+def test_another_pool_than_the_portals_own_is_denied_and_that_is_an_operators_matter(as_the_portal: World) -> None:
+    with pytest.raises(Misconfigured) as raised:
+        directory_of(as_the_portal, "eu-west-1_BBBBBBBBB").look(NOBODY)
+    assert "not authorized to perform: cognito-idp:AdminGetUser" in raised.value.why
+
+
+def test_a_user_who_was_made_though_the_answer_was_lost_is_there_to_be_adopted(
+    directory: Directory, switches: Switches
+) -> None:
+    wanted = newcomer()
+    made = directory.create(wanted)
+    with pytest.raises(UserExists):
+        directory.create(wanted)
+    assert directory.look(wanted.email) == made
