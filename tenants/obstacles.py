@@ -1,0 +1,35 @@
+"""What keeps a suspension from reaching its next ring, for whoever waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.utils import timezone
+
+from tenants.models import Member, Provisioning, Suspension, Worker
+from tenants.provisioning import why_halted
+from tenants.suspension import rings
+
+_WRITTEN_WITHIN = timedelta(seconds=15)
+
+
+def obstacles(suspension: Suspension) -> tuple[str, ...]:
+    """A sentence each, and none where it only takes its time, or nothing is left to be reached."""
+    if suspension.lifted_at or rings(suspension).all_reached:
+        return ()
+    return tuple(_obstacles(suspension))
+
+
+def _obstacles(suspension: Suspension) -> Iterator[str]:
+    now = timezone.now()
+    if why := why_halted():
+        yield f"Cognito does not let the worker go on: {why}"
+    if not Worker.objects.heard_of(now).exists():
+        yield "No worker is running. Start one: manage.py provision --watch."
+    elif suspension.denied_at is None and suspension.began_at < now - _WRITTEN_WITHIN:
+        yield "The worker has not written the policy SuspendedTenants; its log says why."
+    stuck = Member.objects.filter(tenant=suspension.tenant_id, provisioning=Provisioning.STUCK).count()
+    if stuck and suspension.signed_out_at is None:
+        slug = suspension.tenant.slug
+        yield f"{stuck} cannot be disabled in Cognito; why, says manage.py member list --tenant {slug} --state stuck."
