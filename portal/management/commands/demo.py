@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
-from portal.demo.running import CannotRun, run
+from portal.demo.processes import CannotRun
+from portal.demo.running import run
 
 
 class Command(BaseCommand):

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from portal.demo.running import CannotRun, run_emulator
+from portal.demo.processes import CannotRun
+from portal.demo.running import run_emulator
 
 
 class Command(BaseCommand):

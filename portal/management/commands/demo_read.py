@@ -1,0 +1,55 @@
+"""`manage.py demo_read`: reads on with one sign-in's credentials, to see when AWS stops serving them."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from emulator.sign_in import SignInFailed
+from portal.demo.cast import CAST
+from portal.demo.reading import changes_while_reading, credentials_of, partition_of
+from tenants.domain.errors import PortalError
+
+
+class Command(BaseCommand):
+    help = (
+        "Signs in as one of the demo's people and reads a row twenty times a second with the credentials of that one "
+        "sign-in, until Ctrl-C. Says when AWS begins to refuse them, and when it serves them again."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("email", choices=[member.email for member in CAST])
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.AWS_ENDPOINT_URL:
+            raise CommandError("This is for the demo. Its settings: set -a; . var/demo.env; set +a")
+        member = next(member for member in CAST if member.email == options["email"])
+        try:
+            credentials = credentials_of(member, self.password())
+            self.tell(f"{member.email} reads {partition_of(member)} with the credentials of one sign-in.")
+            for answer in changes_while_reading(member, credentials, every_seconds=0.05):
+                self.tell("AWS serves them." if answer.allowed else f"AWS refuses them: {_why(answer.body)}")
+        except SignInFailed as error:
+            raise CommandError(f"{member.email} could not be signed in. {error}") from error
+        except PortalError as error:
+            raise CommandError(error.message) from error
+        except KeyboardInterrupt:
+            return
+
+    def password(self) -> str:
+        return getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
+
+    def tell(self, line: str) -> None:
+        self.stdout.write(f"{datetime.now(UTC):%H:%M:%S.%f}"[:-4] + f"  {line}")
+        self.stdout.flush()
+
+
+def _why(body: str) -> str:
+    said = json.loads(body)
+    return str(said.get("message") or said.get("Message") or body)

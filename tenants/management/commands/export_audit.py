@@ -1,0 +1,74 @@
+"""`manage.py export_audit`: the audit trail as JSON Lines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from tenants.audit import at_the_terminal
+from tenants.audit_trail import Wanted, export_lines, export_to_file, trail_head
+from tenants.management.failures import in_one_line
+from tenants.management.finding import tenant_called
+from tenants.management.progress import shown_progress
+
+_STDOUT = Path("-")
+
+
+class Command(BaseCommand):
+    help = (
+        "Writes the audit trail as JSON Lines, an entry a line, oldest first. Without --tenant the file can be "
+        "followed with verify_audit --file. That it was exported stands in the trail. Exit codes: 0 done, 1 not done."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--tenant", metavar="SLUG|ORG_ID", help="only what happened to this one")
+        parser.add_argument("--since", type=_moment, metavar="DATE[TIME]", help="the first moment, in UTC")
+        parser.add_argument("--until", type=_moment, metavar="DATE[TIME]", help="the first moment no more, in UTC")
+        parser.add_argument("-o", "--output", type=Path, metavar="FILE", default=_STDOUT, help="- is standard output")
+        parser.add_argument("--json", action="store_true", help="print how many entries it was as one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        output: Path = options["output"]
+        if options["json"] and output == _STDOUT:
+            raise CommandError("--json says how many entries went into a file; name one with -o.")
+        org = tenant_called(options["tenant"]).org_id if options["tenant"] else None
+        wanted = Wanted(org, options["since"], options["until"])
+        with in_one_line():
+            if output == _STDOUT:
+                _print(wanted)
+            else:
+                self.write(wanted, output, as_json=options["json"])
+
+    def write(self, wanted: Wanted, output: Path, *, as_json: bool) -> None:
+        total = 0 if wanted != Wanted() else trail_head().seq - trail_head().kept_after
+        with shown_progress(self.stderr, "entries", total=total) as show:
+            entries = export_to_file(wanted, output, by=at_the_terminal(), progress=show)
+        if as_json:
+            self.stdout.write(json.dumps({"file": str(output), "entries": entries}))
+        else:
+            self.stdout.write(f"{entries:,} {'entry' if entries == 1 else 'entries'} in {output}.")
+
+
+def _print(wanted: Wanted) -> None:
+    try:
+        for line in export_lines(wanted, by=at_the_terminal()):
+            sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Whoever read it has seen enough; Python would complain once more as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date like 2026-03-31 or 2026-03-31T12:00") from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,72 @@
+"""`manage.py member`: members of tenants and operators, listed and changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management import BaseCommand, CommandParser
+from django.db.models import QuerySet
+
+from tenants.management.failures import in_one_line
+from tenants.management.finding import member_called, tenant_called
+from tenants.management.member_steps import MEMBER_STEPS, MEMBERS
+from tenants.management.shown import in_columns, member_facts, member_row
+from tenants.management.steps import Options, add_step, take, whole_number
+from tenants.models import Member, Provisioning
+
+
+class Command(BaseCommand):
+    help = (
+        "Members of tenants, and operators: list, add, change, remove. Each step says with --dry-run what it would do. "
+        "Exit codes: 0 done, 1 refused or failed, 2 not understood."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
+        listing = steps.add_parser("list", help="the newest first")
+        where = listing.add_mutually_exclusive_group()
+        where.add_argument("--tenant", metavar="SLUG|ORG_ID")
+        where.add_argument("--operators", action="store_true", help="who runs the platform")
+        listing.add_argument("--state", choices=Provisioning.values, help="how far Cognito agrees")
+        listing.add_argument(
+            "--limit", type=whole_number(1, 10_000), default=50, metavar="N", help="how many (%(default)s)"
+        )
+        listing.add_argument("--after", metavar="EMAIL", help="those that follow this one")
+        listing.add_argument("--json", action="store_true", help="print one JSON object a member")
+        for step in MEMBER_STEPS:
+            add_step(steps, step)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["step"] == "list":
+            with in_one_line():
+                self.list(options)
+            return
+        take(next(step for step in MEMBER_STEPS if step.name == options["step"]), MEMBERS, options, command=self)
+
+    def list(self, options: Options) -> None:
+        found = list(_newest(options)[: options["limit"] + 1])
+        shown = found[: options["limit"]]
+        if options["json"]:
+            for member in shown:
+                self.stdout.write(json.dumps(member_facts(member)))
+        else:
+            for line in in_columns(map(member_row, shown)):
+                self.stdout.write(line)
+        if not shown:
+            self.stderr.write("No member is like that.", style_func=str)
+        elif len(found) > len(shown):
+            self.stderr.write(f"There are more: --after {shown[-1].person.email}", style_func=str)
+
+
+def _newest(options: Options) -> QuerySet[Member]:
+    members = Member.objects.select_related("person", "tenant").order_by("-pk")
+    if options["tenant"]:
+        members = members.filter(tenant=tenant_called(options["tenant"]))
+    if options["operators"]:
+        members = members.filter(tenant=None)
+    if options["state"]:
+        members = members.filter(provisioning=options["state"])
+    if options["after"]:
+        members = members.filter(pk__lt=member_called(options["after"]).pk)
+    return members

@@ -1,0 +1,136 @@
+"""`manage.py reconcile`: what was changed in the user pool past the portal, found, shown, and repaired if asked."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from tenants.audit import at_the_terminal
+from tenants.connections import provisioning_tools
+from tenants.crew import Tools
+from tenants.domain.errors import PortalError
+from tenants.drift_repair import outlook, would
+from tenants.management.finding import tenant_called
+from tenants.management.progress import clear_line, show_line
+from tenants.management.shown import in_number
+from tenants.models import Drift, DriftKind
+from tenants.outcomes import in_words
+from tenants.pool_walk import Listener
+from tenants.reconciliation import Asked, Reconciled, reconcile
+from tenants.worker import new_name
+
+_SHOWN_AT_A_TIME = 500
+
+
+class Command(BaseCommand):
+    help = (
+        "Compares every user of the pool with the members in the database: users the portal does not know, members "
+        "without a user, another organisation or role, enabled or disabled in Cognito only. Changes nothing there "
+        "without --repair. Needs the credentials of PortalRole. An interrupted run is taken up within an hour. Exit "
+        "codes: 0 nothing differs, or all of it was repaired; 1 it could not finish, or repairing was refused; 3 "
+        "something differs, or is left."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--tenant", metavar="SLUG|ORG_ID", help="only its members, asked for one by one")
+        parser.add_argument("--repair", action="store_true", help="make Cognito match, at the pace of the quotas")
+        parser.add_argument("--dry-run", action="store_true", help="say what --repair would do, and do nothing")
+        parser.add_argument(
+            "--recreate",
+            type=int,
+            metavar="N",
+            help="create up to N missing users again, where so many are missing that repairing would be refused",
+        )
+        parser.add_argument("--json", action="store_true", help="print a JSON object a difference, and one at the end")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        dry_run, recreate, as_json = options["dry_run"], options["recreate"], options["json"]
+        if recreate is not None and (recreate < 1 or not (options["repair"] or dry_run)):
+            raise CommandError("--recreate is a number from 1 on, and goes with --repair or --dry-run.")
+        asked = Asked(
+            tenant=tenant_called(options["tenant"]) if options["tenant"] else None,
+            repair=options["repair"] and not dry_run,
+            recreate=recreate or 0,
+        )
+        self.as_json = as_json
+        tools = provisioning_tools(threads=1)
+        try:
+            reconciled = self.compare(asked, tools)
+            self.end_of_bar()
+            for drift in _differences(reconciled):
+                self.show(drift, would(drift, directory=tools.directory, pacer=tools.pacer) if dry_run else [])
+        except PortalError as error:
+            self.end_of_bar()
+            raise CommandError(in_words(error)) from error
+        self.sum_up(reconciled)
+        if reconciled.refused and (asked.repair or dry_run):
+            raise CommandError(reconciled.refused)
+        if reconciled.left:
+            sys.exit(3)
+
+    def compare(self, asked: Asked, tools: Tools) -> Reconciled:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        return reconcile(
+            asked,
+            directory=tools.directory,
+            pacer=tools.pacer,
+            holder=new_name(),
+            by=at_the_terminal(),
+            stop=stop,
+            listener=Listener(progress=self.progress, say=self.say, address=self.note_address),
+        )
+
+    def show(self, drift: Drift, plan: list[str]) -> None:
+        what_next = outlook(drift)
+        if self.as_json:
+            told = {name: getattr(drift, name) for name in ("kind", "email", "org", "sub", "wanted", "seen")}
+            self.stdout.write(json.dumps({**told, "would": plan, "outlook": what_next or "to be repaired"}))
+            return
+        should_be = f" Should be: {drift.wanted}." if drift.wanted else ""
+        end = f" Would {', '.join(plan)}." if plan else f" {what_next[:1].upper()}{what_next[1:]}." if what_next else ""
+        what = DriftKind(drift.kind).label
+        self.stdout.write(f"{drift.email or drift.sub}: {what}.{should_be} In Cognito: {drift.seen}.{end}")
+
+    def note_address(self, here: str, there: str) -> None:
+        """People are known by their sub, so another address is nothing to repair; but somebody should know."""
+        if self.as_json:
+            self.stdout.write(json.dumps({"note": "another address in Cognito", "email": here, "address": there}))
+        else:
+            self.end_of_bar()
+            self.stdout.write(f"{here}: has the address {there} in Cognito. Nothing is repaired for that.")
+
+    def sum_up(self, reconciled: Reconciled) -> None:
+        run = reconciled.run
+        counted = {"users": run.users_seen, "found": run.found, "repaired": run.repaired, "left": reconciled.left}
+        if self.as_json:
+            of = str(run.tenant.org_id) if run.tenant else None
+            self.stdout.write(json.dumps({"tenant": of, **counted, "kinds": reconciled.found, "run": run.pk}))
+        elif not run.found:
+            self.stdout.write(f"{in_number(run.users_seen, 'user')} compared. Nothing differs.")
+        else:
+            result = f"{in_number(run.found, 'difference')}, {run.repaired} repaired, {reconciled.left} left."
+            self.stdout.write(f"{in_number(run.users_seen, 'user')} compared. {result}")
+
+    def say(self, sentence: str) -> None:
+        self.end_of_bar()
+        self.stderr.write(sentence, style_func=str)
+
+    def progress(self, done: int, of_about: int) -> None:
+        """For people only."""
+        show_line(self.stderr, f"{done:,} of about {of_about:,}", done=done, total=max(1, of_about))
+
+    def end_of_bar(self) -> None:
+        clear_line(self.stderr)
+
+
+def _differences(reconciled: Reconciled) -> Iterator[Drift]:
+    rows = reconciled.run.drifts.select_related("member__person", "member__tenant").order_by("pk")
+    return rows.iterator(chunk_size=_SHOWN_AT_A_TIME)

@@ -1,0 +1,62 @@
+"""`manage.py shorten_audit`: what the audit trail need not keep any longer goes into a file and from the database."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from tenants.audit import at_the_terminal
+from tenants.audit_retention import Prefix, file_for, older_than, shorten
+from tenants.management.failures import in_one_line
+from tenants.management.progress import shown_progress
+
+
+class Command(BaseCommand):
+    help = (
+        "Exports the entries of the audit trail that are older than AUDIT_KEEP_DAYS into a file, reads the file back, "
+        "and deletes them. The trail goes on from there and stays whole. Killed at any time, it is run again with the "
+        "same directory. Exit codes: 0 done or nothing to do, 1 nothing was deleted."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="where the exported files are kept")
+        parser.add_argument("--dry-run", action="store_true", help="say what would go, and do nothing")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        directory: Path = options["to"]
+        if not directory.is_dir():
+            raise CommandError(f"{directory} is no directory. Make it first, where it is backed up.")
+        with in_one_line():
+            prefix = older_than(timezone.now() - timedelta(days=settings.AUDIT_KEEP_DAYS))
+            export = file_for(prefix, directory)
+            removed = 0 if options["dry_run"] else self.shorten(prefix, export)
+        self.say(prefix, export, removed, options)
+
+    def shorten(self, prefix: Prefix, export: Path) -> int:
+        with shown_progress(self.stderr, "entries", total=len(prefix)) as show:
+            return shorten(prefix, export, by=at_the_terminal(), progress=show)
+
+    def say(self, prefix: Prefix, export: Path, removed: int, options: dict[str, Any]) -> None:
+        if options["json"]:
+            file = str(export) if len(prefix) else None
+            found = {"file": file, "after": str(prefix.start), "through": str(prefix.through), "entries": len(prefix)}
+            self.stdout.write(json.dumps({**found, "deleted": removed, "dry_run": options["dry_run"]}))
+        elif options["dry_run"] and len(prefix):
+            self.stdout.write(f"Would move {_entries(len(prefix))} into {export}.")
+        elif len(prefix):
+            self.stdout.write(f"{_entries(removed)} deleted; they are in {export}.")
+        elif removed:
+            self.stdout.write(f"{_entries(removed)} deleted that an earlier run had exported.")
+        else:
+            self.stdout.write(f"No entry is older than {settings.AUDIT_KEEP_DAYS} days. Nothing to do.")
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count:,} entries"

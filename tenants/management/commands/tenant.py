@@ -1,0 +1,128 @@
+"""`manage.py tenant`: tenants looked at, and every step of their life taken."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+from django.db.models import Q
+
+from tenants.domain.tenant_state import TenantState
+from tenants.management.finding import tenant_called
+from tenants.management.shown import (
+    in_columns,
+    ring_facts,
+    ring_lines,
+    tenant_facts,
+    tenant_lines,
+    tenant_row,
+    tenant_whole,
+)
+from tenants.management.steps import Options, add_step, take, whole_number
+from tenants.management.tenant_steps import TENANT, TENANT_STEPS, TENANTS, WAIT
+from tenants.management.waiting import standing_suspension, wait_for
+from tenants.models import Tenant
+from tenants.operators.lists import Branch
+from tenants.operators.tenant_search import found
+
+
+class Command(BaseCommand):
+    help = (
+        "Tenants: list, show, create, change, suspend, close. Each step says with --dry-run what it would do. "
+        "Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 something is still waited for."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
+        listing = steps.add_parser("list", help="the newest first")
+        listing.add_argument("--state", choices=[state.value for state in TenantState])
+        listing.add_argument("--plan")
+        listing.add_argument("--search", default="", metavar="TEXT", help="name, short name, org id or owner")
+        listing.add_argument(
+            "--limit", type=whole_number(1, 10_000), default=50, metavar="N", help="how many (%(default)s)"
+        )
+        listing.add_argument("--after", metavar="SLUG|ORG_ID", help="those that follow this one")
+        listing.add_argument("--json", action="store_true", help="print one JSON object a tenant")
+        for name, says in (("show", "everything about one"), ("rings", "how far its suspension is")):
+            looking = steps.add_parser(name, help=says)
+            for one in (TENANT, *(WAIT if name == "rings" else ())):
+                looking.add_argument(*one.names, **one.options)
+            looking.add_argument("--json", action="store_true", help="print one JSON object")
+        for step in TENANT_STEPS:
+            add_step(steps, step)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        match options["step"]:
+            case "list":
+                self.list(options)
+            case "show":
+                self.show(tenant_called(options["tenant"]), as_json=options["json"])
+            case "rings":
+                self.rings(tenant_called(options["tenant"]), options)
+            case name:
+                step = next(step for step in TENANT_STEPS if step.name == name)
+                changed = take(step, TENANTS, options, command=self)
+                if changed is not None and options.get("wait"):
+                    self.rings(changed, options)
+
+    def list(self, options: Options) -> None:
+        after = tenant_called(options["after"]) if options["after"] else None
+        tenants = list(_newest(options, after=after))
+        shown = tenants[: options["limit"]]
+        if options["json"]:
+            for tenant in shown:
+                self.stdout.write(json.dumps(tenant_facts(tenant)))
+        else:
+            for line in in_columns(map(tenant_row, shown)):
+                self.stdout.write(line)
+        if not shown:
+            self.stderr.write("No tenant is like that.", style_func=str)
+        elif len(tenants) > len(shown):
+            self.stderr.write(f"There are more: --after {shown[-1].slug}", style_func=str)
+
+    def show(self, tenant: Tenant, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(tenant_whole(tenant)))
+            return
+        for line in tenant_lines(tenant):
+            self.stdout.write(line)
+
+    def rings(self, tenant: Tenant, options: Options) -> None:
+        """Ends with 3 where a ring has not been reached."""
+        suspension = standing_suspension(tenant)
+        seconds = options["timeout"] if options["wait"] else 0
+        try:
+            reached, in_the_way = wait_for(suspension, seconds=seconds, stream=self.stderr)
+        except KeyboardInterrupt:
+            raise CommandError("Nobody waits any more. The suspension goes on all the same.") from None
+        if options["json"]:
+            self.stdout.write(json.dumps({"slug": tenant.slug, **ring_facts(reached, in_the_way)}))
+        else:
+            for line in ring_lines(reached, in_the_way):
+                self.stdout.write(line)
+        if not reached.all_reached:
+            sys.exit(3)
+
+
+def _newest(options: Options, *, after: Tenant | None) -> Iterator[Tenant]:
+    """One more than is shown. What two ways of searching both find is there once."""
+    tenants = Tenant.objects.all()
+    tenants = tenants.filter(state=options["state"]) if options["state"] else tenants
+    tenants = tenants.filter(plan=options["plan"]) if options["plan"] else tenants
+    most = options["limit"] + 1
+    branches = found(tenants, options["search"].strip())
+    rows = {tenant.pk: tenant for branch in branches for tenant in _following(branch, after)[:most]}
+    yield from sorted(rows.values(), key=lambda tenant: (tenant.created_at, tenant.pk), reverse=True)[:most]
+
+
+def _following(branch: Branch, after: Tenant | None) -> Any:
+    rows = branch.rows.order_by(*(f"-{name}" for name in branch.key))
+    if after is None:
+        return rows
+    if "created_at" not in branch.key:
+        return rows.filter(pk__lt=after.pk)
+    older = Q(created_at__lt=after.created_at) | Q(pk__lt=after.pk)
+    return rows.filter(older, created_at__lte=after.created_at)

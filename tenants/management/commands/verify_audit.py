@@ -1,0 +1,79 @@
+"""`manage.py verify_audit`: is the audit trail whole, and what is the first thing that is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandParser
+
+from tenants.audit_trail import Verdict, trail_head, verify, verify_file
+from tenants.domain.audit_chain import Point
+from tenants.management.failures import in_one_line
+from tenants.management.progress import shown_progress
+
+_PARTS = "An export of one tenant only has gaps like this; that of a whole stretch of time has none."
+
+
+class Command(BaseCommand):
+    help = (
+        "Follows the audit trail from its first entry to its last and says whether one was changed, taken out, added "
+        "or moved. Prints its head: noted elsewhere, it shows later whether the whole trail was written anew. Exit "
+        "codes: 0 it is whole, 1 it could not be looked at, 3 it is broken."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--anchor", type=_point, metavar="SEQ:HASH", help="a head noted before, to be found again")
+        parser.add_argument("--file", type=Path, metavar="FILE", help="an export instead of the database")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with in_one_line():
+            verdict = self.verdict(options["file"], options["anchor"])
+        if options["json"]:
+            self.stdout.write(json.dumps(_as_json(verdict)))
+        else:
+            self.stdout.write(_in_words(verdict, file=options["file"]))
+        if verdict.flaw is not None:
+            sys.exit(3)
+
+    def verdict(self, file: Path | None, anchor: Point | None) -> Verdict:
+        if file is not None:
+            with shown_progress(self.stderr, "entries") as show:
+                return verify_file(file, noted=anchor, progress=show)
+        head = trail_head()
+        with shown_progress(self.stderr, "entries", total=head.seq - head.kept_after) as show:
+            return verify(noted=anchor, progress=show)
+
+
+def _point(text: str) -> Point:
+    try:
+        return Point.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is {error}") from error
+
+
+def _as_json(verdict: Verdict) -> dict[str, object]:
+    flaw = verdict.flaw
+    return {
+        "whole": flaw is None,
+        "entries": verdict.entries,
+        "after": str(verdict.start),
+        "head": str(verdict.head),
+        "flaw": flaw and {"seq": flaw.seq, "kind": flaw.kind, "says": flaw.says},
+    }
+
+
+def _in_words(verdict: Verdict, *, file: Path | None) -> str:
+    flaw, start = verdict.flaw, verdict.start
+    count = "1 entry" if verdict.entries == 1 else f"{verdict.entries:,} entries"
+    begins = [f"It begins after {start}, where it was shortened to."] if start.seq and file is None else []
+    if flaw is None:
+        lines = [f"Whole: {count}.", *begins, "Head, to be noted elsewhere and looked for with --anchor:"]
+    else:
+        hint = [_PARTS] if file is not None and flaw.kind == "missing" else []
+        lines = [f"BROKEN at entry {flaw.seq}: {flaw.says}", *hint, *begins, f"Whole before it: {count}, up to"]
+    return "\n".join([*lines, str(verdict.head)])

@@ -1,0 +1,51 @@
+"""A line that shows how far a command has come, for people only: nothing is written where nobody looks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from django.core.management.base import OutputWrapper
+
+_EVERY_SECONDS = 0.1
+_WIDTH = 30
+
+
+class Progress(Protocol):
+    def __call__(self, done: int, /) -> None: ...
+
+
+@contextmanager
+def shown_progress(stream: OutputWrapper, what: str, *, total: int = 0) -> Iterator[Progress]:
+    """`what` is counted, in the plural; without `total` there is no bar. The line is gone at the end."""
+    if not stream.isatty():
+        yield lambda _: None
+        return
+    next_at = 0.0
+
+    def show(done: int, /) -> None:
+        nonlocal next_at
+        if (now := time.monotonic()) < next_at:
+            return
+        next_at = now + _EVERY_SECONDS
+        show_line(stream, f"{done:,} {what}", done=done, total=total)
+
+    try:
+        yield show
+    finally:
+        clear_line(stream)
+
+
+def show_line(stream: OutputWrapper, text: str, *, done: int = 0, total: int = 0) -> None:
+    """In place of the one before, behind a bar where a `total` is known; nothing where nobody looks."""
+    if stream.isatty():
+        filled = min(_WIDTH, _WIDTH * done // total) if total else 0
+        bar = "█" * filled + "·" * (_WIDTH - filled) + " " if total else ""
+        stream.write(f"\r\033[K{bar}{text}", str, ending="")
+        stream.flush()
+
+
+def clear_line(stream: OutputWrapper) -> None:
+    show_line(stream, "")
