@@ -5,6 +5,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# Dozens of processes start during the suite: what one has compiled, the next need not.
+export PYTHONDONTWRITEBYTECODE :=
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +15,7 @@ run: $(READY)  ## set everything up and serve the demo; PORT=8000 EMULATOR_PORT=
 	@exec $(BIN)/python manage.py demo
 
 test: $(READY)  ## set everything up and run the whole suite; ARGS="-k name" narrows it, AWS=1 asks AWS itself
-	@$(BIN)/python -m pytest $(if $(AWS),-m aws --force-enable-socket tests/contract,-n auto --dist loadfile) $(ARGS)
+	@$(BIN)/python -m pytest $(if $(AWS),-m aws --force-enable-socket tests/contract,-n auto --dist loadfile --no-loadscope-reorder) $(ARGS)
 
 check: $(READY)  ## style, types, imports, template, migrations, deployment settings
 	$(BIN)/ruff check .

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from iam import Request, UnsupportedPolicy, decide
-from portal.template import TABLE_ARN, read_template, role_policies
+from iam import Principal, Request, UnsupportedPolicy, decide, decide_trust
+from portal.template import TABLE_ARN, read_template, role_arn, role_policies, trust_policy
 
 # Whatever reads, writes, copies or gives away rows.
 ROW_ACTIONS = (
@@ -29,6 +29,11 @@ ESCALATIONS = (
     "cognito-identity:SetPrincipalTagAttributeMap", "cognito-identity:SetIdentityPoolRoles",
 )  # fmt: skip
 _FEDERATED = "cognito-identity.amazonaws.com"
+# The one program that may take on another role, and which: with it, one organisation's rows.
+CLOSING_JOB, CLOSING = "ClosingJobRole", "ClosingRole"
+_ASSUME = "sts:AssumeRole"
+_SOME_ORG = "00000000-0000-4000-8000-000000000000"
+TAGGED = {"aws:RequestTag/org": _SOME_ORG, "aws:TagKeys": ["org"]}
 
 
 @register(Tags.security)
@@ -61,21 +66,41 @@ def roles_of_programs(template: dict[str, Any]) -> list[str]:
 
 
 def reached_by(role: str, template: dict[str, Any]) -> list[str]:
-    """Row actions that a role may call on anything of the table, whatever keys are asked for, and ways to get more."""
+    """Row actions that a role may call on anything of the table that is not of the organisation it is tagged with,
+    whatever keys are asked for; roles that it may take on and should not; and ways to get more.
+    """
     policies = role_policies(template, role)
 
     def may(action: str, resource: str, **context: Any) -> bool:
         return decide(Request(action, resource, context), identity=policies).allowed
 
+    asked = [
+        {**keys, **tag}
+        for keys in ({}, {"dynamodb:LeadingKeys": ["any"]}, {"dynamodb:LeadingKeys": ["PUBLIC#any"]})
+        for tag in ({}, {"aws:PrincipalTag/org": _SOME_ORG}, {"aws:PrincipalTag/org": "PUBLIC"})
+    ]
     rows = [
         action
         for action in ROW_ACTIONS
-        if any(
-            may(f"dynamodb:{action}", place) or may(f"dynamodb:{action}", place, **{"dynamodb:LeadingKeys": ["any"]})
-            for place in ROW_PLACES
-        )
+        if any(may(f"dynamodb:{action}", place, **context) for place in ROW_PLACES for context in asked)
     ]
-    return rows + [action for action in ESCALATIONS if may(action, ELSEWHERE)]
+    roles = [f"{_ASSUME} for {name}" for name in assumed_by(role, template) if (role, name) != (CLOSING_JOB, CLOSING)]
+    return rows + roles + [action for action in ESCALATIONS if may(action, ELSEWHERE)]
+
+
+def assumed_by(role: str, template: dict[str, Any]) -> list[str]:
+    """Roles of the template that this one may take on by its own policies, and ClosingRole where that trusts it."""
+    policies, trust = role_policies(template, role), trust_policy(template, CLOSING)
+    myself = Principal("AWS", role_arn(role))
+    found = [
+        name
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::IAM::Role"
+        and any(decide(Request(_ASSUME, role_arn(name), tags), identity=policies).allowed for tags in ({}, TAGGED))
+    ]
+    if any(decide_trust(_ASSUME, trust, tags, principal=myself).allowed for tags in ({}, TAGGED)):
+        found.append(CLOSING)
+    return list(dict.fromkeys(found))
 
 
 @register(Tags.security, deploy=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+import jsonschema
 from django.core.exceptions import ImproperlyConfigured
 
 # name -> (what it is, the default or None where it must be given). docs/settings.md lists the same; a test compares.
@@ -42,6 +44,20 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
     "RECORDS_API_URL": ("URL of the HTTP API, from the stack; empty where it is not deployed", ""),
     "TENANT_ROLE_ARN": ("from the stack", None),
     "SUSPENSION_POLICY_ARN": ("from the stack", None),
+    "CLOSING_ROLE_ARN": ("from the stack; only the job that closes tenants needs it", ""),
+    "TENANT_PLANS": ("names separated by commas; the first is what a new tenant gets", "free,team,business"),
+    "TENANT_METADATA_SCHEMA": (
+        "a JSON schema, or the path of a file with one",
+        '{"type": "object", "maxProperties": 50}',
+    ),
+    "CLOSING_GRACE_DAYS": ("days in which a closing can be taken back", "30"),
+    "COGNITO_CALLS_PER_SECOND": (
+        "quotas of the user pool by category; those of a new AWS account by default",
+        "UserCreation=50,UserUpdate=25,UserRead=120,UserList=30",
+    ),
+    "AUDIT_KEEP_DAYS": ("days the audit trail is kept at least", "730"),
+    "METRICS_TOKEN": ("what a collector of metrics sends as bearer token; empty closes /metrics", ""),
+    "TRUSTED_PROXIES": ("how many proxies before the portal add to X-Forwarded-For", "0"),
 }
 
 BASE = Path(__file__).resolve().parent.parent
@@ -59,6 +75,9 @@ class Environment:
     cache: dict[str, Any]
     email: dict[str, Any]
     token_keys: list[bytes]
+    plans: list[str]
+    metadata_schema: dict[str, Any]
+    calls_per_second: dict[str, float]
 
 
 def read(variables: Mapping[str, str]) -> Environment:
@@ -77,6 +96,9 @@ def read(variables: Mapping[str, str]) -> Environment:
         cache=_cache(text["CACHE_URL"]),
         email=environ.Env.email_url_config(text["EMAIL_URL"]),
         token_keys=_token_keys(text["TOKEN_ENCRYPTION_KEYS"]),
+        plans=_plans(text["TENANT_PLANS"]),
+        metadata_schema=_metadata_schema(text["TENANT_METADATA_SCHEMA"]),
+        calls_per_second=_calls_per_second(text["COGNITO_CALLS_PER_SECOND"]),
     )
 
 
@@ -161,6 +183,54 @@ def _token_keys(value: str) -> list[bytes]:
     return keys
 
 
+def _plans(value: str) -> list[str]:
+    plans = [part.strip() for part in value.split(",")]
+    if not all(re.fullmatch(r"[a-z0-9-]{1,40}", plan) for plan in plans) or len(set(plans)) != len(plans):
+        raise ValueError("is not a list of different names in small letters, digits and hyphens")
+    return plans
+
+
+def _metadata_schema(value: str) -> dict[str, Any]:
+    try:
+        schema = json.loads(value if value.startswith("{") else (BASE / value).read_text("utf-8"))
+        jsonschema.validators.validator_for(schema).check_schema(schema)
+    except OSError as error:
+        raise ValueError("names a file that cannot be read") from error
+    except (ValueError, TypeError, AttributeError, jsonschema.SchemaError) as error:
+        raise ValueError("is not a JSON schema") from error
+    if not isinstance(schema, dict):
+        raise ValueError("is not a JSON schema of an object")  # noqa: TRY004 - reported like the others
+    return schema
+
+
+def _calls_per_second(value: str) -> dict[str, float]:
+    try:
+        pairs = [part.split("=") for part in value.split(",")]
+        rates = {name.strip(): float(rate) for name, rate in pairs}
+    except ValueError as error:
+        raise ValueError("does not look like UserCreation=50,UserUpdate=25,UserRead=120,UserList=30") from error
+    if set(rates) != {"UserCreation", "UserUpdate", "UserRead", "UserList"} or not all(
+        0 < rate < 100_000 for rate in rates.values()
+    ):
+        raise ValueError("must give UserCreation, UserUpdate, UserRead and UserList, each more than 0")
+    return rates
+
+
+def _days(value: str) -> None:
+    if not value.isdecimal() or int(value) > 36_500:
+        raise ValueError("is not a number of days")
+
+
+def _few(value: str) -> None:
+    if not (value.isascii() and value.isdecimal() and int(value) < 10):
+        raise ValueError("is not a number from 0 to 9")
+
+
+def _metrics_token(value: str) -> None:
+    if len(value) < 20:
+        raise ValueError("is shorter than 20 characters")
+
+
 _REGION = r"[a-z]{2}(?:-[a-z]+)+-\d"
 
 _CHECKS: dict[str, Callable[[str], Any]] = {
@@ -178,6 +248,14 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "COGNITO_IDENTITY_POOL_ID": _pattern(_REGION + r":[0-9a-f-]{36}", "eu-west-1:a UUID"),
     "RECORDS_API_URL": _api_url,
     "TENANT_ROLE_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:role/.+", "arn:aws:iam::123456789012:role/name"),
+    "CLOSING_ROLE_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:role/.+", "arn:aws:iam::123456789012:role/name"),
+    "TENANT_PLANS": _plans,
+    "TENANT_METADATA_SCHEMA": _metadata_schema,
+    "CLOSING_GRACE_DAYS": _days,
+    "COGNITO_CALLS_PER_SECOND": _calls_per_second,
+    "AUDIT_KEEP_DAYS": _days,
+    "METRICS_TOKEN": _metrics_token,
+    "TRUSTED_PROXIES": _few,
     "SUSPENSION_POLICY_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:policy/.+", "arn:aws:iam::123456789012:policy/name"),
 }
 

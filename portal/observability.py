@@ -14,8 +14,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from portal.client_address import client_address
 from tenants.domain import log_context
 
 _log = logging.getLogger("portal.requests")
@@ -72,9 +74,18 @@ class RequestLog:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-Id", "")
         started = time.perf_counter()
-        with log_context.logging_as(given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex):
+        request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+        with log_context.logging_as(request_id, address=_address(request)):
             response = self.get_response(request)
             response["X-Request-Id"] = log_context.request_id()
             facts = {"method": request.method, "path": request.path, "status": response.status_code}
             _log.info("request", extra={**facts, "ms": round((time.perf_counter() - started) * 1000, 1)})
         return response
+
+
+def _address(request: HttpRequest) -> str:
+    return client_address(
+        connection=request.META.get("REMOTE_ADDR", ""),
+        forwarded_for=request.headers.get("X-Forwarded-For", ""),
+        proxies=settings.TRUSTED_PROXIES,
+    )

@@ -21,14 +21,18 @@ HTTPS = PORTAL_URL.startswith("https://")
 INSTALLED_APPS = [
     "portal",
     "tenants",
+    # Without its search for `admin` modules: the operators' portal is the one site, and says itself what is on it.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django_htmx",
 ]
 MIDDLEWARE = [
     "portal.observability.RequestLog",
+    "portal.probes.Probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.headers.Headers",
@@ -36,6 +40,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "tenants.middleware.Door",
@@ -48,7 +53,13 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
             "loaders": [("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"])],
-            "context_processors": ["django.template.context_processors.request", "tenants.pages.header"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                # Django's admin insists on it; no page of ours asks it anything.
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "tenants.pages.header",
+            ],
             "builtins": ["django.templatetags.static"],
         },
     }
@@ -75,9 +86,11 @@ CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 CSRF_FAILURE_VIEW = "tenants.refusals.stale_form"
+# What was done is told on the next page, out of the session: names of tenants are not for a cookie.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^livez$"]
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
@@ -96,8 +109,18 @@ RECORDS_TABLE = ENV.text["RECORDS_TABLE"]
 RECORDS_API_URL = ENV.text["RECORDS_API_URL"]
 TENANT_ROLE_ARN = ENV.text["TENANT_ROLE_ARN"]
 SUSPENSION_POLICY_ARN = ENV.text["SUSPENSION_POLICY_ARN"]
+CLOSING_ROLE_ARN = ENV.text["CLOSING_ROLE_ARN"]
 TOKEN_KEYS = ENV.token_keys
 AWS_CONNECTIONS = gunicorn.threads
+
+# ── Tenants ──────────────────────────────────────────────────────────────────────────────────────────────────────
+TENANT_PLANS = ENV.plans
+TENANT_METADATA_SCHEMA = ENV.metadata_schema
+CLOSING_GRACE_DAYS = int(ENV.text["CLOSING_GRACE_DAYS"])
+COGNITO_CALLS_PER_SECOND = ENV.calls_per_second
+AUDIT_KEEP_DAYS = int(ENV.text["AUDIT_KEEP_DAYS"])
+METRICS_TOKEN = ENV.text["METRICS_TOKEN"]
+TRUSTED_PROXIES = int(ENV.text["TRUSTED_PROXIES"])
 
 # ── Signing in ───────────────────────────────────────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "tenants.Person"

@@ -11,13 +11,14 @@ from typing import Any
 
 import yaml
 
-from iam import Policy, parse_policy
+from iam import Policy, parse_policy, parse_trust_policy
 from portal.environment import BASE
 
 TEMPLATE = BASE / "infra" / "template.yaml"
 _ACCOUNT = "arn:aws:{service}:eu-west-1:123456789012:{name}"
 _PSEUDO = {"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::AccountId": "123456789012"}
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
+_POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/Table"
 
 
@@ -43,13 +44,32 @@ def read_template(text: str | None = None) -> dict[str, Any]:
 
 
 def role_policies(template: Mapping[str, Any], role: str) -> list[Policy]:
-    """The identity policies of a role of the template: inline ones, and managed ones that the template defines too."""
+    """The identity policies of a role of the template: inline ones, and those of the template that are attached to it.
+
+    Whether a policy is made under a condition is not asked: all of them are.
+    """
     resources = template["Resources"]
     properties = resources[role]["Properties"]
     documents = {policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies", [])}
-    for name in _names(properties.get("ManagedPolicyArns", [])):
+    for name in (*_names(properties.get("ManagedPolicyArns", [])), *_attached_from_outside(resources, role)):
         documents[name] = resources[name]["Properties"]["PolicyDocument"]
     return [parse_policy(resolved(document), name=name) for name, document in documents.items()]
+
+
+def _attached_from_outside(resources: Mapping[str, Any], role: str) -> Iterator[str]:
+    """Policies that name the role, instead of being named by it."""
+    for name, resource in resources.items():
+        if resource["Type"] in _POLICIES and role in _names(resource["Properties"].get("Roles", [])):
+            yield name
+
+
+def trust_policy(template: Mapping[str, Any], role: str) -> Policy:
+    document = template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]
+    return parse_trust_policy(resolved(document), name=f"trust of {role}")
+
+
+def role_arn(role: str) -> str:
+    return f"arn:aws:iam::123456789012:role/{role}"
 
 
 def boundary(template: Mapping[str, Any], role: str) -> list[Policy]:
@@ -86,9 +106,10 @@ def _substituted(variable: re.Match[str]) -> str:
 def _names(references: list[Any]) -> Iterator[str]:
     for reference in references:
         if not (isinstance(reference, dict) and isinstance(reference.get("Ref"), str)):
-            raise TypeError("a managed policy from outside this template cannot be judged")
+            raise TypeError("a policy or role from outside this template cannot be judged")
         yield reference["Ref"]
 
 
 def _arn(name: str) -> str:
-    return _ACCOUNT.format(service="example", name=f"resource/{name}")
+    """A trust policy names roles, and those have to look like roles; all of the template are called so."""
+    return role_arn(name) if name.endswith("Role") else _ACCOUNT.format(service="example", name=f"resource/{name}")

@@ -2,7 +2,9 @@
 
 from django.urls import include, path
 
-urlpatterns = [path("", include("tenants.urls"))]
+from tenants.operators.site import site
+
+urlpatterns = [path("", include("tenants.urls")), path("operators/", site.urls)]
 
 handler400 = "tenants.refusals.bad_request"
 handler403 = "tenants.refusals.forbidden"

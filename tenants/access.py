@@ -13,15 +13,18 @@ from typing import Any, TypeVar
 from django.core.cache import cache
 from django.http import HttpRequest
 
+from tenants.break_glass import ACCESS_LASTS, BreakGlass, opened_by
 from tenants.connections import connections
 from tenants.domain.claims import Claims
-from tenants.domain.errors import MembershipChanged, Misconfigured, RoleTooLow, SignInNeeded
+from tenants.domain.errors import MembershipChanged, Misconfigured, OnlyOperatorsPages, RoleTooLow, SignInNeeded
 from tenants.domain.log_context import note
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.sessions import SignedIn
-from tenants.standing import ClaimsOutOfDate, check_standing, standing_of
+from tenants.standing import ClaimsOutOfDate, Standing, check_standing, standing_of
 
 _SESSION_KEY = "sign_in"
+_GLASS_KEY = "break_glass"
+_NO_SIGN_IN = uuid.UUID(int=0)
 # While token and database differ, Cognito is not asked for a newer token at every request.
 LOOK_AGAIN_SECONDS = 15
 _View = TypeVar("_View", bound=Callable[..., Any])
@@ -50,6 +53,7 @@ open_to_all = _declare(Access("everybody, signed in or not", None, looks_at_sess
 visitors_welcome = _declare(Access("everybody", None))
 signed_in_only = _declare(Access("everybody who is signed in", tuple(Role)))
 members_only = _declare(Access("members of an organisation", IN_AN_ORGANISATION))
+operators_only = _declare(Access("operators of the platform", (Role.OPERATOR,)))
 
 
 def access_of(view: Callable[..., Any]) -> Access:
@@ -63,14 +67,16 @@ def access_of(view: Callable[..., Any]) -> Access:
 def admit(request: HttpRequest, access: Access) -> SignedIn | None:
     """The person at the door, renewed if need be and in good standing; None for a visitor where they are welcome.
 
-    Raises SignInNeeded, SessionEnded, NoOrganisation, MembershipEnded, MembershipChanged, TenantSuspended, RoleTooLow
-    or Unavailable.
+    Raises SignInNeeded, SessionEnded, NoOrganisation, MembershipEnded, MembershipChanged, TenantSuspended, RoleTooLow,
+    OnlyOperatorsPages or Unavailable.
     """
     who = presented(request) if access.looks_at_session else None
     if who is None:
         if access.roles is not None:
             raise SignInNeeded
         return None
+    if who.break_glass is not None:
+        return _through_the_glass(who, who.break_glass, access)
     note(sub=who.claims.sub, org=who.claims.org)
     who = _in_good_standing(request, who)
     if access.roles is not None and who.standing.role not in access.roles:
@@ -83,6 +89,8 @@ def presented(request: HttpRequest) -> SignedIn | None:
 
     None as well for a session that this version of the portal did not write: they sign in again.
     """
+    if _GLASS_KEY in request.session:
+        return _behind_glass(request.session[_GLASS_KEY])
     stored: Any = request.session.get(_SESSION_KEY)
     try:
         sign_in_id, claims = uuid.UUID(stored["id"]), Claims.from_session(stored["claims"])
@@ -93,11 +101,38 @@ def presented(request: HttpRequest) -> SignedIn | None:
 
 
 def remember(request: HttpRequest, *, sign_in_id: uuid.UUID, person_id: int, claims: Claims) -> None:
+    if request.session.pop(_GLASS_KEY, None) is not None:
+        request.session.set_expiry(None)
     request.session[_SESSION_KEY] = {
         "id": str(sign_in_id),
         "person": person_id,
         "claims": claims.for_session(),
     }
+
+
+def remember_break_glass(request: HttpRequest, opened: BreakGlass) -> None:
+    """In a new session: whoever was signed in with this browser is not any more."""
+    request.session.flush()
+    request.session[_GLASS_KEY] = opened.link_id
+    request.session.set_expiry(int(ACCESS_LASTS.total_seconds()))
+
+
+def _behind_glass(link_id: Any) -> SignedIn | None:
+    """Whoever used the link, as an operator without a token; None once that is over."""
+    opened = opened_by(link_id) if type(link_id) is int else None
+    if opened is None:
+        return None
+    claims = Claims(sub="", email="", name="", org="", role=Role.OPERATOR, expires_at=0)
+    standing = Standing(person_id=0, sub="", email="", name="Break-glass access", role=Role.OPERATOR, enabled=True)
+    return SignedIn(_NO_SIGN_IN, claims, standing, opened)
+
+
+def _through_the_glass(who: SignedIn, opened: BreakGlass, access: Access) -> SignedIn:
+    """Operators' pages and what is open to visitors; everything else needs credentials, of which there are none."""
+    note(break_glass=str(opened.link_id))
+    if access.roles not in {None, (Role.OPERATOR,)}:
+        raise OnlyOperatorsPages
+    return who
 
 
 def _in_good_standing(request: HttpRequest, who: SignedIn) -> SignedIn:

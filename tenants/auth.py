@@ -1,4 +1,5 @@
-"""Signing in and out: mozilla-django-oidc's flow, with the checks it leaves out and Cognito's own sign-out.
+"""Signing in and out: mozilla-django-oidc's flow, with the checks it leaves out and Cognito's own sign-out; and the
+page that a break-glass link leads to, for when Cognito cannot sign anybody in.
 
 The library makes state, nonce and PKCE and keeps them in the session. Verifying the token, telling who somebody is
 (their `sub`, never their e-mail) and keeping the tokens is ours, in `tenants.aws.id_tokens` and `tenants.sessions`.
@@ -14,13 +15,17 @@ from django.conf import settings
 from django.contrib import auth
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import rotate_token
+from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from mozilla_django_oidc.utils import absolutify
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView
 
-from tenants.access import open_to_all, presented, remember
+from tenants.access import open_to_all, presented, remember, remember_break_glass
+from tenants.break_glass import Refused, use_link
 from tenants.connections import connections
 from tenants.domain.errors import SignInFailed
 from tenants.domain.log_context import note
@@ -86,7 +91,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         before = presented(request)
         tokens, claims = request.sign_in
         auth.login(request, self.user)
-        sign_in_id = connections().sessions.begin(self.user, tokens)
+        sign_in_id = connections().sessions.begin(self.user, tokens, claims)
         remember(request, sign_in_id=sign_in_id, person_id=self.user.pk, claims=claims)
         request.session.pop("oidc_login_next", None)
         # Other tabs may be signing in, too.
@@ -94,7 +99,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
             request.session.pop("oidc_states", None)
         if before is not None:
             connections().federation.drop(before)
-            connections().sessions.end(before.sign_in_id)
+            connections().sessions.end(before, why="somebody signed in again in the same browser")
         note(sub=claims.sub, org=claims.org)
         _log.info("signed in")
         return HttpResponseRedirect(destination)
@@ -108,10 +113,43 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     if who is not None:
         note(sub=who.claims.sub, org=who.claims.org)
         connections().federation.drop(who)
-        connections().sessions.end(who.sign_in_id)
+        connections().sessions.end(who)
         _log.info("signed out")
     auth.logout(request)
+    if who is not None and who.break_glass:
+        return HttpResponseRedirect(reverse("home"))
     # Cognito's own form of logout, not OpenID Connect's:
     # https://docs.aws.amazon.com/cognito/latest/developerguide/logout-endpoint.html
     back = {"client_id": settings.OIDC_RP_CLIENT_ID, "logout_uri": f"{settings.PORTAL_URL}/"}
     return HttpResponseRedirect(f"{settings.COGNITO_DOMAIN}/logout?{urlencode(back)}")
+
+
+@open_to_all
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("key")
+def break_glass(request: HttpRequest) -> HttpResponse:
+    """Where a break-glass link leads to. Its key stands behind the # of the address, which browsers send to nobody.
+
+    Looking at the page uses nothing up: whatever fetches links in advance does no harm.
+    """
+    if request.method != "POST":
+        return _break_glass_page(request)
+    before = presented(request)
+    opened = use_link(request.POST.get("key", ""))
+    if isinstance(opened, Refused):
+        return _break_glass_page(request, refused=opened)
+    if before is not None:
+        connections().federation.drop(before)
+        connections().sessions.end(before, why="a break-glass link was used in the same browser")
+    remember_break_glass(request, opened)
+    rotate_token(request)
+    _log.warning("break-glass link used", extra={"break_glass": opened.link_id})
+    return HttpResponseRedirect(reverse("operators:overview"))
+
+
+def _break_glass_page(request: HttpRequest, *, refused: Refused | None = None) -> HttpResponse:
+    status = {None: 200, Refused.NOT_GOOD: 403, Refused.TOO_OFTEN: 429}[refused]
+    response = render(request, "break_glass.html", {"refused": refused and refused.value}, status=status)
+    if refused is Refused.TOO_OFTEN:
+        response["Retry-After"] = "60"
+    return response

@@ -5,16 +5,27 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 
 from tenants.aws import clients
+from tenants.aws.directory import Directory
+from tenants.aws.export_store import stores_at
 from tenants.aws.id_tokens import IdTokenVerifier, SigningKeys
 from tenants.aws.identity_pool import IdentityPool
 from tenants.aws.records_table import RecordsTable
+from tenants.aws.suspension_policy import SuspensionPolicy
+from tenants.aws.tagged_credentials import TaggedCredentials
+from tenants.aws.tenant_rows import DELETED_AT_ONCE, TenantRows
 from tenants.aws.token_endpoint import TokenEndpoint
+from tenants.closing import Reach
+from tenants.crew import Tools
+from tenants.domain.errors import Misconfigured
+from tenants.domain.org_id import OrgId
 from tenants.federation import Federation
+from tenants.pacing import Pacer
 from tenants.records import Records
 from tenants.sealing import Sealer
 from tenants.sessions import Sessions
@@ -84,3 +95,31 @@ def _make() -> Connections:
         name=settings.RECORDS_TABLE,
     )
     return Connections(verifier, tokens, sessions, federation, Records(table=table, federation=federation))
+
+
+def provisioning_tools(*, threads: int) -> Tools:
+    """For the worker, whose process has AWS keys; the web processes have none. `threads` make calls at once."""
+    where: dict[str, Any] = {"region": settings.AWS_REGION, "endpoint_url": settings.AWS_ENDPOINT_URL}
+    return Tools(
+        directory=Directory(clients.directory_client(**where, connections=threads), settings.COGNITO_USER_POOL_ID),
+        policy=SuspensionPolicy(clients.policies_client(**where), settings.SUSPENSION_POLICY_ARN),
+        pacer=Pacer(settings.COGNITO_CALLS_PER_SECOND),
+    )
+
+
+def closing_reach(*, export_to: str) -> Reach:
+    """For the closing job, whose process has the keys of ClosingJobRole. `export_to` is "" for no export.
+
+    Raises Misconfigured without CLOSING_ROLE_ARN, and what `stores_at` does.
+    """
+    if not settings.CLOSING_ROLE_ARN:
+        raise Misconfigured("CLOSING_ROLE_ARN is not set; `manage.py stack_env` prints it.")
+    where: dict[str, Any] = {"region": settings.AWS_REGION, "endpoint_url": settings.AWS_ENDPOINT_URL}
+    store = stores_at(export_to, client=lambda: clients.exports_client(**where)) if export_to else None
+    rows, roles = clients.closing_rows_client(**where, connections=DELETED_AT_ONCE), clients.roles_client(**where)
+
+    def rows_of(org: OrgId) -> TenantRows:
+        credentials = TaggedCredentials(roles, role_arn=settings.CLOSING_ROLE_ARN, org=org)
+        return TenantRows(rows, settings.RECORDS_TABLE, credentials)
+
+    return Reach(rows_of, store)

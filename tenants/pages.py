@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from tenants.access import presented
-from tenants.domain.roles import IN_AN_ORGANISATION
+from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.sessions import SignedIn
 from tenants.standing import may_enter
 
@@ -22,10 +22,20 @@ class Link:
     here: bool
 
 
+# The operators' own pages, below the header's. A timeline is a tenant's.
+_SECTIONS = (
+    ("Overview", "operators:overview"),
+    ("Tenants", "operators:tenants"),
+    ("Members", "operators:members"),
+    ("Drift", "operators:drift"),
+    ("Audit", "operators:audit"),
+)
+
+
 def header(request: HttpRequest) -> dict[str, object]:
-    """Context processor: `who` (a SignedIn or None), `places`, `stack`."""
+    """Context processor: `who` (a SignedIn or None), `places`, `sections` where there are any, `stack`."""
     who = _who(request)
-    return {"who": who, "places": _places(request, who), "stack": _stack()}
+    return {"who": who, "places": _places(request, who), "sections": _sections(request, who), "stack": _stack()}
 
 
 def _who(request: HttpRequest) -> SignedIn | None:
@@ -41,8 +51,19 @@ def _places(request: HttpRequest, who: SignedIn | None) -> list[Link]:
     if who and may_enter(who.standing):
         if who.standing.role in IN_AN_ORGANISATION:
             names.append(("Records", "collections"))
-        names += [("Public records", "public_collections"), ("Access", "access")]
+        if not who.break_glass:
+            names += [("Public records", "public_collections"), ("Access", "access")]
+        if who.standing.role == Role.OPERATOR:
+            names.append(("Operators", "operators:overview"))
     return [_link(request, label, reverse(name)) for label, name in names]
+
+
+def _sections(request: HttpRequest, who: SignedIn | None) -> list[Link]:
+    index = reverse("operators:overview")
+    if who is None or who.standing.role != Role.OPERATOR or not request.path.startswith(index):
+        return []
+    links = [(label, reverse(name)) for label, name in _SECTIONS]
+    return [Link(label, at, request.path == at if at == index else request.path.startswith(at)) for label, at in links]
 
 
 def _link(request: HttpRequest, label: str, address: str) -> Link:

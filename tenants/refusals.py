@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -11,9 +12,13 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from tenants.access import presented
+from tenants.audit import VISITOR, record_refusal_once
 from tenants.aws.failures import CredentialsExpired, IdentityUnknown, TokenRefused
 from tenants.domain import errors
+from tenants.domain.actions import Action
 from tenants.domain.log_context import request_id
+from tenants.sessions import SignedIn
 
 _log = logging.getLogger("portal.refusals")
 
@@ -24,33 +29,43 @@ class Refusal:
     template: str
     # A level of the logging module: what an operator has to look at is an ERROR.
     level: int = logging.INFO
+    # Whether the audit trail has it: somebody was told no. Not that they have to sign in, nor what fails by itself.
+    recorded: bool = False
 
 
 REFUSALS: dict[type[errors.PortalError], Refusal] = {
     errors.SignInNeeded: Refusal(401, "sign_in_needed"),
-    errors.SessionEnded: Refusal(401, "session_ended"),
-    TokenRefused: Refusal(401, "session_ended"),
-    IdentityUnknown: Refusal(401, "session_ended"),
-    errors.SignInFailed: Refusal(400, "sign_in_failed", logging.WARNING),
-    errors.NoOrganisation: Refusal(403, "no_organisation"),
-    errors.MembershipEnded: Refusal(403, "membership_ended"),
-    errors.MembershipChanged: Refusal(403, "membership_changed", logging.WARNING),
-    errors.TenantSuspended: Refusal(403, "suspended"),
-    errors.RoleTooLow: Refusal(403, "role_too_low"),
-    errors.DeniedByAws: Refusal(403, "denied_by_aws", logging.WARNING),
+    errors.SessionEnded: Refusal(401, "session_ended", recorded=True),
+    TokenRefused: Refusal(401, "session_ended", recorded=True),
+    IdentityUnknown: Refusal(401, "session_ended", recorded=True),
+    errors.SignInFailed: Refusal(400, "sign_in_failed", logging.WARNING, recorded=True),
+    errors.NoOrganisation: Refusal(403, "no_organisation", recorded=True),
+    errors.MembershipEnded: Refusal(403, "membership_ended", recorded=True),
+    errors.MembershipChanged: Refusal(403, "membership_changed", logging.WARNING, recorded=True),
+    errors.TenantSuspended: Refusal(403, "suspended", recorded=True),
+    errors.RoleTooLow: Refusal(403, "role_too_low", recorded=True),
+    errors.OnlyOperatorsPages: Refusal(403, "only_operators_pages", recorded=True),
+    errors.DeniedByAws: Refusal(403, "denied_by_aws", logging.WARNING, recorded=True),
     errors.RecordNotFound: Refusal(404, "not_found"),
     errors.InvalidInput: Refusal(400, "invalid_input"),
+    errors.UserExists: Refusal(409, "not_now"),
+    errors.UserGone: Refusal(409, "not_now"),
+    errors.RefusedByCognito: Refusal(400, "invalid_input", logging.WARNING),
+    errors.NotNow: Refusal(409, "not_now"),
     errors.Throttled: Refusal(503, "unavailable", logging.WARNING),
     errors.Unreachable: Refusal(503, "unavailable", logging.WARNING),
     CredentialsExpired: Refusal(503, "unavailable", logging.WARNING),
     errors.Misconfigured: Refusal(500, "misconfigured", logging.ERROR),
 }
+_CONVERTER = re.compile(r"<\w+:")
 
 
 def refuse(request: HttpRequest, error: errors.PortalError) -> HttpResponse:
     """The answer to a request that ended in `error`. Ends the session where the error says it has ended."""
-    refusal = REFUSALS[type(error)]
-    _log.log(refusal.level, error.message, extra={"refusal": type(error).__name__, "why": _why(error)})
+    refusal, why = REFUSALS[type(error)], _why(error)
+    _log.log(refusal.level, error.message, extra={"refusal": type(error).__name__, "why": why})
+    if refusal.recorded:
+        record_told_no(request, type(error).__name__, why=why or error.message)
     if refusal.template == "session_ended":
         request.session.flush()
     if request.headers.get("HX-Request"):
@@ -62,6 +77,21 @@ def refuse(request: HttpRequest, error: errors.PortalError) -> HttpResponse:
     if isinstance(error, errors.Unavailable):
         response["Retry-After"] = str(error.retry_after)
     return response
+
+
+def record_told_no(request: HttpRequest, refusal: str, *, why: str, **more: str) -> None:
+    """In the audit trail. Of the address only which page it is of: what stands in its place may be a record's key."""
+    who: SignedIn | None = getattr(request, "signed_in", None) or presented(request)
+    route = request.resolver_match.route if request.resolver_match else ""
+    record_refusal_once(
+        Action.SIGN_IN_FAILED if refusal == "SignInFailed" else Action.REFUSED,
+        by=who.actor if who else VISITOR,
+        org=who.org if who else None,
+        target=f"/{_CONVERTER.sub('<', route)}",
+        refusal=refusal,
+        why=why,
+        **more,
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - Django passes it

@@ -13,10 +13,15 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
+from tenants.audit import Actor, record
 from tenants.aws.id_tokens import IdTokenVerifier
 from tenants.aws.token_endpoint import TokenEndpoint, Tokens
+from tenants.break_glass import BreakGlass
+from tenants.domain.actions import Action
 from tenants.domain.claims import Claims
 from tenants.domain.errors import NoOrganisation, PortalError, SessionEnded, SignInFailed
 from tenants.domain.keys import Space, own_space
@@ -33,11 +38,27 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person at the door: what their verified token says, and what the database says of them."""
+    """A person at the door: what their verified token says, and what the database says of them.
+
+    With `break_glass`, nobody signed in: there is no token and no row of a person, only a link that was used.
+    """
 
     sign_in_id: uuid.UUID
     claims: Claims
     standing: Standing
+    break_glass: BreakGlass | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who this is in the audit trail."""
+        if self.break_glass is not None:
+            return self.break_glass.actor
+        return Actor(self.claims.sub, self.standing.email or self.standing.name)
+
+    @property
+    def org(self) -> uuid.UUID | None:
+        """Whose audit trail it belongs to. None for nobody's, and where the token carries what is no org id."""
+        return _org_of(self.claims)
 
     @property
     def space(self) -> Space:
@@ -56,12 +77,15 @@ class Sessions:
     # How long a browser stays signed in without being used: the life of the pool's refresh tokens.
     lifetime: timedelta
 
-    def begin(self, person: Person, tokens: Tokens) -> uuid.UUID:
+    def begin(self, person: Person, tokens: Tokens, claims: Claims) -> uuid.UUID:
         """Keeps the tokens. What the person left behind in browsers that never signed out is cleared away."""
-        SignIn.objects.filter(person=person, renewed_at__lt=timezone.now() - self.lifetime).delete()
         sign_in = SignIn(person=person)
         sign_in.sealed_tokens = self._seal(sign_in.id, tokens)
-        sign_in.save()
+        by = Actor(claims.sub, person.email or person.name)
+        with transaction.atomic():
+            SignIn.objects.filter(person=person, renewed_at__lt=timezone.now() - self.lifetime).delete()
+            sign_in.save()
+            record(Action.SIGNED_IN, by=by, org=_org_of(claims), after={"role": claims.role})
         return sign_in.id
 
     def needs_renewal(self, claims: Claims) -> bool:
@@ -86,13 +110,16 @@ class Sessions:
         """Raises SessionEnded."""
         return self._kept(sign_in_id).id_token
 
-    def end(self, sign_in_id: uuid.UUID) -> None:
-        """Forgets the tokens, here at once and in Cognito if it can be reached."""
+    def end(self, who: SignedIn, *, why: str = "") -> None:
+        """Forgets the tokens, here at once and in Cognito if it can be reached. Nothing happens the second time."""
         try:
-            refresh_token = self._kept(sign_in_id).refresh_token
+            refresh_token = self._kept(who.sign_in_id).refresh_token
         except SessionEnded:
             refresh_token = ""
-        SignIn.objects.filter(pk=sign_in_id).delete()
+        with transaction.atomic():
+            there_was_one, _ = SignIn.objects.filter(pk=who.sign_in_id).delete()
+            if there_was_one or who.break_glass:
+                record(Action.SIGNED_OUT, by=who.actor, org=who.org, why=why)
         if refresh_token:
             self._revoke(refresh_token)
 
@@ -135,17 +162,42 @@ class Sessions:
         return Tokens(id_token=id_token, refresh_token=refresh_token)
 
 
+def _org_of(claims: Claims) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(claims.org)
+    except ValueError:
+        return None
+
+
 def person_for(claims: Claims) -> Person:
     """Known by `sub` alone. E-mail and name follow the token; membership does not come from it. Raises SignInFailed."""
     try:
         sub = uuid.UUID(claims.sub)
     except ValueError as error:
         raise SignInFailed("the token's sub is not a UUID") from error
-    # Cognito takes longer ones than are worth showing.
-    email, name = claims.email[:MOST_EMAIL], claims.name[:MOST_NAME]
-    person, created = Person.objects.get_or_create(sub=sub, defaults={"email": email, "name": name})
-    if not created and (person.email, person.name) != (email, name):
-        person.email, person.name = email, name
-        person.save(update_fields=["email", "name"])
-        forget_standing(person.pk)
+    # Cognito takes longer ones than are worth showing, and tells no addresses apart by case.
+    email, name = claims.email.casefold()[:MOST_EMAIL], claims.name[:MOST_NAME]
+    person = Person.objects.filter(sub=sub).first()
+    if person is not None and (person.email, person.name) == (email, name):
+        return person
+    with transaction.atomic():
+        # The pool has an address once: a person that it told us of before has another one by now, or is gone.
+        Person.objects.filter(email=email, sub__isnull=False).exclude(sub=sub).update(email="")
+        invited = Person.objects.filter(email=email, sub=None).first()
+        if invited is not None and person is None and _is_of(invited, claims):
+            Person.objects.filter(pk=invited.pk).update(sub=sub, name=name)
+        else:
+            shown = {"email": "" if invited else email, "name": name}
+            Person.objects.update_or_create(sub=sub, defaults=shown)
+    person = Person.objects.get(sub=sub)
+    forget_standing(person.pk)
     return person
+
+
+def _is_of(invited: Person, claims: Claims) -> bool:
+    """Whether the portal made this user for the invited person, and only had no time to write down their sub.
+
+    Nobody but the portal gives a user an organisation or a role, so a token that carries the invited one is theirs.
+    """
+    asked = Q(tenant__org_id=claims.org) if claims.org else Q(tenant=None, role=claims.role)
+    return invited.memberships.filter(asked, removed=False).exists()

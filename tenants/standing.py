@@ -43,11 +43,19 @@ class ClaimsOutOfDate(Exception):
 def standing_of(person_id: int) -> Standing | None:
     """None for a person who is not in the database any more."""
     kept: Standing | None = cache.get(_key(person_id))
+    return _newly_kept(person_id) if kept is None else kept
+
+
+def _newly_kept(person_id: int) -> Standing | None:
+    """Read again once it is kept: whoever changed it meanwhile may have had it forgotten just before."""
+    kept = _read(person_id)
     if kept is None:
-        kept = _read(person_id)
-        if kept is not None:
-            cache.set(_key(person_id), kept, timeout=KEPT_SECONDS)
-    return kept
+        return None
+    cache.set(_key(person_id), kept, timeout=KEPT_SECONDS)
+    now = _read(person_id)
+    if now != kept:
+        cache.delete(_key(person_id))
+    return now
 
 
 def forget_standing(*person_ids: int) -> None:
@@ -83,18 +91,9 @@ def _check_database(standing: Standing) -> None:
         raise TenantSuspended(standing.tenant_name, standing.tenant_state)
 
 
-def set_tenant_state(tenant: Tenant, state: TenantState) -> None:
-    tenant.state = state
-    tenant.save(update_fields=["state"])
+def forget_tenant(tenant: Tenant) -> None:
+    """What `forget_standing` does, for everybody in it."""
     forget_standing(*tenant.members.values_list("person_id", flat=True))
-
-
-def set_membership(member: Member, *, role: Role | None = None, enabled: bool | None = None) -> None:
-    """What should be. Cognito is made to match elsewhere; until it does, the member is not let in."""
-    member.role = role or member.role
-    member.enabled = member.enabled if enabled is None else enabled
-    member.save(update_fields=["role", "enabled"])
-    forget_standing(member.person_id)
 
 
 def remember_identity(person_id: int, identity_id: str) -> None:
@@ -121,6 +120,6 @@ def _read(person_id: int) -> Standing | None:
         tenant_name=tenant.name if tenant else "",
         tenant_state=tenant.state if tenant else "",
         role=member.role,
-        enabled=member.enabled,
+        enabled=member.enabled and not member.removed,
         identity_id=member.identity_id,
     )

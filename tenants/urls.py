@@ -23,9 +23,12 @@ register_converter(KeySegment, "key")
 urlpatterns = [
     path("", views.home, name="home"),
     path("livez", views.livez, name="livez"),
+    path("readyz", views.readyz, name="readyz"),
+    path("metrics", views.metrics, name="metrics"),
     path("oidc/authenticate/", open_to_all(OIDCAuthenticationRequestView.as_view()), name="oidc_authentication_init"),
     path("oidc/callback/", open_to_all(auth.Callback.as_view()), name="oidc_authentication_callback"),
     path("oidc/logout/", auth.sign_out, name="oidc_logout"),
+    path("operators/break-glass/", auth.break_glass, name="break_glass"),
     path("records/", views.collections, name="collections"),
     path("records/<key:collection>/", views.collection, name="collection"),
     path("records/<key:collection>/<key:key>/", views.record, name="record"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
+import time
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -17,11 +19,14 @@ from tenants.aws.records_table import RawAnswer
 from tenants.connections import connections
 from tenants.domain.addresses import to_segment
 from tenants.domain.errors import InvalidInput
-from tenants.domain.keys import PUBLIC_SPACE, Space
+from tenants.domain.keys import PUBLIC_SPACE, Space, owner_in
 from tenants.domain.roles import Role
 from tenants.domain.values import Item, show
+from tenants.health import readiness
+from tenants.metrics import metrics_text
 from tenants.record_rows import record_rows
 from tenants.records import Page
+from tenants.refusals import record_told_no
 from tenants.sessions import SignedIn
 
 
@@ -32,12 +37,37 @@ def livez(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django passes
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@open_to_all
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django passes it
+    """Whether to send people to this process; to strangers too, so it says how things are and never why."""
+    found = readiness()
+    checks = {name: {"state": check.state, "age_seconds": check.age_seconds} for name, check in found.checks.items()}
+    answer = {"status": found.status, "checked_seconds_ago": round(time.monotonic() - found.at, 1), "checks": checks}
+    return JsonResponse(answer, status=200 if found.ready else 503)
+
+
+@open_to_all
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For a collector that has the token; where none is set, there is no such page."""
+    if not settings.METRICS_TOKEN:
+        return HttpResponse("There is nothing here.\n", status=404, content_type="text/plain")
+    given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+    if not hmac.compare_digest(given, f"Bearer {settings.METRICS_TOKEN}".encode()):
+        challenge = {"WWW-Authenticate": "Bearer"}
+        return HttpResponse("A bearer token is needed.\n", status=401, content_type="text/plain", headers=challenge)
+    return HttpResponse(metrics_text(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
 @visitors_welcome
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     who = _who_or_visitor(request)
     if who is None:
         return render(request, "home/visitor.html")
+    if who.break_glass:
+        return redirect("operators:overview")
     return render(request, "home/member.html", {"role_in_words": Role(who.standing.role).in_words})
 
 
@@ -88,6 +118,8 @@ def access(request: HttpRequest) -> HttpResponse:
         answer = connections().records.try_key(who, key) if "pk" in request.GET else None
     except InvalidInput as error:
         problem = error
+    if answer is not None and answer.code == "AccessDeniedException":
+        record_told_no(request, "DeniedByAws", why=answer.code, asked_for=owner_in(key))
     credentials = connections().federation.credentials_for(who)
     context = {
         "credentials_end": datetime.fromtimestamp(credentials.expires_at, tz=UTC),

@@ -24,3 +24,6 @@ from portal.settings import *  # noqa: E402, F403 - the environment had to be th
 if not os.environ.get("TEST_DATABASE_URL"):
     # A file, since an SQLite database in memory is not for many threads.
     DATABASES["default"]["TEST"] = {"NAME": str(_SCRATCH / "test.sqlite3")}  # noqa: F405
+
+# Every test client is a server of its own, which would look through all static files when it starts.
+WHITENOISE_AUTOREFRESH = True

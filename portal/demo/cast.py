@@ -17,6 +17,7 @@ from tenants.domain.values import AttributeValue, Item
 class Organisation:
     org_id: OrgId
     name: str
+    slug: str
 
     @property
     def space(self) -> Space:
@@ -37,8 +38,8 @@ class CastMember:
         return str(self.organisation.org_id) if self.organisation else ""
 
 
-ACME = Organisation(OrgId("a0c3e000-0000-4000-8000-0000000000ac"), "Acme Ltd")
-GLOBEX = Organisation(OrgId("610be000-0000-4000-8000-00000000006b"), "Globex Corporation")
+ACME = Organisation(OrgId("a0c3e000-0000-4000-8000-0000000000ac"), "Acme Ltd", "acme")
+GLOBEX = Organisation(OrgId("610be000-0000-4000-8000-00000000006b"), "Globex Corporation", "globex")
 
 OPERATOR = CastMember("operator@platform.example", "Olive Operator", Role.OPERATOR, None)
 ACME_OWNER = CastMember("owner@acme.example", "Ada Acme", Role.OWNER, ACME)

@@ -1,4 +1,4 @@
-"""Runs the demo's processes and ends them: the emulator, and gunicorn serving the portal."""
+"""Runs the demo and ends it: the emulator with the stack in it, a database to go with it, the worker, the portal."""
 
 from __future__ import annotations
 
@@ -12,34 +12,30 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-import requests
-
 from emulator import process as emulator_process
 from emulator.deploy import DeployFailed
 from emulator.process import Emulator, EmulatorFailed
+from emulator.sign_in import Credentials
 from emulator.state import KEPT_PASSWORD, write_privately
-from portal.demo.cast import ACME, CAST, GLOBEX
-from portal.demo.world import World, build, is_built, portal_credentials, resume
-from portal.environment import BASE, VAR
+from portal.demo import processes
+from portal.demo.cast import ACME, ACME_OWNER, CAST, GLOBEX, OPERATOR
+from portal.demo.processes import LOOPBACK, MANAGE, PORTAL_LOG, WORKER_LOG, CannotRun, environment_for_children, shown
+from portal.demo.world import World, build, closing_credentials, is_built, portal_credentials, resume
+from portal.environment import VAR
 
 ENV_FILE = VAR / "demo.env"
-LOG_FILE = VAR / "portal.log"
-_LOOPBACK = "127.0.0.1"
-_MANAGE = [sys.executable, str(BASE / "manage.py")]
-_START_SECONDS = 30
+CLOSING_ENV_FILE = VAR / "closing.env"
+DATABASE_FILE = VAR / "demo.sqlite3"
+# The user pool that the database is about.
+_POOL_FILE = VAR / "demo.pool"
 
 Tell = Callable[[str], None]
-
-
-class CannotRun(Exception):
-    """Why the demo could not start or go on, in a line for a terminal."""
 
 
 def run(*, tell: Tell) -> None:
@@ -53,10 +49,11 @@ def run(*, tell: Tell) -> None:
             environment = _write_environment(world)
             tell("Preparing the database")
             _put_members_in_place(world, environment)
-            tell("Starting the portal")
-            portal = running.enter_context(_portal(port, environment))
+            tell("Starting the worker and the portal")
+            worker = running.enter_context(processes.worker(environment))
+            portal = running.enter_context(processes.portal(port, environment))
             tell(_welcome(world))
-            _wait_for(portal)
+            processes.watch(portal, worker, world.emulator, tell=tell)
         except KeyboardInterrupt:
             tell("\nStopping.")
 
@@ -69,10 +66,10 @@ def run_emulator(*, tell: Tell, state: Path | None = None, reset: bool = False) 
             running.enter_context(_alone_in_var())
             world = _world(running, emulator_port, f"http://localhost:{port}", tell, state=state, reset=reset)
             _put_members_in_place(world, _write_environment(world))
-            tell(f"{world.emulator.endpoint_url}  password: {world.password}  settings: {_shown(ENV_FILE)}")
+            tell(f"{world.emulator.endpoint_url}  password: {world.password}  settings: {shown(ENV_FILE)}")
             while world.emulator.running:
                 time.sleep(0.5)
-            raise CannotRun("the emulator ended by itself")
+            raise CannotRun("The emulator ended by itself.")
         except KeyboardInterrupt:
             tell("\nStopping.")
 
@@ -116,7 +113,7 @@ def _port(variable: str, default: int, *, must_be_free: bool = True) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((_LOOPBACK, int(text)))
+            probe.bind((LOOPBACK, int(text)))
         except OSError as error:
             if must_be_free:
                 raise CannotRun(f"Port {text} is taken; choose another one with {variable}.") from error
@@ -127,88 +124,52 @@ def _write_environment(world: World) -> dict[str, str]:
     """All settings of the demo, readable by its owner alone, for this and other terminals."""
     # Of an earlier world: sessions and credentials that mean nothing in this one.
     shutil.rmtree(VAR / "cache", ignore_errors=True)
-    credentials = portal_credentials(world)
     settings = {
         "DJANGO_SECRET_KEY": secrets.token_urlsafe(60),
         "PORTAL_URL": world.portal_url,
-        "DATABASE_URL": f"sqlite:///{VAR / 'demo.sqlite3'}",
+        "DATABASE_URL": f"sqlite:///{DATABASE_FILE}",
         "CACHE_URL": f"filecache://{VAR / 'cache'}",
         "EMAIL_URL": "consolemail://",
         "TOKEN_ENCRYPTION_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
         **world.settings,
+        **_as_variables(portal_credentials(world)),
+    }
+    _write_variables(ENV_FILE, settings)
+    # In a file of their own, which no process of the demo is started with.
+    _write_variables(CLOSING_ENV_FILE, _as_variables(closing_credentials(world)))
+    return settings
+
+
+def _as_variables(credentials: Credentials) -> dict[str, str]:
+    return {
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_SESSION_TOKEN": credentials.session_token,
     }
-    ENV_FILE.unlink(missing_ok=True)
-    with os.fdopen(os.open(ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.writelines(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
-    return settings
+
+
+def _write_variables(path: Path, variables: Mapping[str, str]) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.writelines(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
 
 
 def _put_members_in_place(world: World, environment: Mapping[str, str]) -> None:
+    """Raises CannotRun. A database that is about another world goes: it would suspend and close what is new here."""
+    if not _POOL_FILE.exists() or _POOL_FILE.read_text() != world.settings["COGNITO_USER_POOL_ID"]:
+        for ending in ("", "-wal", "-shm"):
+            DATABASE_FILE.with_name(f"{DATABASE_FILE.name}{ending}").unlink(missing_ok=True)
+        _POOL_FILE.write_text(world.settings["COGNITO_USER_POOL_ID"])
     done = subprocess.run(  # noqa: S603 - this very program
-        [*_MANAGE, "demo_prepare"],
+        [*MANAGE, "demo_prepare"],
         input=json.dumps(dict(world.subs)),
-        env=_environment_for_children(environment),
+        env=environment_for_children(environment),
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
         raise CannotRun(f"The database could not be prepared:\n{done.stderr.strip()[-2000:]}")
-
-
-def _environment_for_children(settings: Mapping[str, str]) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DJANGO_"))}
-    return {**inherited, **settings, "AWS_EC2_METADATA_DISABLED": "true"}
-
-
-@contextmanager
-def _portal(port: int, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    # It only shows records, so it is given no AWS identity at all.
-    own = {name: value for name, value in settings.items() if name not in _KEYS_OF_THE_PORTAL}
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn", "-b", f"{_LOOPBACK}:{port}"]
-    with LOG_FILE.open("ab") as log:
-        server = subprocess.Popen(  # noqa: S603 - this very program
-            [*command, "portal.wsgi"],
-            env=_environment_for_children(own),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=BASE,
-            # Ctrl-C is for the command that was typed; it ends the others in order.
-            start_new_session=True,
-        )
-    try:
-        _wait_until_served(server, f"http://localhost:{port}/livez")
-        yield server
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=4)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-_KEYS_OF_THE_PORTAL = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
-
-
-def _wait_until_served(server: subprocess.Popen[bytes], address: str) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            if requests.get(address, timeout=2).ok:
-                return
-        except (requests.ConnectionError, requests.Timeout):
-            time.sleep(0.1)
-    raise CannotRun(f"The portal did not start; its last words are in {_shown(LOG_FILE)}.")
-
-
-def _wait_for(portal: subprocess.Popen[bytes]) -> None:
-    portal.wait()
-    raise CannotRun(f"The portal ended by itself; its last words are in {_shown(LOG_FILE)}.")
 
 
 @contextmanager
@@ -255,10 +216,11 @@ Sign in as owner@acme.example, then ask for a key of Globex and read AWS's refus
   {world.portal_url}/access/?{foreign}
   ({ACME.name} is {ACME.org_id}, {GLOBEX.name} is {GLOBEX.org_id})
 
-Settings for a second terminal:  set -a; . {_shown(ENV_FILE)}; set +a
-Log of the portal:               {_shown(LOG_FILE)}
+Sign in as {OPERATOR.email} and suspend Acme: its owner is refused by the portal, then by Cognito and AWS:
+  {world.portal_url}/operators/
+  (in a second terminal, manage.py demo_read {ACME_OWNER.email} shows the moment)
+
+Settings for a second terminal:  set -a; . {shown(ENV_FILE)}; set +a
+To close a tenant there:         set -a; . {shown(ENV_FILE)}; . {shown(CLOSING_ENV_FILE)}; set +a
+Logs of portal and worker:       {shown(PORTAL_LOG)}, {shown(WORKER_LOG)}
 Ctrl-C ends all of it."""
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(BASE))

@@ -20,6 +20,7 @@ from tenants.aws.stack import stack_settings
 
 TEMPLATE = BASE / "infra" / "template.yaml"
 STACK_NAME = "portal"
+EXPORT_BUCKET = "portal-exports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,14 @@ def _deployed(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The stack's outputs, and its settings."""
     tell("Deploying infra/template.yaml")
-    parameters = {"PortalUrl": portal_url, "PortalPrincipal": seeding.ROOT_ARN, "DeletionProtection": "false"}
+    parameters = {
+        "PortalUrl": portal_url,
+        "PortalPrincipal": seeding.ROOT_ARN,
+        "ClosingPrincipal": seeding.ROOT_ARN,
+        "ExportBucket": EXPORT_BUCKET,
+        "DeletionProtection": "false",
+    }
+    seeding.make_bucket(emulator.endpoint_url, emulator.root, EXPORT_BUCKET)
     outputs = deploy(
         emulator.endpoint_url, emulator.root, template=TEMPLATE, stack_name=STACK_NAME, parameters=parameters
     )
@@ -127,6 +135,13 @@ def portal_credentials(world: World) -> Credentials:
     """Of PortalRole, for twelve hours: what the portal's own processes hold, where they hold any."""
     deployer = seeding.clients(world.emulator.endpoint_url, world.emulator.root)
     return seeding.assume_role(deployer("sts"), world.outputs["PortalRoleArn"], seconds=12 * 60 * 60)
+
+
+def closing_credentials(world: World) -> Credentials:
+    """Of ClosingJobRole, for twelve hours: for the job that closes tenants, and for no process of the portal's own."""
+    deployer = seeding.clients(world.emulator.endpoint_url, world.emulator.root)
+    role = world.outputs["ClosingJobRoleArn"]
+    return seeding.assume_role(deployer("sts"), role, seconds=12 * 60 * 60, name="closing-job")
 
 
 def password_for_everybody() -> str:

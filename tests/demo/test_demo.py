@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +28,11 @@ def run(folder: Path, *command: str, **changes: str) -> subprocess.CompletedProc
     )  # fmt: skip
 
 
-def settings_of(demo: Demo) -> dict[str, str]:
-    """As `set -a; . var/demo.env` gives them to a shell."""
+def settings_of(demo: Demo, *files: str) -> dict[str, str]:
+    """As `set -a; . var/demo.env` gives them to a shell; `files` are sourced after it."""
+    sourced = "; ".join(f". var/{name}" for name in ("demo.env", *files))
     shell = subprocess.run(
-        ["sh", "-c", "set -a; . var/demo.env; exec env -0"], cwd=demo.folder, env={"PATH": "/usr/bin:/bin"},
+        ["sh", "-c", f"set -a; {sourced}; exec env -0"], cwd=demo.folder, env={"PATH": "/usr/bin:/bin"},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     return dict(line.split("=", 1) for line in shell.stdout.split("\0") if "=" in line)
@@ -108,6 +112,61 @@ def test_the_portals_own_keys_get_access_denied_from_the_table(demo: Demo) -> No
         assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
+def test_the_closing_jobs_keys_are_in_a_file_of_their_own_and_in_no_process_of_the_demo(demo: Demo) -> None:
+    assert (demo.folder / "var" / "closing.env").stat().st_mode & 0o777 == 0o600
+    own, job = settings_of(demo), settings_of(demo, "closing.env")
+    assert own["AWS_ACCESS_KEY_ID"] != job["AWS_ACCESS_KEY_ID"]
+    assert "var/closing.env" in demo.said
+    answer = run(demo.folder, "closing", "--export-to", "var/exports", **job)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "No tenant is being closed.\n", "")
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            environment = (process / "environ").read_bytes()
+            assert job["AWS_SECRET_ACCESS_KEY"].encode() not in environment, (process / "cmdline").read_bytes()
+
+
+def process_of(folder: Path, word: str) -> Path:
+    """The one that was started there with this word, as the directory that Linux has for it."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (process / "cmdline").read_text().split("\0")
+            if word in command and (process / "cwd").resolve() == folder.resolve():
+                return process
+    raise AssertionError(f"no process {word}")
+
+
+def test_the_worker_has_the_portals_keys_and_the_web_process_has_none(demo: Demo) -> None:
+    secret = f"AWS_SECRET_ACCESS_KEY={settings_of(demo)['AWS_SECRET_ACCESS_KEY']}"
+    assert secret in (process_of(demo.folder, "provision") / "environ").read_text().split("\0")
+    assert "AWS_SECRET_ACCESS_KEY" not in (process_of(demo.folder, "portal.wsgi") / "environ").read_text()
+
+
+def test_a_tenant_is_suspended_from_a_second_terminal_while_somebody_reads_in_a_third(demo: Demo) -> None:
+    settings = settings_of(demo)
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "demo_read", "owner@globex.example"],
+        cwd=demo.folder, env=environment(**settings),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as reader:  # fmt: skip
+        assert reader.stdin
+        assert reader.stdout
+        reader.stdin.write(f"{demo.password}\n")
+        reader.stdin.close()
+        assert "with the credentials of one sign-in" in reader.stdout.readline()
+        assert "AWS serves them." in reader.stdout.readline()
+        suspended = run(demo.folder, "tenant", "suspend", "globex", "--reason", "not paid", "--wait", **settings)
+        assert "with an explicit deny in an identity-based policy" in reader.stdout.readline()
+        reader.send_signal(signal.SIGINT)
+        assert reader.wait(timeout=10) == 0
+    assert (suspended.returncode, suspended.stderr) == (0, "")
+    assert "AWS has refused the credentials they held since" in suspended.stdout
+    refused = run(demo.folder, "tenant", "suspend", "globex", "--reason", "again", **settings)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    (line,) = refused.stderr.splitlines()
+    assert "Globex Corporation is suspended, so this cannot be done now" in line
+    assert run(demo.folder, "tenant", "reactivate", "globex", **settings).returncode == 0
+
+
 def test_without_settings_a_command_names_what_is_missing(project: Path) -> None:
     answer = run(project, "check")
     assert answer.returncode != 0
@@ -135,26 +194,26 @@ def test_a_port_that_is_none_is_one_line_too(project: Path, port: str) -> None:
     assert answer.stderr.strip() == f"CommandError: PORT={port} is not a port between 1 and 65535."
 
 
-def test_ctrl_c_ends_everything(project: Path, tmp_path: Path) -> None:
-    import shutil
-
+def test_an_older_database_goes_a_worker_that_ends_is_told_of_and_ctrl_c_ends_everything(
+    project: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "project"
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns("var"))
+    (folder / "var").mkdir()
+    (folder / "var" / "demo.sqlite3").write_bytes(b"of another version")
     port, emulator_port = free_port(), free_port()
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "demo"], cwd=folder,
-        env=environment(PORT=str(port), EMULATOR_PORT=str(emulator_port)),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            requests.get(f"http://localhost:{port}/livez", timeout=1)
-            break
-        except requests.RequestException:
-            time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    with (tmp_path / "said").open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "demo"], cwd=folder,
+            env=environment(PORT=str(port), EMULATOR_PORT=str(emulator_port)),
+            stdout=said, stderr=said, start_new_session=True,
+        )  # fmt: skip
     try:
+        wait_until_said(tmp_path / "said", "Ctrl-C ends all of it.")
+        os.kill(int(process_of(folder, "provision").name), signal.SIGKILL)
+        wait_until_said(tmp_path / "said", "The worker ended by itself; its last words are in var/worker.log.")
+        assert requests.get(f"http://localhost:{port}/livez", timeout=5).ok
+        process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0
     finally:
         process.kill()
@@ -162,3 +221,10 @@ def test_ctrl_c_ends_everything(project: Path, tmp_path: Path) -> None:
     for ended in (port, emulator_port):
         with pytest.raises(requests.ConnectionError):
             requests.get(f"http://localhost:{ended}/", timeout=1)
+
+
+def wait_until_said(file: Path, words: str) -> None:
+    deadline = time.monotonic() + 90
+    while words not in file.read_text():
+        assert time.monotonic() < deadline, file.read_text()
+        time.sleep(0.2)

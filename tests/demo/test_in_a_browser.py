@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from portal.demo.cast import ACME, ACME_OWNER, GLOBEX, GLOBEX_OWNER, CastMember
+from portal.demo.cast import ACME, ACME_OWNER, GLOBEX, GLOBEX_OWNER, OPERATOR, CastMember
 from tests.demo.conftest import Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
@@ -76,6 +76,43 @@ def test_globexs_owner_sees_nothing_of_acme(page: Any, demo: Demo) -> None:
     assert str(ACME.org_id) not in page.content()
     page.goto(f"{demo.url}/access/?pk={ACME.org_id}%23orders")
     assert "AccessDeniedException" in page.locator("#answer").inner_text()
+
+
+def test_an_operator_takes_a_tenant_through_its_life(page: Any, demo: Demo) -> None:
+    sign_in(page, demo, OPERATOR)
+    page.get_by_role("link", name="Operators", exact=True).click()
+    page.get_by_role("link", name="Tenants", exact=True).click()
+    page.get_by_role("link", name="Create a tenant").click()
+    page.get_by_label("Name", exact=True).fill("Initech")
+    page.get_by_role("button", name="Create tenant").click()
+    page.get_by_role("link", name="Enter an e-mail address.").click()
+    assert page.evaluate("document.activeElement.id") == "email"
+    page.keyboard.type("boss@initech.example")
+    page.keyboard.press("Enter")
+    page.get_by_text("Initech was created").wait_for()
+    for verb, told in (("Close", "is being closed"), ("Reopen", "was reopened")):
+        page.get_by_role("link", name=verb, exact=True).click()
+        page.get_by_label("Reason").fill("They asked for it.")
+        page.get_by_role("button", name=f"{verb} Initech").click()
+        page.get_by_text(told).wait_for()
+    page.get_by_role("link", name="Audit trail").click()
+    page.locator("tbody").get_by_text("tenant.reopened").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as CSV").click()
+    assert "They asked for it." in download.value.path().read_text("utf-8")
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_no_page_of_the_operators_scrolls_sideways(page: Any, demo: Demo, viewport: dict[str, int]) -> None:
+    page.set_viewport_size(viewport)
+    sign_in(page, demo, OPERATOR)
+    tenant = f"tenants/{ACME.org_id}/"
+    for address in ("", "tenants/", "tenants/new/", "tenants/?q=nothing", tenant, f"{tenant}suspend/",
+                    f"{tenant}timeline/", "members/", "members/2/", "members/3/role/", "drift/", "audit/",
+                    "audit/1/"):  # fmt: skip
+        page.goto(f"{demo.url}/operators/{address}")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= viewport["width"], f"{address} is {width} px wide"
 
 
 def test_a_wrong_password_is_told_without_saying_who_exists(page: Any, demo: Demo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode, urljoin
@@ -12,10 +13,13 @@ from django.core.cache import cache
 from django.test import Client
 
 from emulator.sign_in import fill_in
-from portal.demo.cast import CastMember
+from portal.demo.cast import OPERATOR, CastMember
 from portal.demo.members import put_members_in_place
-from portal.demo.world import World
-from tenants.connections import forget_connections
+from portal.demo.world import World, portal_credentials
+from tenants.connections import forget_connections, provisioning_tools
+from tenants.crew import Tools
+from tests.portal.compared import with_the_cast_only
+from tests.portal.provisioned import Stage
 from tests.switches import Switches
 
 
@@ -100,3 +104,64 @@ def browse_as(portal: World) -> Callable[[CastMember], Browser]:
         return browser
 
     return signed_in
+
+
+@pytest.fixture
+def operator(browse_as: Callable[[CastMember], Browser]) -> Browser:
+    return browse_as(OPERATOR)
+
+
+@pytest.fixture(scope="session")
+def worker_keys(world: World) -> dict[str, str]:
+    """PortalRole's, by their names in the environment."""
+    keys = portal_credentials(world)
+    return {
+        "AWS_ACCESS_KEY_ID": keys.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
+        "AWS_SESSION_TOKEN": keys.session_token,
+    }
+
+
+@pytest.fixture(scope="session")
+def worker_tools() -> dict[str, Tools]:
+    """Made once a run, as a worker makes them once: it takes longer than most tests."""
+    return {}
+
+
+@pytest.fixture
+def stage(
+    portal: World,
+    switches: Switches,
+    worker_keys: dict[str, str],
+    worker_tools: dict[str, Tools],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Stage:
+    """The worker's tools, with PortalRole's keys in the environment as the worker has them."""
+    for name, value in worker_keys.items():
+        monkeypatch.setenv(name, value)
+    if not worker_tools:
+        worker_tools["made"] = provisioning_tools(threads=8)
+    return Stage(portal, worker_tools["made"]).at_this_pace()
+
+
+@pytest.fixture
+def nobody_suspended_afterwards(stage: Stage) -> Iterator[None]:
+    """The pool and the policy outlive a test."""
+    yield
+    stage.tools.policy.write([])
+    pool, pool_id = stage.by_hand, stage.tools.directory.pool_id
+    for email in stage.world.subs:
+        pool.admin_enable_user(UserPoolId=pool_id, Username=email)
+
+
+@pytest.fixture
+def only_the_cast_in_the_pool(stage: Stage) -> Iterator[None]:
+    with_the_cast_only(stage)
+    yield
+    with_the_cast_only(stage)
+
+
+@pytest.fixture
+def domain() -> str:
+    """Of e-mail addresses that no other test's people have: the pool outlives a test."""
+    return f"{uuid.uuid4().hex[:12]}.example"

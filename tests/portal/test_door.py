@@ -19,23 +19,20 @@ from django.utils import timezone
 from emulator import seeding
 from portal.demo.cast import ACME_EDITOR, ACME_OWNER, ACME_VIEWER, OPERATOR, CastMember
 from portal.demo.world import World
+from tenants.audit import Actor
 from tenants.connections import connections
 from tenants.domain.claims import Claims
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
+from tenants.members import disable, set_role
 from tenants.models import Member, Person, SignIn, Tenant
-from tenants.standing import (
-    ClaimsOutOfDate,
-    Standing,
-    check_standing,
-    forget_standing,
-    set_membership,
-    set_tenant_state,
-)
+from tenants.standing import ClaimsOutOfDate, Standing, check_standing, forget_standing, standing_of
+from tenants.tenant_life import reactivate, suspend
 from tests.portal.conftest import Browser
 from tests.switches import Switches
 
 Browse = Callable[[CastMember], Browser]
+SOMEBODY = Actor("test", "a test")
 
 
 def text_of(response: Any) -> str:
@@ -58,25 +55,45 @@ def test_a_suspended_tenant_is_shut_out_on_the_next_request_and_let_in_again_whe
     browse_as: Browse,
 ) -> None:
     browser, acme = browse_as(ACME_OWNER), Tenant.objects.get(name="Acme Ltd")
-    set_tenant_state(acme, TenantState.SUSPENDED)
+    suspend(acme, by=SOMEBODY, why="not paid")
     refused = browser.get("/records/")
     assert refused.status_code == 403
     assert "Acme Ltd is suspended" in text_of(refused)
-    set_tenant_state(acme, TenantState.ACTIVE)
+    reactivate(acme, by=SOMEBODY)
     assert browser.get("/records/").status_code == 200
 
 
+def test_a_suspension_in_the_middle_of_somebodys_request_counts_on_the_next_one_too(portal: World) -> None:
+    acme, owner = Tenant.objects.get(name="Acme Ltd"), member(ACME_OWNER).person_id
+    forget_standing(owner)
+    suspended: list[Tenant] = []
+
+    def suspended_after_it_was_read(execute: Any, *arguments: Any) -> Any:
+        answer = execute(*arguments)
+        if not suspended:
+            suspended.append(acme)
+            # Like another process, which drops what is kept before this one keeps what it has read.
+            suspend(acme, by=SOMEBODY, why="not paid")
+        return answer
+
+    with databases["default"].execute_wrapper(suspended_after_it_was_read):
+        standing_of(owner)
+    standing = standing_of(owner)
+    assert standing is not None
+    assert standing.tenant_state == TenantState.SUSPENDED
+
+
 def test_a_disabled_member_is_shut_out_on_the_next_request(browse_as: Browse) -> None:
-    browser = browse_as(ACME_OWNER)
-    set_membership(member(ACME_OWNER), enabled=False)
+    browser = browse_as(ACME_EDITOR)
+    disable(member(ACME_EDITOR), by=SOMEBODY)
     refused = browser.get("/records/")
     assert refused.status_code == 403
     assert "no longer an active member of Acme Ltd" in text_of(refused)
 
 
 def test_a_removed_member_has_no_organisation_on_the_next_request(browse_as: Browse) -> None:
-    browser = browse_as(ACME_OWNER)
-    removed = member(ACME_OWNER)
+    browser = browse_as(ACME_EDITOR)
+    removed = member(ACME_EDITOR)
     removed.delete()
     forget_standing(removed.person_id)
     refused = browser.get("/records/")
@@ -85,15 +102,15 @@ def test_a_removed_member_has_no_organisation_on_the_next_request(browse_as: Bro
 
 
 def test_a_person_that_is_gone_is_a_visitor(browse_as: Browse) -> None:
-    browser = browse_as(ACME_OWNER)
-    Person.objects.get(email=ACME_OWNER.email).delete()
+    browser = browse_as(ACME_EDITOR)
+    Person.objects.get(email=ACME_EDITOR.email).delete()
     cache.clear()
     assert browser.get("/records/").status_code == 302
 
 
 def test_a_change_that_went_past_the_portal_is_seen_within_seconds(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
-    Tenant.objects.update(state=TenantState.SUSPENDED)
+    Tenant.objects.update(state=TenantState.SUSPENDED, suspended_at=timezone.now(), reason="by hand")
     deadline = time.monotonic() + 10
     while browser.get("/records/").status_code == 200 and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -133,7 +150,7 @@ def test_a_new_role_counts_on_the_next_request_once_cognito_has_it(browse_as: Br
 
     try:
         in_cognito("viewer")
-        set_membership(member(ACME_EDITOR), role=Role.VIEWER)
+        set_role(member(ACME_EDITOR), Role.VIEWER, by=SOMEBODY)
         assert browser.get("/access/").status_code == 200
         assert browser.session["sign_in"]["claims"]["role"] == "viewer"
     finally:
@@ -144,7 +161,7 @@ def test_a_role_that_only_the_database_knows_lets_nobody_in_and_cognito_is_not_a
     browse_as: Browse, switches: Switches
 ) -> None:
     browser = browse_as(ACME_VIEWER)
-    set_membership(member(ACME_VIEWER), role=Role.OWNER)
+    set_role(member(ACME_VIEWER), Role.OWNER, by=SOMEBODY)
     refused = browser.get("/records/")
     assert refused.status_code == 403
     assert "does not know it yet" in text_of(refused)
@@ -152,7 +169,7 @@ def test_a_role_that_only_the_database_knows_lets_nobody_in_and_cognito_is_not_a
     for _ in range(5):
         assert browser.get("/records/").status_code == 403
     assert "oauth2.token" not in switches.calls()
-    set_membership(member(ACME_VIEWER), role=Role.VIEWER)
+    set_role(member(ACME_VIEWER), Role.VIEWER, by=SOMEBODY)
     assert browser.get("/records/").status_code == 200
 
 

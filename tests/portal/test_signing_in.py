@@ -11,10 +11,10 @@ import pytest
 import requests
 
 from emulator import seeding
-from portal.demo.cast import ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, OPERATOR, CastMember
+from portal.demo.cast import ACME_EDITOR, ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, OPERATOR, CastMember
 from portal.demo.world import World
 from tenants.connections import connections, forget_connections
-from tenants.models import Person, SignIn
+from tenants.models import Person, SignIn, Tenant
 from tests.portal.conftest import Browser
 from tests.switches import Switches
 
@@ -203,10 +203,29 @@ def test_a_token_endpoint_that_fails_is_a_page_to_try_again(
 
 def test_a_person_is_their_sub_and_never_their_e_mail(browser: Browser, portal: World) -> None:
     impostor = Person.objects.get(email=GLOBEX_OWNER.email)
+    Person.objects.filter(email=ACME_OWNER.email).update(email="")
     Person.objects.filter(pk=impostor.pk).update(email=ACME_OWNER.email)
     page = browser.sign_in(ACME_OWNER).content.decode()
     assert "Acme Ltd" in page
     assert "Globex" not in page
+    # The pool has an address once, so it is not the other one's any more.
+    assert Person.objects.get(pk=impostor.pk).email == ""
+
+
+def test_an_invited_person_whose_sub_was_not_written_down_is_known_by_the_organisation_of_their_token(
+    browser: Browser, portal: World
+) -> None:
+    Person.objects.filter(email=ACME_EDITOR.email).update(sub=None)
+    assert "Acme Ltd" in browser.sign_in(ACME_EDITOR).content.decode()
+    assert str(Person.objects.get(email=ACME_EDITOR.email).sub) == portal.subs[ACME_EDITOR.email]
+
+
+def test_an_invitation_to_another_organisation_is_not_taken_over_by_who_has_the_address(browser: Browser) -> None:
+    person = Person.objects.get(email=ACME_EDITOR.email)
+    person.memberships.update(tenant=Tenant.objects.get(slug="globex"))
+    Person.objects.filter(pk=person.pk).update(sub=None)
+    assert "not a member of an organisation" in browser.sign_in(ACME_EDITOR).content.decode()
+    assert Person.objects.get(pk=person.pk).sub is None
 
 
 def test_signing_in_as_somebody_else_in_the_same_browser_leaves_nothing_behind(browser: Browser) -> None:

@@ -1,0 +1,50 @@
+"""Somebody of the demo who signs in once and goes on reading with the credentials they got, suspended or not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from django.conf import settings
+
+from emulator.sign_in import credentials_for, sign_in
+from portal.demo.cast import CastMember
+from tenants.aws import clients
+from tenants.aws.records_table import RawAnswer, RecordsTable
+from tenants.domain.credentials import Credentials
+from tenants.domain.keys import PUBLIC_SPACE
+
+
+def credentials_of(member: CastMember, password: str) -> Credentials:
+    """Through the sign-in pages and the identity pool. Raises SignInFailed."""
+    tokens = sign_in(
+        domain=settings.COGNITO_DOMAIN,
+        client_id=settings.OIDC_RP_CLIENT_ID,
+        client_secret=settings.OIDC_RP_CLIENT_SECRET,
+        redirect_uri=f"{settings.PORTAL_URL}/oidc/callback/",
+        email=member.email,
+        password=password,
+    )
+    got = credentials_for(
+        endpoint_url=str(settings.AWS_ENDPOINT_URL),
+        identity_pool_id=settings.COGNITO_IDENTITY_POOL_ID,
+        provider_name=f"cognito-idp.{settings.AWS_REGION}.amazonaws.com/{settings.COGNITO_USER_POOL_ID}",
+        id_token=tokens.id_token,
+    )
+    return Credentials(got.access_key_id, got.secret_access_key, got.session_token, got.expiration)
+
+
+def partition_of(member: CastMember) -> str:
+    return member.organisation.space.collection("orders") if member.organisation else PUBLIC_SPACE.collection("news")
+
+
+def changes_while_reading(member: CastMember, credentials: Credentials, *, every_seconds: float) -> Iterator[RawAnswer]:
+    """The first answer, and each that is not like the one before. Raises what `RecordsTable` raises."""
+    client = clients.records_client(region=settings.AWS_REGION, endpoint_url=settings.AWS_ENDPOINT_URL, connections=1)
+    table, before = RecordsTable(client=client, name=settings.RECORDS_TABLE), None
+    while True:
+        answer = table.try_partition(credentials, partition_of(member), limit=1)
+        if answer.allowed != before:
+            before = answer.allowed
+            yield answer
+        time.sleep(every_seconds)

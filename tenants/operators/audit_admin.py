@@ -1,0 +1,127 @@
+"""The audit trail: who did what to whom, newest first; one entry with before and after; and all of it as CSV."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern
+from django.utils import timezone
+
+from tenants.audit import record
+from tenants.domain.actions import Action
+from tenants.domain.errors import InvalidInput
+from tenants.models import AuditEvent, Person, Tenant
+from tenants.operators.audit_csv import lines
+from tenants.operators.lists import Branch, Filter, asked, choose, narrowed, read_page, without_page
+from tenants.operators.shown_only import ShownOnly, actor_of
+from tenants.timeline import said
+
+FILTERS = (
+    Filter("action", "What", tuple((action, action) for action in Action), lambda rows, v: rows.filter(action=v)),
+)
+# The day itself, to its last microsecond: there is none after the last day of the calendar.
+_A_DAY = timedelta(days=1, microseconds=-1)
+
+
+class AuditAdmin(ShownOnly):
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            self.page_at("", listed, "audit"),
+            self.act_at("export/", export, "audit_export"),
+            self.page_at("<int:seq>/", shown, "audit_entry"),
+        ]
+
+
+def listed(request: HttpRequest) -> HttpResponse:
+    chosen = choose(request, FILTERS)
+    # By the index of the time where that is asked for: clocks may have been wrong, and numbers do not say when.
+    key = ("at", "seq") if asked(request, "from") or asked(request, "to") else ("seq",)
+    page = read_page([Branch(_asked_for(request), key)], request)
+    context = {
+        "page": page,
+        "rows": _with_tenants(page.rows),
+        "filters": chosen,
+        **{name: asked(request, name) for name in ("actor", "org", "from", "to")},
+        "is_narrowed": bool(without_page(request.GET.dict())),
+        "query": request.GET.urlencode(),
+    }
+    return render(request, "operators/audit.html", context)
+
+
+def _asked_for(request: HttpRequest) -> QuerySet[AuditEvent]:
+    """Raises InvalidInput for what is no org id, or no day."""
+    rows = narrowed(AuditEvent.objects.all(), FILTERS, choose(request, FILTERS))
+    if actor := asked(request, "actor"):
+        rows = rows.filter(_by(actor))
+    if org := asked(request, "org"):
+        rows = rows.filter(org=_org(org))
+    if first := asked(request, "from"):
+        rows = rows.filter(at__gte=_midnight(first))
+    if last := asked(request, "to"):
+        rows = rows.filter(at__lte=_midnight(last) + _A_DAY)
+    return rows
+
+
+def _by(text: str) -> Q:
+    """By the sub or the program's name that an index is of; else by what the entry itself calls them."""
+    folded = Person.objects.alias(address=Lower("email")).exclude(email="")
+    subs = folded.filter(address=text.lower(), sub__isnull=False).values_list("sub", flat=True)
+    actors = [text, *map(str, subs)]
+    is_gone = "@" in text and len(actors) == 1
+    return Q(actor__in=actors) | Q(actor_name=text.lower()) if is_gone else Q(actor__in=actors)
+
+
+def _org(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise InvalidInput("This is not an org id. It looks like a0c3e000-0000-4000-8000-0000000000ac.") from error
+
+
+def _midnight(text: str) -> datetime:
+    try:
+        return datetime.combine(date.fromisoformat(text), time.min, UTC)
+    except ValueError as error:
+        raise InvalidInput(f"“{text}” is not a day. Write it like 2026-03-31.") from error
+
+
+def _with_tenants(events: Iterable[AuditEvent]) -> list[tuple[AuditEvent, Tenant | None]]:
+    events = list(events)
+    orgs = {event.org for event in events if event.org}
+    tenants = {tenant.org_id: tenant for tenant in Tenant.objects.filter(org_id__in=orgs)} if orgs else {}
+    return [(event, tenants.get(event.org) if event.org else None) for event in events]
+
+
+def shown(request: HttpRequest, seq: int) -> HttpResponse:
+    event = get_object_or_404(AuditEvent, pk=seq)
+    context = {
+        "event": event,
+        "said": said(event),
+        "tenant": Tenant.objects.filter(org_id=event.org).first() if event.org else None,
+        "before": _pretty(event.before),
+        "after": _pretty(event.after),
+    }
+    return render(request, "operators/audit_entry.html", context)
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) if value else ""
+
+
+def export(request: HttpRequest) -> HttpResponseBase:
+    """What the list shows, whole, as it is now. That somebody took it along stands in the trail too."""
+    rows = _asked_for(request)
+    newest = AuditEvent.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+    record(Action.AUDIT_EXPORTED, by=actor_of(request), after={"as": "csv", "of": without_page(request.GET.dict())})
+    response = StreamingHttpResponse(lines(rows.filter(seq__lte=newest)), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="audit-{timezone.now():%Y-%m-%d-%H%M}.csv"'
+    return response

@@ -1,0 +1,69 @@
+"""Drift: where the last comparison found Cognito to differ from the portal, and what to do about each kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern
+
+from tenants.models import Drift, DriftKind, Reconciliation
+from tenants.operators.lists import Branch, Filter, choose, narrowed, read_page
+from tenants.operators.shown_only import ShownOnly
+
+_TO_DO = {
+    DriftKind.UNKNOWN_USER: (
+        "Somebody made this user in the pool by hand, or the member was removed while the pool could not be reached. "
+        "Nobody gets in with it. Invite the person properly, or delete the user in the pool."
+    ),
+    DriftKind.MISSING_USER: (
+        "The user was deleted in the pool. Repairing creates it again and sends a new invitation. A user whom somebody "
+        "made anew by hand, in the same organisation, is taken over."
+    ),
+    DriftKind.ORG: (
+        "The user with this address is another organisation’s, or another member’s. Nothing is overwritten: "
+        "delete that user in the pool, or remove the member and invite another address."
+    ),
+    DriftKind.ROLE: (
+        "The role was changed in the pool by hand. The portal lets them in only once both agree; repairing sets what "
+        "the portal has."
+    ),
+    DriftKind.ENABLED: ("The user was enabled or disabled in the pool by hand. Repairing does what the portal has."),
+}
+FILTERS = (
+    Filter("kind", "Kind", tuple(DriftKind.choices), lambda rows, v: rows.filter(kind=v)),
+    Filter(
+        "repaired",
+        "Repaired",
+        (("no", "Not yet"), ("yes", "Repaired")),
+        lambda rows, v: rows.filter(repaired_at__isnull=v == "no"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    drift: Drift
+    kind: str
+
+
+class DriftAdmin(ShownOnly):
+    def get_urls(self) -> list[URLPattern]:
+        return [self.page_at("", listed, "drift")]
+
+
+def listed(request: HttpRequest) -> HttpResponse:
+    chosen = choose(request, FILTERS)
+    run = Reconciliation.objects.select_related("tenant").order_by("-started_at").first()
+    found = Drift.objects.filter(reconciliation=run).select_related("member__person")
+    page = read_page([Branch(narrowed(found, FILTERS, chosen), ("id",))], request)
+    context = {
+        "run": run,
+        "page": page,
+        "rows": [Row(drift, DriftKind(drift.kind).label) for drift in page.rows],
+        "filters": chosen,
+        "is_narrowed": any(choice.value for choice in chosen),
+        "meanings": [(kind.label, _TO_DO[kind]) for kind in DriftKind],
+    }
+    return render(request, "operators/drift.html", context)

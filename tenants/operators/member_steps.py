@@ -1,0 +1,158 @@
+"""What an operator can have done to a member: the use cases of `tenants.members`, as steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.urls import reverse
+
+from tenants import members
+from tenants.audit import Actor, refusals_recorded
+from tenants.domain.actions import Action
+from tenants.domain.errors import InvalidInput
+from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.models import Member, Provisioning
+from tenants.operators.steps import Field, Step, Typed, prevented_by, why_field
+
+
+def _prevented(member: Member) -> str:
+    if member.removed:
+        return f"{member.person} has been removed already."
+    tenant = member.tenant
+    return "" if tenant is None else prevented_by(lambda: members.check_may_change(tenant))
+
+
+def _only_owner(member: Member, **should_be: bool | str) -> str:
+    return prevented_by(lambda: members.check_owner_remains(member, should_be))
+
+
+def _role_prevented(member: Member) -> str:
+    if member.tenant_id is None:
+        return "Operators have no role in an organisation."
+    return _prevented(member) or _only_owner(member, role="another")
+
+
+def _disabling_prevented(member: Member) -> str:
+    already = "" if member.enabled else f"{member.person} is disabled already."
+    return _prevented(member) or already or _only_owner(member, enabled=False)
+
+
+def _enabling_prevented(member: Member) -> str:
+    return _prevented(member) or (f"{member.person} is enabled already." if member.enabled else "")
+
+
+def _removing_prevented(member: Member) -> str:
+    return _prevented(member) or _only_owner(member, removed=True)
+
+
+def _set_role(member: Member, typed: Typed, by: Actor) -> Member:
+    return set_role(member, name=typed["role"], why=typed["reason"], by=by)
+
+
+@refusals_recorded(Action.MEMBER_REFUSED)
+@transaction.atomic
+def set_role(member: Member, *, name: str, why: str, by: Actor) -> Member:
+    """The use case of this name, for a role as it was sent. Raises InvalidInput, NotNow."""
+    if name not in IN_AN_ORGANISATION:
+        raise InvalidInput(f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}.", field="role")
+    return members.set_role(member, Role(name), why=why, by=by)
+
+
+def _why(_: Any) -> Sequence[Field]:
+    return (why_field(optional=True),)
+
+
+def _says(sentence: str) -> Callable[[Member], str]:
+    return lambda member: f"{member.person} {sentence}"
+
+
+ROLE = Step(
+    name="role",
+    verb="Change role",
+    heading=lambda member: f"Change the role of {member.person}",
+    fields=lambda member: (
+        Field(
+            "role",
+            "Role",
+            kind="choice",
+            choices=tuple((role.value, f"{role.capitalize()}: {role.in_words}") for role in IN_AN_ORGANISATION),
+            value=member.role,
+        ),
+        why_field(optional=True),
+    ),
+    expects=lambda _: (
+        "Until Cognito has the new role too, the portal does not let them in: it opens only where both agree.",
+        "The worker sets it in Cognito, usually within seconds. Their next page is opened with it.",
+    ),
+    prevented=_role_prevented,
+    does=_set_role,
+    done=lambda member: f"{member.person} is {member.role} now, as soon as Cognito has it.",
+)
+DISABLE = Step(
+    name="disable",
+    verb="Disable",
+    heading=lambda member: f"Disable {member.person}",
+    fields=_why,
+    expects=lambda _: (
+        "The portal lets them in no longer, from their next request on.",
+        "The worker disables them in Cognito and signs them out, usually within seconds.",
+        "AWS credentials that they hold already go on working until they run out, an hour at the most.",
+        "They stay a member, and can be enabled again.",
+    ),
+    prevented=_disabling_prevented,
+    does=lambda member, typed, by: members.disable(member, why=typed["reason"], by=by),
+    done=_says("is locked out of the portal. Cognito follows."),
+    grave=True,
+)
+ENABLE = Step(
+    name="enable",
+    verb="Enable",
+    heading=lambda member: f"Enable {member.person}",
+    fields=_why,
+    expects=lambda _: ("The worker enables them in Cognito, usually within seconds. Then they can sign in again.",),
+    prevented=_enabling_prevented,
+    does=lambda member, typed, by: members.enable(member, why=typed["reason"], by=by),
+    done=_says("can sign in again once Cognito has been told."),
+)
+REMOVE = Step(
+    name="remove",
+    verb="Remove",
+    heading=lambda member: f"Remove {member.person}",
+    fields=_why,
+    expects=lambda _: (
+        "The portal lets them in no longer, from their next request on.",
+        "The worker deletes their user in Cognito. To have them back they need a new invitation.",
+        "AWS credentials that they hold already go on working until they run out, an hour at the most.",
+        "Records they wrote stay with the tenant.",
+    ),
+    prevented=_removing_prevented,
+    does=lambda member, typed, by: members.remove(member, why=typed["reason"], by=by),
+    done=_says("was removed. Their user in Cognito is deleted next."),
+    grave=True,
+)
+
+
+def _try_now(member: Member, _: Typed, by: Actor) -> None:
+    members.try_now(member, by=by)
+
+
+TRY_NOW = Step(
+    name="try-now",
+    verb="Try now",
+    heading=lambda member: f"Try {member.person} again now",
+    expects=lambda _: (
+        "The worker compares them with Cognito again in its next round, however often that failed before.",
+        "If what was in the way is still there, it will say so again.",
+    ),
+    prevented=lambda member: "" if member.provisioning != Provisioning.SETTLED else "Cognito agrees already.",
+    does=_try_now,
+    done=_says("is next in line. Look again in a few seconds."),
+)
+MEMBER_STEPS = (TRY_NOW, ROLE, ENABLE, DISABLE, REMOVE)
+
+
+def possible_steps(member: Member) -> list[tuple[Step, str]]:
+    steps = [step for step in MEMBER_STEPS if not step.prevented(member)]
+    return [(step, reverse(f"operators:member_{step.name}", args=[member.pk])) for step in steps]
