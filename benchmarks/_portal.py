@@ -101,16 +101,18 @@ def sign_in(number: int) -> Browser:
     from django.http import HttpRequest
 
     from tenants.access import remember
+    from tenants.audit import at_the_terminal
     from tenants.aws.token_endpoint import Tokens
     from tenants.connections import connections
     from tenants.domain.claims import Claims
     from tenants.domain.roles import Role
-    from tenants.domain.tenant_state import TenantState
     from tenants.models import Member, Person, Tenant
+    from tenants.tenant_life import activate
 
-    tenant = Tenant.objects.create(org_id=org_of(number), name=f"Organisation {number}", state=TenantState.ACTIVE)
+    tenant = Tenant.objects.create(org_id=org_of(number), name=f"Organisation {number}")
     person = Person.objects.create(sub=uuid.uuid4(), email=f"owner{number}@example.com", name=f"Owner {number}")
     Member.objects.create(person=person, tenant=tenant, role=Role.OWNER)
+    activate(tenant, by=at_the_terminal())
     claims = Claims(
         sub=str(person.sub),
         email=person.email,
@@ -122,7 +124,7 @@ def sign_in(number: int) -> Browser:
     request = HttpRequest()
     request.session = SessionStore()
     login(request, person)
-    sign_in_id = connections().sessions.begin(person, Tokens(id_token=str(number), refresh_token="refresh"))
+    sign_in_id = connections().sessions.begin(person, Tokens(id_token=str(number), refresh_token="refresh"), claims)
     remember(request, sign_in_id=sign_in_id, person_id=person.pk, claims=claims)
     request.session.save()
     return Browser(f"session={request.session.session_key}; csrf={request.META['CSRF_COOKIE']}")

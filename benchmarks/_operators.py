@@ -1,0 +1,54 @@
+"""The operators' pages as one of them opens them: the views alone, from a request to the HTML. Needs Django set up."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+from django.db import connection
+from django.http import HttpRequest
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+
+from tenants.domain.claims import Claims
+from tenants.domain.roles import Role
+from tenants.models import Tenant
+from tenants.operators import overview_pages
+from tenants.operators.lists import asked, choose, narrowed, read_page
+from tenants.operators.tenant_search import found
+from tenants.operators.tenants_admin import filters, listed
+from tenants.sessions import SignedIn
+from tenants.standing import Standing
+
+_SUB = str(uuid.UUID(int=1, version=4))
+_CLAIMS = Claims(_SUB, "operator@platform.example", "Olive", "", Role.OPERATOR, expires_at=int(time.time()) + 86_400)
+_STANDING = Standing(0, _SUB, _CLAIMS.email, _CLAIMS.name, role=Role.OPERATOR, enabled=True)
+OPERATOR = SignedIn(uuid.UUID(int=2, version=4), _CLAIMS, _STANDING)
+
+
+def ask(path: str) -> HttpRequest:
+    request = RequestFactory().get(path)
+    request.signed_in = OPERATOR  # type: ignore[attr-defined]
+    return request
+
+
+def tenants_page(query: str) -> bytes:
+    return bytes(listed(ask(f"/operators/tenants/?{query}")).content)
+
+
+def tenants_read(query: str) -> int:
+    """The rows of the page alone, without its HTML. How many they are."""
+    request, offered = ask(f"/operators/tenants/?{query}"), filters()
+    rows = narrowed(Tenant.objects.all(), offered, choose(request, offered))
+    return len(read_page(found(rows, asked(request, "q")), request).rows)
+
+
+def overview_page() -> bytes:
+    return bytes(overview_pages.overview(ask("/operators/")).content)
+
+
+def queries(call: Callable[[], object]) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        call()
+    return len(captured)
