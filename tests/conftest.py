@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 from django.db import connection
 
 from emulator import process
@@ -18,6 +19,14 @@ PORTAL_URL = "http://localhost:8000"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest test begins first, or at the end one process works on it and the others wait."""
     items.sort(key=lambda item: item.get_closest_marker("postgres") is None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_waits_seconds_between_botocores_tries() -> Iterator[None]:
+    """How many there are stays as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
+        yield
 
 
 @pytest.fixture(scope="session")

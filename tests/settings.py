@@ -7,6 +7,11 @@ from pathlib import Path
 _PLACEHOLDERS = Path(__file__).resolve().parent.parent / ".ci" / "deploy.env"
 _SCRATCH = Path(tempfile.mkdtemp(prefix="portal-tests-"))
 
+# A test begins with an empty cache: of several processes each has a database of Redis to itself.
+_REDIS = os.environ.get("TEST_CACHE_URL") and (
+    f"{os.environ['TEST_CACHE_URL']}/{8 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))}"
+)
+
 for line in _PLACEHOLDERS.read_text().splitlines():
     name, sign, value = line.partition("=")
     if sign and not name.startswith("#"):
@@ -15,7 +20,7 @@ os.environ |= {
     "PORTAL_URL": "http://localhost:8000",
     "DJANGO_ALLOWED_HOSTS": "localhost",
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{_SCRATCH}/portal.sqlite3",
-    "CACHE_URL": os.environ.get("TEST_CACHE_URL") or "locmemcache://",
+    "CACHE_URL": _REDIS or "locmemcache://",
     "EMAIL_URL": "memorymail://",
 }
 

@@ -14,7 +14,7 @@ import redis
 from portal.environment import BASE
 
 pytestmark = pytest.mark.postgres
-_REDIS = "redis://127.0.0.1:6379/9"
+_REDIS = "redis://127.0.0.1:6379"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,8 @@ def test_the_portals_own_tests_pass_on_postgresql(postgresql: str, tmp_path: Pat
         "tests/portal",
         "-p",
         "no:cacheprovider",
+        # In one process it would outlast the rest of the suite.
+        *("-n", "2", "--dist", "loadfile"),
         f"--basetemp={tmp_path / 'base'}",
     ]
     environment = {**os.environ, "TEST_DATABASE_URL": postgresql, **redis_if_there_is_one()}
