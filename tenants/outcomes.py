@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DataError, IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from tenants import tenant_life
@@ -35,6 +36,7 @@ from tenants.standing import forget_standing
 
 _log = logging.getLogger(__name__)
 OUR_FAULT = "The portal failed over this member. Its log says how; try again once that is mended."
+_LOST = "A worker that had been held up changed the user after another one had gone on with them."
 _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 2.0, 300.0
 _WRONG_WITH_ONE = (IntegrityError, DataError, ValueError, TypeError)
 _FREE: Mapping[str, Any] = {"leased_until": None, "leased_by": ""}
@@ -140,6 +142,7 @@ def _write_down(ended: Sequence[Ended], *, by: Actor, waits: bool) -> dict[Ended
     held = [one for one in here if generations.get(one.claim.member.pk) is not None]
     unchanged = [one for one in held if generations[one.claim.member.pk] == one.claim.member.generation]
     _write_rows(held, unchanged)
+    _have_looked_at_again([one for one in here if one not in held and one.claim.attempt.done])
     happened: list[Happened] = []
     for one in here:
         happened += _done(one, by=by, is_ours=one in held)
@@ -183,6 +186,19 @@ def _write_rows(held: Sequence[Ended], unchanged: Sequence[Ended]) -> None:
     _update_alike(rows)
     if leaving:
         _bid_farewell(leaving)
+
+
+def _have_looked_at_again(lost: Sequence[Ended]) -> None:
+    """Somebody else went on with them meanwhile, and what was done here may have undone that."""
+    if lost:
+        Member.objects.filter(pk__in=[one.claim.member.pk for one in lost]).update(
+            provisioning=Provisioning.DUE,
+            due_at=timezone.now(),
+            generation=F("generation") + 1,
+            # The next attempt begins with a look, even where whoever has them now writes down what they saw before.
+            attempts=1,
+            last_error=_LOST,
+        )
 
 
 def _update_alike(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:

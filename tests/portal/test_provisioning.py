@@ -158,6 +158,36 @@ def test_who_lost_the_lease_does_not_write_over_who_has_it(stage: Stage, domain:
     assert recorded(f"p0@{domain}")[-1] == "member.provisioned"
 
 
+@pytest.mark.parametrize("the_other_is_done", [True, False])
+def test_what_a_worker_did_that_had_been_held_up_is_looked_at_again(
+    stage: Stage, domain: str, the_other_is_done: bool
+) -> None:
+    """It enables somebody who was locked out by another worker in the meantime."""
+    tenant_with_people("Held up", 2, domain=domain)
+    stage.work()
+    member = member_called(f"p1@{domain}")
+    disable(member, by=SOMEBODY)
+    stage.work()
+    enable(member, by=SOMEBODY)
+    (slow,) = claim("slow", most=10)
+    Member.objects.filter(pk=member.pk).update(leased_until=timezone.now() - timedelta(seconds=1))
+    disable(member, by=SOMEBODY)
+    (fast,) = claim("fast", most=10)
+    in_one_go(stage, fast)
+    if the_other_is_done:
+        assert finish(fast) == Outcome.SETTLED
+    in_one_go(stage, slow)
+    assert finish(slow) == Outcome.OVERTAKEN
+    if not the_other_is_done:
+        assert finish(fast) == Outcome.OVERTAKEN
+    stage.work()
+    user = stage.user(member)
+    assert user is not None
+    assert not user.enabled
+    settled = member_called(f"p1@{domain}")
+    assert (settled.provisioning, settled.last_error) == (Provisioning.SETTLED, "")
+
+
 def test_a_failure_that_passes_puts_the_member_off_with_growing_patience(stage: Stage, domain: str) -> None:
     tenant_with_people("Put off", 1, domain=domain)
     for attempts in (1, 2, 3):
