@@ -23,12 +23,14 @@ def obstacles(suspension: Suspension) -> tuple[str, ...]:
 
 def _obstacles(suspension: Suspension) -> Iterator[str]:
     now = timezone.now()
-    if why := why_halted():
-        yield f"Cognito does not let the worker go on: {why}"
+    if reason := why_halted():
+        yield f"Cognito does not let the worker go on: {reason}"
     if not Worker.objects.heard_of(now).exists():
         yield "No worker is running. Start one: manage.py provision --watch."
     elif suspension.denied_at is None and suspension.began_at < now - _WRITTEN_WITHIN:
-        yield "The worker has not written the policy SuspendedTenants; its log says why."
+        unwritten = Worker.objects.heard_of(now).exclude(unwritten="").values_list("unwritten", flat=True).first()
+        why = f": {unwritten}" if unwritten else "; its log says why."
+        yield f"The worker has not written the policy SuspendedTenants{why}"
     stuck = Member.objects.filter(tenant=suspension.tenant_id, provisioning=Provisioning.STUCK).count()
     if stuck and suspension.signed_out_at is None:
         slug = suspension.tenant.slug

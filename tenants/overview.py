@@ -93,6 +93,7 @@ class WorkerSeen:
     applied: int
     throttled: int
     failed: int
+    unwritten: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,4 +214,5 @@ def _workers(now: datetime) -> Iterable[WorkerSeen]:
             applied=row.applied,
             throttled=row.throttled,
             failed=row.failed,
+            unwritten=row.unwritten,
         )

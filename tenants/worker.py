@@ -79,6 +79,7 @@ class Worker:
     name: str = field(default_factory=new_name)
     tell: Callable[[int, int], None] = lambda _settled, _due: None
     tally: Tally = field(default_factory=Tally)
+    _third_ring: ThirdRing = field(init=False)
     _told: Tally = field(default_factory=Tally)
     _tell_at: float = 0.0
     _rings_at: float = 0.0
@@ -88,17 +89,19 @@ class Worker:
     _resume_at: float | None = None
     _said_well: bool = False
 
+    def __post_init__(self) -> None:
+        self._third_ring = ThirdRing(self.tools.policy, self.name)
+
     def work(self, *, forever: bool) -> None:
         """Until nothing is due that could be done now, or until `stop`. `tally.halted` says what is in the way."""
         crew = Crew(self.tools, holder=self.name, threads=self.threads, stop=self.stop, tally=self.tally)
-        third_ring = ThirdRing(self.tools.policy, self.name)
         if forever:
             WorkerRow.objects.filter(beat_at__lt=timezone.now() - _ROWS_KEPT).delete()
             WorkerRow.objects.create(name=self.name)
         try:
-            while not self.stop.is_set() and self._once_more(crew, third_ring, forever=forever):
+            while not self.stop.is_set() and self._once_more(crew, forever=forever):
                 pass
-            self._end(crew, third_ring, forever=forever)
+            self._end(crew, forever=forever)
         except Error:
             if not forever:
                 raise
@@ -106,19 +109,19 @@ class Worker:
         finally:
             crew.close()
 
-    def _end(self, crew: Crew, third_ring: ThirdRing, *, forever: bool) -> None:
+    def _end(self, crew: Crew, *, forever: bool) -> None:
         crew.let_go()
         if not self.stop.is_set():
             note_signed_out()
         if crew.answered and crew.halted is None:
             self._note_well()
-        if third_ring.problem and not self.tally.halted:
-            self.tally.halted = in_words(third_ring.problem)
+        if self._third_ring.problem and not self.tally.halted:
+            self.tally.halted = in_words(self._third_ring.problem)
         self._beat(forever=forever, last=True)
 
-    def _once_more(self, crew: Crew, third_ring: ThirdRing, *, forever: bool) -> bool:
+    def _once_more(self, crew: Crew, *, forever: bool) -> bool:
         try:
-            return self._round(crew, third_ring, forever=forever)
+            return self._round(crew, forever=forever)
         except Exception:
             # The database or the shared cache: whatever it is, it may be over the next time.
             if not forever:
@@ -128,8 +131,8 @@ class Worker:
             connection.close()
             return not self.stop.wait(BEAT_SECONDS)
 
-    def _round(self, crew: Crew, third_ring: ThirdRing, *, forever: bool) -> bool:
-        self._see_to_the_rings(third_ring)
+    def _round(self, crew: Crew, *, forever: bool) -> bool:
+        self._see_to_the_rings()
         busy = self._may_go_on(crew) and crew.turn()
         if crew.halted is not None and self._resume_at is None:
             self._pause_all(crew, crew.halted)
@@ -144,11 +147,11 @@ class Worker:
             self.stop.wait(TICK_SECONDS)
         return True
 
-    def _see_to_the_rings(self, third_ring: ThirdRing) -> None:
+    def _see_to_the_rings(self) -> None:
         """However much is due, and whatever Cognito says, a suspension does not wait for it."""
         if time.monotonic() >= self._rings_at:
             self._rings_at = time.monotonic() + TICK_SECONDS
-            third_ring.tick()
+            self._third_ring.tick()
             note_signed_out()
 
     def _may_go_on(self, crew: Crew) -> bool:
@@ -177,7 +180,9 @@ class Worker:
             if forever:
                 beat = {"beat_at": timezone.now(), "stopped_at": timezone.now() if last else None}
                 counted = {name: getattr(self.tally, name) for name in ("applied", "throttled", "failed")}
-                WorkerRow.objects.filter(name=self.name).update(**beat, **counted)
+                problem = self._third_ring.problem
+                unwritten = in_words(problem)[:500] if problem else ""
+                WorkerRow.objects.filter(name=self.name).update(**beat, **counted, unwritten=unwritten)
             self._count_the_hour()
             self.tally.due = Member.objects.filter(provisioning=Provisioning.DUE).count()
         if time.monotonic() >= self._tell_at or last:

@@ -143,6 +143,7 @@ class Migration(migrations.Migration):
                 ('applied', models.PositiveBigIntegerField(default=0)),
                 ('throttled', models.PositiveBigIntegerField(default=0)),
                 ('failed', models.PositiveBigIntegerField(default=0)),
+                ('unwritten', models.CharField(blank=True, max_length=500)),
             ],
         ),
         migrations.AddField(

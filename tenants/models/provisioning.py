@@ -43,7 +43,10 @@ class _Workers(models.QuerySet["Worker"]):
 
 
 class Worker(models.Model):
-    """A running `provision --watch`, and since its start: changes applied, calls throttled, members failed."""
+    """A running `provision --watch`, and since its start: changes applied, calls throttled, members failed.
+
+    `unwritten` is why it cannot have SuspendedTenants name who should be in it, "" where it can.
+    """
 
     name = models.CharField(max_length=64, primary_key=True)
     started_at = models.DateTimeField(default=timezone.now)
@@ -52,6 +55,7 @@ class Worker(models.Model):
     applied = models.PositiveBigIntegerField(default=0)
     throttled = models.PositiveBigIntegerField(default=0)
     failed = models.PositiveBigIntegerField(default=0)
+    unwritten = models.CharField(max_length=500, blank=True)
 
     objects = _Workers.as_manager()
 

@@ -86,6 +86,10 @@ def _needs(seen: Overview) -> Iterator[Need]:
     if seen.under_way.without_room:
         text = f"The policy has no room for {counted(Count(seen.under_way.without_room), 'suspended tenant')}."
         yield Need("bad", f"{text} Their last credentials still work.", "Under way", "#under-way")
+    unwritten = next((worker.unwritten for worker in seen.workers if worker.unwritten and not worker.is_silent), "")
+    if unwritten and seen.under_way.count:
+        text = f"The policy SuspendedTenants cannot be written. {unwritten.removesuffix('.')}."
+        yield Need("bad", f"{text} Credentials of suspended tenants may still work.", "Under way", "#under-way")
     if comparison and comparison.last_error and not comparison.finished_at:
         yield Need("warn", "The last comparison with Cognito was interrupted.", "How far it came", _list("drift"))
     if comparison and comparison.found > comparison.repaired:

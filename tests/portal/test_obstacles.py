@@ -40,7 +40,11 @@ def test_no_worker_is(suspension: Suspension, worker: Worker, ended: dict[str, o
 def test_a_policy_that_is_not_written_for_long_is(suspension: Suspension, worker: Worker) -> None:
     suspension.began_at -= timedelta(minutes=1)
     (told,) = obstacles(suspension)
-    assert "has not written the policy" in told
+    assert told == "The worker has not written the policy SuspendedTenants; its log says why."
+    Worker.objects.update(unwritten="IAM answered LimitExceeded")
+    assert obstacles(suspension) == (
+        "The worker has not written the policy SuspendedTenants: IAM answered LimitExceeded",
+    )
     suspension.denied_at = timezone.now()
     assert obstacles(suspension) == ()
 

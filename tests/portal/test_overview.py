@@ -236,6 +236,8 @@ def test_what_operators_should_see_to_is_said_first(operator: Browser) -> None:
         assert words in text
     Worker.objects.create(name="w")
     assert "A member has waited for Cognito for 3 hours." in text_of(operator)
+    Worker.objects.update(unwritten="IAM answered LimitExceeded.")
+    assert "The policy SuspendedTenants cannot be written. IAM answered LimitExceeded." in text_of(operator)
     assert f"action={Action.PROVISIONING_HALTED}" in operator.get(HERE).content.decode()
 
 

@@ -89,6 +89,26 @@ def test_while_cognito_lets_nobody_on_the_worker_gives_signs_of_life_and_sees_to
         stage.by_hand.admin_enable_user(UserPoolId=stage.tools.directory.pool_id, Username=str(member.person.sub))
 
 
+@pytest.mark.django_db(transaction=True)
+def test_why_the_suspension_list_cannot_be_written_is_with_the_worker_until_it_can(
+    stage: Stage, switches: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenants.worker.BEAT_SECONDS", 0.1)
+    switches.fail("IAM.CreatePolicyVersion", count=None, code="LimitExceeded", message="Too large.", status=409)
+    suspend(Tenant.objects.get(slug=ACME.slug), by=SOMEBODY, why="not paid")
+    said: list[str] = []
+
+    def at_each_moment(worker: Worker) -> bool:
+        said.append(WorkerRow.objects.get(name=worker.name).unwritten)
+        if said[-1]:
+            switches.mend()
+        return any(said) and not said[-1]
+
+    watch(stage, at_each_moment)
+    stage.tools.policy.write([])
+    assert "The suspension policy (IAM): LimitExceeded" in said
+
+
 def test_a_pool_that_is_gone_halts_in_words_and_when_it_is_back_everybody_is_made(stage: Stage, domain: str) -> None:
     tenant_with_people("Gone", 2, domain=domain)
     before = list(Member.objects.order_by("pk").values())
