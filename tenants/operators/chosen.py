@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 
 from tenants.domain.errors import InvalidInput, NotNow
@@ -72,6 +72,17 @@ def _chosen(request: HttpRequest) -> list[int]:
     return [int(text) for text in given]
 
 
+def _list(request: HttpRequest, many: Many) -> str:
+    """As it was when they were chosen."""
+    narrowed = _narrowed(request)
+    return f"{many.address()}?{narrowed}" if narrowed else many.address()
+
+
+def _narrowed(request: HttpRequest) -> str:
+    given = request.POST if request.method == "POST" else request.GET
+    return QueryDict(given.get("list", "")).urlencode()
+
+
 def _do(request: HttpRequest, many: Many, things: Sequence[Any]) -> HttpResponse:
     typed, done = typed_in(request, many.fields), 0
     for thing in things:
@@ -85,7 +96,7 @@ def _do(request: HttpRequest, many: Many, things: Sequence[Any]) -> HttpResponse
             done += 1
     if done:
         messages.success(request, many.done(many.counted(done)))
-    return HttpResponseRedirect(many.address())
+    return HttpResponseRedirect(_list(request, many))
 
 
 def _page(
@@ -101,6 +112,7 @@ def _page(
         "expects": many.expects(possible) if possible else (),
         "fields": fields,
         "wrong": [field for field in fields if field.error],
-        "back": many.address(),
+        "back": _list(request, many),
+        "narrowed": _narrowed(request),
     }
     return render(request, "operators/chosen.html", context, status=status)

@@ -216,6 +216,17 @@ def test_several_are_suspended_at_once_and_those_that_cannot_be_are_left_out(ope
     assert "<button" not in again.split("<main")[1]
 
 
+def test_after_several_were_suspended_the_list_is_as_narrow_as_before(operator: Browser) -> None:
+    listed = operator.get("/operators/tenants/", {"q": "acme", "state": "active"})
+    (narrowed,) = re.findall(r'name="list" value="([^"]+)"', text_of(listed))
+    asked = operator.get("/operators/tenants/suspend/", {"chosen": acme().pk, "list": unescape(narrowed)})
+    assert f'name="list" value="{narrowed}"' in text_of(asked)
+    assert f'href="/operators/tenants/?{narrowed}"' in text_of(asked)
+    given = {"chosen": acme().pk, "reason": "fraud", "list": unescape(narrowed)}
+    done = operator.post("/operators/tenants/suspend/", given)
+    assert done["Location"] == "/operators/tenants/?q=acme&state=active"
+
+
 def test_nothing_chosen_and_what_nobody_can_have_chosen_is_told(operator: Browser) -> None:
     assert "Nothing chosen" in text_of(operator.get("/operators/tenants/close/"))
     assert "Nothing chosen" in text_of(operator.post("/operators/tenants/close/", {"reason": "x"}))
