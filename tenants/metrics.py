@@ -81,7 +81,7 @@ def _compared(seen: Overview) -> Iterator[Metric]:
     run = seen.comparison
     if run is None:
         return
-    finished = "When the newest comparison with Cognito ended; 0 while it has not."
+    finished = "When the newest comparison of the whole pool ended; 0 while it has not."
     yield _gauge("comparison_finished_seconds", finished, run.finished_at.timestamp() if run.finished_at else 0)
     yield _gauge("comparison_drift", "Differences that it found and did not repair.", run.found - run.repaired)
 

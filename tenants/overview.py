@@ -112,7 +112,10 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`weeks` and `hours` have the oldest first and no gap. `halted` is why nobody is provisioned, or ""."""
+    """`weeks` and `hours` have the oldest first and no gap. `halted` is why nobody is provisioned, or "".
+
+    `comparison` is the newest one of the whole pool.
+    """
 
     at: datetime
     states: Mapping[TenantState, Count]
@@ -141,7 +144,7 @@ def overview(now: datetime | None = None) -> Overview:
         backlog=Backlog(counts[Provisioning.DUE], counts["stuck"], counts["conflict"], _waits_since(now)),
         halted=why_halted(),
         workers=tuple(_workers(now)),
-        comparison=Reconciliation.objects.select_related("tenant").order_by("-started_at").first(),
+        comparison=Reconciliation.objects.of_the_pool(),
         under_way=UnderWay(
             counts["under way"],
             counts["not signed out"],

@@ -105,8 +105,10 @@ def _cannot_be_taken_up(run: Reconciliation, asked: Asked, pool_id: str) -> str:
 
 
 def _new_run(asked: Asked, pool_id: str) -> Reconciliation:
-    kept = Reconciliation.objects.order_by("-started_at").values("pk")[: KEPT_RUNS - 1]
-    Reconciliation.objects.exclude(pk__in=[row["pk"] for row in kept]).delete()
+    kept = set(Reconciliation.objects.order_by("-started_at").values_list("pk", flat=True)[: KEPT_RUNS - 1])
+    if of_the_pool := Reconciliation.objects.of_the_pool():
+        kept.add(of_the_pool.pk)
+    Reconciliation.objects.exclude(pk__in=kept).delete()
     start = Place(pool_id, CHECK if asked.tenant else POOL)
     return Reconciliation.objects.create(tenant=asked.tenant, repairing=asked.repair, after=str(start))
 

@@ -75,6 +75,12 @@ class ProvisioningHour(models.Model):
         return f"{self.hour:%Y-%m-%d %H}:00"
 
 
+class _Reconciliations(models.QuerySet["Reconciliation"]):
+    def of_the_pool(self) -> Reconciliation | None:
+        """The newest one that walks the whole pool: what one of a single tenant finds says nothing of the others."""
+        return self.filter(tenant=None).order_by("-started_at").first()
+
+
 class Reconciliation(models.Model):
     """A walk through the whole pool, or one tenant's members, comparing. `after` is where it goes on if interrupted."""
 
@@ -87,6 +93,8 @@ class Reconciliation(models.Model):
     found = models.PositiveBigIntegerField(default=0)
     repaired = models.PositiveBigIntegerField(default=0)
     last_error = models.CharField(max_length=500, blank=True)
+
+    objects = _Reconciliations.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["-started_at"], name="reconciliation_newest")]

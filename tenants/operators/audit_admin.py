@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern
 from django.utils import timezone
 
-from tenants.audit import record
+from tenants.audit import VISITOR, WORKER, record
 from tenants.domain.actions import Action
 from tenants.domain.errors import InvalidInput
 from tenants.models import AuditEvent, Person, Tenant
@@ -28,6 +28,8 @@ from tenants.timeline import said
 FILTERS = (
     Filter("action", "What", tuple((action, action) for action in Action), lambda rows, v: rows.filter(action=v)),
 )
+# By what entries call them.
+_PROGRAMS = {program.name: program.id for program in (WORKER, VISITOR)}
 # The day itself, to its last microsecond: there is none after the last day of the calendar.
 _A_DAY = timedelta(days=1, microseconds=-1)
 
@@ -73,11 +75,12 @@ def _asked_for(request: HttpRequest) -> QuerySet[AuditEvent]:
 
 def _by(text: str) -> Q:
     """By the sub or the program's name that an index is of; else by what the entry itself calls them."""
+    text = _PROGRAMS.get(text.lower(), text)
     folded = Person.objects.alias(address=Lower("email")).exclude(email="")
     subs = folded.filter(address=text.lower(), sub__isnull=False).values_list("sub", flat=True)
     actors = [text, *map(str, subs)]
     is_gone = "@" in text and len(actors) == 1
-    return Q(actor__in=actors) | Q(actor_name=text.lower()) if is_gone else Q(actor__in=actors)
+    return Q(actor__in=actors) | Q(actor_name__in=[text, text.lower()]) if is_gone else Q(actor__in=actors)
 
 
 def _org(text: str) -> UUID:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern
 
+from tenants.domain.errors import InvalidInput
 from tenants.models import Drift, DriftKind, Reconciliation
-from tenants.operators.lists import Branch, Filter, choose, narrowed, read_page
+from tenants.operators.lists import Branch, Filter, asked, choose, narrowed, read_page
 from tenants.operators.shown_only import ShownOnly
 
 _TO_DO = {
@@ -31,6 +32,8 @@ _TO_DO = {
     ),
     DriftKind.ENABLED: ("The user was enabled or disabled in the pool by hand. Repairing does what the portal has."),
 }
+_OTHERS_SHOWN = 10
+_LONGEST_KEY = 18
 FILTERS = (
     Filter("kind", "Kind", tuple(DriftKind.choices), lambda rows, v: rows.filter(kind=v)),
     Filter(
@@ -53,9 +56,24 @@ class DriftAdmin(ShownOnly):
         return [self.page_at("", listed, "drift")]
 
 
+def _run(text: str) -> Reconciliation | None:
+    """The one that was asked for, or else the last one of the whole pool, or else the last one."""
+    runs = Reconciliation.objects.select_related("tenant").order_by("-started_at")
+    if not text:
+        return Reconciliation.objects.of_the_pool() or runs.first()
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_KEY):
+        raise InvalidInput("There is no such comparison.")
+    return get_object_or_404(runs, pk=int(text))
+
+
+def _others(run: Reconciliation) -> list[Reconciliation]:
+    others = Reconciliation.objects.select_related("tenant").exclude(pk=run.pk)
+    return list(others.order_by("-started_at")[:_OTHERS_SHOWN])
+
+
 def listed(request: HttpRequest) -> HttpResponse:
     chosen = choose(request, FILTERS)
-    run = Reconciliation.objects.select_related("tenant").order_by("-started_at").first()
+    run = _run(asked(request, "run"))
     found = Drift.objects.filter(reconciliation=run).select_related("member__person")
     page = read_page([Branch(narrowed(found, FILTERS, chosen), ("id",))], request)
     context = {
@@ -64,6 +82,8 @@ def listed(request: HttpRequest) -> HttpResponse:
         "rows": [Row(drift, DriftKind(drift.kind).label) for drift in page.rows],
         "filters": chosen,
         "is_narrowed": any(choice.value for choice in chosen),
+        "others": _others(run) if run else (),
+        "asked_for": asked(request, "run"),
         "meanings": [(kind.label, _TO_DO[kind]) for kind in DriftKind],
     }
     return render(request, "operators/drift.html", context)

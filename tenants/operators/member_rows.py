@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tenants.domain.provisioning import Conflict, plan
+from tenants.domain.tenant_state import TenantState
+from tenants.members import wanted
 from tenants.models import Member, Provisioning
 
 _IN_WORDS = {
@@ -17,7 +20,10 @@ _IN_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """`standing` is whether they may work: active, disabled or removed. `mood` is good, bad or ""."""
+    """`standing` is whether they may work: active, disabled, removed, or the state of a tenant that nobody works in.
+
+    `mood` is good, warn, bad or "".
+    """
 
     member: Member
     standing: str
@@ -33,10 +39,28 @@ def member_rows(members: Iterable[Member]) -> list[MemberRow]:
 
 def member_row(member: Member) -> MemberRow:
     is_stuck = member.provisioning in (Provisioning.STUCK, Provisioning.CONFLICT)
+    has_drifted = drifted(member)
+    agrees = member.provisioning == Provisioning.SETTLED and not has_drifted
     return MemberRow(
         member=member,
-        standing="removed" if member.removed else "active" if member.enabled else "disabled",
-        provisioning=_IN_WORDS[Provisioning(member.provisioning)],
-        mood="bad" if is_stuck else "good" if member.provisioning == Provisioning.SETTLED else "",
+        standing=_standing(member),
+        provisioning="differs" if has_drifted else _IN_WORDS[Provisioning(member.provisioning)],
+        mood="bad" if is_stuck else "warn" if has_drifted else "good" if agrees else "",
         is_stuck=is_stuck,
     )
+
+
+def drifted(member: Member) -> bool:
+    """Whether Cognito agreed once, and was changed past the portal since, as a comparison saw."""
+    if member.provisioning != Provisioning.SETTLED:
+        return False
+    org = str(member.tenant.org_id) if member.tenant else ""
+    planned = plan(wanted(member), member.seen, org=org)
+    return isinstance(planned, Conflict) or bool(planned)
+
+
+def _standing(member: Member) -> str:
+    if member.removed or not member.enabled:
+        return "removed" if member.removed else "disabled"
+    works = member.tenant is None or member.tenant.state == TenantState.ACTIVE
+    return "active" if works or member.tenant is None else f"tenant {member.tenant.state}"

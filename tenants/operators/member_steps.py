@@ -14,6 +14,7 @@ from tenants.domain.actions import Action
 from tenants.domain.errors import InvalidInput
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.models import Member, Provisioning
+from tenants.operators.member_rows import drifted
 from tenants.operators.steps import Field, Step, Typed, prevented_by, why_field
 
 
@@ -146,7 +147,9 @@ TRY_NOW = Step(
         "The worker compares them with Cognito again in its next round, however often that failed before.",
         "If what was in the way is still there, it will say so again.",
     ),
-    prevented=lambda member: "" if member.provisioning != Provisioning.SETTLED else "Cognito agrees already.",
+    prevented=lambda member: (
+        "" if member.provisioning != Provisioning.SETTLED or drifted(member) else "Cognito agrees already."
+    ),
     does=_try_now,
     done=_says("is next in line. Look again in a few seconds."),
 )

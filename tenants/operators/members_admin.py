@@ -38,9 +38,10 @@ def _as(rows: QuerySet[Member], role: str) -> QuerySet[Member]:
     return rows.filter(role=role, tenant=None) if role == Role.OPERATOR else rows.filter(role=role)
 
 
-def _with_access(rows: QuerySet[Member], value: str) -> QuerySet[Member]:
-    active = Q(enabled=True, removed=False)
-    return rows.filter(active if value == "yes" else ~active)
+def _enabled(rows: QuerySet[Member], value: str) -> QuerySet[Member]:
+    """Of their own: those of a suspended tenant are, though nobody works there."""
+    enabled = Q(enabled=True, removed=False)
+    return rows.filter(enabled if value == "yes" else ~enabled)
 
 
 FILTERS = (
@@ -53,11 +54,11 @@ FILTERS = (
             ("due", "Waiting for Cognito"),
             ("stuck", "Stuck"),
             ("conflict", "In conflict"),
-            ("settled", "Agrees with Cognito"),
+            ("settled", "Nothing to do"),
         ),
         _provisioned,
     ),
-    Filter("enabled", "Access", (("yes", "Active"), ("no", "Disabled or removed")), _with_access),
+    Filter("enabled", "Member", (("yes", "Enabled"), ("no", "Disabled or removed")), _enabled),
 )
 
 

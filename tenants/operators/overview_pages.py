@@ -140,7 +140,7 @@ def _sign_ups(weeks: tuple[Week, ...]) -> Chart:
             tick=f"{week.begins:%-d %b}",
             values=(week.sign_ups.value,),
             shown=(str(week.sign_ups),),
-            address=_list("tenants", after=_edge(week.ends)),
+            address=_list("tenants", after=_edge(week.ends)) if week.sign_ups else "",
         )
         for week in weeks
     ]

@@ -66,6 +66,7 @@ def test_entries_are_found_by_what_who_where_and_when(operator: Browser) -> None
     hers = entry(
         datetime(2026, 3, 9, tzinfo=UTC), by=Actor(str(olive.sub), OPERATOR.email), action=Action.TENANT_RENAMED
     )
+    typed = entry(datetime(2026, 3, 9, tzinfo=UTC), by=Actor("command", "Ann@Laptop.local"))
     gone = entry(datetime(2026, 3, 9, tzinfo=UTC), by=Actor("an old sub", "gone@acme.example"))
     expected = {
         "?from=2026-03-01&to=2026-03-01": [first, early],
@@ -73,8 +74,10 @@ def test_entries_are_found_by_what_who_where_and_when(operator: Browser) -> None
         "?to=2026-02-28": [],
         "?from=2099-01-01": [],
         "?from=0001-01-01&to=2026-03-01": [first, early],
-        "?from=2026-03-09&to=2026-03-09": [gone, hers],
+        "?from=2026-03-09&to=2026-03-09": [gone, typed, hers],
         "?actor=worker": [late],
+        "?actor=Provisioning": [late],
+        "?actor=Ann@Laptop.local": [typed],
         f"?actor={OPERATOR.email.upper()}&action=tenant.renamed": [hers],
         f"?actor={olive.sub}&action=tenant.renamed": [hers],
         "?actor=gone@acme.example": [gone],

@@ -12,10 +12,11 @@ from django.utils import timezone
 from portal.demo.cast import ACME, ACME_EDITOR, ACME_OWNER, OPERATOR, CastMember
 from tenants.domain.actions import Action
 from tenants.models import AuditEvent, Drift, DriftKind, Member, Provisioning, Reconciliation
-from tenants.tenant_life import close
+from tenants.tenant_life import close, suspend
 from tests.portal.asked import last_entry
+from tests.portal.compared import compared
 from tests.portal.conftest import Browser
-from tests.portal.provisioned import SOMEBODY, Stage, member_called
+from tests.portal.provisioned import SOMEBODY, Stage, member_called, tenant_with_people
 
 Browse = Callable[[CastMember], Browser]
 
@@ -164,3 +165,44 @@ def test_drift_says_of_each_difference_what_it_means_and_leads_to_the_member(ope
         "unknown" not in text_of(operator.get("/operators/drift/?repaired=no")).split("<tbody>")[1].split("</tbody>")[0]
     )
     assert "No difference of this kind" in text_of(operator.get("/operators/drift/?kind=enabled"))
+
+
+def test_other_comparisons_are_led_to_and_that_of_the_whole_pool_is_shown_first(operator: Browser) -> None:
+    whole = Reconciliation.objects.create(users_seen=71, finished_at=timezone.now())
+    Drift.objects.create(reconciliation=whole, kind=DriftKind.UNKNOWN_USER, email="stranger@nowhere.example")
+    acme = member_called(ACME_EDITOR.email).tenant
+    newer = Reconciliation.objects.create(tenant=acme, users_seen=72, finished_at=timezone.now())
+    page = text_of(operator.get("/operators/drift/"))
+    assert "stranger@nowhere.example" in page
+    assert f'href="?run={newer.pk}"' in page
+    page = text_of(operator.get(f"/operators/drift/?run={newer.pk}"))
+    assert "stranger@nowhere.example" not in page
+    assert f'name="run" value="{newer.pk}"' in page
+    assert operator.get("/operators/drift/?run=0").status_code == 404
+    assert operator.get("/operators/drift/?run=x").status_code == 400
+
+
+def test_whoever_was_changed_past_the_portal_differs_and_can_be_tried_now(
+    stage: Stage, operator: Browser, domain: str
+) -> None:
+    tenant_with_people("Drifting", 2, domain=domain)
+    stage.work()
+    member = member_called(f"p1@{domain}")
+    assert "agrees" in text_of(operator.get(at(member)))
+    stage.by_hand.admin_disable_user(UserPoolId=stage.tools.directory.pool_id, Username=str(member.person.sub))
+    compared(stage)
+    for address in (at(member), f"/operators/members/?q=p1@{domain}"):
+        assert '<span class="badge warn">differs</span>' in text_of(operator.get(address))
+    assert "is next in line" in text_of(operator.post(at(member, "try-now"), follow=True))
+    stage.work()
+    user = stage.user(member)
+    assert user is not None
+    assert user.enabled
+
+
+def test_nobody_of_a_suspended_tenant_is_called_active(operator: Browser) -> None:
+    member = member_called(ACME_EDITOR.email)
+    assert member.tenant is not None
+    suspend(member.tenant, by=SOMEBODY, why="not paid")
+    for address in (at(member), f"/operators/members/?q={ACME_EDITOR.email}", f"/operators/tenants/{ACME.org_id}/"):
+        assert "tenant suspended" in text_of(operator.get(address))

@@ -254,6 +254,11 @@ def test_a_closing_shows_how_far_it_has_come(operator: Browser) -> None:
     page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
     for words in ("Can be reopened until", "7 records to <code>s3://x/y</code>", "manage.py closing"):
         assert words in page
+    Tenant.objects.filter(pk=tenant.pk).update(purge_after=timezone.now())
+    page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
+    for words in ("Could be reopened until", "cannot be reopened any more"):
+        assert words in page
+    assert "closed for good. This record stays" not in page
 
 
 def test_metadata_are_readable_at_every_depth_and_never_markup(operator: Browser) -> None:

@@ -203,7 +203,7 @@ def test_an_empty_platform_is_told_what_to_do_next(operator: Browser) -> None:
         "Nothing was changed in Cognito",
         "No worker was heard of today",
         "None under way",
-        "Nothing has been compared yet",
+        "The whole pool has not been compared yet",
         "manage.py reconcile",
     ):
         assert words in text
@@ -213,6 +213,13 @@ def test_when_all_is_well_it_says_so(operator: Browser) -> None:
     Worker.objects.create(name="w")
     Reconciliation.objects.create(finished_at=timezone.now(), found=2, repaired=2)
     assert "Nothing needs you." in text_of(operator)
+
+
+def test_what_one_tenants_comparison_found_says_nothing_of_the_whole_pool(operator: Browser) -> None:
+    Worker.objects.create(name="w")
+    Reconciliation.objects.create(finished_at=timezone.now(), found=4)
+    Reconciliation.objects.create(tenant=Tenant.objects.get(slug="acme"), finished_at=timezone.now())
+    assert "left 4 differences" in text_of(operator)
 
 
 def test_what_operators_should_see_to_is_said_first(operator: Browser) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from portal.demo.cast import GLOBEX
 from tenants.domain.roles import Role
 from tenants.members import add_member, remove, set_role
-from tenants.models import AuditEvent, Drift, Member, Reconciliation
+from tenants.models import AuditEvent, Drift, Member, Reconciliation, Tenant
 from tenants.reconciliation import KEPT_RUNS
 from tests.portal.compared import (
     Heard,
@@ -114,6 +114,15 @@ def test_texts_from_the_pool_are_fit_for_a_terminal_and_a_database(stage: Stage,
     stage.make_by_hand(f"x1@{domain}", role="\x1b[31mred\u202e")
     compared(stage)
     assert ("unknown-user", f"x1@{domain}", "", "�[31mred�, enabled, of no organisation") in differences()
+
+
+def test_comparisons_of_single_tenants_do_not_push_out_that_of_the_whole_pool(stage: Stage) -> None:
+    compared(stage)
+    of_the_pool = Reconciliation.objects.get()
+    acme = Tenant.objects.get(slug="acme")
+    for _ in range(KEPT_RUNS + 1):
+        compared(stage, tenant=acme)
+    assert Reconciliation.objects.of_the_pool() == of_the_pool
 
 
 def test_only_the_last_runs_are_kept(stage: Stage) -> None:
