@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.db import DataError
@@ -259,12 +259,20 @@ def _entries_of(path: Path) -> Iterator[Entry]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                content = json.loads(line)
+                content = json.loads(line, object_pairs_hook=_without_repetition)
                 previous_hash, own_hash = content.pop("previous_hash"), content.pop("hash")
                 entry = Entry(int(content["seq"]), content, str(previous_hash), str(own_hash))
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
                 raise _Unreadable(number, f"line {number} of the file is not an entry") from error
             yield entry
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two values by one name readers take different ones."""
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return content
 
 
 def _check_can_be_found(noted: Point | None, start: Point) -> None:

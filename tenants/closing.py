@@ -34,6 +34,7 @@ from tenants.tenant_life import bury
 _SPREADS = timedelta(seconds=60)
 _LEASE_SECONDS = 300
 _MOST_ERROR = 500
+_MOST_NAMED = 50
 
 
 class Step(StrEnum):
@@ -195,9 +196,15 @@ def _purge(tenant: Tenant, reach: Reach, *, by: Actor, go_on: Tell) -> str:
     closing.purged_at = closing.verified_at = timezone.now()
     with transaction.atomic():
         closing.save(update_fields=["purged_at", "verified_at"])
-        after = {"rows": closing.rows_purged, "exported": closing.exported_at is not None}
+        looked_into = sorted(partitions.values())
+        after = {
+            "rows": closing.rows_purged,
+            "exported": closing.exported_at is not None,
+            "looked_into": looked_into[:_MOST_NAMED],
+        }
         record(Action.TENANT_PURGED, by=by, org=tenant.org_id, target=tenant.name, after=after)
-    return f"purged {closing.rows_purged:,} rows, and found none left"
+    collections = "1 collection" if len(partitions) == 1 else f"{len(partitions):,} collections"
+    return f"purged {closing.rows_purged:,} rows, and found none left in its catalogue and {collections}"
 
 
 def _begun_purging(tenant: Tenant, *, export: bool) -> Closing:

@@ -20,11 +20,13 @@ from tenants.domain.provisioning import Change, Conflict, Create, Delete, Disabl
 from tenants.domain.suspension_list import ROOM
 from tenants.domain.tenant_state import TenantState, in_words
 from tenants.members import wanted
-from tenants.models import Closing, Member, Person, Tenant, Worker
+from tenants.models import Closing, Member, Person, Provisioning, Tenant, Worker
 from tenants.suspension import OUTLIVES, to_deny
-from tenants.tenant_life import state_after_reopening
+from tenants.tenant_life import MOST_GRACE_DAYS, state_after_reopening
 
-_PLANNED_BY = ("tenant_id", "role", "enabled", "removed", "seen_org", "seen_role", "seen_enabled", "seen_status")
+_PLANNED_BY = (
+    "tenant_id", "role", "enabled", "removed", "provisioning", "seen_org", "seen_role", "seen_enabled", "seen_status",
+)  # fmt: skip
 _DONE_TO_THEM: dict[type[Change], str] = {
     Create: "created",
     SetRole: "given their role",
@@ -42,8 +44,8 @@ def consequences(tenant: Tenant, step: str) -> tuple[str, ...]:
 
 
 def consequences_of_closing(tenant: Tenant, *, grace_days: int) -> tuple[str, ...]:
-    """Those of `close` with another grace period than CLOSING_GRACE_DAYS."""
-    return tuple(_close([tenant], grace_days))
+    """Those of `close` with another grace period than CLOSING_GRACE_DAYS; one that is too long is for it to refuse."""
+    return tuple(_close([tenant], min(grace_days, MOST_GRACE_DAYS)))
 
 
 def consequences_for_all(tenants: Sequence[Tenant], step: str) -> tuple[str, ...]:
@@ -87,7 +89,7 @@ def calls(tenants: Sequence[Tenant], to: Callable[[Tenant], str], *, sign_out: b
         changes = plan(wanted(one), one.seen, org=str(tenant.org_id))
         members += count
         disabled_alone += 0 if one.enabled or one.removed else count
-        if isinstance(changes, Conflict):
+        if isinstance(changes, Conflict) or one.provisioning == Provisioning.CONFLICT:
             conflicts += count
         elif changes:
             planned[tuple(type(change) for change in changes)] += count
@@ -123,7 +125,9 @@ def _reopen(tenants: Sequence[Tenant]) -> Iterator[str]:
         yield f"{tenant} {in_words(states[tenant.pk])} again, as before it was to be closed."
     thawed = [tenant for tenant in tenants if states[tenant.pk] != TenantState.SUSPENDED]
     if thawed:
-        yield from _let_in(calls(thawed, lambda tenant: states[tenant.pk], sign_out=False))
+        asked = calls(thawed, lambda tenant: states[tenant.pk], sign_out=False)
+        works_again = any(states[tenant.pk] == TenantState.ACTIVE for tenant in thawed)
+        yield from _let_in(asked) if works_again else _in_cognito(asked)
     for closing in Closing.objects.filter(tenant__in=tenants, ended_at=None).exclude(export_url=""):
         yield f"The export stays where it is: {closing.export_url}."
 

@@ -87,7 +87,9 @@ def attempt_for(member: Member) -> Attempt:
     """What the row says of the user is believed unless somebody may have changed it since without writing it down."""
     should_be, seen = wanted(member), member.seen
     left_behind = bool(member.leased_by) or member.attempts > 0
-    unseen = seen is None and (member.person.sub is not None or should_be is None)
+    # Whoever was never made needs no look before they are; before nothing is done for somebody, one does.
+    never_made = member.person.sub is None and should_be is not None and should_be.enabled
+    unseen = seen is None and not never_made
     return Attempt(
         org=str(member.tenant.org_id) if member.tenant else "",
         wanted=should_be,

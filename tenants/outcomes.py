@@ -25,12 +25,12 @@ from tenants.audit import WORKER, Actor, Happened, record_all
 from tenants.aws.failures import kind_of
 from tenants.domain.actions import Action
 from tenants.domain.errors import Misconfigured, NotNow, PortalError, Unavailable
-from tenants.domain.provisioning import Change
+from tenants.domain.provisioning import Change, Disable, SignOut
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
 from tenants.due_members import Claim, ours
 from tenants.members import owners
-from tenants.models import Member, Person, Provisioning, SignIn, Tenant
+from tenants.models import Member, Person, Provisioning, SignIn, Suspension, Tenant
 from tenants.models.tenants import MOST_REASON
 from tenants.standing import forget_standing
 
@@ -137,6 +137,7 @@ def _set_aside(claim: Claim) -> None:
 def _write_down(ended: Sequence[Ended], *, by: Actor, waits: bool) -> dict[Ended, Outcome]:
     """Without those whose rows somebody else has locked. Tenants are locked before members, as everywhere."""
     tenants = _tenants_to_activate(ended)
+    _begin_rings_again(ended)
     generations = _generations(ended, waits=waits)
     here = [one for one in ended if waits or one.claim.member.pk in generations]
     held = [one for one in here if generations.get(one.claim.member.pk) is not None]
@@ -300,6 +301,18 @@ def _makes_tenant_active(one: Ended) -> bool:
     if member.tenant is None or member.tenant.state != TenantState.PENDING or one.outcome != Outcome.SETTLED:
         return False
     return member.role == Role.OWNER and seen is not None and seen.enabled
+
+
+def _begin_rings_again(ended: Sequence[Ended]) -> None:
+    """Where somebody of a suspended tenant had to be locked out though all had been: they were let in meanwhile."""
+    locked_out = [one.claim.member.tenant_id for one in ended if _locked_out(one)]
+    if tenants := {pk for pk in locked_out if pk is not None}:
+        Suspension.objects.begin_again(tenants)
+
+
+def _locked_out(one: Ended) -> bool:
+    attempt = one.claim.attempt
+    return attempt.wanted is not None and any(isinstance(change, Disable | SignOut) for change in attempt.done)
 
 
 def _activate(tenant: Tenant, *, by: Actor) -> None:

@@ -23,7 +23,7 @@ from tenants.domain.errors import InvalidInput, NotNow
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState, check_step, in_words
 from tenants.members import add_member, make_due, owners
-from tenants.metadata import check_metadata
+from tenants.metadata import check_metadata, fingerprint, read_metadata
 from tenants.models import AuditEvent, Closing, Suspension, Tenant
 from tenants.standing import forget_tenant
 
@@ -41,18 +41,21 @@ def create_tenant(
     owner_name: str = "",
     slug: str = "",
     plan: str = "",
-    metadata: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | str = "",
     mail_invitation: bool = True,
     by: Actor,
     why: str = "",
 ) -> Tenant:
-    """A pending tenant with its first owner; it becomes active once Cognito has made the owner. Raises InvalidInput."""
+    """A pending tenant with its first owner; it becomes active once Cognito has made the owner. Raises InvalidInput.
+
+    `metadata` may be JSON as it was typed.
+    """
     name, why = texts.display_name(name, field="name"), texts.reason_if_given(why)
     owner_name = texts.display_name(owner_name, field="owner_name") if owner_name else ""
     about = {
         "name": name,
         "plan": _plan(plan or settings.TENANT_PLANS[0]),
-        "metadata": check_metadata(metadata or {}),
+        "metadata": _checked(metadata),
     }
     with transaction.atomic():
         tenant = _with_slug(texts.slug(slug) if slug else "", about)
@@ -100,8 +103,19 @@ def change_plan(tenant: Tenant, *, plan: str, by: Actor, why: str = "") -> Tenan
 
 
 @_refusals_recorded
-def change_metadata(tenant: Tenant, *, metadata: Mapping[str, Any], by: Actor, why: str = "") -> Tenant:
-    return _edit(tenant, Action.TENANT_METADATA_CHANGED, by=by, why=why, metadata=check_metadata(metadata))
+def change_metadata(
+    tenant: Tenant, *, metadata: Mapping[str, Any] | str, by: Actor, why: str = "", over: str = ""
+) -> Tenant:
+    """`metadata` may be JSON as it was typed; `over`, the fingerprint of what it is to take the place of.
+
+    Raises InvalidInput, and NotNow where somebody else has changed them since.
+    """
+    checked = _checked(metadata)
+    with transaction.atomic():
+        tenant = _locked(tenant)
+        if over and over != fingerprint(tenant.metadata):
+            raise NotNow(f"Somebody else has changed the metadata of {tenant} meanwhile. Nothing of yours was kept.")
+        return _edit(tenant, Action.TENANT_METADATA_CHANGED, by=by, why=why, metadata=checked)
 
 
 @_refusals_recorded
@@ -215,7 +229,9 @@ def bury(tenant: Tenant, *, by: Actor) -> Tenant:
 
 
 def _freeze(tenant: Tenant) -> None:
-    Suspension.objects.get_or_create(tenant=tenant, lifted_at=None)
+    _, is_new = Suspension.objects.get_or_create(tenant=tenant, lifted_at=None)
+    if not is_new:
+        Suspension.objects.begin_again([tenant.pk])
     make_due(tenant.members.all(), sign_out=True)
 
 
@@ -257,6 +273,10 @@ def _edit(tenant: Tenant, action: Action, *, by: Actor, why: str, **fields: Any)
         forget_tenant(tenant)
         record(action, by=by, org=tenant.org_id, target=tenant.name, before=before, after=fields, why=why)
     return tenant
+
+
+def _checked(metadata: Mapping[str, Any] | str) -> dict[str, Any]:
+    return check_metadata(read_metadata(metadata) if isinstance(metadata, str) else metadata)
 
 
 def _locked(tenant: Tenant) -> Tenant:

@@ -22,7 +22,7 @@ from tenants.domain.errors import PortalError
 from tenants.models import Member, Provisioning, ProvisioningHour
 from tenants.models import Worker as WorkerRow
 from tenants.outcomes import in_words
-from tenants.provisioning import go_on, halt
+from tenants.provisioning import go_on, halt, halted
 from tenants.suspension import listed_orgs, note_signed_out, write_list
 
 _log = logging.getLogger(__name__)
@@ -177,6 +177,9 @@ class Worker:
         now = time.time()
         if now - self.tally.beat_at >= BEAT_SECONDS or last:
             self.tally.beat_at = now
+            if self._resume_at is None and self.tally.settled > self._told.settled and halted():
+                # Said by another one, which this one has just shown to be alone with it.
+                self._note_well()
             if forever:
                 beat = {"beat_at": timezone.now(), "stopped_at": timezone.now() if last else None}
                 counted = {name: getattr(self.tally, name) for name in ("applied", "throttled", "failed")}

@@ -112,7 +112,8 @@ def plan(wanted: Wanted | None, seen: Seen | None, *, org: str) -> tuple[Change,
     if wanted is None:
         return () if seen is None else (SignOut(), Delete())
     if seen is None:
-        return (Create(wanted),) if wanted.enabled else (Create(wanted), Disable())
+        # Whoever may not sign in needs no user, and no invitation.
+        return (Create(wanted),) if wanted.enabled else ()
     changes: list[Change] = []
     if seen.role != wanted.role:
         changes.append(SetRole(wanted.role))

@@ -49,9 +49,12 @@ def _try_now(member: Member, typed: Options, by: Actor) -> Member:
 def _in_cognito(member: Member) -> tuple[str, ...]:
     """What the worker would do for the member as they are then, by what it last saw."""
     org = str(member.tenant.org_id) if member.tenant else ""
-    changes = plan(members.wanted(member), member.seen, org=org)
+    wanted = members.wanted(member)
+    changes = plan(wanted, member.seen, org=org)
     if isinstance(changes, Conflict):
         return (f"In Cognito nothing is changed: {changes.why}",)
+    if wanted is not None and not wanted.enabled and member.seen is None:
+        return ("Nobody is made in Cognito, and nobody is mailed, before they may sign in.",)
     if not changes:
         return ("In Cognito nothing has to be changed, unless somebody changed it there.",)
     return (f"In Cognito the worker would {', then '.join(change.in_words for change in changes)}.",)

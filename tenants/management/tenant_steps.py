@@ -12,7 +12,6 @@ from tenants.domain.tenant_state import in_words
 from tenants.management.finding import tenant_called
 from tenants.management.shown import tenant_facts
 from tenants.management.steps import Kind, Options, Step, argument, text_from, whole_number
-from tenants.metadata import read_metadata
 from tenants.models import Tenant
 
 WAITS_SECONDS = 120
@@ -37,7 +36,7 @@ def _create(_: None, typed: Options, by: Actor) -> Tenant:
         owner_name=typed["owner_name"],
         slug=typed["slug"],
         plan=typed["plan"],
-        metadata=read_metadata(text_from(typed["metadata"])),
+        metadata=text_from(typed["metadata"]),
         mail_invitation=not typed["no_mail"],
         why=typed["reason"],
         by=by,
@@ -55,7 +54,9 @@ def _would_create(made: Tenant) -> tuple[str, ...]:
 
 
 def _close(tenant: Tenant, typed: Options, by: Actor) -> Tenant:
-    grace = None if typed["grace_days"] is None else timedelta(days=typed["grace_days"])
+    days = typed["grace_days"]
+    # More than any calendar holds is as refused as a day too many.
+    grace = None if days is None else timedelta(days=min(days, tenant_life.MOST_GRACE_DAYS + 1))
     return tenant_life.close(tenant, grace=grace, why=typed["reason"], by=by)
 
 
@@ -70,8 +71,7 @@ def _is_being_closed(tenant: Tenant) -> str:
 
 
 def _change_metadata(tenant: Tenant, typed: Options, by: Actor) -> Tenant:
-    metadata = read_metadata(text_from(typed["metadata"]))
-    return tenant_life.change_metadata(tenant, metadata=metadata, why=typed["reason"], by=by)
+    return tenant_life.change_metadata(tenant, metadata=text_from(typed["metadata"]), why=typed["reason"], by=by)
 
 
 def _as_on_the_page(step: str) -> Callable[[Tenant, Options], tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Collection
 
 from django.db import models
 from django.db.models import F, Q
@@ -87,6 +88,15 @@ class Tenant(models.Model):
         return self.name
 
 
+class _Suspensions(models.QuerySet["Suspension"]):
+    def begin_again(self, tenants: Collection[int]) -> None:
+        """For tenants whose members may have got new credentials since all of them were signed out."""
+        standing = self.filter(tenant__in=tenants, lifted_at=None)
+        # Those that have left the policy are to be written into it again.
+        standing.filter(deny_until__lte=timezone.now()).update(denied_at=None)
+        standing.exclude(signed_out_at=None).update(signed_out_at=None, deny_until=None)
+
+
 class Suspension(models.Model):
     """The three rings around a tenant that may not work: the door at `began_at`, Cognito, credentials already issued.
 
@@ -102,6 +112,8 @@ class Suspension(models.Model):
     # No credentials issued before can live any longer; the policy need not name the tenant after this.
     deny_until = models.DateTimeField(null=True)
     lifted_at = models.DateTimeField(null=True)
+
+    objects = _Suspensions.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["deny_until"], condition=Q(lifted_at__isnull=True), name="suspension_standing")]

@@ -24,7 +24,7 @@ Does = Callable[[Any, Typed, Actor], Any]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Something to fill in. `kind` is text, lines, code, email or choice; `choices` are (value, label)."""
+    """Something to fill in. `kind` is text, lines, code, email, choice or hidden; `choices` are (value, label)."""
 
     name: str
     label: str
@@ -114,7 +114,8 @@ def _do(request: HttpRequest, step: Step, kind: Kind, thing: Any) -> HttpRespons
     except InvalidInput as problem:
         return _page(request, step, kind, thing, fields=filled(fields, typed, problem), status=400)
     except NotNow as refusal:
-        written = [replace(field, value=typed[field.name]) for field in fields if typed[field.name] != field.value]
+        changed = [field for field in fields if field.kind != "hidden" and typed[field.name] != field.value]
+        written = [replace(field, value=typed[field.name]) for field in changed]
         return _page(request, step, kind, thing, written=written, prevented=refusal.message, status=409)
     messages.success(request, step.done(changed or thing))
     return HttpResponseRedirect(kind.address(thing))

@@ -7,17 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.urls import reverse
 
 from tenants import tenant_life
-from tenants.audit import Actor, refusals_recorded
+from tenants.audit import Actor
 from tenants.consequences import consequences
-from tenants.domain import texts
-from tenants.domain.actions import Action
 from tenants.domain.tenant_state import TenantState, in_words
 from tenants.members import owners
-from tenants.metadata import read_metadata
+from tenants.metadata import fingerprint
 from tenants.models import Closing, Tenant
 from tenants.operators.steps import Field, Step, Typed, prevented_by, why_field
 
@@ -61,14 +58,9 @@ def _change_plan(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
 
 
 def _change_metadata(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
-    return change_metadata(tenant, text=typed["metadata"], why=typed["reason"], by=by)
-
-
-@refusals_recorded(Action.TENANT_REFUSED)
-@transaction.atomic
-def change_metadata(tenant: Tenant, *, text: str, why: str, by: Actor) -> Tenant:
-    """The use case of this name, for JSON as it was typed. Raises InvalidInput, NotNow."""
-    return tenant_life.change_metadata(tenant, metadata=read_metadata(text), why=why, by=by)
+    return tenant_life.change_metadata(
+        tenant, metadata=typed["metadata"], over=typed["over"], why=typed["reason"], by=by
+    )
 
 
 def plan_choices() -> tuple[tuple[str, str], ...]:
@@ -129,7 +121,11 @@ METADATA = Step(
     name="metadata",
     verb="Change metadata",
     heading=lambda tenant: f"Change the metadata of {tenant}",
-    fields=lambda tenant: (_metadata_field(_as_json(tenant.metadata)), why_field(optional=True)),
+    fields=lambda tenant: (
+        _metadata_field(_as_json(tenant.metadata)),
+        Field("over", "", kind="hidden", value=fingerprint(tenant.metadata)),
+        why_field(optional=True),
+    ),
     expects=_expects("metadata"),
     prevented=_only_in(*_LIVING),
     does=_change_metadata,
@@ -214,20 +210,12 @@ def create_fields() -> Sequence[Field]:
 
 def create(typed: Typed, by: Actor) -> Tenant:
     """Raises InvalidInput."""
-    return create_tenant(typed, name=typed["name"], by=by)
-
-
-@refusals_recorded(Action.TENANT_REFUSED)
-@transaction.atomic
-def create_tenant(typed: Typed, *, name: str, by: Actor) -> Tenant:
-    """The use case of this name, for metadata as they were typed, and with an owner's name that is told as theirs."""
-    owner_name = typed["owner_name"]
     return tenant_life.create_tenant(
-        name=name,
+        name=typed["name"],
         owner_email=typed["email"],
-        owner_name=texts.display_name(owner_name, field="owner_name") if owner_name else "",
+        owner_name=typed["owner_name"],
         slug=typed["slug"],
         plan=typed["plan"],
-        metadata=read_metadata(typed["metadata"]),
+        metadata=typed["metadata"],
         by=by,
     )

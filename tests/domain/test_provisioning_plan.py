@@ -82,10 +82,10 @@ def test_a_plan_leads_to_what_is_wanted_and_never_changes_an_organisation() -> N
         for change in changes:
             after = carried_out(change, after)
             assert after is None or seen is None or after.org == seen.org
-        if wanted is None:
+        if wanted is None or after is None:
             assert after is None
+            assert wanted is None or not wanted.enabled
         else:
-            assert after is not None
             assert (after.org, after.role, after.enabled) == (wanted.org, wanted.role, wanted.enabled)
 
 
@@ -98,7 +98,7 @@ def test_a_second_plan_has_nothing_left_but_a_signing_out_that_is_still_asked_fo
         for change in changes:
             after = carried_out(change, after)
         again = plan(wanted, after, org=org)
-        assert again == ((SignOut(),) if wanted is not None and wanted.sign_out else ())
+        assert again == ((SignOut(),) if wanted is not None and after is not None and wanted.sign_out else ())
         assert wanted is None or plan(replace(wanted, sign_out=False), after, org=org) == ()
 
 
@@ -134,9 +134,10 @@ def test_nobody_wanted_and_nobody_there_is_nothing_to_do() -> None:
     assert plan(None, None, org=ACME_OWNER.org) == ()
 
 
-def test_somebody_who_is_to_be_locked_out_from_the_start_is_made_and_disabled() -> None:
+def test_somebody_who_is_to_be_locked_out_from_the_start_is_not_made() -> None:
     wanted = Wanted(EMAIL, "", ACME_OWNER.org, "editor", enabled=False)
-    assert plan(wanted, None, org=wanted.org) == (Create(wanted), Disable())
+    assert plan(wanted, None, org=wanted.org) == ()
+    assert plan(replace(wanted, enabled=True), None, org=wanted.org) == (Create(replace(wanted, enabled=True)),)
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_rows_that_nobody_exported_go_only_where_that_was_asked_for(tenant: Clos
     assert tenant.rows() == {}
     assert tenant.closing().exported_at is None
     purged = AuditEvent.objects.get(org=str(tenant.org), action="tenant.purged")
-    assert purged.after == {"rows": ROWS, "exported": False}
+    assert purged.after == {"rows": ROWS, "exported": False, "looked_into": sorted(COLLECTIONS)}
 
 
 def test_a_collection_that_the_catalogue_does_not_know_is_not_found(tenant: Closable) -> None:

@@ -81,9 +81,10 @@ def test_what_is_announced_for_a_suspension_and_its_end_is_what_cognito_is_asked
     assert made(switches) == expected
 
 
-def test_members_that_cognito_does_not_have_yet_are_created_and_disabled(portal: Any, domain: str) -> None:
+def test_members_that_cognito_does_not_have_yet_stay_away(portal: Any, domain: str) -> None:
     tenant = tenant_with_people("Initech", 3, domain=domain)
-    assert "3 members are created and disabled" in said(tenant, "close")
+    assert "In Cognito nothing has to be changed." in said(tenant, "close")
+    assert "3 members are created" in said(tenant, "activate")
 
 
 def test_a_conflict_is_left_alone_and_said(portal: Any) -> None:
@@ -91,6 +92,14 @@ def test_a_conflict_is_left_alone_and_said(portal: Any) -> None:
     text = said(acme(), "suspend")
     assert "2 members are disabled and signed out" in text
     assert "1 member is left alone" in text
+
+
+def test_whose_address_is_known_to_be_taken_is_left_alone_too(portal: Any, domain: str) -> None:
+    tenant = tenant_with_people("Initech", 1, domain=domain)
+    Member.objects.filter(tenant=tenant).update(provisioning=Provisioning.CONFLICT, last_error="taken")
+    for step in ("close", "activate"):
+        assert "1 member is left alone" in said(tenant, step)
+        assert "created" not in said(tenant, step)
 
 
 def test_several_tenants_are_counted_together(portal: Any) -> None:

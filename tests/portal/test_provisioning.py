@@ -16,7 +16,7 @@ from tenants.members import add_member, disable, enable, make_due, remove, set_r
 from tenants.models import AuditEvent, Member, Person, Provisioning, SignIn
 from tenants.outcomes import Outcome, finish, release
 from tenants.provisioning import make_call, provision_member_now, take_in
-from tenants.tenant_life import close, reactivate, suspend
+from tenants.tenant_life import close, reactivate, reopen, suspend
 from tests.portal.provisioned import SOMEBODY, Stage, in_one_go, member_called, recorded, tenant_with_people
 from tests.switches import Switches
 
@@ -291,9 +291,28 @@ def test_a_tenant_that_is_being_closed_before_its_owner_was_made_does_not_become
     stage.work()
     tenant.refresh_from_db()
     assert tenant.state == TenantState.CLOSING
+    assert stage.user(f"p0@{domain}") is None
+    reopen(tenant, by=SOMEBODY)
+    stage.work()
     user = stage.user(f"p0@{domain}")
     assert user is not None
-    assert not user.enabled
+    assert user.enabled
+
+
+def test_nobody_is_made_or_mailed_while_their_tenant_is_suspended(stage: Stage, domain: str) -> None:
+    tenant = tenant_with_people("Shut", 2, domain=domain)
+    stage.work()
+    gone = member_called(f"p1@{domain}")
+    stage.by_hand.admin_delete_user(UserPoolId=stage.tools.directory.pool_id, Username=str(gone.person.sub))
+    tenant.refresh_from_db()
+    suspend(tenant, by=SOMEBODY, why="not paid")
+    add_member(tenant=tenant, email=f"late@{domain}", name="", role=Role.VIEWER, by=SOMEBODY)
+    stage.work()
+    assert [user.email for user in stage.users_of(domain)] == [f"p0@{domain}"]
+    assert not Member.objects.exclude(provisioning=Provisioning.SETTLED).exists()
+    reactivate(tenant, by=SOMEBODY)
+    stage.work()
+    assert [user.enabled for user in stage.users_of(domain)] == [True] * 3
 
 
 def test_a_request_can_have_its_own_member_made_at_once(stage: Stage, domain: str) -> None:
@@ -326,7 +345,6 @@ def test_a_request_that_meets_a_failure_leaves_its_member_to_the_worker(
 @pytest.mark.parametrize("failure", [Misconfigured("no"), Unreachable("Cognito", "gone")])
 def test_what_was_done_before_a_failure_is_written_down_too(stage: Stage, domain: str, failure: Exception) -> None:
     tenant_with_people("Half", 2, domain=domain)
-    disable(member_called(f"p1@{domain}"), by=SOMEBODY)
     claimed = next(one for one in claim("worker", most=10) if one.member.person.email == f"p1@{domain}")
     step = claimed.attempt.next_step()
     assert step is not None

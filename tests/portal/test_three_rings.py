@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,12 +17,14 @@ from emulator.sign_in import SignInFailed, Tokens, credentials_for, sign_in
 from portal.demo.cast import ACME, ACME_EDITOR, ACME_OWNER, GLOBEX, GLOBEX_OWNER, CastMember, Organisation
 from portal.demo.world import World
 from tenants.aws.token_endpoint import TokenEndpoint
+from tenants.closing import plan
 from tenants.domain.errors import PortalError
 from tenants.models import Suspension, Tenant
-from tenants.suspension import OUTLIVES
+from tenants.suspension import OUTLIVES, rings
 from tenants.tenant_life import close, reactivate, reopen, suspend
 from tenants.worker import Worker
 from tests.emulator.accounts import later
+from tests.portal.compared import compared
 from tests.portal.conftest import Browser
 from tests.portal.provisioned import SOMEBODY, Stage
 
@@ -164,6 +167,47 @@ def test_the_entry_goes_when_no_credentials_from_before_can_be_alive_and_not_soo
         assert stage.tools.policy.listed() == frozenset()
         assert old() == "ExpiredTokenException"
     assert Suspension.objects.get(tenant=acme()).lifted_at is None
+
+
+def long_suspended(stage: Stage) -> Suspension:
+    """Nothing issued before is alive any more, and the policy names the tenant no longer."""
+    suspend(acme(), by=SOMEBODY, why="not paid")
+    stage.work()
+    Suspension.objects.update(deny_until=timezone.now())
+    stage.work()
+    assert stage.tools.policy.listed() == frozenset()
+    return Suspension.objects.get()
+
+
+def let_in_by_hand(stage: Stage) -> Callable[[], str]:
+    world = stage.world
+    stage.by_hand.admin_enable_user(UserPoolId=stage.tools.directory.pool_id, Username=ACME_EDITOR.email)
+    read = reader(world, new_credentials(world, tokens_of(world, ACME_EDITOR)), ACME)
+    assert read() == ""
+    return read
+
+
+def test_who_was_let_in_by_hand_long_after_is_denied_again_once_that_is_repaired(stage: Stage) -> None:
+    suspension = long_suspended(stage)
+    read = let_in_by_hand(stage)
+    compared(stage, tenant=acme(), repair=True)
+    stage.work()
+    assert read() == "AccessDeniedException"
+    suspension.refresh_from_db()
+    assert rings(suspension).all_reached
+    assert suspension.deny_until is not None
+    assert suspension.deny_until > timezone.now()
+
+
+def test_who_was_let_in_by_hand_long_after_is_denied_again_once_the_tenant_is_closed(stage: Stage) -> None:
+    suspension = long_suspended(stage)
+    read = let_in_by_hand(stage)
+    closing = close(acme(), by=SOMEBODY, why="asked for", grace=timedelta())
+    assert plan(closing, export=True).steps == ()
+    suspension.refresh_from_db()
+    assert (suspension.signed_out_at, suspension.denied_at, suspension.deny_until) == (None, None, None)
+    stage.work()
+    assert read() == "AccessDeniedException"
 
 
 def test_a_tenant_that_is_being_closed_is_shut_out_the_same_way_until_it_is_reopened(
