@@ -128,6 +128,17 @@ def test_what_was_typed_wrongly_is_said(arguments: list[str], says: str) -> None
         called("export_audit", *arguments)
 
 
+def test_an_entry_that_says_something_twice_is_none(tmp_path: Path) -> None:
+    entries(2)
+    file = tmp_path / "trail.jsonl"
+    whole = called("export_audit", "-o", str(file))
+    assert whole["entries"] == 2
+    file.write_text(file.read_text().replace('"why":', '"why":"forged","why":', 1))
+    code, answer = verified("--file", str(file))
+    assert code == 3
+    assert "line 1 of the file is not an entry" in str(answer)
+
+
 def test_a_file_that_is_not_there_could_not_be_looked_at(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"none\.jsonl: No such file"):
         call_command("verify_audit", "--file", str(tmp_path / "none.jsonl"))

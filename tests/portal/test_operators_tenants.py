@@ -261,6 +261,18 @@ def test_a_closing_shows_how_far_it_has_come(operator: Browser) -> None:
     assert "closed for good. This record stays" not in page
 
 
+def test_metadata_that_somebody_else_changed_meanwhile_are_not_written_over(operator: Browser) -> None:
+    address = f"/operators/tenants/{ACME.org_id}/metadata/"
+    (over,) = re.findall(r'name="over" value="([^"]+)"', text_of(operator.get(address)))
+    assert operator.post(address, {"metadata": '{"a": 1}', "over": over}).status_code == 302
+    late = operator.post(address, {"metadata": '{"b": 2}', "over": over})
+    assert late.status_code == 409
+    assert "Somebody else has changed the metadata of Acme Ltd meanwhile" in text_of(late)
+    assert '{"b": 2}' in text_of(late)
+    assert over not in text_of(late)
+    assert acme().metadata == {"a": 1}
+
+
 def test_metadata_are_readable_at_every_depth_and_never_markup(operator: Browser) -> None:
     deep = {"contacts": [{"name": "<b>Ann</b>"}, {"tags": ["a", True, None, 1.5]}], "empty": {}, "none": ""}
     change_metadata(acme(), metadata={**deep, "down": {"a": {"b": {"c": [1]}}}}, by=SOMEBODY)

@@ -184,6 +184,20 @@ def test_tenants_are_listed_newest_first_a_page_at_a_time_by_state_plan_and_what
     assert said("tenant", "list", "--limit", "1").split()[:3] == ["initech-4", "pending", "free"]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_metadata_that_are_none_are_refused_on_the_record() -> None:
+    tenant_in(S.ACTIVE)
+    for command in (
+        ("metadata", "initech", '{"a": NaN}'),
+        ("create", "Umbrella", "--owner", "a@umbrella.example", "--metadata", "["),
+    ):
+        before = AuditEvent.objects.count()
+        with pytest.raises(CommandError):
+            call_command("tenant", *command)
+        assert AuditEvent.objects.count() == before + 1
+        assert AuditEvent.objects.latest("seq").action == "tenant.refused"
+
+
 @pytest.mark.django_db
 def test_metadata_comes_from_a_file_or_from_standard_input_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tenant_in(S.ACTIVE)

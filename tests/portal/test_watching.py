@@ -16,9 +16,12 @@ from django.utils import timezone
 from emulator import seeding
 from portal.demo.cast import ACME
 from tenants.aws.directory import Directory
+from tenants.domain.errors import Misconfigured
+from tenants.domain.roles import Role
+from tenants.members import add_member
 from tenants.models import AuditEvent, Member, Provisioning, Suspension, Tenant
 from tenants.models import Worker as WorkerRow
-from tenants.provisioning import halted
+from tenants.provisioning import halt, halted
 from tenants.tenant_life import suspend
 from tenants.worker import Worker
 from tests.portal.provisioned import SOMEBODY, Stage, assert_all_agree, recorded, tenant_with_people
@@ -91,9 +94,8 @@ def test_while_cognito_lets_nobody_on_the_worker_gives_signs_of_life_and_sees_to
 
 @pytest.mark.django_db(transaction=True)
 def test_why_the_suspension_list_cannot_be_written_is_with_the_worker_until_it_can(
-    stage: Stage, switches: Switches, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, switches: Switches
 ) -> None:
-    monkeypatch.setattr("tenants.worker.BEAT_SECONDS", 0.1)
     switches.fail("IAM.CreatePolicyVersion", count=None, code="LimitExceeded", message="Too large.", status=409)
     suspend(Tenant.objects.get(slug=ACME.slug), by=SOMEBODY, why="not paid")
     said: list[str] = []
@@ -107,6 +109,21 @@ def test_why_the_suspension_list_cannot_be_written_is_with_the_worker_until_it_c
     watch(stage, at_each_moment)
     stage.tools.policy.write([])
     assert "The suspension policy (IAM): LimitExceeded" in said
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_another_process_said_to_be_halted_is_not_while_this_worker_gets_on(stage: Stage, domain: str) -> None:
+    tenant = tenant_with_people("Getting on", 1, domain=domain)
+    steps: list[str] = []
+
+    def at_each_moment(worker: Worker) -> bool:
+        if not steps and due() == 0:
+            halt(Misconfigured("another's keys are wrong"))
+            add_member(tenant=tenant, email=f"p1@{domain}", name="", role=Role.VIEWER, by=SOMEBODY)
+            steps.append("halted")
+        return bool(steps) and due() == 0 and not halted()
+
+    watch(stage, at_each_moment)
 
 
 def test_a_pool_that_is_gone_halts_in_words_and_when_it_is_back_everybody_is_made(stage: Stage, domain: str) -> None:
