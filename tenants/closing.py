@@ -27,7 +27,7 @@ from tenants.domain.tenant_state import TenantState
 from tenants.leases import give_back, take
 from tenants.models import Closing, Suspension, Tenant
 from tenants.outcomes import in_words
-from tenants.tenant_export import Tell, export_tenant
+from tenants.tenant_export import Tell, export_tenant, is_whole
 from tenants.tenant_life import bury
 
 # IAM takes some seconds to tell all of its machines of a denial.
@@ -137,6 +137,8 @@ def _close(*, tenant: Tenant, reach: Reach, by: Actor, go_on: Tell) -> Outcome:
     did: list[str] = []
     ahead = plan(tenant, export=reach.store is not None)
     _note_error(tenant, "")
+    if Step.PURGE in ahead.steps and Step.EXPORT not in ahead.steps and not _has_its_export(tenant, reach, go_on):
+        ahead = plan(tenant, export=True)
     if Step.EXPORT in ahead.steps:
         did.append(_export(tenant, reach, by=by, go_on=go_on))
         tenant.refresh_from_db()
@@ -160,12 +162,32 @@ def _until_nobody_can_write(tenant: Tenant, now: datetime) -> Plan | None:
     return None if settled <= now else Plan((), "all of AWS to know that its last credentials are denied", settled)
 
 
+def _has_its_export(tenant: Tenant, reach: Reach, go_on: Tell) -> bool:
+    """Whether what was exported is still where it is asked for. Where it is not, it counts as not exported.
+
+    Once rows have been purged there is nothing to export again.
+    """
+    closing = _closing_of(tenant)
+    if reach.store is None or closing.exported_at is None or closing.purged_at is not None:
+        return True
+    store = _store_of(closing, reach.store)
+    if store.url == closing.export_url and is_whole(store, manifest_sha256=closing.manifest_hash, tell=go_on):
+        return True
+    go_on("its export is not there any more as it was written: exporting again")
+    Closing.objects.filter(pk=closing.pk, purged_at=None).update(exported_at=None)
+    return False
+
+
+def _store_of(closing: Closing, stores: Callable[[str], ExportStore]) -> ExportStore:
+    # A tenant that was reopened and is closed again has other rows.
+    return stores(f"{closing.tenant.org_id}/{closing.began_at:%Y%m%dT%H%M%S%f}Z")
+
+
 def _export(tenant: Tenant, reach: Reach, *, by: Actor, go_on: Tell) -> str:
     if reach.store is None:
         raise ValueError("There is nowhere to export to.")
     closing, org = _closing_of(tenant), OrgId(str(tenant.org_id))
-    # A tenant that was reopened and is closed again has other rows.
-    store = reach.store(f"{org}/{closing.began_at:%Y%m%dT%H%M%S%f}Z")
+    store = _store_of(closing, reach.store)
     done = export_tenant(closing, rows=reach.rows(org), space=own_space(org), store=store, tell=go_on)
     facts = {"manifest_hash": done.manifest_sha256, "export_url": store.url, "rows_exported": done.rows}
     with transaction.atomic():

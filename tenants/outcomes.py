@@ -259,11 +259,16 @@ def _note_subs(held: Sequence[Ended]) -> None:
 
 
 def _bid_farewell(leaving: Sequence[Member]) -> None:
-    """The rows go with the users; the people stay, without an id and signed out."""
+    """The rows go with the users; the people stay, without an id and signed out.
+
+    Whom only a tenant that is closed for good knew goes with it.
+    """
     people = [member.person_id for member in leaving]
     Member.objects.filter(pk__in=[member.pk for member in leaving]).delete()
     SignIn.objects.filter(person__in=people).delete()
     Person.objects.filter(pk__in=people).update(sub=None)
+    of_the_closed = [one.person_id for one in leaving if one.tenant and one.tenant.state == TenantState.CLOSED]
+    Person.objects.filter(pk__in=of_the_closed, memberships=None).delete()
     forget_standing(*people)
 
 

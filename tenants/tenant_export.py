@@ -6,6 +6,7 @@ an export that was interrupted goes on behind the last file that is whole.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -89,6 +90,18 @@ def export_tenant(closing: Closing, *, rows: TenantRows, space: Space, store: Ex
     manifest = {**_about(closing), "exported_at": timezone.now().isoformat(), "rows": exported, "files": files}
     tell("exporting: the manifest")
     return Exported(exported, write_json(store, MANIFEST, manifest))
+
+
+def is_whole(store: ExportStore, *, manifest_sha256: str, tell: Tell) -> bool:
+    """Whether the manifest is there as it was written, and every file as it says. Raises what `store` does."""
+    content = store.read(MANIFEST)
+    if content is None or hashlib.sha256(content).hexdigest() != manifest_sha256:
+        return False
+    for listed in json.loads(content)["files"]:
+        tell(f"looking at the export: {listed['file']}")
+        if store.sha256(listed["file"]) != listed["sha256"]:
+            return False
+    return True
 
 
 def _known_parts(closing: Closing, store: ExportStore) -> _Parts:

@@ -22,6 +22,8 @@ WAS_OWNER = "OLD.role = 'owner' AND OLD.enabled AND NOT OLD.removed AND OLD.tena
 STAYS_OWNER = "(NEW.role = 'owner' AND NEW.enabled AND NOT NEW.removed AND NEW.tenant_id = OLD.tenant_id)"
 NO_OTHER_OWNER = "NOT EXISTS (SELECT 1 FROM tenants_member WHERE tenant_id = OLD.tenant_id AND id <> OLD.id AND %s)" % OWNS
 IS_ACTIVE = "EXISTS (SELECT 1 FROM tenants_tenant WHERE id = OLD.tenant_id AND state = 'active')"
+# What the head says is what is let go of.
+GOES_BACK = "NEW.seq < OLD.seq OR NEW.kept_after < OLD.kept_after OR NEW.kept_after > NEW.seq"
 NOT_PASSED = "OLD.seq > COALESCE((SELECT kept_after FROM tenants_audithead WHERE id = 1), 0)"
 
 # name, table, event, condition, what the error says
@@ -36,12 +38,19 @@ TRIGGERS = [
     ("tenant_stays", "tenants_tenant", "DELETE", "1 = 1", "a tenant is closed, never deleted"),
     ("audit_unchanged", "tenants_auditevent", "UPDATE", "1 = 1", "the audit trail is append-only"),
     ("audit_undeleted", "tenants_auditevent", "DELETE", NOT_PASSED, "the audit trail is append-only"),
+    ("audit_head_grows", "tenants_audithead", "UPDATE", GOES_BACK, "the audit trail is append-only"),
+    ("audit_head_stays", "tenants_audithead", "DELETE", "1 = 1", "the audit trail is append-only"),
 ]
 LAST_OWNER = "an active tenant keeps an owner"
 ONLY_SQLITE = [
     ("owner_stays", "tenants_member", "UPDATE OF role, enabled, removed, tenant_id",
      "%s AND NOT %s AND %s AND %s" % (WAS_OWNER, STAYS_OWNER, IS_ACTIVE, NO_OTHER_OWNER), LAST_OWNER),
     ("owner_goes", "tenants_member", "DELETE", "%s AND %s AND %s" % (WAS_OWNER, IS_ACTIVE, NO_OTHER_OWNER), LAST_OWNER),
+    # Its INSERT OR REPLACE deletes without asking the triggers for that.
+    ("audit_unreplaced", "tenants_auditevent", "INSERT",
+     "EXISTS (SELECT 1 FROM tenants_auditevent WHERE seq = NEW.seq)", "the audit trail is append-only"),
+    ("audit_head_unreplaced", "tenants_audithead", "INSERT", "EXISTS (SELECT 1 FROM tenants_audithead)",
+     "the audit trail is append-only"),
     ("tenant_org_canonical", "tenants_tenant", "INSERT",
      "length(NEW.org_id) <> 32 OR NEW.org_id GLOB '*[^0-9a-f]*'", "an org id is a UUID in lower case"),
 ]

@@ -55,6 +55,11 @@ def test_nothing_is_changed_or_deleted_through_the_orm(attempt: Callable[[], Any
         "UPDATE tenants_auditevent SET why = 'another' WHERE seq = 2",
         "DELETE FROM tenants_auditevent WHERE seq = 2",
         "DELETE FROM tenants_auditevent WHERE seq = 1",
+        # What is deleted from the end has to be let go of by the head as well.
+        "UPDATE tenants_audithead SET seq = 2",
+        "UPDATE tenants_audithead SET kept_after = 4",
+        "UPDATE tenants_audithead SET kept_after = -1",
+        "DELETE FROM tenants_audithead",
     ],
 )
 def test_nor_past_the_orm(statement: str) -> None:
@@ -62,6 +67,17 @@ def test_nor_past_the_orm(statement: str) -> None:
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
     assert verified()[0] == 0
+
+
+def test_nor_by_putting_another_in_its_place() -> None:
+    entries(3)
+    for table, key in (("tenants_auditevent", "seq"), ("tenants_audithead", "id")):
+        if connection.vendor == "sqlite":
+            statement = f"INSERT OR REPLACE INTO {table} SELECT * FROM {table} LIMIT 1"
+        else:
+            statement = f"INSERT INTO {table} SELECT * FROM {table} LIMIT 1 ON CONFLICT ({key}) DO UPDATE SET seq = 0"
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
 
 
 def test_a_trail_that_nobody_touched_is_whole_and_says_its_head() -> None:

@@ -86,6 +86,7 @@ def test_from_the_freeze_to_the_tombstone_with_the_worker_and_the_job_each_with_
     assert (manifest["rows"], manifest["org"]) == (ROWS, str(tenant.org))
     stage.work()
     assert stage.user(f"p@{domain}") is None
+    assert not type(owner.person).objects.filter(pk=owner.person_id).exists()
     with pytest.raises(IntegrityError), transaction.atomic():
         Tenant.objects.create(name="Another", org_id=str(tenant.org))
     done = [action for action in recorded(outcome.tenant.name) if action.startswith("tenant.")]

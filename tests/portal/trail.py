@@ -38,12 +38,14 @@ def entries(count: int) -> list[AuditEvent]:
 def triggers_aside() -> Iterator[None]:
     """What somebody can do who owns the database."""
     if connection.vendor != "sqlite":
-        run("ALTER TABLE tenants_auditevent DISABLE TRIGGER USER")
+        for table in ("tenants_auditevent", "tenants_audithead"):
+            run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         yield
-        run("ALTER TABLE tenants_auditevent ENABLE TRIGGER USER")
+        for table in ("tenants_auditevent", "tenants_audithead"):
+            run(f"ALTER TABLE {table} ENABLE TRIGGER USER")
         return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'tenants_auditevent'")
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'tenants_audit%'")
         triggers = cursor.fetchall()
         for name, _ in triggers:
             cursor.execute(f"DROP TRIGGER {name}")
