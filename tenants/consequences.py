@@ -157,6 +157,15 @@ def _change_metadata(_: Sequence[Tenant]) -> Iterator[str]:
     yield "Only operators see it. What it says now stays in the audit trail."
 
 
+def _add_member(tenants: Sequence[Tenant]) -> Iterator[str]:
+    if all(tenant.state in (TenantState.PENDING, TenantState.ACTIVE) for tenant in tenants):
+        yield "The worker makes them in Cognito, usually within seconds, and Cognito mails the invitation."
+        if missing := no_worker():
+            yield missing
+    else:
+        yield f"Nobody is made in Cognito, and nobody is mailed, before {_it(tenants)} works again."
+
+
 _OF: dict[str, Callable[[Sequence[Tenant]], Iterator[str]]] = {
     "activate": _activate,
     "suspend": _suspend,
@@ -167,6 +176,7 @@ _OF: dict[str, Callable[[Sequence[Tenant]], Iterator[str]]] = {
     "slug": _change_slug,
     "plan": _change_plan,
     "metadata": _change_metadata,
+    "add-member": _add_member,
 }
 
 
@@ -199,8 +209,8 @@ def _in_cognito(asked: Calls) -> Iterator[str]:
         yield "In Cognito nothing has to be changed."
     if asked.conflicts:
         yield f"{_members(asked.conflicts)} left alone: in Cognito their addresses are of another organisation."
-    if done and not _a_worker_is_running():
-        yield "No worker is running at the moment. Cognito and AWS wait until one is: manage.py provision --watch."
+    if done and (missing := no_worker()):
+        yield missing
 
 
 def _credentials(newly_denied: Sequence[Tenant]) -> str:
@@ -219,8 +229,11 @@ def _credentials(newly_denied: Sequence[Tenant]) -> str:
     )
 
 
-def _a_worker_is_running() -> bool:
-    return Worker.objects.heard_of(timezone.now()).exists()
+def no_worker() -> str:
+    """For whoever waits for one; "" where one is at work."""
+    if Worker.objects.heard_of(timezone.now()).exists():
+        return ""
+    return "No worker is running at the moment. Cognito and AWS wait until one is: manage.py provision --watch."
 
 
 def _members(count: int) -> str:

@@ -52,7 +52,7 @@ def add_member(
     tenant: Tenant | None,
     email: str,
     name: str,
-    role: Role,
+    role: str,
     by: Actor,
     invited_by: Person | None = None,
     mail_invitation: bool = True,
@@ -60,7 +60,7 @@ def add_member(
     why: str = "",
 ) -> Member:
     """Somebody new in a tenant, or an operator where it is None. Raises InvalidInput, NotNow."""
-    email, language = texts.email_address(email), texts.language(language)
+    email, language, role = texts.email_address(email), texts.language(language), _role(role)
     name, why = texts.display_name(name, field="name") if name else "", texts.reason_if_given(why)
     if (tenant is None) != (role == Role.OPERATOR):
         raise InvalidInput(_CHOOSE_A_ROLE if tenant else _OR_AN_OPERATOR, field="role")
@@ -86,8 +86,9 @@ def add_member(
 
 
 @_refusals_recorded
-def set_role(member: Member, role: Role, *, by: Actor, why: str = "") -> Member:
+def set_role(member: Member, role: str, *, by: Actor, why: str = "") -> Member:
     """Raises InvalidInput for an operator's role, NotNow for the only owner."""
+    role = _role(role)
     if (role == Role.OPERATOR) != (member.tenant_id is None):
         raise InvalidInput("Nobody becomes an operator, or stops being one, by a change of role.", field="role")
     return _change(member, Action.MEMBER_ROLE_CHANGED, by=by, why=why, role=role)
@@ -130,6 +131,13 @@ def make_due(members: QuerySet[Member], **should_be: bool | str) -> int:
         attempts=0,
         last_error="",
     )
+
+
+def _role(name: str) -> Role:
+    try:
+        return Role(name)
+    except ValueError as error:
+        raise InvalidInput(_CHOOSE_A_ROLE, field="role") from error
 
 
 def owners(tenant: Tenant) -> QuerySet[Member]:

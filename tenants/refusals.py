@@ -57,6 +57,8 @@ REFUSALS: dict[type[errors.PortalError], Refusal] = {
     CredentialsExpired: Refusal(503, "unavailable", logging.WARNING),
     errors.Misconfigured: Refusal(500, "misconfigured", logging.ERROR),
 }
+# What a form carries along, and choices, which are made again at a glance.
+_NOT_TYPED = {"csrfmiddlewaretoken", "chosen", "list", "over", "role", "plan"}
 _CONVERTER = re.compile(r"<\w+:")
 
 
@@ -73,7 +75,7 @@ def refuse(request: HttpRequest, error: errors.PortalError) -> HttpResponse:
         return HttpResponse(status=204, headers={"HX-Redirect": request.get_full_path()})
     if isinstance(error, errors.SignInNeeded) and request.method == "GET":
         return HttpResponseRedirect(_sign_in_address(request))
-    response = _page(request, refusal.template, refusal.status, error=error)
+    response = _page(request, refusal.template, refusal.status, error=error, sent=_sent(request))
     if isinstance(error, errors.Unavailable):
         response["Retry-After"] = str(error.retry_after)
     return response
@@ -126,6 +128,12 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
 def _page(request: HttpRequest, template: str, status: int, **context: object) -> HttpResponse:
     shown = {"request_id": request_id(), "sign_in_address": _sign_in_address(request), **context}
     return render(request, f"refusals/{template}.html", shown, status=status)
+
+
+def _sent(request: HttpRequest) -> list[tuple[str, str]]:
+    """What somebody typed into a form that was not taken, for them to copy."""
+    texts = ((name, value.strip()) for name, value in request.POST.items() if name not in _NOT_TYPED)
+    return [(name.replace("_", " ").capitalize(), text) for name, text in texts if text]
 
 
 def _sign_in_address(request: HttpRequest) -> str:

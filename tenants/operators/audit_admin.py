@@ -21,13 +21,14 @@ from tenants.domain.actions import Action
 from tenants.domain.errors import InvalidInput
 from tenants.models import AuditEvent, Person, Tenant
 from tenants.operators.audit_csv import lines
-from tenants.operators.lists import Branch, Filter, asked, choose, narrowed, read_page, without_page
+from tenants.operators.lists import Branch, Filter, Page, asked, choose, narrowed, read_page, without_page
 from tenants.operators.shown_only import ShownOnly, actor_of
 from tenants.timeline import said
 
 FILTERS = (
     Filter("action", "What", tuple((action, action) for action in Action), lambda rows, v: rows.filter(action=v)),
 )
+_TYPED = ("actor", "org", "from", "to")
 # By what entries call them.
 _PROGRAMS = {program.name: program.id for program in (WORKER, VISITOR)}
 # The day itself, to its last microsecond: there is none after the last day of the calendar.
@@ -44,19 +45,25 @@ class AuditAdmin(ShownOnly):
 
 
 def listed(request: HttpRequest) -> HttpResponse:
-    chosen = choose(request, FILTERS)
-    # By the index of the time where that is asked for: clocks may have been wrong, and numbers do not say when.
-    key = ("at", "seq") if asked(request, "from") or asked(request, "to") else ("seq",)
-    page = read_page([Branch(_asked_for(request), key)], request)
     context = {
-        "page": page,
-        "rows": _with_tenants(page.rows),
-        "filters": chosen,
-        **{name: asked(request, name) for name in ("actor", "org", "from", "to")},
+        "filters": choose(request, FILTERS),
+        **{name: asked(request, name) for name in _TYPED},
         "is_narrowed": bool(without_page(request.GET.dict())),
         "query": request.GET.urlencode(),
     }
-    return render(request, "operators/audit.html", context)
+    try:
+        page = _page(request)
+    except InvalidInput as problem:
+        if problem.field not in _TYPED:
+            raise
+        return render(request, "operators/audit.html", {**context, "problem": problem}, status=400)
+    return render(request, "operators/audit.html", {**context, "page": page, "rows": _with_tenants(page.rows)})
+
+
+def _page(request: HttpRequest) -> Page:
+    # By the index of the time where that is asked for: clocks may have been wrong, and numbers do not say when.
+    key = ("at", "seq") if asked(request, "from") or asked(request, "to") else ("seq",)
+    return read_page([Branch(_asked_for(request), key)], request)
 
 
 def _asked_for(request: HttpRequest) -> QuerySet[AuditEvent]:
@@ -67,9 +74,9 @@ def _asked_for(request: HttpRequest) -> QuerySet[AuditEvent]:
     if org := asked(request, "org"):
         rows = rows.filter(org=_org(org))
     if first := asked(request, "from"):
-        rows = rows.filter(at__gte=_midnight(first))
+        rows = rows.filter(at__gte=_midnight(first, field="from"))
     if last := asked(request, "to"):
-        rows = rows.filter(at__lte=_midnight(last) + _A_DAY)
+        rows = rows.filter(at__lte=_midnight(last, field="to") + _A_DAY)
     return rows
 
 
@@ -87,14 +94,15 @@ def _org(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise InvalidInput("This is not an org id. It looks like a0c3e000-0000-4000-8000-0000000000ac.") from error
+        why = "This is not an org id. It looks like a0c3e000-0000-4000-8000-0000000000ac."
+        raise InvalidInput(why, field="org") from error
 
 
-def _midnight(text: str) -> datetime:
+def _midnight(text: str, *, field: str) -> datetime:
     try:
         return datetime.combine(date.fromisoformat(text), time.min, UTC)
     except ValueError as error:
-        raise InvalidInput(f"“{text}” is not a day. Write it like 2026-03-31.") from error
+        raise InvalidInput(f"“{text}” is not a day. Write it like 2026-03-31.", field=field) from error
 
 
 def _with_tenants(events: Iterable[AuditEvent]) -> list[tuple[AuditEvent, Tenant | None]]:

@@ -6,7 +6,7 @@ What cannot be done to one is said and does not keep the others from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import messages
@@ -84,18 +84,23 @@ def _narrowed(request: HttpRequest) -> str:
 
 
 def _do(request: HttpRequest, many: Many, things: Sequence[Any]) -> HttpResponse:
-    typed, done = typed_in(request, many.fields), 0
+    typed, done, refused = typed_in(request, many.fields), 0, list[str]()
     for thing in things:
         try:
             many.step.does(thing, typed, actor_of(request))
         except InvalidInput as problem:
             return _page(request, many, things, filled(many.fields, typed, problem), status=400)
         except NotNow as refusal:
-            messages.warning(request, refusal.message)
+            refused.append(refusal.message)
         else:
             done += 1
-    if done:
-        messages.success(request, many.done(many.counted(done)))
+    if not done:
+        # Somebody else was sooner. Why, says each line of the page; what was typed stays on it.
+        things = many.find([thing.pk for thing in things])
+        return _page(request, many, things, [replace(it, value=typed[it.name]) for it in many.fields], status=409)
+    for message in refused:
+        messages.warning(request, message)
+    messages.success(request, many.done(many.counted(done)))
     return HttpResponseRedirect(_list(request, many))
 
 
@@ -111,6 +116,7 @@ def _page(
         "plural": many.noun[1],
         "expects": many.expects(possible) if possible else (),
         "fields": fields,
+        "written": [field for field in fields if field.value],
         "wrong": [field for field in fields if field.error],
         "back": _list(request, many),
         "narrowed": _narrowed(request),

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import transaction
 from django.urls import reverse
 
 from tenants import members
-from tenants.audit import Actor, refusals_recorded
-from tenants.domain.actions import Action
-from tenants.domain.errors import InvalidInput
-from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.audit import Actor
+from tenants.consequences import no_worker
+from tenants.domain.roles import IN_AN_ORGANISATION
 from tenants.models import Member, Provisioning
 from tenants.operators.member_rows import drifted
 from tenants.operators.steps import Field, Step, Typed, prevented_by, why_field
@@ -49,20 +47,25 @@ def _removing_prevented(member: Member) -> str:
 
 
 def _set_role(member: Member, typed: Typed, by: Actor) -> Member:
-    return set_role(member, name=typed["role"], why=typed["reason"], by=by)
+    return members.set_role(member, typed["role"], why=typed["reason"], by=by)
 
 
-@refusals_recorded(Action.MEMBER_REFUSED)
-@transaction.atomic
-def set_role(member: Member, *, name: str, why: str, by: Actor) -> Member:
-    """The use case of this name, for a role as it was sent. Raises InvalidInput, NotNow."""
-    if name not in IN_AN_ORGANISATION:
-        raise InvalidInput(f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}.", field="role")
-    return members.set_role(member, Role(name), why=why, by=by)
+def role_field(role: str) -> Field:
+    return Field(
+        "role",
+        "Role",
+        kind="choice",
+        choices=tuple((role.value, f"{role.capitalize()}: {role.in_words}") for role in IN_AN_ORGANISATION),
+        value=role,
+    )
 
 
 def _why(_: Any) -> Sequence[Field]:
     return (why_field(optional=True),)
+
+
+def _expects(*sentences: str) -> Callable[[Member], Sequence[str]]:
+    return lambda _: (*sentences, *filter(None, [no_worker()]))
 
 
 def _says(sentence: str) -> Callable[[Member], str]:
@@ -74,16 +77,10 @@ ROLE = Step(
     verb="Change role",
     heading=lambda member: f"Change the role of {member.person}",
     fields=lambda member: (
-        Field(
-            "role",
-            "Role",
-            kind="choice",
-            choices=tuple((role.value, f"{role.capitalize()}: {role.in_words}") for role in IN_AN_ORGANISATION),
-            value=member.role,
-        ),
+        role_field(member.role),
         why_field(optional=True),
     ),
-    expects=lambda _: (
+    expects=_expects(
         "Until Cognito has the new role too, the portal does not let them in: it opens only where both agree.",
         "The worker sets it in Cognito, usually within seconds. Their next page is opened with it.",
     ),
@@ -96,7 +93,7 @@ DISABLE = Step(
     verb="Disable",
     heading=lambda member: f"Disable {member.person}",
     fields=_why,
-    expects=lambda _: (
+    expects=_expects(
         "The portal lets them in no longer, from their next request on.",
         "The worker disables them in Cognito and signs them out, usually within seconds.",
         "AWS credentials that they hold already go on working until they run out, an hour at the most.",
@@ -112,7 +109,7 @@ ENABLE = Step(
     verb="Enable",
     heading=lambda member: f"Enable {member.person}",
     fields=_why,
-    expects=lambda _: ("The worker enables them in Cognito, usually within seconds. Then they can sign in again.",),
+    expects=_expects("The worker enables them in Cognito, usually within seconds. Then they can sign in again."),
     prevented=_enabling_prevented,
     does=lambda member, typed, by: members.enable(member, why=typed["reason"], by=by),
     done=_says("can sign in again once Cognito has been told."),
@@ -122,7 +119,7 @@ REMOVE = Step(
     verb="Remove",
     heading=lambda member: f"Remove {member.person}",
     fields=_why,
-    expects=lambda _: (
+    expects=_expects(
         "The portal lets them in no longer, from their next request on.",
         "The worker deletes their user in Cognito. To have them back they need a new invitation.",
         "AWS credentials that they hold already go on working until they run out, an hour at the most.",
@@ -143,7 +140,7 @@ TRY_NOW = Step(
     name="try-now",
     verb="Try now",
     heading=lambda member: f"Try {member.person} again now",
-    expects=lambda _: (
+    expects=_expects(
         "The worker compares them with Cognito again in its next round, however often that failed before.",
         "If what was in the way is still there, it will say so again.",
     ),

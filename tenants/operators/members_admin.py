@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, reverse
 
+from tenants.consequences import no_worker
 from tenants.domain.errors import InvalidInput
 from tenants.domain.provisioning import Conflict, plan
 from tenants.domain.roles import Role
@@ -137,6 +138,7 @@ def shown(request: HttpRequest, pk: int) -> HttpResponse:
         "steps": member_steps.possible_steps(member),
         "compared": _compared(member),
         "to_do": _to_do(member),
+        "no_worker": no_worker() if member.provisioning == Provisioning.DUE else "",
     }
     return render(request, "operators/member.html", context)
 

@@ -12,10 +12,12 @@ from django.urls import reverse
 from tenants import tenant_life
 from tenants.audit import Actor
 from tenants.consequences import consequences
+from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState, in_words
-from tenants.members import owners
+from tenants.members import add_member, owners
 from tenants.metadata import fingerprint
-from tenants.models import Closing, Tenant
+from tenants.models import Closing, Member, Tenant
+from tenants.operators.member_steps import role_field
 from tenants.operators.steps import Field, Step, Typed, prevented_by, why_field
 
 _LIVING = (TenantState.PENDING, TenantState.ACTIVE, TenantState.SUSPENDED)
@@ -60,6 +62,17 @@ def _change_plan(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
 def _change_metadata(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
     return tenant_life.change_metadata(
         tenant, metadata=typed["metadata"], over=typed["over"], why=typed["reason"], by=by
+    )
+
+
+def _add_member(tenant: Tenant, typed: Typed, by: Actor) -> Member:
+    return add_member(
+        tenant=tenant,
+        email=typed["email"],
+        name=typed["name"],
+        role=typed["role"],
+        why=typed["reason"],
+        by=by,
     )
 
 
@@ -188,7 +201,33 @@ REOPEN = Step(
     does=lambda tenant, typed, by: tenant_life.reopen(tenant, why=typed["reason"], by=by),
     done=lambda tenant: f"{tenant} was reopened and {in_words(tenant.state)} again.",
 )
-TENANT_STEPS: tuple[Step, ...] = (ACTIVATE, RENAME, SLUG, PLAN, METADATA, REACTIVATE, REOPEN, SUSPEND, CLOSE)
+ADD_MEMBER = Step(
+    name="add-member",
+    verb="Add a member",
+    heading=lambda tenant: f"Add a member to {tenant}",
+    fields=lambda _: (
+        Field("email", "E-mail address", "Cognito sends the invitation there.", kind="email"),
+        Field("name", "Name", optional=True),
+        role_field(Role.VIEWER),
+        why_field(optional=True),
+    ),
+    expects=_expects("add-member"),
+    prevented=_only_in(*_LIVING),
+    does=_add_member,
+    done=lambda member: f"{member.person} was added as {member.role}.",
+)
+TENANT_STEPS: tuple[Step, ...] = (
+    ACTIVATE,
+    RENAME,
+    SLUG,
+    PLAN,
+    METADATA,
+    ADD_MEMBER,
+    REACTIVATE,
+    REOPEN,
+    SUSPEND,
+    CLOSE,
+)
 
 
 def possible_steps(tenant: Tenant) -> list[tuple[Step, str]]:

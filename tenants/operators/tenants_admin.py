@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, reverse
 
-from tenants.consequences import consequences_for_all
+from tenants.consequences import consequences_for_all, no_worker
 from tenants.domain.errors import InvalidInput
 from tenants.domain.tenant_state import TenantState
 from tenants.models import Closing, Member, Provisioning, Suspension, Tenant
@@ -118,6 +118,7 @@ def shown(request: HttpRequest, org_id: UUID) -> HttpResponse:
         "steps": tenant_steps.possible_steps(tenant),
         "metadata": metadata_rows(tenant.metadata),
         "members": member_rows(members[:_MEMBERS_SHOWN]),
+        "no_worker": no_worker() if any(member.provisioning == Provisioning.DUE for member in members) else "",
         "has_more_members": len(members) > _MEMBERS_SHOWN,
         "rings": _ring_by_ring(rings(suspension)) if suspension else (),
         "obstacles": obstacles(suspension) if suspension else (),

@@ -17,7 +17,9 @@ PEOPLE = (None, OPERATOR, ACME_OWNER, ACME_EDITOR, ACME_VIEWER, GLOBEX_OWNER)
 SAMPLES = {"collection": "orders", "key": "ORD-2026-0001"}
 PUBLIC_SAMPLES = {"collection": "news", "key": "2026-01-05"}
 EVERYBODY, OPERATORS = {"visitor", "operator", "member"}, {"operator"}
-TENANT_STEPS = ("activate", "rename", "slug", "plan", "metadata", "suspend", "reactivate", "close", "reopen")
+TENANT_STEPS = (
+    "activate", "rename", "slug", "plan", "metadata", "add-member", "suspend", "reactivate", "close", "reopen",
+)  # fmt: skip
 # Who is let in, written down once more: the views' own declarations are what is tested.
 LET_IN = {
     "home": EVERYBODY,

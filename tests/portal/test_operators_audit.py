@@ -151,3 +151,14 @@ def test_a_long_trail_is_read_a_piece_at_a_time_up_to_where_the_export_began(
 def test_a_download_is_asked_for_with_a_form_never_with_a_link(operator: Browser) -> None:
     assert operator.get("/operators/audit/export/").status_code == 405
     assert not AuditEvent.objects.filter(action=Action.AUDIT_EXPORTED).exists()
+
+
+def test_a_wrong_value_is_told_at_its_field_and_the_others_stay(operator: Browser) -> None:
+    for query, field in (("org=acme", "org"), ("from=yesterday", "from"), ("to=2026-02-30", "to")):
+        page = operator.get(f"/operators/audit/?action=tenant.renamed&actor=root@vm&{query}")
+        assert page.status_code == 400
+        text = text_of(page)
+        assert f'<a href="#{field}">' in text
+        assert 'value="root@vm"' in text
+        assert '<option value="tenant.renamed" selected>' in text
+        assert "Nothing has happened yet" not in text

@@ -227,6 +227,42 @@ def test_after_several_were_suspended_the_list_is_as_narrow_as_before(operator: 
     assert done["Location"] == "/operators/tenants/?q=acme&state=active"
 
 
+def test_where_somebody_else_was_sooner_with_all_of_them_what_was_typed_stays(operator: Browser) -> None:
+    suspend(acme(), by=SOMEBODY, why="not paid")
+    late = operator.post("/operators/tenants/suspend/", {"chosen": acme().pk, "reason": "fraud, see 4711"})
+    assert late.status_code == 409
+    assert "Suspend none of these" in text_of(late)
+    assert "fraud, see 4711" in text_of(late)
+
+
+def test_what_was_typed_stays_to_be_copied_when_the_session_has_ended(operator: Browser) -> None:
+    address = f"/operators/tenants/{ACME.org_id}/metadata/"
+    operator.cookies.clear()
+    page = operator.post(address, {"metadata": '{"a": "<b>"}', "over": "f00", "reason": " as agreed "})
+    assert page.status_code == 401
+    sent = page.content.decode()
+    assert "{&quot;a&quot;: &quot;&lt;b&gt;&quot;}</pre>" in sent
+    assert "Reason, as you wrote it</h2>" in sent
+    assert "f00" not in sent
+
+
+def test_a_member_is_added_and_what_is_wrong_is_told_in_place(operator: Browser) -> None:
+    address = f"/operators/tenants/{ACME.org_id}/add-member/"
+    form = operator.get(address)
+    assert "Cognito mails the invitation" in text_of(form)
+    assert "No worker is running" in text_of(form)
+    for wrong, field in (({"email": "x"}, "email"), ({"role": "king"}, "role"), ({"name": "a\u202eb"}, "name")):
+        page = operator.post(address, {"email": "new@acme.example", "role": "editor", "name": "New", **wrong})
+        assert (page.status_code, list(errors_in(page))) == (400, [field])
+    given = {"email": "new@acme.example", "role": "editor", "name": "", "reason": "asked for"}
+    assert "new@acme.example was added as editor." in text_of(operator.post(address, given, follow=True))
+    assert Member.objects.get(person__email="new@acme.example").tenant == acme()
+    again = operator.post(address, {**given, "email": "NEW@acme.example"})
+    assert (again.status_code, list(errors_in(again))) == (400, ["email"])
+    suspend(acme(), by=SOMEBODY, why="not paid")
+    assert "Nobody is made in Cognito" in text_of(operator.get(address))
+
+
 def test_nothing_chosen_and_what_nobody_can_have_chosen_is_told(operator: Browser) -> None:
     assert "Nothing chosen" in text_of(operator.get("/operators/tenants/close/"))
     assert "Nothing chosen" in text_of(operator.post("/operators/tenants/close/", {"reason": "x"}))
@@ -245,7 +281,7 @@ def test_a_tenant_shows_how_far_it_is_shut_out_and_what_keeps_it(operator: Brows
     Suspension.objects.update(signed_out_at=now, denied_at=now, deny_until=now - timedelta(seconds=1))
     page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
     assert page.count('class="reached"') == 4
-    assert "No worker is running" not in page
+    assert "What keeps it" not in page
 
 
 def test_a_closing_shows_how_far_it_has_come(operator: Browser) -> None:
