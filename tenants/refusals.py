@@ -132,7 +132,7 @@ def _page(request: HttpRequest, template: str, status: int, **context: object) -
 
 def _sent(request: HttpRequest) -> list[tuple[str, str]]:
     """What somebody typed into a form that was not taken, for them to copy."""
-    texts = ((name, value.strip()) for name, value in request.POST.items() if name not in _NOT_TYPED)
+    texts = ((name, str(value).strip()) for name, value in request.POST.items() if name not in _NOT_TYPED)
     return [(name.replace("_", " ").capitalize(), text) for name, text in texts if text]
 
 
