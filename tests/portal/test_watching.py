@@ -62,6 +62,7 @@ def leases_run_out() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("nobody_suspended_afterwards")
 def test_while_cognito_lets_nobody_on_the_worker_gives_signs_of_life_and_sees_to_suspensions(
     stage: Stage, switches: Switches, domain: str
 ) -> None:
@@ -83,16 +84,14 @@ def test_while_cognito_lets_nobody_on_the_worker_gives_signs_of_life_and_sees_to
         return due() == 0 and not worker.tally.halted
 
     worker = watch(stage, at_each_moment)
-    stage.tools.policy.write([])
     assert worker.tally.settled == 6
     assert not halted()
     assert AuditEvent.objects.filter(action="provisioning.halted").count() == 1
     assert len(stage.users_of(domain)) == 3
-    for member in Member.objects.filter(tenant=acme).select_related("person"):
-        stage.by_hand.admin_enable_user(UserPoolId=stage.tools.directory.pool_id, Username=str(member.person.sub))
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("nobody_suspended_afterwards")
 def test_why_the_suspension_list_cannot_be_written_is_with_the_worker_until_it_can(
     stage: Stage, switches: Switches
 ) -> None:
@@ -107,7 +106,6 @@ def test_why_the_suspension_list_cannot_be_written_is_with_the_worker_until_it_c
         return any(said) and not said[-1]
 
     watch(stage, at_each_moment)
-    stage.tools.policy.write([])
     assert "The suspension policy (IAM): LimitExceeded" in said
 
 
