@@ -62,5 +62,5 @@ def drifted(member: Member) -> bool:
 def _standing(member: Member) -> str:
     if member.removed or not member.enabled:
         return "removed" if member.removed else "disabled"
-    works = member.tenant is None or member.tenant.state == TenantState.ACTIVE
-    return "active" if works or member.tenant is None else f"tenant {member.tenant.state}"
+    tenant = member.tenant
+    return "active" if tenant is None or tenant.state == TenantState.ACTIVE else f"tenant {tenant.state}"
