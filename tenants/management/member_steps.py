@@ -19,6 +19,9 @@ _WHERE = argument("--tenant", metavar="SLUG|ORG_ID", help="in which one, for som
 _ROLES = [str(role) for role in IN_AN_ORGANISATION]
 
 
+_NOBODY_YET = "Nobody is made in Cognito, and nobody is mailed, before they may sign in."
+
+
 def _tenant(typed: Options) -> Tenant | None:
     return tenant_called(typed["tenant"]) if typed["tenant"] else None
 
@@ -54,7 +57,7 @@ def _in_cognito(member: Member) -> tuple[str, ...]:
     if isinstance(changes, Conflict):
         return (f"In Cognito nothing is changed: {changes.why}",)
     if wanted is not None and not wanted.enabled and member.seen is None:
-        return ("Nobody is made in Cognito, and nobody is mailed, before they may sign in.",)
+        return (_NOBODY_YET,)
     if not changes:
         return ("In Cognito nothing has to be changed, unless somebody changed it there.",)
     return (f"In Cognito the worker would {', then '.join(change.in_words for change in changes)}.",)
@@ -73,7 +76,7 @@ MEMBER_STEPS: tuple[Step, ...] = (
         "invite somebody into a tenant, or make an operator",
         does=_add,
         then=lambda member: (f"{member.person} becomes {member.role} {_where(member)}.", *_in_cognito(member)),
-        done=lambda member: f"{member.person} is {member.role} {_where(member)}. The worker makes them in Cognito.",
+        done=lambda member: f"{member.person} is {member.role} {_where(member)}. {_is_made(member)}",
         arguments=(
             _EMAIL,
             argument("--role", required=True, choices=[*_ROLES, str(Role.OPERATOR)]),
@@ -128,6 +131,11 @@ MEMBER_STEPS: tuple[Step, ...] = (
         arguments=(_EMAIL, _WHERE),
     ),
 )
+
+
+def _is_made(member: Member) -> str:
+    wanted = members.wanted(member)
+    return "The worker makes them in Cognito." if wanted is not None and wanted.enabled else _NOBODY_YET
 
 
 def _where(member: Member) -> str:
