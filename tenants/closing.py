@@ -180,7 +180,8 @@ def _has_its_export(tenant: Tenant, reach: Reach, go_on: Tell) -> bool:
 
 def _store_of(closing: Closing, stores: Callable[[str], ExportStore]) -> ExportStore:
     # A tenant that was reopened and is closed again has other rows.
-    return stores(f"{closing.tenant.org_id}/{closing.began_at:%Y%m%dT%H%M%S%f}Z")
+    anew = f"-{closing.exports}" if closing.exports > 1 else ""
+    return stores(f"{closing.tenant.org_id}/{closing.began_at:%Y%m%dT%H%M%S%f}Z{anew}")
 
 
 def _export(tenant: Tenant, reach: Reach, *, by: Actor, go_on: Tell) -> str:

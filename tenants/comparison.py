@@ -86,6 +86,11 @@ def _of_change(member: Member, attempt: Attempt, change: Change) -> Drift | None
             assert_never(change)
 
 
+def is_let_in(drift: Drift) -> bool:
+    """Somebody who should not be enabled is."""
+    return drift.kind == DriftKind.ENABLED and drift.wanted == "disabled"
+
+
 def _drift(member: Member | None, kind: DriftKind, wanted: str, seen: str, user: Seen | None) -> Drift:
     org, sub, email = (user.org, user.sub, user.email) if user else ("", "", "")
     if member is not None:

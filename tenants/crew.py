@@ -136,6 +136,9 @@ class Crew:
                 if hold(claimed, at=at):
                     future = self._pool.submit(self._call, step, claimed.attempt.seen, at, claimed.held_until)
                     self._flying[future] = (claimed, step)
+                else:
+                    # Somebody else's by now, who has to hear of what was done before.
+                    self._ended.append(Ended(claimed, given_back=True))
 
     def _call(self, step: Step, seen: Seen | None, at: float, held_until: float) -> _Answer:
         """In a thread."""

@@ -21,6 +21,13 @@ def obstacles(suspension: Suspension) -> tuple[str, ...]:
     return tuple(_obstacles(suspension))
 
 
+def _let_in(suspension: Suspension) -> Iterator[str]:
+    known = Member.objects.filter(tenant=suspension.tenant_id, provisioning=Provisioning.SETTLED, seen_enabled=True)
+    if suspension.signed_out_at is None and (count := known.count()):
+        slug = suspension.tenant.slug
+        yield f"{count} was enabled in Cognito past the portal: manage.py reconcile --tenant {slug} --repair."
+
+
 def _obstacles(suspension: Suspension) -> Iterator[str]:
     now = timezone.now()
     if reason := why_halted():
@@ -31,6 +38,7 @@ def _obstacles(suspension: Suspension) -> Iterator[str]:
         unwritten = Worker.objects.heard_of(now).exclude(unwritten="").values_list("unwritten", flat=True).first()
         why = f": {unwritten}" if unwritten else "; its log says why."
         yield f"The worker has not written the policy SuspendedTenants{why}"
+    yield from _let_in(suspension)
     stuck = Member.objects.filter(tenant=suspension.tenant_id, provisioning=Provisioning.STUCK).count()
     if stuck and suspension.signed_out_at is None:
         slug = suspension.tenant.slug

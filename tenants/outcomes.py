@@ -25,7 +25,7 @@ from tenants.audit import WORKER, Actor, Happened, record_all
 from tenants.aws.failures import kind_of
 from tenants.domain.actions import Action
 from tenants.domain.errors import Misconfigured, NotNow, PortalError, Unavailable
-from tenants.domain.provisioning import Change, Disable, SignOut
+from tenants.domain.provisioning import Change, Delete, Disable
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
 from tenants.due_members import Claim, ours
@@ -143,7 +143,8 @@ def _write_down(ended: Sequence[Ended], *, by: Actor, waits: bool) -> dict[Ended
     held = [one for one in here if generations.get(one.claim.member.pk) is not None]
     unchanged = [one for one in held if generations[one.claim.member.pk] == one.claim.member.generation]
     _write_rows(held, unchanged)
-    _have_looked_at_again([one for one in here if one not in held and one.claim.attempt.done])
+    # A call that failed may have done its work all the same.
+    _have_looked_at_again([one for one in here if one not in held and (one.claim.attempt.done or one.failure)])
     happened: list[Happened] = []
     for one in here:
         happened += _done(one, by=by, is_ours=one in held)
@@ -316,8 +317,9 @@ def _begin_rings_again(ended: Sequence[Ended]) -> None:
 
 
 def _locked_out(one: Ended) -> bool:
+    """That they were signed out alone says nothing: so is who is disabled once more."""
     attempt = one.claim.attempt
-    return attempt.wanted is not None and any(isinstance(change, Disable | SignOut) for change in attempt.done)
+    return attempt.met_enabled and any(isinstance(it, Disable | Delete) for it in (*attempt.done, *attempt.found))
 
 
 def _activate(tenant: Tenant, *, by: Actor) -> None:

@@ -148,7 +148,7 @@ def overview(now: datetime | None = None) -> Overview:
         under_way=UnderWay(
             counts["under way"],
             counts["not signed out"],
-            tuple(to_deny(now).select_related("tenant")[:MOST_LISTED]),
+            tuple(to_deny(now).order_by("began_at", "pk").select_related("tenant")[:MOST_LISTED]),
         ),
     )
 

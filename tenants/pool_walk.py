@@ -19,12 +19,20 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from tenants import leases
-from tenants.comparison import SEEN_FIELDS, differences, fresh_attempt, is_in_hand, note_seen, unknown_user
+from tenants.comparison import (
+    SEEN_FIELDS,
+    differences,
+    fresh_attempt,
+    is_in_hand,
+    is_let_in,
+    note_seen,
+    unknown_user,
+)
 from tenants.domain.attempt import Attempt, Look
 from tenants.domain.errors import NotNow, Unreachable
 from tenants.domain.provisioning import Seen
 from tenants.due_members import Claim
-from tenants.models import Drift, DriftKind, Lease, Member, Person, Provisioning, Reconciliation
+from tenants.models import Drift, DriftKind, Lease, Member, Person, Provisioning, Reconciliation, Suspension
 from tenants.paced_pool import PacedPool, PlaceForgotten
 from tenants.provisioning import take_in
 
@@ -171,6 +179,9 @@ class Walk:
             Reconciliation.objects.filter(pk=self.run.pk).update(after=self.run.after, **counted)
         self.run.users_seen += users
         self.run.found += len(found)
+        # Not before the members' rows are let go of: whoever suspends a tenant locks these two the other way round.
+        let_in = {drift.member.tenant_id for drift in found if is_let_in(drift) and drift.member is not None}
+        Suspension.objects.begin_again([pk for pk in let_in if pk is not None])
 
     def _read_the_pool(self) -> None:
         about = self.members.count()

@@ -84,6 +84,7 @@ def provision_member_now(
             release(claimed)
             return Outcome.LATER
         if not hold(claimed, at=at):
+            release(claimed)
             return None
         time.sleep(max(0.0, at - time.time()))
         answer = _answer(directory, step, claimed.attempt.seen)

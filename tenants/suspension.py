@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from tenants import leases
@@ -27,8 +27,11 @@ _log = logging.getLogger(__name__)
 # rest is for clocks, and for IAM to tell all of its machines.
 OUTLIVES = timedelta(minutes=10) + timedelta(minutes=60) + timedelta(minutes=5)
 _LEASE, _LEASE_SECONDS = "suspension-list", 60.0
-# In a conflict the user in the pool is another organisation's, so they have none with this one.
-_NOT_DONE = (Provisioning.DUE, Provisioning.STUCK)
+# In a conflict the user in the pool is another organisation's, so they have none with this one. Who was settled and is
+# seen to be enabled was let in past the portal.
+_NOT_DONE = Q(provisioning__in=[Provisioning.DUE, Provisioning.STUCK]) | Q(
+    provisioning=Provisioning.SETTLED, seen_enabled=True
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def rings(suspension: Suspension) -> Rings:
 
 def note_signed_out() -> int:
     """Finds the suspensions that have reached the second ring, and writes it down. How many it was."""
-    left = Member.objects.filter(tenant=OuterRef("tenant"), provisioning__in=_NOT_DONE)
+    left = Member.objects.filter(_NOT_DONE, tenant=OuterRef("tenant"))
     found = Suspension.objects.filter(~Exists(left), lifted_at=None, signed_out_at=None)
     return sum(_note_signed_out(suspension) for suspension in found)
 
@@ -133,13 +136,14 @@ def _note_signed_out(suspension: Suspension) -> bool:
 
 
 def to_deny(now: datetime | None = None) -> QuerySet[Suspension]:
-    """Whose credentials from before may be alive, the oldest suspension first."""
+    """Whose credentials from before may be alive: first those that are denied, then the oldest suspension."""
     alive = Q(deny_until=None) | Q(deny_until__gt=now or timezone.now())
-    return Suspension.objects.filter(alive, lifted_at=None).order_by("began_at", "pk")
+    first = F("denied_at").asc(nulls_last=True)
+    return Suspension.objects.filter(alive, lifted_at=None).order_by(first, "began_at", "pk")
 
 
 def listed_orgs() -> frozenset[str]:
-    """The organisations that the policy should name: as many as it has room for, those suspended first."""
+    """The organisations that the policy should name: as many as it has room for. Who is in it stays in it."""
     return frozenset(str(org) for org in to_deny().values_list("tenant__org_id", flat=True)[:ROOM])
 
 
@@ -174,6 +178,7 @@ def _read(policy: SuspensionPolicy) -> frozenset[str] | None:
 
 
 def _note_denied(orgs: frozenset[str]) -> None:
+    to_deny().exclude(tenant__org_id__in=orgs).exclude(denied_at=None).update(denied_at=None)
     for suspension in to_deny().filter(denied_at=None, tenant__org_id__in=orgs).select_related("tenant"):
         with transaction.atomic():
             if Suspension.objects.filter(pk=suspension.pk, denied_at=None).update(denied_at=timezone.now()):
@@ -188,12 +193,12 @@ def _tell_who_waits() -> None:
 
 
 def _is_past_the_room(suspension: Suspension) -> bool:
-    before = Q(began_at__lt=suspension.began_at) | Q(began_at=suspension.began_at, pk__lt=suspension.pk)
-    return to_deny().filter(before).count() >= ROOM
+    older = Q(began_at__lt=suspension.began_at) | Q(began_at=suspension.began_at, pk__lt=suspension.pk)
+    return to_deny().filter(older | Q(denied_at__isnull=False)).count() >= ROOM
 
 
 def _not_done(tenant_id: int) -> QuerySet[Member]:
-    return Member.objects.filter(tenant_id=tenant_id, provisioning__in=_NOT_DONE)
+    return Member.objects.filter(_NOT_DONE, tenant_id=tenant_id)
 
 
 def _minutes(length: timedelta) -> str:

@@ -112,6 +112,8 @@ class Worker:
     def _end(self, crew: Crew, *, forever: bool) -> None:
         crew.let_go()
         if not self.stop.is_set():
+            # What was done last may have begun them again.
+            self._third_ring.tick()
             note_signed_out()
         if crew.answered and crew.halted is None:
             self._note_well()

@@ -31,7 +31,8 @@ class Attempt:
     """`seen` is the user as last known, `sub` its "" or real id. `looks`: ask before anything is decided.
 
     `done` are the changes that were carried out, `found` those that somebody else had carried out without writing it
-    down. `steps` counts the answers so far, `conflict` is why nothing may be done.
+    down. `met_enabled`: the user was able to sign in. `steps` counts the answers so far, `conflict` is why nothing may
+    be done.
     """
 
     org: str
@@ -43,6 +44,7 @@ class Attempt:
     done: list[Change] = field(default_factory=list)
     found: list[Change] = field(default_factory=list)
     adopted: bool = False
+    met_enabled: bool = False
     conflict: str = ""
     steps: int = 0
     _todo: list[Change] | None = None
@@ -71,6 +73,7 @@ class Attempt:
     def looked(self, seen: Seen | None) -> None:
         """Where somebody was `adopted`, they may be another member's whom only the database knows: `is_not_theirs`."""
         before, self.seen, self.steps = self.seen, seen, self.steps + 1
+        self.met_enabled |= before is not None and before.enabled
         self.looks, self._todo = False, None
         if seen is not None and seen.sub != self.sub:
             self.adopted = seen.org == self.org
@@ -121,6 +124,7 @@ class Attempt:
             self.wanted = replace(self.wanted, sign_out=True)
 
     def _decide(self) -> None:
+        self.met_enabled |= self.seen is not None and self.seen.enabled
         decided = plan(self.wanted, self.seen, org=self.org)
         if isinstance(decided, Conflict):
             self.conflict, self._todo = decided.why, []

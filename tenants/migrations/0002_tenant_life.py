@@ -59,6 +59,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('began_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('exports', models.PositiveIntegerField(default=1)),
                 ('export_url', models.CharField(blank=True, max_length=500)),
                 ('exported_at', models.DateTimeField(null=True)),
                 ('rows_exported', models.PositiveBigIntegerField(default=0)),

@@ -90,10 +90,16 @@ class Tenant(models.Model):
 
 class _Suspensions(models.QuerySet["Suspension"]):
     def begin_again(self, tenants: Collection[int]) -> None:
-        """For tenants whose members may have got new credentials since all of them were signed out."""
+        """For tenants whose members may have got new credentials since all of them were signed out.
+
+        Those that have left the policy are written into it again. They may have written rows: an export of before is
+        none of everything.
+        """
         standing = self.filter(tenant__in=tenants, lifted_at=None)
-        # Those that have left the policy are to be written into it again.
-        standing.filter(deny_until__lte=timezone.now()).update(denied_at=None)
+        if open_again := list(standing.filter(deny_until__lte=timezone.now()).values_list("tenant", flat=True)):
+            standing.filter(tenant__in=open_again).update(denied_at=None)
+            closings = Closing.objects.filter(tenant__in=open_again, ended_at=None, purged_at=None)
+            closings.exclude(exported_at=None).update(exported_at=None, exports=F("exports") + 1)
         standing.exclude(signed_out_at=None).update(signed_out_at=None, deny_until=None)
 
 
@@ -132,6 +138,8 @@ class Closing(models.Model):
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="closings")
     began_at = models.DateTimeField(default=timezone.now)
+    # Each that was begun anew goes to another place.
+    exports = models.PositiveIntegerField(default=1)
     export_url = models.CharField(max_length=500, blank=True)
     exported_at = models.DateTimeField(null=True)
     rows_exported = models.PositiveBigIntegerField(default=0)

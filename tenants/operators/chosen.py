@@ -95,7 +95,9 @@ def _do(request: HttpRequest, many: Many, things: Sequence[Any]) -> HttpResponse
         else:
             done += 1
     if not done:
-        # Somebody else was sooner. Why, says each line of the page; what was typed stays on it.
+        # Somebody else was sooner. Why, says each line of the page that is left; what was typed stays on it.
+        for message in refused:
+            messages.warning(request, message)
         things = many.find([thing.pk for thing in things])
         return _page(request, many, things, [replace(it, value=typed[it.name]) for it in many.fields], status=409)
     for message in refused:

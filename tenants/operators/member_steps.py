@@ -11,6 +11,7 @@ from tenants import members
 from tenants.audit import Actor
 from tenants.consequences import no_worker
 from tenants.domain.roles import IN_AN_ORGANISATION
+from tenants.domain.tenant_state import TenantState
 from tenants.models import Member, Provisioning
 from tenants.operators.member_rows import drifted
 from tenants.operators.steps import Field, Step, Typed, prevented_by, why_field
@@ -68,6 +69,21 @@ def _expects(*sentences: str) -> Callable[[Member], Sequence[str]]:
     return lambda _: (*sentences, *filter(None, [no_worker()]))
 
 
+_SOON = "They can sign in again once Cognito has been told."
+
+
+def waits_for_tenant(member: Member) -> str:
+    """ "" where they do not."""
+    frozen = member.tenant is not None and member.tenant.state not in (TenantState.PENDING, TenantState.ACTIVE)
+    return f"They can sign in once {member.tenant} works again." if frozen else ""
+
+
+def _expects_of_enabling(member: Member) -> Sequence[str]:
+    if waits := waits_for_tenant(member):
+        return (waits,)
+    return _expects("The worker enables them in Cognito, usually within seconds. Then they can sign in again.")(member)
+
+
 def _says(sentence: str) -> Callable[[Member], str]:
     return lambda member: f"{member.person} {sentence}"
 
@@ -109,10 +125,10 @@ ENABLE = Step(
     verb="Enable",
     heading=lambda member: f"Enable {member.person}",
     fields=_why,
-    expects=_expects("The worker enables them in Cognito, usually within seconds. Then they can sign in again."),
+    expects=_expects_of_enabling,
     prevented=_enabling_prevented,
     does=lambda member, typed, by: members.enable(member, why=typed["reason"], by=by),
-    done=_says("can sign in again once Cognito has been told."),
+    done=lambda member: f"{member.person} is enabled. {waits_for_tenant(member) or _SOON}",
 )
 REMOVE = Step(
     name="remove",

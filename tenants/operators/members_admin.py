@@ -55,7 +55,7 @@ FILTERS = (
             ("due", "Waiting for Cognito"),
             ("stuck", "Stuck"),
             ("conflict", "In conflict"),
-            ("settled", "Nothing to do"),
+            ("settled", "Settled"),
         ),
         _provisioned,
     ),
@@ -146,6 +146,9 @@ def shown(request: HttpRequest, pk: int) -> HttpResponse:
 def _compared(member: Member) -> list[Compared]:
     should_be, is_ = wanted(member), member.seen
     there = "somebody else’s" if member.provisioning == Provisioning.CONFLICT else "none"
+    if should_be is not None and not should_be.enabled and is_ is None:
+        # Nobody is made before they may sign in.
+        should_be = None
     left = ("one", should_be.org, should_be.role, _yes_no(should_be.enabled)) if should_be else ("none", "", "", "")
     right = ("one", is_.org, is_.role, _yes_no(is_.enabled)) if is_ else (there, "", "", "")
     labels = ("User in the pool", "Organisation", "Role", "May sign in")

@@ -17,7 +17,7 @@ from tenants.domain.tenant_state import TenantState, in_words
 from tenants.members import add_member, owners
 from tenants.metadata import fingerprint
 from tenants.models import Closing, Member, Tenant
-from tenants.operators.member_steps import role_field
+from tenants.operators.member_steps import role_field, waits_for_tenant
 from tenants.operators.steps import Field, Step, Typed, prevented_by, why_field
 
 _LIVING = (TenantState.PENDING, TenantState.ACTIVE, TenantState.SUSPENDED)
@@ -206,7 +206,7 @@ ADD_MEMBER = Step(
     verb="Add a member",
     heading=lambda tenant: f"Add a member to {tenant}",
     fields=lambda _: (
-        Field("email", "E-mail address", "Cognito sends the invitation there.", kind="email"),
+        Field("email", "E-mail address", "For the invitation, and for signing in.", kind="email"),
         Field("name", "Name", optional=True),
         role_field(Role.VIEWER),
         why_field(optional=True),
@@ -214,7 +214,7 @@ ADD_MEMBER = Step(
     expects=_expects("add-member"),
     prevented=_only_in(*_LIVING),
     does=_add_member,
-    done=lambda member: f"{member.person} was added as {member.role}.",
+    done=lambda member: f"{member.person} was added as {member.role}. {waits_for_tenant(member)}".strip(),
 )
 TENANT_STEPS: tuple[Step, ...] = (
     ACTIVATE,

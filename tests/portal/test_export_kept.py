@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from portal.demo.world import World
-from tests.closing_jobs import become_the_job
-from tests.portal.closable import ROWS, Closable, closable, verified
+from tenants.domain.keys import own_space
+from tenants.models import Suspension
+from tests.closing_jobs import become_the_job, collection_rows, put
+from tests.portal.closable import ROWS, Closable, closable, lines_of, verified
 
 
 @pytest.fixture
@@ -52,6 +55,24 @@ def test_an_export_that_is_not_what_it_was_is_made_again_before_anything_is_purg
     outcome = exported.run()
     assert [did.split()[0] for did in outcome.did] == ["exported", "purged", "closed"]
     assert verified(export)["rows"] == ROWS
+    assert exported.rows() == {}
+
+
+def test_one_of_before_somebody_could_write_again_is_none_of_everything(exported: Closable) -> None:
+    suspension = Suspension.objects.get(tenant=exported.tenant())
+    Suspension.objects.update(signed_out_at=timezone.now(), deny_until=timezone.now())
+    put(exported.world, collection_rows(own_space(exported.org), "late", 3))
+    Suspension.objects.begin_again([exported.tenant().pk])
+    suspension.refresh_from_db()
+    assert suspension.denied_at is None
+    assert exported.run().waits_for
+    exported.deny()
+    assert exported.run().did[0].startswith("exported")
+    older, newer = exported.exports()
+    assert verified(older)["rows"] == ROWS
+    manifest = verified(newer)
+    assert manifest["rows"] == ROWS + 4
+    assert len(lines_of(newer, manifest, "rows", "late")) == 3
     assert exported.rows() == {}
 
 

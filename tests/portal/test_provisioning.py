@@ -159,8 +159,9 @@ def test_who_lost_the_lease_does_not_write_over_who_has_it(stage: Stage, domain:
 
 
 @pytest.mark.parametrize("the_other_is_done", [True, False])
+@pytest.mark.parametrize("answer_is_lost", [True, False])
 def test_what_a_worker_did_that_had_been_held_up_is_looked_at_again(
-    stage: Stage, domain: str, the_other_is_done: bool
+    stage: Stage, domain: str, the_other_is_done: bool, answer_is_lost: bool
 ) -> None:
     """It enables somebody who was locked out by another worker in the meantime."""
     tenant_with_people("Held up", 2, domain=domain)
@@ -176,8 +177,12 @@ def test_what_a_worker_did_that_had_been_held_up_is_looked_at_again(
     in_one_go(stage, fast)
     if the_other_is_done:
         assert finish(fast) == Outcome.SETTLED
-    in_one_go(stage, slow)
-    assert finish(slow) == Outcome.OVERTAKEN
+    if answer_is_lost:
+        stage.tools.directory.enable(str(member.person.sub))
+        assert finish(slow, Unreachable("Cognito", "lost")) == Outcome.OVERTAKEN
+    else:
+        in_one_go(stage, slow)
+        assert finish(slow) == Outcome.OVERTAKEN
     if not the_other_is_done:
         assert finish(fast) == Outcome.OVERTAKEN
     stage.work()

@@ -20,7 +20,7 @@ from tenants.domain.suspension_list import ROOM
 from tenants.domain.tenant_state import TenantState
 from tenants.models import AuditEvent, Suspension, Tenant
 from tenants.suspension import OUTLIVES, listed_orgs, note_signed_out, rings, to_deny, write_list
-from tenants.tenant_life import reactivate, suspend
+from tenants.tenant_life import close, reactivate, suspend
 from tenants.worker import ThirdRing
 from tests.portal.asked import at_once, tenant_in
 from tests.portal.provisioned import SOMEBODY, Stage, recorded
@@ -94,6 +94,24 @@ def test_who_is_suspended_while_the_list_is_written_is_in_it_before_the_writer_i
     assert write_list(slow, holder="one") == {ACME_ID, GLOBEX_ID}
     assert stage.tools.policy.listed() == {ACME_ID, GLOBEX_ID}
     assert not Suspension.objects.filter(denied_at=None).exists()
+
+
+def test_who_is_in_the_list_stays_in_it_and_who_begins_again_waits_for_room(stage: Stage) -> None:
+    first = suspended(acme())
+    Suspension.objects.filter(pk=first.pk).update(began_at=timezone.now() - timedelta(days=30))
+    stage.work()
+    Suspension.objects.filter(pk=first.pk).update(deny_until=timezone.now())
+    many_suspended(ROOM - 1)
+    last = suspended(Tenant.objects.get(slug=GLOBEX.slug))
+    stage.work()
+    assert GLOBEX_ID in stage.tools.policy.listed()
+    close(acme(), by=SOMEBODY, why="gone")
+    stage.work()
+    assert GLOBEX_ID in stage.tools.policy.listed()
+    assert again(last).denied_at is not None
+    assert ACME_ID not in stage.tools.policy.listed()
+    assert again(first).denied_at is None
+    assert rings(again(first)).waits_for_room
 
 
 def test_only_one_worker_writes_at_a_time(stage: Stage) -> None:

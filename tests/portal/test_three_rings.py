@@ -19,7 +19,9 @@ from portal.demo.world import World
 from tenants.aws.token_endpoint import TokenEndpoint
 from tenants.closing import plan
 from tenants.domain.errors import PortalError
-from tenants.models import Suspension, Tenant
+from tenants.members import disable, remove
+from tenants.models import Member, Suspension, Tenant
+from tenants.obstacles import obstacles
 from tenants.suspension import OUTLIVES, rings
 from tenants.tenant_life import close, reactivate, reopen, suspend
 from tenants.worker import Worker
@@ -208,6 +210,44 @@ def test_who_was_let_in_by_hand_long_after_is_denied_again_once_the_tenant_is_cl
     assert (suspension.signed_out_at, suspension.denied_at, suspension.deny_until) == (None, None, None)
     stage.work()
     assert read() == "AccessDeniedException"
+
+
+def test_who_is_seen_to_have_been_let_in_by_hand_is_denied_before_that_is_repaired(stage: Stage) -> None:
+    suspension = long_suspended(stage)
+    read = let_in_by_hand(stage)
+    compared(stage, tenant=acme())
+    suspension.refresh_from_db()
+    told = rings(suspension)
+    assert (told.signed_out_at, told.denied_at, told.members_left) == (None, None, 1)
+    stage.work()
+    assert read() == "AccessDeniedException"
+    suspension.refresh_from_db()
+    assert not rings(suspension).all_reached
+    assert any("reconcile --tenant acme --repair" in sentence for sentence in obstacles(suspension))
+
+
+def test_who_was_let_in_by_hand_and_is_removed_is_denied_too(stage: Stage) -> None:
+    long_suspended(stage)
+    read = let_in_by_hand(stage)
+    member = Member.objects.get(person__email=ACME_EDITOR.email)
+    Member.objects.filter(pk=member.pk).update(seen_enabled=True)
+    directory = stage.tools.directory
+    remove(member, by=SOMEBODY)
+    with pytest.MonkeyPatch.context() as patch:
+        # The cast is needed by other tests.
+        patch.setattr(type(directory), "delete", lambda *_: None)
+        stage.work()
+    assert read() == "AccessDeniedException"
+
+
+def test_disabling_somebody_once_more_begins_nothing_anew(stage: Stage) -> None:
+    suspension = long_suspended(stage)
+    before = suspension.deny_until
+    disable(Member.objects.get(person__email=ACME_EDITOR.email), by=SOMEBODY)
+    stage.work()
+    suspension.refresh_from_db()
+    assert suspension.deny_until == before
+    assert suspension.denied_at is not None
 
 
 def test_a_tenant_that_is_being_closed_is_shut_out_the_same_way_until_it_is_reopened(
