@@ -16,10 +16,10 @@ from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
 
-from tenants.domain.provisioning import Change, Conflict, Create, Delete, Disable, Enable, SetRole, SignOut, plan
+from tenants.domain.provisioning import Change, Conflict, Create, Delete, Disable, Enable, SetRole, SignOut
 from tenants.domain.suspension_list import ROOM
-from tenants.domain.tenant_state import TenantState, in_words
-from tenants.members import wanted
+from tenants.domain.tenant_state import MAY_SIGN_IN, TenantState, in_words
+from tenants.members import planned as planned_for
 from tenants.models import Closing, Member, Person, Provisioning, Tenant, Worker
 from tenants.suspension import OUTLIVES, to_deny
 from tenants.tenant_life import MOST_GRACE_DAYS, state_after_reopening
@@ -86,7 +86,7 @@ def calls(tenants: Sequence[Tenant], to: Callable[[Tenant], str], *, sign_out: b
         count, tenant = group.pop("count"), then[group.pop("tenant_id")]
         # They differ in nothing that the plan goes by, so one speaks for all.
         one = Member(**group, tenant=tenant, sign_out=sign_out, person=Person(sub=uuid.uuid4()))
-        changes = plan(wanted(one), one.seen, org=str(tenant.org_id))
+        changes = planned_for(one)
         members += count
         disabled_alone += 0 if one.enabled or one.removed else count
         if isinstance(changes, Conflict) or one.provisioning == Provisioning.CONFLICT:
@@ -158,7 +158,7 @@ def _change_metadata(_: Sequence[Tenant]) -> Iterator[str]:
 
 
 def _add_member(tenants: Sequence[Tenant]) -> Iterator[str]:
-    if all(tenant.state in (TenantState.PENDING, TenantState.ACTIVE) for tenant in tenants):
+    if all(tenant.state in MAY_SIGN_IN for tenant in tenants):
         yield "The worker makes them in Cognito, usually within seconds, and Cognito mails the invitation."
         if missing := no_worker():
             yield missing

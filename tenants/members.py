@@ -17,13 +17,12 @@ from tenants.audit import Actor, record, refusals_recorded
 from tenants.domain import texts
 from tenants.domain.actions import Action
 from tenants.domain.errors import InvalidInput, NotNow
-from tenants.domain.provisioning import Wanted
+from tenants.domain.provisioning import Change, Conflict, Wanted, plan
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
-from tenants.domain.tenant_state import TenantState, in_words
+from tenants.domain.tenant_state import MAY_SIGN_IN, TenantState, in_words
 from tenants.models import Member, Person, Provisioning, Tenant
 from tenants.standing import forget_standing
 
-_MAY_SIGN_IN = (TenantState.PENDING, TenantState.ACTIVE)
 _MAY_CHANGE = (TenantState.PENDING, TenantState.ACTIVE, TenantState.SUSPENDED)
 _CHOOSE_A_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
 _OR_AN_OPERATOR = "Say in which tenant. Only operators are in none."
@@ -40,10 +39,15 @@ def wanted(member: Member) -> Wanted | None:
         name=member.person.name,
         org=str(tenant.org_id) if tenant else "",
         role=member.role,
-        enabled=member.enabled and (tenant is None or tenant.state in _MAY_SIGN_IN),
+        enabled=member.enabled and (tenant is None or tenant.state in MAY_SIGN_IN),
         mail_invitation=member.mail_invitation,
         sign_out=member.sign_out,
     )
+
+
+def planned(member: Member) -> tuple[Change, ...] | Conflict:
+    """What would be done in Cognito for the member as they are, if it still is as it was last seen."""
+    return plan(wanted(member), member.seen, org=str(member.tenant.org_id) if member.tenant else "")
 
 
 @_refusals_recorded

@@ -178,7 +178,6 @@ def _read(policy: SuspensionPolicy) -> frozenset[str] | None:
 
 
 def _note_denied(orgs: frozenset[str]) -> None:
-    to_deny().exclude(tenant__org_id__in=orgs).exclude(denied_at=None).update(denied_at=None)
     for suspension in to_deny().filter(denied_at=None, tenant__org_id__in=orgs).select_related("tenant"):
         with transaction.atomic():
             if Suspension.objects.filter(pk=suspension.pk, denied_at=None).update(denied_at=timezone.now()):

@@ -27,6 +27,8 @@ STEPS: dict[TenantState, tuple[TenantState, ...]] = {
     S.CLOSING: (S.PENDING, S.ACTIVE, S.SUSPENDED, S.CLOSED),
     S.CLOSED: (),
 }
+# Closing freezes as suspending does, and a pending tenant's first owner has to be able to come.
+MAY_SIGN_IN = (S.PENDING, S.ACTIVE)
 _SAID = {
     S.PENDING: "waits for its first owner",
     S.ACTIVE: "is active",

@@ -7,7 +7,7 @@ from typing import Any
 
 from tenants import members
 from tenants.audit import Actor
-from tenants.domain.provisioning import Conflict, plan
+from tenants.domain.provisioning import Conflict
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.management.finding import member_called, tenant_called
 from tenants.management.shown import member_facts
@@ -36,7 +36,7 @@ def _add(_: None, typed: Options, by: Actor) -> Member:
         tenant=_tenant(typed),
         email=typed["email"],
         name=typed["name"],
-        role=Role(typed["role"]),
+        role=typed["role"],
         language=typed["language"],
         mail_invitation=not typed["no_mail"],
         why=typed["reason"],
@@ -51,12 +51,10 @@ def _try_now(member: Member, typed: Options, by: Actor) -> Member:
 
 def _in_cognito(member: Member) -> tuple[str, ...]:
     """What the worker would do for the member as they are then, by what it last saw."""
-    org = str(member.tenant.org_id) if member.tenant else ""
-    wanted = members.wanted(member)
-    changes = plan(wanted, member.seen, org=org)
+    changes = members.planned(member)
     if isinstance(changes, Conflict):
         return (f"In Cognito nothing is changed: {changes.why}",)
-    if wanted is not None and not wanted.enabled and member.seen is None:
+    if not changes and _is_not_made_yet(member):
         return (_NOBODY_YET,)
     if not changes:
         return ("In Cognito nothing has to be changed, unless somebody changed it there.",)
@@ -89,7 +87,7 @@ MEMBER_STEPS: tuple[Step, ...] = (
     Step(
         "role",
         "another role in the same tenant",
-        does=lambda member, typed, by: members.set_role(member, Role(typed["role"]), why=typed["reason"], by=by),
+        does=lambda member, typed, by: members.set_role(member, typed["role"], why=typed["reason"], by=by),
         expects=_says("Until Cognito has the new role too, the portal does not let them in."),
         then=_in_cognito,
         done=lambda member: f"{member.person} is {member.role} now. The worker tells Cognito.",
@@ -134,8 +132,12 @@ MEMBER_STEPS: tuple[Step, ...] = (
 
 
 def _is_made(member: Member) -> str:
+    return _NOBODY_YET if _is_not_made_yet(member) else "The worker makes them in Cognito."
+
+
+def _is_not_made_yet(member: Member) -> bool:
     wanted = members.wanted(member)
-    return "The worker makes them in Cognito." if wanted is not None and wanted.enabled else _NOBODY_YET
+    return wanted is not None and not wanted.enabled and member.seen is None
 
 
 def _where(member: Member) -> str:

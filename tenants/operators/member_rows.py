@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tenants.domain.provisioning import Conflict, plan
+from tenants.domain.provisioning import Conflict
 from tenants.domain.tenant_state import TenantState
-from tenants.members import wanted
+from tenants.members import planned
 from tenants.models import Member, Provisioning
 
 _IN_WORDS = {
@@ -54,9 +54,8 @@ def drifted(member: Member) -> bool:
     """Whether Cognito agreed once, and was changed past the portal since, as a comparison saw."""
     if member.provisioning != Provisioning.SETTLED:
         return False
-    org = str(member.tenant.org_id) if member.tenant else ""
-    planned = plan(wanted(member), member.seen, org=org)
-    return isinstance(planned, Conflict) or bool(planned)
+    changes = planned(member)
+    return isinstance(changes, Conflict) or bool(changes)
 
 
 def _standing(member: Member) -> str:

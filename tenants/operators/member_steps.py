@@ -11,7 +11,7 @@ from tenants import members
 from tenants.audit import Actor
 from tenants.consequences import no_worker
 from tenants.domain.roles import IN_AN_ORGANISATION
-from tenants.domain.tenant_state import TenantState
+from tenants.domain.tenant_state import MAY_SIGN_IN
 from tenants.models import Member, Provisioning
 from tenants.operators.member_rows import drifted
 from tenants.operators.steps import Field, Step, Typed, prevented_by, why_field
@@ -74,7 +74,7 @@ _SOON = "They can sign in again once Cognito has been told."
 
 def waits_for_tenant(member: Member) -> str:
     """ "" where they do not."""
-    frozen = member.tenant is not None and member.tenant.state not in (TenantState.PENDING, TenantState.ACTIVE)
+    frozen = member.tenant is not None and member.tenant.state not in MAY_SIGN_IN
     return f"They can sign in once {member.tenant} works again." if frozen else ""
 
 

@@ -15,9 +15,9 @@ from django.urls import URLPattern, reverse
 
 from tenants.consequences import no_worker
 from tenants.domain.errors import InvalidInput
-from tenants.domain.provisioning import Conflict, plan
+from tenants.domain.provisioning import Conflict
 from tenants.domain.roles import Role
-from tenants.members import wanted
+from tenants.members import planned, wanted
 from tenants.models import Member, Person, Provisioning, Tenant
 from tenants.operators import member_steps
 from tenants.operators.chosen import Many, chosen_view
@@ -163,9 +163,8 @@ def _to_do(member: Member) -> list[str]:
     """What the worker has still to do, as it would be planned from what was last seen."""
     if member.provisioning != Provisioning.DUE:
         return []
-    org = str(member.tenant.org_id) if member.tenant else ""
-    planned = plan(wanted(member), member.seen, org=org)
-    return [planned.why] if isinstance(planned, Conflict) else [change.in_words for change in planned]
+    changes = planned(member)
+    return [changes.why] if isinstance(changes, Conflict) else [change.in_words for change in changes]
 
 
 def _yes_no(value: object) -> str:

@@ -37,6 +37,10 @@ def tenant_in(state: TenantState, *, name: str = "Initech", domain: str = "inite
     return tenant
 
 
+def acme() -> Tenant:
+    return Tenant.objects.get(slug="acme")
+
+
 @contextmanager
 def refused(error: type[PortalError], says: str, *, recorded_as: Action) -> Iterator[pytest.ExceptionInfo[Any]]:
     """What happens in it is refused in these words, changes no row, and is the only thing the audit trail gains."""

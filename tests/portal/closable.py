@@ -29,6 +29,10 @@ COLLECTIONS = {"orders": 30, "a#b": 2, "orders~07": 3, " spaced Ünïcode/…": 
 ROWS = sum(COLLECTIONS.values()) + len(COLLECTIONS)
 
 
+class Killed(BaseException):
+    """No handler of errors sees it."""
+
+
 @dataclass
 class Closable:
     """`tenant()` is the row as it is now."""

@@ -18,6 +18,7 @@ from portal.demo.members import put_members_in_place
 from portal.demo.world import World, portal_credentials
 from tenants.connections import forget_connections, provisioning_tools
 from tenants.crew import Tools
+from tests.closing_jobs import become_the_job
 from tests.portal.compared import with_the_cast_only
 from tests.portal.provisioned import Stage
 from tests.switches import Switches
@@ -152,6 +153,14 @@ def nobody_suspended_afterwards(stage: Stage) -> Iterator[None]:
     pool, pool_id = stage.by_hand, stage.tools.directory.pool_id
     for email in stage.world.subs:
         pool.admin_enable_user(UserPoolId=pool_id, Username=email)
+
+
+@pytest.fixture
+def job(portal: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The closing job's settings and its keys."""
+    settings.CLOSING_ROLE_ARN = portal.settings["CLOSING_ROLE_ARN"]
+    become_the_job(portal, monkeypatch)
+    return portal
 
 
 @pytest.fixture

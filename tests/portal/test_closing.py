@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +11,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portal.demo.cast import ACME, GLOBEX
-from portal.demo.world import EXPORT_BUCKET, World, portal_credentials
+from portal.demo.world import World, portal_credentials
 from tenants import closing as closing_module
 from tenants import tenant_export
-from tenants.aws.clients import exports_client
 from tenants.aws.export_store import DirectoryStore
 from tenants.closing import Step, plan
 from tenants.domain.errors import Misconfigured, NotNow, PortalError
@@ -27,21 +23,13 @@ from tenants.domain.tenant_state import TenantState
 from tenants.leases import take
 from tenants.models import AuditEvent, Lease, Member, Suspension, Tenant
 from tenants.tenant_life import close, reopen, suspend
-from tests.closing_jobs import EVERY_TYPE, as_root, become_the_job, everything, put, rows_of, sign_as
-from tests.portal.closable import COLLECTIONS, ROWS, Closable, closable, fill, lines_of, verified
+from tests.closing_jobs import as_root, become_the_job, everything, put, rows_of, sign_as
+from tests.portal.closable import COLLECTIONS, ROWS, Closable, Killed, closable, fill, lines_of, verified
 from tests.portal.provisioned import SOMEBODY, Stage, recorded
 from tests.switches import Switches
 
 NOW = timedelta(0)
 LATER = timedelta(days=30)
-
-
-@pytest.fixture
-def job(portal: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The job's settings and its keys."""
-    settings.CLOSING_ROLE_ARN = portal.settings["CLOSING_ROLE_ARN"]
-    become_the_job(portal, monkeypatch)
-    return portal
 
 
 @pytest.fixture(scope="module")
@@ -91,81 +79,6 @@ def test_from_the_freeze_to_the_tombstone_with_the_worker_and_the_job_each_with_
         Tenant.objects.create(name="Another", org_id=str(tenant.org))
     done = [action for action in recorded(outcome.tenant.name) if action.startswith("tenant.")]
     assert done[-3:] == ["tenant.exported", "tenant.purged", "tenant.closed"]
-
-
-def test_an_export_holds_every_row_as_dynamodb_has_it(tenant: Closable) -> None:
-    before = tenant.rows()
-    tenant.close(grace=LATER).run()
-    (export,) = tenant.exports()
-    manifest = verified(export)
-    space = own_space(tenant.org)
-    exported = {
-        (item["pk"]["S"], item["sk"]["S"]): item
-        for holds, name in [("catalogue", ""), *(("rows", name) for name in COLLECTIONS)]
-        for item in (line["Item"] for line in lines_of(export, manifest, holds, name))
-    }
-    assert exported.keys() == before.keys()
-    sample = exported[space.collection("orders"), "000000"]
-    assert sample["binary"] == {"B": base64.b64encode(bytes(range(256))).decode()}
-    assert sample["number"] == EVERY_TYPE["number"]
-    assert sample["small"] == EVERY_TYPE["small"]
-    assert sample["map"]["M"]["a b"] == {"M": {"B": {"B": "/g=="}, "S": {"S": "a name like a type"}}}
-    assert sorted(sample["binaries"]["BS"]) == ["/w==", "AAE="]
-    assert sorted(sample["numbers"]["NS"]) == ["-1", "0.5", "3"]
-    assert sample["text"] == EVERY_TYPE["text"]
-    assert {listed.get("collection") for listed in manifest["files"] if listed["holds"] == "rows"} == set(COLLECTIONS)
-
-
-def test_an_export_says_what_the_portal_knows_and_for_its_owner_alone(tenant: Closable) -> None:
-    tenant.close(grace=LATER).run()
-    (export,) = tenant.exports()
-    manifest = verified(export)
-    (member,) = lines_of(export, manifest, "members")
-    assert (member["role"], member["enabled"]) == ("owner", True)
-    entries = lines_of(export, manifest, "audit")
-    assert {entry["org"] for entry in entries} == {str(tenant.org)}
-    assert entries[0]["hash"] == AuditEvent.objects.filter(org=str(tenant.org)).earliest("seq").hash
-    assert manifest["reason"] == "Contract ended"
-    kept = tenant.closing()
-    assert kept.manifest_hash == hashlib.sha256((export / "manifest.json").read_bytes()).hexdigest()
-    assert (kept.rows_exported, kept.export_url) == (ROWS, str(export))
-    for path in (export.parent, export, *export.iterdir()):
-        assert path.stat().st_mode & 0o077 == 0
-    assert not [path for path in export.iterdir() if path.name.startswith(".")]
-
-
-def test_an_export_goes_to_a_bucket_as_well(tenant: Closable, job: World) -> None:
-    tenant.export_to = f"s3://{EXPORT_BUCKET}/closed"
-    outcome = tenant.close().run()
-    assert outcome.tenant.state == TenantState.CLOSED
-    address = tenant.closing().export_url
-    assert address.startswith(f"s3://{EXPORT_BUCKET}/closed/{tenant.org}/")
-    files = exports_client(region=job.settings["AWS_REGION"], endpoint_url=job.emulator.endpoint_url)
-    prefix = address.removeprefix(f"s3://{EXPORT_BUCKET}/")
-
-    def content(name: str) -> bytes:
-        body: bytes = files.get_object(Bucket=EXPORT_BUCKET, Key=f"{prefix}/{name}")["Body"].read()
-        return body
-
-    manifest = json.loads(content("manifest.json"))
-    for listed in manifest["files"]:
-        assert hashlib.sha256(content(listed["file"])).hexdigest() == listed["sha256"]
-    assert manifest["rows"] == ROWS
-
-
-def test_a_large_collection_is_several_files(tenant: Closable, monkeypatch: pytest.MonkeyPatch) -> None:
-    big = {"B": b"x" * 350_000}
-    space = own_space(tenant.org)
-    rows = [{"pk": {"S": space.collection("big")}, "sk": {"S": f"{number:03d}"}, "big": big} for number in range(9)]
-    put(tenant.world, [*rows, {"pk": {"S": space.catalogue}, "sk": {"S": "big"}}])
-    monkeypatch.setattr(tenant_export, "MOST_BYTES", 1_000_000)
-    tenant.close(grace=LATER).run()
-    (export,) = tenant.exports()
-    manifest = verified(export)
-    files = [listed for listed in manifest["files"] if listed.get("collection") == "big"]
-    assert len(files) > 2
-    found = [line["Item"]["sk"]["S"] for line in lines_of(export, manifest, "rows", "big")]
-    assert found == [f"{number:03d}" for number in range(9)]
 
 
 def test_rows_that_nobody_exported_go_only_where_that_was_asked_for(tenant: Closable) -> None:
@@ -286,10 +199,6 @@ def test_a_purge_is_decided_anew_where_nobody_can_reopen_any_more(tenant: Closab
 # ── Killed, failed, and run again ───────────────────────────────────────────────────────────────────────────────────
 
 
-class Killed(BaseException):
-    """No handler of errors sees it."""
-
-
 def test_killed_at_any_step_it_goes_on_and_ends_the_same(tenant: Closable, monkeypatch: pytest.MonkeyPatch) -> None:
     before, kills = tenant.rows(), 0
     # Every file is written down at once, so that each can be gone on after.
@@ -318,39 +227,6 @@ def test_killed_at_any_step_it_goes_on_and_ends_the_same(tenant: Closable, monke
     assert kept.rows_purged <= ROWS
     assert recorded(tenant.tenant().name).count("tenant.exported") == 1
     assert recorded(tenant.tenant().name).count("tenant.closed") == 1
-
-
-def test_a_whole_file_is_kept_and_one_that_was_changed_is_made_again(
-    tenant: Closable, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tenant_export, "_WRITTEN_DOWN_EVERY_BYTES", 0)
-    tenant.close(grace=LATER)
-
-    def end_before_members(line: str) -> None:
-        if line.startswith("exporting members"):
-            raise Killed
-
-    with pytest.raises(Killed):
-        tenant.run(tell=end_before_members)
-    (export,) = tenant.exports()
-    files = sorted(export.glob("rows-*"))
-    made = {path.name: path.stat().st_ino for path in files}
-    (export / "rows-00003.jsonl").write_bytes(b"tampered with\n")
-    tenant.run()
-    verified(export)
-    kept = {path.name for path in files if path.stat().st_ino == made[path.name]}
-    assert kept == {"rows-00000.jsonl", "rows-00001.jsonl", "rows-00002.jsonl"}
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b"null", b'{"format": "tenant-export/1"}', b"\xff"])
-def test_a_broken_note_of_progress_means_from_the_beginning(tenant: Closable, content: bytes) -> None:
-    tenant.close(grace=LATER)
-    with pytest.raises(Killed):
-        tenant.run(tell=lambda line: (_ for _ in ()).throw(Killed) if "members" in line else None)
-    (export,) = tenant.exports()
-    (export / "progress.json").write_bytes(content)
-    tenant.run()
-    assert verified(export)["rows"] == ROWS
 
 
 def test_rows_that_somebody_writes_behind_the_purges_back_are_found_and_why_is_kept(

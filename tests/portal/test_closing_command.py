@@ -24,19 +24,12 @@ from tenants.closing import closing_tenants
 from tenants.domain.tenant_state import TenantState
 from tenants.models import Lease, Tenant
 from tenants.tenant_life import close
-from tests.closing_jobs import become_the_job, sign_as
+from tests.closing_jobs import sign_as
 from tests.portal.closable import COLLECTIONS, ROWS, Closable, closable
 from tests.portal.provisioned import SOMEBODY, Stage, environment_of
 from tests.switches import Switches
 
 LATER = timedelta(days=30)
-
-
-@pytest.fixture
-def job(portal: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    settings.CLOSING_ROLE_ARN = portal.settings["CLOSING_ROLE_ARN"]
-    become_the_job(portal, monkeypatch)
-    return portal
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tenants.members import disable
 from tenants.models import Closing, Member, Person, Provisioning, Suspension, Tenant, Worker
 from tenants.operators.tenant_steps import TENANT_STEPS
 from tenants.tenant_life import close, reactivate, suspend
+from tests.portal.asked import acme
 from tests.portal.provisioned import SOMEBODY, Stage, member_called, tenant_with_people
 from tests.switches import Switches
 
@@ -30,10 +31,6 @@ _OPERATIONS = {
     SignOut: "AdminUserGlobalSignOut",
     Delete: "AdminDeleteUser",
 }
-
-
-def acme() -> Tenant:
-    return Tenant.objects.get(slug="acme")
 
 
 def said(tenants: Sequence[Tenant] | Tenant, step: str) -> str:

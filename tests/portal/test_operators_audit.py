@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from typing import Any
 from uuid import UUID
 
@@ -23,13 +22,10 @@ from tenants.models import AuditEvent, Person
 from tenants.operators import audit_csv
 from tenants.operators.lists import PAGE_SIZE
 from tests.portal.conftest import Browser
+from tests.portal.pages import text_of
 from tests.portal.provisioned import SOMEBODY, member_called
 
 ACME_ID = UUID(str(ACME.org_id))
-
-
-def text_of(page: Any) -> str:
-    return unescape(page.content.decode())
 
 
 def listed(page: Any) -> list[int]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import unescape
-from typing import Any
 
 from django.test import TestCase
 from django.utils import timezone
@@ -16,13 +14,10 @@ from tenants.tenant_life import close, suspend
 from tests.portal.asked import last_entry
 from tests.portal.compared import compared
 from tests.portal.conftest import Browser
+from tests.portal.pages import text_of
 from tests.portal.provisioned import SOMEBODY, Stage, member_called, tenant_with_people
 
 Browse = Callable[[CastMember], Browser]
-
-
-def text_of(page: Any) -> str:
-    return unescape(page.content.decode())
 
 
 def at(member: CastMember | Member, step: str = "") -> str:

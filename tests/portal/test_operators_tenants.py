@@ -6,8 +6,6 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from html import unescape
-from typing import Any
 
 import pytest
 from django.test import TestCase
@@ -18,8 +16,9 @@ from tenants.domain.actions import Action
 from tenants.domain.tenant_state import TenantState
 from tenants.models import AuditEvent, Closing, Member, Suspension, Tenant
 from tenants.tenant_life import change_metadata, close, suspend
-from tests.portal.asked import last_entry, tenant_in
+from tests.portal.asked import acme, last_entry, tenant_in
 from tests.portal.conftest import Browser
+from tests.portal.pages import errors_in, text_of
 from tests.portal.provisioned import SOMEBODY
 from tests.switches import Switches
 
@@ -35,22 +34,8 @@ FILLED = {
 }
 
 
-def text_of(page: Any) -> str:
-    return unescape(page.content.decode())
-
-
-def acme() -> Tenant:
-    return Tenant.objects.get(slug="acme")
-
-
 def step(tenant: Tenant, name: str) -> str:
     return f"/operators/tenants/{tenant.org_id}/{name}/"
-
-
-def errors_in(page: Any) -> dict[str, str]:
-    """What is said at which field."""
-    found = re.findall(r'<p class="error" id="(\w+)-error"><span[^>]*>Error:</span> ([^<]*)</p>', page.content.decode())
-    return {field: unescape(message) for field, message in found}
 
 
 def entries_after(last: int) -> list[tuple[str, str]]:
@@ -197,44 +182,6 @@ def test_a_closing_whose_grace_is_over_cannot_be_reopened_and_says_until_when_it
     assert step(tenant, "reopen") not in text_of(operator.get(f"/operators/tenants/{tenant.org_id}/"))
 
 
-def test_several_are_suspended_at_once_and_those_that_cannot_be_are_left_out(operator: Browser) -> None:
-    initech = tenant_in(TenantState.PENDING)
-    everybody = [tenant.pk for tenant in (acme(), Tenant.objects.get(slug="globex"), initech)]
-    asked = text_of(operator.get("/operators/tenants/suspend/", {"chosen": everybody}))
-    assert "Suspend 2 tenants" in asked
-    assert "4 members are disabled and signed out" in asked
-    assert "Initech waits for its first owner, so this cannot be done now." in asked
-    wanting = operator.post("/operators/tenants/suspend/", {"chosen": everybody[:2], "reason": ""})
-    assert (wanting.status_code, list(errors_in(wanting))) == (400, ["reason"])
-    done = operator.post("/operators/tenants/suspend/", {"chosen": everybody, "reason": "fraud"}, follow=True)
-    assert "Suspended 2 tenants" in text_of(done)
-    assert "Initech waits for its first owner" in text_of(done)
-    states = dict(Tenant.objects.values_list("slug", "state"))
-    assert states == {"acme": "suspended", "globex": "suspended", "initech": "pending"}
-    again = text_of(operator.get("/operators/tenants/suspend/", {"chosen": everybody}))
-    assert "Suspend none of these" in again
-    assert "<button" not in again.split("<main")[1]
-
-
-def test_after_several_were_suspended_the_list_is_as_narrow_as_before(operator: Browser) -> None:
-    listed = operator.get("/operators/tenants/", {"q": "acme", "state": "active"})
-    (narrowed,) = re.findall(r'name="list" value="([^"]+)"', text_of(listed))
-    asked = operator.get("/operators/tenants/suspend/", {"chosen": acme().pk, "list": unescape(narrowed)})
-    assert f'name="list" value="{narrowed}"' in text_of(asked)
-    assert f'href="/operators/tenants/?{narrowed}"' in text_of(asked)
-    given = {"chosen": acme().pk, "reason": "fraud", "list": unescape(narrowed)}
-    done = operator.post("/operators/tenants/suspend/", given)
-    assert done["Location"] == "/operators/tenants/?q=acme&state=active"
-
-
-def test_where_somebody_else_was_sooner_with_all_of_them_what_was_typed_stays(operator: Browser) -> None:
-    suspend(acme(), by=SOMEBODY, why="not paid")
-    late = operator.post("/operators/tenants/suspend/", {"chosen": acme().pk, "reason": "fraud, see 4711"})
-    assert late.status_code == 409
-    assert "Suspend none of these" in text_of(late)
-    assert "fraud, see 4711" in text_of(late)
-
-
 def test_what_was_typed_stays_to_be_copied_when_the_session_has_ended(operator: Browser) -> None:
     address = f"/operators/tenants/{ACME.org_id}/metadata/"
     operator.cookies.clear()
@@ -261,13 +208,6 @@ def test_a_member_is_added_and_what_is_wrong_is_told_in_place(operator: Browser)
     assert (again.status_code, list(errors_in(again))) == (400, ["email"])
     suspend(acme(), by=SOMEBODY, why="not paid")
     assert "Nobody is made in Cognito" in text_of(operator.get(address))
-
-
-def test_nothing_chosen_and_what_nobody_can_have_chosen_is_told(operator: Browser) -> None:
-    assert "Nothing chosen" in text_of(operator.get("/operators/tenants/close/"))
-    assert "Nothing chosen" in text_of(operator.post("/operators/tenants/close/", {"reason": "x"}))
-    for chosen in (["x"], ["-1"], ["9" * 19], [str(n) for n in range(101)]):
-        assert operator.get("/operators/tenants/close/", {"chosen": chosen}).status_code == 400
 
 
 def test_a_tenant_shows_how_far_it_is_shut_out_and_what_keeps_it(operator: Browser) -> None:

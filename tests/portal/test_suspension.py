@@ -22,16 +22,12 @@ from tenants.models import AuditEvent, Suspension, Tenant
 from tenants.suspension import OUTLIVES, listed_orgs, note_signed_out, rings, to_deny, write_list
 from tenants.tenant_life import close, reactivate, suspend
 from tenants.worker import ThirdRing
-from tests.portal.asked import at_once, tenant_in
+from tests.portal.asked import acme, at_once, tenant_in
 from tests.portal.provisioned import SOMEBODY, Stage, recorded
 from tests.switches import Switches
 
 pytestmark = pytest.mark.usefixtures("nobody_suspended_afterwards")
 ACME_ID, GLOBEX_ID = str(ACME.org_id), str(GLOBEX.org_id)
-
-
-def acme() -> Tenant:
-    return Tenant.objects.get(slug=ACME.slug)
 
 
 def suspended(tenant: Tenant) -> Suspension:

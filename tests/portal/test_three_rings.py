@@ -20,22 +20,19 @@ from tenants.aws.token_endpoint import TokenEndpoint
 from tenants.closing import plan
 from tenants.domain.errors import PortalError
 from tenants.members import disable, remove
-from tenants.models import Member, Suspension, Tenant
+from tenants.models import Member, Suspension
 from tenants.obstacles import obstacles
 from tenants.suspension import OUTLIVES, rings
 from tenants.tenant_life import close, reactivate, reopen, suspend
 from tenants.worker import Worker
 from tests.emulator.accounts import later
+from tests.portal.asked import acme
 from tests.portal.compared import compared
 from tests.portal.conftest import Browser
 from tests.portal.provisioned import SOMEBODY, Stage
 
 pytestmark = pytest.mark.usefixtures("nobody_suspended_afterwards")
 Browse = Callable[[CastMember], Browser]
-
-
-def acme() -> Tenant:
-    return Tenant.objects.get(slug=ACME.slug)
 
 
 def tokens_of(world: World, member: CastMember) -> Tokens:

@@ -23,6 +23,7 @@ from tenants.models import AuditEvent, AuditHead, Member, Provisioning, Suspensi
 from tenants.operators.lists import PAGE_SIZE
 from tenants.suspension import note_signed_out
 from tenants.timeline import by_day, entries_of, said
+from tests.portal.asked import acme
 from tests.portal.conftest import Browser
 
 OLIVE = Actor("olive", "olive@platform.example")
@@ -40,10 +41,6 @@ def sentences(page: Any) -> list[str]:
 
 def in_words(moment: datetime | None) -> str:
     return f"{moment:%-d %B %Y, %H:%M} UTC"
-
-
-def acme() -> Tenant:
-    return Tenant.objects.get(org_id=str(ACME.org_id))
 
 
 def happen(tenant: Tenant, count: int, action: Action = Action.SIGNED_IN) -> None:
