@@ -170,8 +170,7 @@ def _has_its_export(tenant: Tenant, reach: Reach, go_on: Tell) -> bool:
     closing = _closing_of(tenant)
     if reach.store is None or closing.exported_at is None or closing.purged_at is not None:
         return True
-    store = _store_of(closing, reach.store)
-    if store.url == closing.export_url and is_whole(store, manifest_sha256=closing.manifest_hash, tell=go_on):
+    if is_whole(_store_of(closing, reach.store), manifest_sha256=closing.manifest_hash, tell=go_on):
         return True
     go_on("its export is not there any more as it was written: exporting again")
     Closing.objects.filter(pk=closing.pk, purged_at=None).update(exported_at=None)

@@ -319,7 +319,7 @@ def _begin_rings_again(ended: Sequence[Ended]) -> None:
 def _locked_out(one: Ended) -> bool:
     """That they were signed out alone says nothing: so is who is disabled once more."""
     attempt = one.claim.attempt
-    return attempt.met_enabled and any(isinstance(it, Disable | Delete) for it in (*attempt.done, *attempt.found))
+    return attempt.met_enabled and any(isinstance(it, Disable | Delete) for it in attempt.done)
 
 
 def _activate(tenant: Tenant, *, by: Actor) -> None:

@@ -73,7 +73,6 @@ class Attempt:
     def looked(self, seen: Seen | None) -> None:
         """Where somebody was `adopted`, they may be another member's whom only the database knows: `is_not_theirs`."""
         before, self.seen, self.steps = self.seen, seen, self.steps + 1
-        self.met_enabled |= before is not None and before.enabled
         self.looks, self._todo = False, None
         if seen is not None and seen.sub != self.sub:
             self.adopted = seen.org == self.org

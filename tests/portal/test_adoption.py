@@ -167,3 +167,13 @@ def test_what_a_killed_worker_did_to_a_user_is_found_and_written_down(stage: Sta
     assert said[f"p2@{domain}"] == {"changes": ["sign out everywhere"], "found": ["disable"]}
     assert said[f"p3@{domain}"] == {"changes": [], "found": ["delete"]}
     assert recorded(f"p3@{domain}")[-1] == "member.deleted"
+
+
+def test_whoever_is_not_to_sign_in_is_looked_for_before_that_counts_as_done(stage: Stage, domain: str) -> None:
+    tenant = tenant_with_people("Locked out", 2, domain=domain)
+    stage.make_by_hand(f"p1@{domain}", org=str(tenant.org_id), role="viewer")
+    disable(member_called(f"p1@{domain}"), by=SOMEBODY)
+    stage.work()
+    user = stage.user(f"p1@{domain}")
+    assert user is not None
+    assert not user.enabled

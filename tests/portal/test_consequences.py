@@ -91,6 +91,13 @@ def test_a_conflict_is_left_alone_and_said(portal: Any) -> None:
     assert "1 member is left alone" in text
 
 
+def test_a_tenant_that_was_pending_is_not_said_to_let_anybody_in_again(portal: Any, domain: str) -> None:
+    tenant = close(tenant_with_people("Initech", 1, domain=domain), by=SOMEBODY, why="asked for")
+    assert "waits for its first owner again" in said(tenant, "reopen")
+    assert "lets members in" not in said(tenant, "reopen")
+    assert "lets members in again" in said(close(acme(), by=SOMEBODY, why="asked for"), "reopen")
+
+
 def test_whose_address_is_known_to_be_taken_is_left_alone_too(portal: Any, domain: str) -> None:
     tenant = tenant_with_people("Initech", 1, domain=domain)
     Member.objects.filter(tenant=tenant).update(provisioning=Provisioning.CONFLICT, last_error="taken")

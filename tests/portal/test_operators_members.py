@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from django.test import TestCase
 from django.utils import timezone
 
 from portal.demo.cast import ACME, ACME_EDITOR, ACME_OWNER, OPERATOR, CastMember
 from tenants.domain.actions import Action
-from tenants.models import AuditEvent, Drift, DriftKind, Member, Provisioning, Reconciliation
+from tenants.domain.errors import NotNow
+from tenants.members import add_member
+from tenants.models import AuditEvent, Drift, DriftKind, Member, Provisioning, Reconciliation, Worker
 from tenants.tenant_life import close, suspend
 from tests.portal.asked import last_entry
 from tests.portal.compared import compared
@@ -201,3 +205,41 @@ def test_nobody_of_a_suspended_tenant_is_called_active(operator: Browser) -> Non
     suspend(member.tenant, by=SOMEBODY, why="not paid")
     for address in (at(member), f"/operators/members/?q={ACME_EDITOR.email}", f"/operators/tenants/{ACME.org_id}/"):
         assert "tenant suspended" in text_of(operator.get(address))
+
+
+def test_whoever_waits_for_a_worker_is_told_that_there_is_none(operator: Browser) -> None:
+    member = member_called(ACME_EDITOR.email)
+    assert "No worker is running" not in text_of(operator.get(at(member)))
+    assert "No worker is running" in text_of(operator.get(at(member, "disable")))
+    operator.post(at(member, "disable"))
+    assert "No worker is running" in text_of(operator.get(at(member)))
+    Worker.objects.create(name="w")
+    assert "No worker is running" not in text_of(operator.get(at(member)))
+
+
+def test_nobody_is_missed_in_cognito_who_may_not_sign_in_yet(stage: Stage, operator: Browser, domain: str) -> None:
+    tenant = tenant_with_people("Shut", 1, domain=domain)
+    stage.work()
+    tenant.refresh_from_db()
+    suspend(tenant, by=SOMEBODY, why="not paid")
+    late = add_member(tenant=tenant, email=f"late@{domain}", name="", role="viewer", by=SOMEBODY)
+    stage.work()
+    page = text_of(operator.get(at(late)))
+    assert "agrees" in page
+    assert "differs" not in page
+
+
+def test_who_was_removed_in_the_same_moment_is_said_to_be_though_the_list_has_them_no_longer(
+    operator: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = member_called(ACME_EDITOR.email)
+    make_stuck(member)
+
+    def too_late(member: Member, **_: Any) -> None:
+        member.delete()
+        raise NotNow("They are gone.")
+
+    monkeypatch.setattr("tenants.members.try_now", too_late)
+    late = operator.post("/operators/members/try-now/", {"chosen": member.pk})
+    assert late.status_code == 409
+    assert "They are gone." in text_of(late)

@@ -10,11 +10,11 @@ from django.utils import timezone
 from tenants.domain.errors import Misconfigured, Unreachable
 from tenants.domain.provisioning import Quota
 from tenants.domain.roles import Role
-from tenants.due_members import claim
+from tenants.due_members import Claim, claim, hold
 from tenants.members import add_member, disable, enable, set_role
 from tenants.models import Member, Provisioning
 from tenants.outcomes import Outcome, finish, release
-from tenants.provisioning import make_call, take_in
+from tenants.provisioning import make_call, provision_member_now, take_in
 from tenants.tenant_life import suspend
 from tests.portal.provisioned import SOMEBODY, Stage, in_one_go, member_called, recorded, tenant_with_people
 
@@ -129,3 +129,37 @@ def test_a_tenant_suspended_while_its_people_are_being_made_ends_with_nobody_who
     assert member_called(f"p1@{domain}").provisioning == Provisioning.DUE
     stage.work()
     assert [user.enabled for user in stage.users_of(domain)] == [False, False]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_between_two_changes_a_lost_lease_has_the_member_looked_at_again(
+    stage: Stage, domain: str, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    """Whoever went on with it settled what they had seen."""
+    tenant_with_people("Between", 2, domain=domain)
+    stage.work()
+    member = member_called(f"p1@{domain}")
+    disable(member, by=SOMEBODY)
+    stage.work()
+    set_role(member, Role.EDITOR, by=SOMEBODY)
+    enable(member, by=SOMEBODY)
+    lost: list[Claim] = []
+
+    def lose_once(claimed: Claim, *, at: float) -> bool:
+        if not claimed.attempt.done or lost:
+            return hold(claimed, at=at)
+        lost.append(claimed)
+        free = {"leased_by": "", "leased_until": None}
+        Member.objects.filter(pk=member.pk).update(provisioning=Provisioning.SETTLED, **free)
+        return False
+
+    for where in ("tenants.crew.hold", "tenants.provisioning.hold"):
+        monkeypatch.setattr(where, lose_once)
+    if at_once:
+        tools = stage.tools
+        provision_member_now(member, directory=tools.directory, pacer=tools.pacer, holder="a request")
+    stage.work()
+    assert lost
+    user = stage.user(member)
+    assert user is not None
+    assert (user.role, user.enabled) == ("editor", True)

@@ -148,6 +148,16 @@ def test_suspensions_are_under_way_until_no_credentials_from_before_can_live() -
     assert (under_way.count, under_way.not_signed_out, under_way.without_room) == (Count(3), Count(2), 0)
 
 
+@pytest.mark.django_db
+def test_suspensions_under_way_are_listed_the_longest_first_denied_or_not() -> None:
+    now = timezone.now()
+    for number, denied_at in ((3, now), (1, None), (2, now)):
+        tenant = Tenant.objects.create(name=f"Suspended {number}")
+        Suspension.objects.create(tenant=tenant, began_at=now - AN_HOUR * (9 - number), denied_at=denied_at)
+    listed = [suspension.tenant.name for suspension in overview().under_way.longest]
+    assert listed == ["Suspended 1", "Suspended 2", "Suspended 3"]
+
+
 def test_it_costs_the_same_queries_however_much_there_is(operator: Browser) -> None:
     operator.get(HERE)
     with CaptureQueriesContext(connection) as empty:

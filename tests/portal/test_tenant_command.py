@@ -184,6 +184,18 @@ def test_tenants_are_listed_newest_first_a_page_at_a_time_by_state_plan_and_what
     assert said("tenant", "list", "--limit", "1").split()[:3] == ["initech-4", "pending", "free"]
 
 
+@pytest.mark.django_db
+def test_who_is_added_while_nobody_may_sign_in_is_said_not_to_be_made_yet() -> None:
+    tenant_in(S.SUSPENDED)
+    assert "Nobody is made in Cognito" in said(
+        "member", "add", "late@initech.example", "--role", "viewer", "--tenant", "initech"
+    )
+    tenant_in(S.ACTIVE, name="Umbrella", domain="umbrella.example")
+    assert "The worker makes them" in said(
+        "member", "add", "late@umbrella.example", "--role", "viewer", "--tenant", "umbrella"
+    )
+
+
 @pytest.mark.django_db(transaction=True)
 def test_metadata_that_are_none_are_refused_on_the_record() -> None:
     tenant_in(S.ACTIVE)
