@@ -15,10 +15,10 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as Keys
 
-from emulator.deploy import deploy
-from emulator.process import RootKey, start
-from emulator.seeding import REGION, clients, create_person
-from emulator.sign_in import Credentials, credentials_for, sign_in
+from emulator.client.deploy import deploy
+from emulator.client.process import RootKey, start
+from emulator.client.seeding import REGION, clients, create_person
+from emulator.client.sign_in import Credentials, credentials_for, sign_in
 from portal.demo.world import TEMPLATE
 
 ACME = "11111111-1111-4111-8111-111111111111"

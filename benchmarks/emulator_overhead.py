@@ -23,11 +23,12 @@ from time import perf_counter
 import _project  # noqa: F401 - before any module of the project
 from _emulated import Caller, Stack, get_body, owner_of, query_body, signed
 
-from emulator import engine, patches
+from emulator import engine
 from emulator.access.principals import Root, Secret
-from emulator.app import App
-from emulator.process import RootKey
-from emulator.server import listen, serve
+from emulator.client.process import RootKey
+from emulator.server import patches
+from emulator.server.app import App
+from emulator.server.http import listen, serve
 from emulator.wire import Incoming, Reply
 
 AT_MOST_MILLISECONDS = 1.0

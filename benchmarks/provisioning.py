@@ -26,8 +26,8 @@ import _project  # noqa: F401 - before any module of the project
 import urllib3
 from _workers import give_members, set_up
 
-from emulator.process import start
-from emulator.seeding import clients
+from emulator.client.process import start
+from emulator.client.seeding import clients
 from portal.demo.world import World, build, portal_credentials
 from portal.environment import BASE
 

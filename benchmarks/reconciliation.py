@@ -27,7 +27,7 @@ import django
 import psutil  # type: ignore[import-untyped]
 import urllib3
 
-from emulator.process import start
+from emulator.client.process import start
 from portal.demo.world import World, build, portal_credentials
 from portal.environment import BASE
 

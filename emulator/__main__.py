@@ -20,12 +20,12 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from emulator.server import listen, serve
-from emulator.state import StateDirectory, StateRefused
+from emulator.server.http import listen, serve
+from emulator.state.directory import StateDirectory, StateRefused
 
 if TYPE_CHECKING:
-    from emulator.app import App
-    from emulator.keeper import Keeper
+    from emulator.server.app import App
+    from emulator.state.autosave import Keeper
 
 
 def main() -> int:
@@ -70,10 +70,10 @@ def _root_key(directory: StateDirectory | None) -> tuple[str, str] | None:
 def _run(
     sockets: list[socket.socket], key: tuple[str, str], directory: StateDirectory | None, *, with_parent: bool
 ) -> int:
-    from emulator import patches
     from emulator.access.principals import Root, Secret
-    from emulator.app import App
-    from emulator.keeper import Keeper
+    from emulator.server import patches
+    from emulator.server.app import App
+    from emulator.state.autosave import Keeper
 
     try:
         patches.apply_all()
@@ -89,7 +89,7 @@ def _run(
 
 
 async def _serve(app: "App", keeper: "Keeper | None", sockets: list[socket.socket], *, with_parent: bool) -> None:
-    from emulator import http_api, lambdas
+    from emulator.functions import http_api, lambdas
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from emulator import seeding
-from emulator.process import RootKey
-from emulator.sign_in import Credentials
+from emulator.client import seeding
+from emulator.client.process import RootKey
+from emulator.client.sign_in import Credentials
 from portal.demo.world import World, closing_credentials
 from tenants.aws.clients import closing_rows_client, roles_client
 from tenants.aws.tagged_credentials import TaggedCredentials

@@ -9,7 +9,7 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 from django.db import connection
 
-from emulator import process
+from emulator.client import process
 from portal.demo.world import World, build
 
 PORTAL_URL = "http://localhost:8000"

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from emulator.process import Emulator
+from emulator.client.process import Emulator
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator import clock, engine, triggers
+from emulator import clock, engine
+from emulator.cognito import triggers
 from emulator.cognito.attempts import Attempts
 from emulator.cognito.attributes import check_creation
 from emulator.cognito.codes import check_code, new_code, use_code, wrong_code

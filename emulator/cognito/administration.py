@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator import clock, triggers
+from emulator import clock
+from emulator.cognito import triggers
 from emulator.cognito.accounts import Accounts, text_of
 from emulator.cognito.attributes import check_creation, check_update, written
 from emulator.cognito.codes import new_code

@@ -11,10 +11,10 @@ from typing import Any
 from emulator import clock, engine
 from emulator.access.authorization import connection_context
 from emulator.access.principals import Session, Sessions, find_role, trust_policy
+from emulator.access.sts import check_tag
 from emulator.cognito.guests import SESSION_POLICIES
 from emulator.cognito.pools import attributes_of, find_pool
 from emulator.cognito.tokens import is_revoked, verified_claims
-from emulator.sts import check_tag
 from emulator.wire import AwsError, Incoming, Reply, json_reply
 from iam import Principal, decide_trust
 

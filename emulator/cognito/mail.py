@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from emulator import engine, triggers
+from emulator import engine
+from emulator.cognito import triggers
+from emulator.cognito.mailbox import Mailbox
 from emulator.cognito.pools import Client, Record, attributes_of
-from emulator.mailbox import Mailbox
 
 Kind = Literal["sign-up", "resend", "forgot-password", "update-attribute", "verify-attribute"]
 

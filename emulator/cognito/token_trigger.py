@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from emulator.cognito.pools import Client, Record
-from emulator.triggers import Event, attributes_in_events, call
+from emulator.cognito.triggers import Event, attributes_in_events, call
 from emulator.wire import AwsError
 
 Source = Literal[

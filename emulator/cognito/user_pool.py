@@ -19,7 +19,7 @@ from emulator.cognito.people import set_attributes
 from emulator.cognito.pools import Client, Record, attributes_of, check_unprotected, find_client, find_user
 from emulator.cognito.token_trigger import Source
 from emulator.cognito.tokens import readable, verified_claims
-from emulator.triggers import check_known
+from emulator.cognito.triggers import check_known
 from emulator.wire import AwsError, Reply, json_reply
 
 Data = dict[str, Any]

@@ -1,4 +1,4 @@
-"""What is changed about the engine's user pools. `emulator.patches` says of each what the engine and what AWS does."""
+"""What is changed about the engine's user pools. `emulator.server.patches` says what the engine and what AWS do."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from emulator import engine
 from emulator.cognito.directory import directory_of
 from emulator.cognito.passwords import check_new_password
 from emulator.cognito.pools import find_client
-from emulator.triggers import check_known
+from emulator.cognito.triggers import check_known
 from emulator.wire import AwsError
 
 Created = tuple[str, dict[str, Any]]

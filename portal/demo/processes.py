@@ -13,7 +13,7 @@ from pathlib import Path
 
 import requests
 
-from emulator.process import Emulator
+from emulator.client.process import Emulator
 from portal.environment import BASE, VAR
 
 LOOPBACK = "127.0.0.1"

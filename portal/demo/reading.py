@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-from emulator.sign_in import credentials_for, sign_in
+from emulator.client.sign_in import credentials_for, sign_in
 from portal.demo.cast import CastMember
 from tenants.aws import clients
 from tenants.aws.records_table import RawAnswer, RecordsTable

@@ -18,11 +18,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-from emulator import process as emulator_process
-from emulator.deploy import DeployFailed
-from emulator.process import Emulator, EmulatorFailed
-from emulator.sign_in import Credentials
-from emulator.state import KEPT_PASSWORD, write_privately
+from emulator.client import process as emulator_process
+from emulator.client.deploy import DeployFailed
+from emulator.client.process import Emulator, EmulatorFailed
+from emulator.client.sign_in import Credentials
+from emulator.state.directory import KEPT_PASSWORD, write_privately
 from portal.demo import processes
 from portal.demo.cast import ACME, ACME_OWNER, CAST, GLOBEX, OPERATOR
 from portal.demo.processes import LOOPBACK, MANAGE, PORTAL_LOG, WORKER_LOG, CannotRun, environment_for_children, shown

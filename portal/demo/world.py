@@ -10,10 +10,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from emulator import seeding
-from emulator.deploy import deploy
-from emulator.process import Emulator
-from emulator.sign_in import Credentials, credentials_for, sign_in
+from emulator.client import seeding
+from emulator.client.deploy import deploy
+from emulator.client.process import Emulator
+from emulator.client.sign_in import Credentials, credentials_for, sign_in
 from portal.demo.cast import ACME_OWNER, CAST, GLOBEX_OWNER, OPERATOR, CastMember, rows_written_by
 from portal.environment import BASE
 from tenants.aws.stack import stack_settings

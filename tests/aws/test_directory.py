@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from emulator import seeding
+from emulator.client import seeding
 from portal.demo.cast import ACME_OWNER, CAST, GLOBEX_OWNER, OPERATOR
 from portal.demo.world import World
 from tenants.aws.clients import directory_client

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from emulator import seeding
+from emulator.client import seeding
 from portal.demo.world import EXPORT_BUCKET, World
 from tenants.aws.clients import exports_client
 from tenants.aws.export_store import ExportStore, read_json, stores_at, write_json

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from emulator import seeding
+from emulator.client import seeding
 from portal.demo.cast import ACME_OWNER, GLOBEX_OWNER
 from portal.demo.world import World
 from tenants.aws.clients import policies_client

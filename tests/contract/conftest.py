@@ -46,7 +46,7 @@ def where(request: pytest.FixtureRequest) -> Where:
 def _tenant(request: pytest.FixtureRequest, where: Where, which: str) -> Tenant:
     if os.environ.get(STACK):
         return where.tenant(tokens_from_environment(which))
-    from emulator.sign_in import sign_in
+    from emulator.client.sign_in import sign_in
     from portal.demo import cast
 
     world = request.getfixturevalue("world")

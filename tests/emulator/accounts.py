@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from emulator.process import Emulator
+from emulator.client.process import Emulator
 from tests.emulator.test_hosted_pages import Browser
 from tests.emulator.world import PASSWORD, Stack
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from emulator.process import Emulator, start
+from emulator.client.process import Emulator, start
 from tests.emulator.loose_template import loosened
 from tests.emulator.world import TEMPLATE, Stack, build
 

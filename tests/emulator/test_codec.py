@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.codec import Unreadable, decode, encode
-from emulator.mailbox import Mail
+from emulator.cognito.mailbox import Mail
+from emulator.state.codec import Unreadable, decode, encode
 from iam import Request, decide, parse_policy
 
 _KEYS = st.text() | st.integers() | st.tuples(st.text(), st.integers()) | st.booleans()
@@ -70,9 +70,9 @@ def test_what_is_not_ours_cannot_be_kept() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "{", '{"~": "os:system", "is": {}}', '{"~": "emulator.process:start", "is": {}}',
+        "", "{", '{"~": "os:system", "is": {}}', '{"~": "emulator.client.process:start", "is": {}}',
         '{"~": "emulator.wire:Nothing", "is": {}}',
-        '{"~": "emulator.nowhere:Mail", "is": {}}', '{"~": "emulator.mailbox:Mail", "is": {"id": "1"}}',
+        '{"~": "emulator.nowhere:Mail", "is": {}}', '{"~": "emulator.cognito.mailbox:Mail", "is": {"id": "1"}}',
         '{"~": "tuple"}',
         '{"~": "emulator/../os:system", "is": {}}', '{"~": ["tuple"], "is": []}',
     ],

@@ -11,7 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as SigningKey
 
-from emulator.process import Emulator
+from emulator.client.process import Emulator
 from tests.emulator.test_principals import Key
 from tests.emulator.world import REGION, client, refusal
 

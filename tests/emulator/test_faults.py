@@ -8,7 +8,7 @@ import pytest
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
-from emulator.process import Emulator, start
+from emulator.client.process import Emulator, start
 from tests.emulator.test_http_api import call
 from tests.emulator.world import ACME, ACME_OWNER, Stack, build, claims, client, key, refusal, row
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from emulator import server
-from emulator.process import Emulator
+from emulator.client.process import Emulator
+from emulator.server import http
 from emulator.wire import Incoming, Reply
 from tests.emulator.world import Stack
 
@@ -166,14 +166,14 @@ def test_two_lengths_of_one_body_are_refused_and_end_the_connection(emulator: Em
 
 
 def test_a_request_that_takes_too_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(http, "REQUEST_SECONDS", 0.3)
     with _served() as port:
         assert sent(port, "GET / HTTP/1.1\r\nHost: loc") == b""
         assert sent(port, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf") == b""
 
 
 def test_each_request_of_a_connection_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(http, "REQUEST_SECONDS", 0.3)
     with _served() as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         for _ in range(3):
@@ -187,12 +187,12 @@ def test_each_request_of_a_connection_has_its_own_time(monkeypatch: pytest.Monke
 def _served() -> Iterator[int]:
     """The server of the emulator with nothing behind it, in a thread of this process."""
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
-    sockets = server.listen(0)
+    sockets = http.listen(0)
 
     async def app(_: Incoming) -> Reply:
         return Reply(200, b"here")
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(app, sockets, stop),))
+    thread = threading.Thread(target=loop.run_until_complete, args=(http.serve(app, sockets, stop),))
     thread.start()
     try:
         yield sockets[0].getsockname()[1]

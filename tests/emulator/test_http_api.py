@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials as Keys
 
-from emulator.sign_in import Credentials
+from emulator.client.sign_in import Credentials
 from tests.emulator.world import (
     ACME,
     ACME_EDITOR,
@@ -176,7 +176,7 @@ def test_the_function_refuses_what_a_policy_without_the_tag_would_let_through(st
 
 
 def test_a_template_with_what_is_not_served_is_refused_by_name(stack: Stack) -> None:
-    from emulator.deploy import DeployFailed, deploy
+    from emulator.client.deploy import DeployFailed, deploy
 
     template = {
         "Resources": {"Sockets": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"ProtocolType": "WEBSOCKET"}}}

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from emulator import seeding
-from emulator.process import Emulator, start
-from emulator.state import KEPT_PASSWORD
+from emulator.client import seeding
+from emulator.client.process import Emulator, start
+from emulator.state.directory import KEPT_PASSWORD
 from portal.demo.cast import ACME, ACME_OWNER, GLOBEX_OWNER
 from portal.demo.running import open_world
 from portal.demo.world import World

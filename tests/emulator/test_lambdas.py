@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from emulator.deploy import DeployFailed, deploy
-from emulator.process import Emulator, start
+from emulator.client.deploy import DeployFailed, deploy
+from emulator.client.process import Emulator, start
 from tests.emulator.accounts import address, client_of
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.trigger_template import with_triggers

@@ -4,7 +4,7 @@ from typing import Any
 
 import requests
 
-from emulator.process import Emulator
+from emulator.client.process import Emulator
 from tests.emulator.accounts import address, client_of, code_mailed, mails, password_sign_in
 from tests.emulator.test_hosted_pages import Browser, code_in
 from tests.emulator.test_identity_pool import anonymous

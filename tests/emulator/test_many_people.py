@@ -9,8 +9,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.client.process import Emulator
 from emulator.cognito.directory import Directory, Record
-from emulator.process import Emulator
 from tests.emulator.world import ACME, Stack, refusal
 
 MANY = 250

@@ -17,7 +17,7 @@ from botocore.credentials import Credentials as SigningKey
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from emulator.process import Emulator
+from emulator.client.process import Emulator
 from tests.emulator.disguises import Sent
 from tests.emulator.loose_template import loosened
 from tests.emulator.strange_requests import FAMILIES, INDEX, THINGS, requests_for

@@ -15,9 +15,9 @@ import psutil
 import pytest
 import requests
 
-from emulator.deploy import DeployFailed, deploy
-from emulator.process import Emulator, EmulatorFailed, start
-from emulator.relied_on import PARAMETERS
+from emulator.client.deploy import DeployFailed, deploy
+from emulator.client.process import Emulator, EmulatorFailed, start
+from emulator.server.engine_signatures import PARAMETERS
 from tests.emulator.world import ACME, ACME_OWNER, Stack, key, refusal
 
 _ROOM = Path(__file__).resolve().parents[2]
@@ -60,7 +60,8 @@ def test_only_the_announced_port_is_open_and_only_on_loopback(stack: Stack) -> N
 
 def test_it_ends_with_its_parent() -> None:
     program = (
-        "from emulator.process import start; e = start(); print(e.pid, flush=True); import os; os.kill(os.getpid(), 9)"
+        "import os; from emulator.client.process import start; "
+        "e = start(); print(e.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     killed = subprocess.run([sys.executable, "-c", program], cwd=_ROOM, capture_output=True, timeout=30, check=False)
     _wait_for_the_end_of(int(killed.stdout))

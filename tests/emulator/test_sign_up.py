@@ -7,7 +7,7 @@ import boto3
 import pytest
 import requests
 
-from emulator.process import Emulator
+from emulator.client.process import Emulator
 from infra.handlers import post_confirmation
 from tests.emulator.accounts import address, another, client_of, code_mailed, go, later, mails, sign_up
 from tests.emulator.test_hosted_pages import Browser, code_in

@@ -18,7 +18,7 @@ import pytest
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
-from emulator.process import Emulator, EmulatorFailed, RootKey, start
+from emulator.client.process import Emulator, EmulatorFailed, RootKey, start
 from tests.emulator.test_http_api import call
 from tests.emulator.world import ACME, ACME_OWNER, GLOBEX, Stack, build, claims, client, key, refusal, row
 
@@ -322,7 +322,7 @@ def _query(stack: Stack) -> dict[str, str]:
 
 
 def _signed_in(stack: Stack) -> requests.Session:
-    from emulator.sign_in import fill_in
+    from emulator.client.sign_in import fill_in
     from tests.emulator.world import PASSWORD, REDIRECT
 
     browser = requests.Session()

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from emulator.deploy import deploy
-from emulator.process import Emulator, start
+from emulator.client.deploy import deploy
+from emulator.client.process import Emulator, start
 from tests.emulator.accounts import address, client_of, code_mailed, go, mails, password_sign_in, sign_up
 from tests.emulator.test_hosted_pages import Browser, code_in, returned
 from tests.emulator.test_identity_pool import anonymous

@@ -14,9 +14,9 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from emulator.deploy import deploy
-from emulator.process import Emulator
-from emulator.sign_in import Credentials, Tokens, credentials_for, sign_in
+from emulator.client.deploy import deploy
+from emulator.client.process import Emulator
+from emulator.client.sign_in import Credentials, Tokens, credentials_for, sign_in
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "template.yaml"
 REGION = "eu-west-1"

@@ -12,7 +12,7 @@ import requests
 from django.core.cache import cache
 from django.test import Client
 
-from emulator.sign_in import fill_in
+from emulator.client.sign_in import fill_in
 from portal.demo.cast import OPERATOR, CastMember
 from portal.demo.members import put_members_in_place
 from portal.demo.world import World, portal_credentials

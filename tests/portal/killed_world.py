@@ -11,7 +11,7 @@ from typing import Any
 
 import django
 
-from emulator import process
+from emulator.client import process
 from portal.demo.world import World, build, portal_credentials
 from portal.environment import BASE
 from tests.portal.killed_workers import finished, killed_at_lines, killed_at_random

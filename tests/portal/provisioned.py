@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from django.db import connection
 from django.db.models import QuerySet
 
-from emulator import seeding
-from emulator.process import RootKey
+from emulator.client import seeding
+from emulator.client.process import RootKey
 from portal.demo.world import World
 from tenants.audit import Actor
 from tenants.crew import Tally, Tools

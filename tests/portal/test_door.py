@@ -16,7 +16,7 @@ from django.core.cache import cache
 from django.db import connections as databases
 from django.utils import timezone
 
-from emulator import seeding
+from emulator.client import seeding
 from portal.demo.cast import ACME_EDITOR, ACME_OWNER, ACME_VIEWER, OPERATOR, CastMember
 from portal.demo.world import World
 from tenants.audit import Actor

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from emulator import seeding
+from emulator.client import seeding
 from portal.demo.cast import ACME, GLOBEX
 from tenants.aws.suspension_policy import SuspensionPolicy
 from tenants.domain.actions import Action

@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from django.utils import timezone
 
-from emulator import seeding
-from emulator.sign_in import SignInFailed, Tokens, credentials_for, sign_in
+from emulator.client import seeding
+from emulator.client.sign_in import SignInFailed, Tokens, credentials_for, sign_in
 from portal.demo.cast import ACME, ACME_EDITOR, ACME_OWNER, GLOBEX, GLOBEX_OWNER, CastMember, Organisation
 from portal.demo.world import World
 from tenants.aws.token_endpoint import TokenEndpoint

@@ -13,7 +13,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from emulator import seeding
+from emulator.client import seeding
 from portal.demo.cast import ACME
 from tenants.aws.directory import Directory
 from tenants.domain.errors import Misconfigured

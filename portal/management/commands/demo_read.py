@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from emulator.sign_in import SignInFailed
+from emulator.client.sign_in import SignInFailed
 from portal.demo.cast import CAST
 from portal.demo.reading import changes_while_reading, credentials_of, partition_of
 from tenants.domain.errors import PortalError

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from emulator import clock
 from emulator.access import iam_records
 from emulator.access.principals import Root
-from emulator.changes import noted
 from emulator.cognito.crowd import make_people
 from emulator.faults import Switchboard, parse_fault
+from emulator.state.changes import noted
 from emulator.wire import Incoming, Reply, json_reply
 
 PREFIX = "/_emulator/"

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from emulator import engine, http_api, key_updates, lambda_resources, row_writes, wide_partitions
+from emulator import engine
 from emulator.cognito import user_pool_patches
-from emulator.relied_on import PARAMETERS
+from emulator.functions import http_api, resources
+from emulator.rows import key_updates, row_writes, wide_partitions
+from emulator.server.engine_signatures import PARAMETERS
 from iam import Policy, UnsupportedPolicy, parse_policy, parse_trust_policy
 
 VERSION = "1.5.33"
@@ -198,13 +200,13 @@ PATCHES = (
         "provisioners._lambda_create",
         engine_does="wants an archive in S3, and runs it in a process or a container of its own",
         aws_does="takes the template's own folder once it is packaged; here that folder is run as it is",
-        apply=lambda_resources.run_functions_here,
+        apply=resources.run_functions_here,
     ),
     Patch(
         "provisioners._lambda_permission_create",
         engine_does="adds a statement to a function of its own",
         aws_does="lets the named service invoke the function, and nobody else",
-        apply=lambda_resources.permit_invocations,
+        apply=resources.permit_invocations,
     ),
     Patch(
         "dynamodb._update_item",

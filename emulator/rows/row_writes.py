@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from emulator import engine, wide_partitions
-from emulator.changes import noted
+from emulator import engine
+from emulator.rows import wide_partitions
+from emulator.state.changes import noted
 
 Table = dict[str, Any]
 

@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 from emulator import engine
 from emulator.access.principals import Sessions, find_role, trust_policy
-from emulator.lambda_runtime import Failure, Invocation, in_thread, ready
+from emulator.functions.runtime import Failure, Invocation, in_thread, ready
 from iam import Principal, decide_trust
 
-DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "infra"
+DEFAULT_FOLDER = Path(__file__).resolve().parent.parent.parent / "infra"
 _SESSION_SECONDS = 3600
 _DEFAULT_TIMEOUT = 3
 

@@ -1,13 +1,15 @@
-"""Which operations are served, by what routes them. `python -m emulator.catalogue` prints the table of the docs."""
+"""The served operations, by what routes them. `python -m emulator.server.catalogue` prints the table of the docs."""
 
 import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable
 
-from emulator import engine, objects, patches, sts
+from emulator import engine
+from emulator.access import sts
 from emulator.cognito.user_pool import SELF_SERVICE
-from emulator.operations import DYNAMODB_HANDLERS, IDENTITY_OPERATIONS, NOT_SIMULATED
+from emulator.server import patches, s3
+from emulator.server.operations import DYNAMODB_HANDLERS, IDENTITY_OPERATIONS, NOT_SIMULATED
 
 
 def served() -> dict[str, list[str]]:
@@ -19,7 +21,7 @@ def served() -> dict[str, list[str]]:
         "Cognito identity pools": IDENTITY_OPERATIONS & _routed(engine.cognito._dispatch_identity),
         "IAM": engine.iam._IAM_HANDLERS.keys() - NOT_SIMULATED,
         "STS": sts.OPERATIONS,
-        "S3": [operation.name for operation in objects.OPERATIONS.values()],
+        "S3": [operation.name for operation in s3.OPERATIONS.values()],
         "CloudFormation": engine.cloudformation._ACTION_HANDLERS,
     }
     return {service: sorted(names) for service, names in operations.items()}

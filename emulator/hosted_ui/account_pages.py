@@ -8,11 +8,11 @@ import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from emulator import pages
 from emulator.cognito.accounts import Accounts, NewAccount, may_sign_up
-from emulator.cognito.hosted_pages import confirm_page, password_error, reset_page, sign_in_page
 from emulator.cognito.pools import Record
-from emulator.cognito.visits import STALE, Visit, begin
+from emulator.hosted_ui import pages
+from emulator.hosted_ui.page_request import STALE, Visit, begin
+from emulator.hosted_ui.sign_in_pages import confirm_page, password_error, reset_page, sign_in_page
 from emulator.wire import AwsError, Incoming, Reply
 
 log = logging.getLogger(__name__)

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-from emulator import clock, engine, lambdas
+from emulator import clock, engine
 from emulator.access.authorization import authorize
 from emulator.access.checks import Check
 from emulator.access.principals import Principal, Session
 from emulator.access.signing import Keyring
-from emulator.http_api import PREFIX, STAGE, Api, Matched, apis, matching
+from emulator.functions import lambdas
+from emulator.functions.http_api import PREFIX, STAGE, Api, Matched, apis, matching
 from emulator.wire import AwsError, Incoming, Reply, json_reply
 
 _SECONDS = 30.0

@@ -12,11 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
-from emulator.state import read_root_key
+from emulator.state.directory import read_root_key
 
 _STOP_SECONDS = 5.0
 _PIPE = subprocess.PIPE
-_HERE = Path(__file__).resolve().parent.parent
+_HERE = Path(__file__).resolve().parent.parent.parent
 
 
 class EmulatorFailed(Exception):

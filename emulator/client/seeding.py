@@ -11,7 +11,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import create_loader
 
-from emulator.sign_in import Credentials
+from emulator.client.sign_in import Credentials
 
 ROOT_ARN = "arn:aws:iam::123456789012:root"
 REGION = "eu-west-1"

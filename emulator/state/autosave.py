@@ -9,9 +9,9 @@ import json
 import logging
 from collections.abc import Iterator
 
-from emulator.changes import Row, noted
-from emulator.kept import Kept, end_what_was_under_way, row_key, settle
-from emulator.state import ROWS, Changes, Entry, StateDirectory
+from emulator.state.changes import Row, noted
+from emulator.state.directory import ROWS, Changes, Entry, StateDirectory
+from emulator.state.entries import Kept, end_what_was_under_way, row_key, settle
 
 log = logging.getLogger(__name__)
 

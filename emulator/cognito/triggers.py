@@ -11,7 +11,7 @@ from typing import Any
 
 from emulator import engine
 from emulator.cognito.pools import Client, Record, attributes_of, region_of
-from emulator.lambdas import HandlerFailed, may_invoke, run_handler
+from emulator.functions.lambdas import HandlerFailed, may_invoke, run_handler
 from emulator.wire import AwsError
 
 # More than AWS's five give whoever debugs a function the time to look at it.

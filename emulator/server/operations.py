@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from emulator import engine, sts
+from emulator import engine
+from emulator.access import sts
 from emulator.access.authorization import authorize
 from emulator.access.checks import Check
 from emulator.access.control_plane import (
@@ -26,9 +27,9 @@ from emulator.access.members import members_of
 from emulator.access.policy_documents import check_documents
 from emulator.access.principals import Principal, Root, Sessions
 from emulator.access.signing import Keyring, code_for
-from emulator.calls import WITH_WEB_IDENTITY, Call
 from emulator.cognito import identity_pool
 from emulator.cognito.user_pool import SELF_SERVICE, UserPoolApi
+from emulator.server.calls import WITH_WEB_IDENTITY, Call
 from emulator.wire import AwsError, Reply
 
 _DYNAMODB = {

@@ -4,8 +4,8 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from emulator import pages
-from emulator.mailbox import Mail, Mailbox
+from emulator.cognito.mailbox import Mail, Mailbox
+from emulator.hosted_ui import pages
 from emulator.wire import Incoming, Reply, json_reply
 
 _PATH = "/mailbox"

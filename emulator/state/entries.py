@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from emulator import engine, http_api, lambdas
-from emulator.codec import Unreadable, decode, encode
+from emulator import engine
 from emulator.faults import Switchboard
-from emulator.state import Entry, StateRefused
+from emulator.functions import http_api, lambdas
+from emulator.state.codec import Unreadable, decode, encode
+from emulator.state.directory import Entry, StateRefused
 
 _SCOPED = (engine.responses.AccountRegionScopedDict, engine.responses.AccountScopedDict)
 # Of the engine's plain dictionaries and sets, those that are no tables of constants.

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from emulator import engine, lambdas
+from emulator import engine
+from emulator.functions import lambdas
 
 PREFIX = "/_apis/"
 STAGE = "$default"

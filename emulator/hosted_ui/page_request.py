@@ -4,9 +4,9 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
-from emulator import pages
-from emulator.cognito.authorize import AuthorizeRequest, SentBack, UnknownClient, parse
 from emulator.cognito.pools import Record
+from emulator.hosted_ui import pages
+from emulator.hosted_ui.authorize import AuthorizeRequest, SentBack, UnknownClient, parse
 from emulator.wire import Incoming, Reply
 
 CSRF_COOKIE = "XSRF-TOKEN"

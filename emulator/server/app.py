@@ -12,26 +12,29 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from emulator import cors, engine, lambdas, pages
+from emulator import engine
 from emulator.access.principals import Root, Sessions
 from emulator.access.signing import Keyring
-from emulator.calls import NotACall, error_reply, is_for_objects, read_call
-from emulator.changes import noted
 from emulator.cognito.accounts import Accounts
 from emulator.cognito.api_sign_in import ApiSignIn
 from emulator.cognito.attempts import Attempts
 from emulator.cognito.grants import Grants
-from emulator.cognito.hosted_accounts import HostedAccounts
-from emulator.cognito.hosted_pages import HostedPages
 from emulator.cognito.mail import Post
-from emulator.cognito.token_endpoint import TokenEndpoint, discovery, jwks, user_info
+from emulator.cognito.mailbox import Mailbox
 from emulator.cognito.user_pool import UserPoolApi
-from emulator.control import PREFIX, Control
-from emulator.http_api_calls import ApiRequest, answer, read_api_request
-from emulator.mailbox import Mailbox
-from emulator.mailbox_pages import MailboxPages
-from emulator.objects import object_error, read_object_call, run_object_call
-from emulator.operations import Operations
+from emulator.functions import lambdas
+from emulator.functions.http_api_calls import ApiRequest, answer, read_api_request
+from emulator.hosted_ui import pages
+from emulator.hosted_ui.account_pages import HostedAccounts
+from emulator.hosted_ui.mailbox_pages import MailboxPages
+from emulator.hosted_ui.sign_in_pages import HostedPages
+from emulator.hosted_ui.token_endpoint import TokenEndpoint, discovery, jwks, user_info
+from emulator.server import cors
+from emulator.server.calls import NotACall, error_reply, is_for_objects, read_call
+from emulator.server.control import PREFIX, Control
+from emulator.server.operations import Operations
+from emulator.server.s3 import object_error, read_object_call, run_object_call
+from emulator.state.changes import noted
 from emulator.wire import AwsError, Dropped, Incoming, Reply, json_reply
 
 log = logging.getLogger(__name__)

@@ -10,15 +10,16 @@ import secrets
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
-from emulator import clock, pages
+from emulator import clock
 from emulator.cognito.accounts import may_sign_up
 from emulator.cognito.attempts import Attempts
-from emulator.cognito.authorize import AuthorizeRequest
 from emulator.cognito.grants import CODE_SECONDS, Code, Grants
 from emulator.cognito.passwords import policy_errors, set_password, temporary_has_expired
 from emulator.cognito.pools import Record, attributes_of, find_client, find_user, has_password, may_still_sign_in
 from emulator.cognito.tokens import new_sign_in
-from emulator.cognito.visits import STALE, Visit, begin, cookie
+from emulator.hosted_ui import pages
+from emulator.hosted_ui.authorize import AuthorizeRequest
+from emulator.hosted_ui.page_request import STALE, Visit, begin, cookie
 from emulator.wire import Incoming, Reply
 
 _SESSION_SECONDS = 3600

@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from emulator.process import RootKey
+from emulator.client.process import RootKey
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

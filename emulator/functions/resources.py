@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from emulator import engine, lambdas
+from emulator import engine
+from emulator.functions import lambdas
 
 Created = tuple[str, dict[str, Any]]
 
