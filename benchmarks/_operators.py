@@ -13,13 +13,13 @@ from django.test.utils import CaptureQueriesContext
 
 from tenants.domain.claims import Claims
 from tenants.domain.roles import Role
+from tenants.lifecycle.search import search_tenants
 from tenants.models import Tenant
-from tenants.operators import overview_pages
-from tenants.operators.lists import asked, choose, narrowed, read_page
-from tenants.operators.tenant_search import found
-from tenants.operators.tenants_admin import filters, listed
-from tenants.sessions import SignedIn
-from tenants.standing import Standing
+from tenants.operators import overview
+from tenants.operators.tenants import filters, list_page
+from tenants.pages.lists import apply_filters, choose, query_param, read_page
+from tenants.sign_in.sessions import SignedIn
+from tenants.sign_in.standing import Standing
 
 _SUB = str(uuid.UUID(int=1, version=4))
 _CLAIMS = Claims(_SUB, "operator@platform.example", "Olive", "", Role.OPERATOR, expires_at=int(time.time()) + 86_400)
@@ -34,18 +34,18 @@ def ask(path: str) -> HttpRequest:
 
 
 def tenants_page(query: str) -> bytes:
-    return bytes(listed(ask(f"/operators/tenants/?{query}")).content)
+    return bytes(list_page(ask(f"/operators/tenants/?{query}")).content)
 
 
 def tenants_read(query: str) -> int:
     """The rows of the page alone, without its HTML. How many they are."""
     request, offered = ask(f"/operators/tenants/?{query}"), filters()
-    rows = narrowed(Tenant.objects.all(), offered, choose(request, offered))
-    return len(read_page(found(rows, asked(request, "q")), request).rows)
+    rows = apply_filters(Tenant.objects.all(), offered, choose(request, offered))
+    return len(read_page(search_tenants(rows, query_param(request, "q")), request).rows)
 
 
 def overview_page() -> bytes:
-    return bytes(overview_pages.overview(ask("/operators/")).content)
+    return bytes(overview.overview(ask("/operators/")).content)
 
 
 def queries(call: Callable[[], object]) -> int:

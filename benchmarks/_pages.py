@@ -25,15 +25,15 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from tenants.access import members_only
 from tenants.aws.records_table import RecordsTable
 from tenants.aws.signing import PersonsCredentialsProvider
 from tenants.connections import connections
-from tenants.domain.addresses import to_segment
 from tenants.domain.values import Item, brief
-from tenants.record_rows import RecordRows, record_rows
-from tenants.records import PAGE_SIZE, Page, Records
-from tenants.sessions import SignedIn
+from tenants.organisation.record_addresses import to_segment
+from tenants.organisation.record_table import RecordRows, record_rows
+from tenants.records.reading import PAGE_SIZE, Page, Records
+from tenants.sign_in.access import members_only
+from tenants.sign_in.sessions import SignedIn
 
 COLUMNS = ("ordered_by", "ordered_on", "status", "items", "total", "currency")
 _ROWS = (
@@ -148,7 +148,7 @@ def _view(listed: Callable[[SignedIn, str, str], Listing]) -> Callable[..., Http
             "first": listing.keys[0],
             "last": listing.keys[-1],
         }
-        return render(request, "records/collection.html", context)
+        return render(request, "organisation/records/collection.html", context)
 
     return view
 

@@ -100,14 +100,14 @@ def sign_in(number: int) -> Browser:
     from django.contrib.sessions.backends.cached_db import SessionStore
     from django.http import HttpRequest
 
-    from tenants.access import remember
-    from tenants.audit import at_the_terminal
     from tenants.aws.token_endpoint import Tokens
     from tenants.connections import connections
+    from tenants.domain.actor import at_the_terminal
     from tenants.domain.claims import Claims
     from tenants.domain.roles import Role
+    from tenants.lifecycle.transitions import activate
     from tenants.models import Member, Person, Tenant
-    from tenants.tenant_life import activate
+    from tenants.sign_in.access import remember
 
     tenant = Tenant.objects.create(org_id=org_of(number), name=f"Organisation {number}")
     person = Person.objects.create(sub=uuid.uuid4(), email=f"owner{number}@example.com", name=f"Owner {number}")

@@ -33,9 +33,9 @@ def give_members(domain: str, count: int) -> None:
     """A tenant of so many, all of them due at once. Nobody is mailed."""
     from django.db import transaction
 
-    from tenants.audit import at_the_terminal
+    from tenants.domain.actor import at_the_terminal
+    from tenants.lifecycle.transitions import create_tenant
     from tenants.models import Member, Person
-    from tenants.tenant_life import create_tenant
 
     with transaction.atomic():
         tenant = create_tenant(name=domain, owner_email=f"p0@{domain}", mail_invitation=False, by=at_the_terminal())

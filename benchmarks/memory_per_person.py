@@ -82,7 +82,7 @@ class IdentityPoolHere:
 
 
 class TokensHere:
-    """In place of `tenants.sessions.Sessions`, which would ask a database."""
+    """In place of `tenants.sign_in.sessions.Sessions`, which would ask a database."""
 
     def id_token(self, sign_in_id: uuid.UUID) -> str:
         return str(sign_in_id.int)
@@ -109,9 +109,9 @@ class ForgetfulCache:
 
 def federation_alone(people: int) -> tuple[float, float]:
     """Bytes a person, in the process and in the shared cache."""
-    from tenants.federation import Federation
-    from tenants.sealing import Sealer
-    from tenants.single_flight import SingleFlight
+    from tenants.sign_in.federation import Federation
+    from tenants.sign_in.sealing import Sealer
+    from tenants.sign_in.single_flight import SingleFlight
 
     cache = ForgetfulCache()
     federation = Federation(
@@ -134,8 +134,8 @@ def federation_alone(people: int) -> tuple[float, float]:
 
 def _signed_in(number: int) -> Any:
     from tenants.domain.claims import Claims
-    from tenants.sessions import SignedIn
-    from tenants.standing import Standing
+    from tenants.sign_in.sessions import SignedIn
+    from tenants.sign_in.standing import Standing
 
     claims = Claims(str(number), f"{number}@example.com", "", org_of(number), "owner", expires_at=2**40)
     return SignedIn(uuid.UUID(int=number), claims, Standing(number, str(number), "", "", identity_id="known"))

@@ -63,8 +63,8 @@ def arguments() -> argparse.Namespace:
 def measure(tenants: int, rounds: int) -> Measured:
     import _operators
 
+    from tenants.health.overview import overview
     from tenants.models import Member
-    from tenants.overview import overview
 
     _operators.overview_page()
     page = [milliseconds(_operators.overview_page) for _ in range(rounds)]

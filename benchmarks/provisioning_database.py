@@ -25,7 +25,7 @@ from typing import Any
 import _project  # noqa: F401 - before any module of the project
 from _workers import give_members, set_up
 
-from tenants.domain.provisioning import Change, Create, Seen
+from tenants.domain.user_plan import Change, Create, Seen
 
 _ANSWERS_AFTER_SECONDS = 0.005
 _NO_LIMIT = 90_000.0
@@ -115,9 +115,9 @@ def worker_in_a_process() -> int:
 def work() -> None:
     from django.conf import settings
 
-    from tenants.crew import Tools
-    from tenants.pacing import Pacer
-    from tenants.worker import Worker
+    from tenants.provisioning.dispatcher import Tools
+    from tenants.provisioning.pace import Pacer
+    from tenants.provisioning.worker import Worker
 
     stub: Any = Stub()
     worker = Worker(Tools(stub, stub, Pacer(settings.COGNITO_CALLS_PER_SECOND)), threading.Event())

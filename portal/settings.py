@@ -43,7 +43,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "tenants.middleware.Door",
+    "tenants.pages.door.Door",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -58,7 +58,7 @@ TEMPLATES = [
                 # Django's admin insists on it; no page of ours asks it anything.
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "tenants.pages.header",
+                "tenants.pages.header.header",
             ],
             "builtins": ["django.templatetags.static"],
         },
@@ -85,7 +85,7 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
-CSRF_FAILURE_VIEW = "tenants.refusals.stale_form"
+CSRF_FAILURE_VIEW = "tenants.pages.refusals.stale_form"
 # What was done is told on the next page, out of the session: names of tenants are not for a cookie.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
@@ -124,7 +124,7 @@ TRUSTED_PROXIES = int(ENV.text["TRUSTED_PROXIES"])
 
 # ── Signing in ───────────────────────────────────────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "tenants.Person"
-AUTHENTICATION_BACKENDS = ["tenants.auth.CognitoBackend"]
+AUTHENTICATION_BACKENDS = ["tenants.sign_in.views.CognitoBackend"]
 LOGIN_URL = "oidc_authentication_init"
 LOGIN_REDIRECT_URL = "/"
 OIDC_RP_CLIENT_ID = ENV.text["COGNITO_CLIENT_ID"]
@@ -144,7 +144,7 @@ OIDC_PKCE_CODE_CHALLENGE_METHOD = "S256"
 OIDC_ALLOW_UNSECURED_JWT = False
 OIDC_STORE_ACCESS_TOKEN = False
 OIDC_STORE_ID_TOKEN = False
-OIDC_CALLBACK_CLASS = "tenants.auth.Callback"
+OIDC_CALLBACK_CLASS = "tenants.sign_in.views.Callback"
 ALLOW_LOGOUT_GET_METHOD = False
 
 # ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ from tenants.operators.site import site
 
 urlpatterns = [path("", include("tenants.urls")), path("operators/", site.urls)]
 
-handler400 = "tenants.refusals.bad_request"
-handler403 = "tenants.refusals.forbidden"
-handler404 = "tenants.refusals.page_not_found"
-handler500 = "tenants.refusals.server_error"
+handler400 = "tenants.pages.refusals.bad_request"
+handler403 = "tenants.pages.refusals.forbidden"
+handler404 = "tenants.pages.refusals.page_not_found"
+handler500 = "tenants.pages.refusals.server_error"

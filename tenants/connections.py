@@ -20,16 +20,16 @@ from tenants.aws.suspension_policy import SuspensionPolicy
 from tenants.aws.tagged_credentials import TaggedCredentials
 from tenants.aws.tenant_rows import DELETED_AT_ONCE, TenantRows
 from tenants.aws.token_endpoint import TokenEndpoint
-from tenants.closing import Reach
-from tenants.crew import Tools
 from tenants.domain.errors import Misconfigured
 from tenants.domain.org_id import OrgId
-from tenants.federation import Federation
-from tenants.pacing import Pacer
-from tenants.records import Records
-from tenants.sealing import Sealer
-from tenants.sessions import Sessions
-from tenants.single_flight import SingleFlight
+from tenants.lifecycle.closing import Reach
+from tenants.provisioning.dispatcher import Tools
+from tenants.provisioning.pace import Pacer
+from tenants.records.reading import Records
+from tenants.sign_in.federation import Federation
+from tenants.sign_in.sealing import Sealer
+from tenants.sign_in.sessions import Sessions
+from tenants.sign_in.single_flight import SingleFlight
 
 
 @dataclass(frozen=True, slots=True)

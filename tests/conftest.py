@@ -13,6 +13,7 @@ from emulator.client import process
 from portal.demo.world import World, build
 
 PORTAL_URL = "http://localhost:8000"
+pytest_plugins = ["tests.world.fixtures"]
 
 
 @pytest.hookimpl(trylast=True)

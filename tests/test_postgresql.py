@@ -14,6 +14,11 @@ import redis
 from portal.environment import BASE
 
 pytestmark = pytest.mark.postgres
+# Whose tests touch the database.
+ROOMS = (
+    "audit", "drift", "health", "lifecycle", "management", "members", "models", "operators", "organisation", "pages",
+    "portal", "provisioning", "sign_in",
+)  # fmt: skip
 _REDIS = "redis://127.0.0.1:6379"
 
 
@@ -46,7 +51,7 @@ def test_the_portals_own_tests_pass_on_postgresql(postgresql: str, tmp_path: Pat
         sys.executable,
         "-m",
         "pytest",
-        "tests/portal",
+        *(f"tests/{room}" for room in ROOMS),
         "-p",
         "no:cacheprovider",
         # In one process it would outlast the rest of the suite.

@@ -9,12 +9,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.demo.cast import CAST, CastMember, Organisation
-from tenants.audit import Happened, at_the_terminal, record_all
-from tenants.domain.actions import Action
+from tenants.audit import NewEntry, record_all
+from tenants.audit.actions import Action
+from tenants.domain.actor import at_the_terminal
 from tenants.domain.tenant_state import TenantState
+from tenants.lifecycle.transitions import activate
 from tenants.models import Member, Person, Provisioning, SignIn, Tenant
-from tenants.standing import forget_standing
-from tenants.tenant_life import activate
+from tenants.sign_in.standing import forget_standing
 
 
 @transaction.atomic
@@ -61,7 +62,7 @@ def _tenants(organisations: Sequence[Organisation]) -> Mapping[str, Tenant]:
     if new:
         by = at_the_terminal()
         Tenant.objects.bulk_create(new)
-        record_all([Happened(Action.TENANT_CREATED, by, org=one.org_id, target=one.name) for one in new])
+        record_all([NewEntry(Action.TENANT_CREATED, by, org=one.org_id, target=one.name) for one in new])
     return tenants | {str(tenant.org_id): tenant for tenant in new}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from tenants.aws.failures import PEOPLE, translated
 from tenants.domain.errors import UserGone
-from tenants.domain.provisioning import Change, Create, Delete, Disable, Enable, Seen, SetRole, SignOut, Wanted
+from tenants.domain.user_plan import Change, Create, Delete, DesiredUser, Disable, Enable, Seen, SetRole, SignOut
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -39,7 +39,7 @@ class Directory:
     client: CognitoIdentityProviderClient
     pool_id: str
 
-    def create(self, wanted: Wanted) -> Seen:
+    def create(self, wanted: DesiredUser) -> Seen:
         """Enabled, whatever is wanted. Raises UserExists too, and RefusedByCognito for an attribute or the mail."""
         attributes = {
             "email": wanted.email,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from tenants.aws.failures import POLICIES, answer_of, translated
-from tenants.domain import suspension_list
+from tenants.domain import suspension_policy
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -34,14 +34,14 @@ class SuspensionPolicy:
             default = self.client.get_policy(PolicyArn=self.arn)["Policy"]["DefaultVersionId"]
             version = self.client.get_policy_version(PolicyArn=self.arn, VersionId=default)["PolicyVersion"]
         # botocore has decoded the text already.
-        return suspension_list.listed(json.dumps(version["Document"]))
+        return suspension_policy.listed(json.dumps(version["Document"]))
 
     def write(self, orgs: Iterable[str]) -> None:
         """Cuts off these organisations and no others, whatever the policy says now. Raises NotNow for too many.
 
         Raises Throttled where others write versions at the same time, Unreachable, Misconfigured.
         """
-        document = suspension_list.document(orgs)
+        document = suspension_policy.document(orgs)
         with translated(POLICIES):
             self._make_room()
             try:

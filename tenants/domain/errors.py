@@ -1,7 +1,7 @@
 """Every way the portal says no.
 
 Leaves carry what a page or a log needs; `str()` of one is a sentence for the person it happened to. The table in
-`tenants.refusals` gives each leaf its status and its page; a test finds a leaf that is missing there.
+`tenants.pages.refusals` gives each leaf its status and its page; a test finds a leaf that is missing there.
 
     PortalError
     ├── SignInNeeded            nobody is signed in
@@ -36,6 +36,11 @@ class PortalError(Exception):
         super().__init__(message)
         self.message = message
 
+    @property
+    def for_operators(self) -> str:
+        """For pages of operators, the terminal, the log and the audit trail: says why, where the message does not."""
+        return self.message
+
 
 class SignInNeeded(PortalError):
     def __init__(self) -> None:
@@ -49,6 +54,10 @@ class SessionEnded(PortalError):
         super().__init__("Your session has ended. Sign in again and you are back on this page.")
         self.why = why
 
+    @property
+    def for_operators(self) -> str:
+        return self.why
+
 
 class SignInFailed(PortalError):
     """`why` is for the log and the page alike; it never holds a token or a code."""
@@ -56,6 +65,10 @@ class SignInFailed(PortalError):
     def __init__(self, why: str) -> None:
         super().__init__("You could not be signed in. Nothing is wrong with your password: start the sign-in again.")
         self.why = why
+
+    @property
+    def for_operators(self) -> str:
+        return self.why
 
 
 class NoOrganisation(PortalError):
@@ -111,6 +124,10 @@ class DeniedByAws(PortalError):
         self.resource = resource
         self.aws_request_id = aws_request_id
 
+    @property
+    def for_operators(self) -> str:
+        return self.answer
+
 
 class RecordNotFound(PortalError):
     """Something of the person's own is not there. Another tenant's thing is never told apart from it."""
@@ -160,6 +177,10 @@ class Unavailable(PortalError):
         self.why = why
         self.retry_after = retry_after
 
+    @property
+    def for_operators(self) -> str:
+        return f"{self.service}: {self.why}"
+
 
 class Throttled(Unavailable):
     def __init__(self, service: str, why: str, *, retry_after: int = 5) -> None:
@@ -177,3 +198,7 @@ class Misconfigured(PortalError):
     def __init__(self, why: str) -> None:
         super().__init__("The portal is not set up correctly. Its operators can see why in the log.")
         self.why = why
+
+    @property
+    def for_operators(self) -> str:
+        return self.why

@@ -8,9 +8,9 @@ from django.core.management import CommandError
 from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
+from tenants.health.blockers import blockers
+from tenants.lifecycle.suspension import Rings, rings
 from tenants.models import Suspension, Tenant
-from tenants.obstacles import obstacles
-from tenants.suspension import Rings, rings
 
 _LOOKS_EVERY_SECONDS = 0.5
 
@@ -36,7 +36,7 @@ def wait_for(suspension: Suspension, *, seconds: float, stream: OutputWrapper) -
             now = rings(suspension)
             if now.lifted_at:
                 raise CommandError(f"{suspension.tenant} was let work again meanwhile.")
-            in_the_way = obstacles(suspension)
+            in_the_way = blockers(suspension)
             if now.all_reached or time.monotonic() >= until:
                 return now, in_the_way
             if shown:

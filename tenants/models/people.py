@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from tenants.domain.provisioning import Seen
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.domain.user_plan import Seen
 from tenants.models.tenants import MOST_NAME, MOST_REASON, Tenant
 
 MOST_EMAIL = 254

@@ -23,6 +23,12 @@ def unclaimed_slug() -> str:
     return f"org-{secrets.token_hex(8)}"
 
 
+class _Tenants(models.QuerySet["Tenant"]):
+    def locked(self, tenant: Tenant) -> Tenant:
+        """The row as it is now, which nobody else can change until the transaction ends."""
+        return self.select_for_update().get(pk=tenant.pk)
+
+
 class Tenant(models.Model):
     """An organisation's record. Never deleted: a closed one is the tombstone that keeps its org id from being reused.
 
@@ -46,6 +52,8 @@ class Tenant(models.Model):
     # Until then a closing tenant can be reopened; afterwards its rows may go.
     purge_after = models.DateTimeField(null=True, editable=False)
     closed_at = models.DateTimeField(null=True, editable=False)
+
+    objects = _Tenants.as_manager()
 
     class Meta:
         indexes = [

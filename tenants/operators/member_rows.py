@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tenants.domain.provisioning import Conflict
 from tenants.domain.tenant_state import TenantState
-from tenants.members import planned
+from tenants.domain.user_plan import Conflict
+from tenants.members.roster import planned_changes
 from tenants.models import Member, Provisioning
 
 _IN_WORDS = {
@@ -54,7 +54,7 @@ def drifted(member: Member) -> bool:
     """Whether Cognito agreed once, and was changed past the portal since, as a comparison saw."""
     if member.provisioning != Provisioning.SETTLED:
         return False
-    changes = planned(member)
+    changes = planned_changes(member)
     return isinstance(changes, Conflict) or bool(changes)
 
 

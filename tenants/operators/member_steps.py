@@ -1,4 +1,4 @@
-"""What an operator can have done to a member: the use cases of `tenants.members`, as steps."""
+"""What an operator can have done to a member: the use cases of `tenants.members.roster`, as steps."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any
 
 from django.urls import reverse
 
-from tenants import members
-from tenants.audit import Actor
-from tenants.consequences import no_worker
+from tenants.domain.actor import Actor
 from tenants.domain.roles import IN_AN_ORGANISATION
 from tenants.domain.tenant_state import MAY_SIGN_IN
+from tenants.lifecycle.preview import no_worker
+from tenants.members import roster
 from tenants.models import Member, Provisioning
 from tenants.operators.member_rows import drifted
-from tenants.operators.steps import Field, Step, Typed, prevented_by, why_field
+from tenants.pages.step_pages import Field, Step, Typed, prevented_by, why_field
 
 
 def _prevented(member: Member) -> str:
     if member.removed:
         return f"{member.person} has been removed already."
     tenant = member.tenant
-    return "" if tenant is None else prevented_by(lambda: members.check_may_change(tenant))
+    return "" if tenant is None else prevented_by(lambda: roster.check_may_change(tenant))
 
 
 def _only_owner(member: Member, **should_be: bool | str) -> str:
-    return prevented_by(lambda: members.check_owner_remains(member, should_be))
+    return prevented_by(lambda: roster.check_owner_remains(member, should_be))
 
 
 def _role_prevented(member: Member) -> str:
@@ -48,7 +48,7 @@ def _removing_prevented(member: Member) -> str:
 
 
 def _set_role(member: Member, typed: Typed, by: Actor) -> Member:
-    return members.set_role(member, typed["role"], why=typed["reason"], by=by)
+    return roster.set_role(member, typed["role"], why=typed["reason"], by=by)
 
 
 def role_field(role: str) -> Field:
@@ -116,7 +116,7 @@ DISABLE = Step(
         "They stay a member, and can be enabled again.",
     ),
     prevented=_disabling_prevented,
-    does=lambda member, typed, by: members.disable(member, why=typed["reason"], by=by),
+    does=lambda member, typed, by: roster.disable(member, why=typed["reason"], by=by),
     done=_says("is locked out of the portal. Cognito follows."),
     grave=True,
 )
@@ -127,7 +127,7 @@ ENABLE = Step(
     fields=_why,
     expects=_expects_of_enabling,
     prevented=_enabling_prevented,
-    does=lambda member, typed, by: members.enable(member, why=typed["reason"], by=by),
+    does=lambda member, typed, by: roster.enable(member, why=typed["reason"], by=by),
     done=lambda member: f"{member.person} is enabled. {waits_for_tenant(member) or _SOON}",
 )
 REMOVE = Step(
@@ -142,14 +142,14 @@ REMOVE = Step(
         "Records they wrote stay with the tenant.",
     ),
     prevented=_removing_prevented,
-    does=lambda member, typed, by: members.remove(member, why=typed["reason"], by=by),
+    does=lambda member, typed, by: roster.remove(member, why=typed["reason"], by=by),
     done=_says("was removed. Their user in Cognito is deleted next."),
     grave=True,
 )
 
 
 def _try_now(member: Member, _: Typed, by: Actor) -> None:
-    members.try_now(member, by=by)
+    roster.try_now(member, by=by)
 
 
 TRY_NOW = Step(

@@ -22,10 +22,10 @@ class Told:
 
 
 def metadata_rows(metadata: Mapping[str, Any]) -> list[tuple[str, Told]]:
-    return [(name, told(value)) for name, value in metadata.items()]
+    return [(name, as_rows(value)) for name, value in metadata.items()]
 
 
-def told(value: Any, *, level: int = 1) -> Told:
+def as_rows(value: Any, *, level: int = 1) -> Told:
     if isinstance(value, str):
         return Told("text", value)
     if value is None or isinstance(value, bool):
@@ -35,5 +35,5 @@ def told(value: Any, *, level: int = 1) -> Told:
     if value and level >= _LEVELS_SHOWN:
         return Told("code", json.dumps(value, ensure_ascii=False))
     labelled = value.items() if isinstance(value, dict) else ((str(place), part) for place, part in enumerate(value, 1))
-    parts = [(label, told(part, level=level + 1)) for label, part in labelled]
+    parts = [(label, as_rows(part, level=level + 1)) for label, part in labelled]
     return Told("object" if isinstance(value, dict) else "list", parts=parts)

@@ -11,8 +11,8 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods
 
-from tenants.audit import Actor
-from tenants.sessions import SignedIn
+from tenants.domain.actor import Actor
+from tenants.sign_in.sessions import SignedIn
 
 
 class ShownOnly(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -13,15 +13,15 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, path
 
-from tenants.access import operators_only
 from tenants.domain.errors import SignInNeeded
 from tenants.domain.roles import Role
 from tenants.models import AuditEvent, Drift, Member, Tenant
-from tenants.operators.audit_admin import AuditAdmin
-from tenants.operators.drift_admin import DriftAdmin
-from tenants.operators.members_admin import MembersAdmin
-from tenants.operators.tenants_admin import TenantsAdmin
-from tenants.sessions import SignedIn
+from tenants.operators.audit import AuditAdmin
+from tenants.operators.drift import DriftAdmin
+from tenants.operators.members import MembersAdmin
+from tenants.operators.tenants import TenantsAdmin
+from tenants.sign_in.access import operators_only
+from tenants.sign_in.sessions import SignedIn
 
 _View = TypeVar("_View", bound=Callable[..., HttpResponseBase])
 _PLACES: tuple[tuple[str, type[Any]], ...] = (
@@ -61,9 +61,9 @@ class OperatorsSite(admin.AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """None of Django's own: no login, password, history or raw editing. The index is the overview."""
         # They are made with this very site.
-        from tenants.operators import overview_pages, timeline_pages
+        from tenants.operators import overview, timeline
 
-        found: list[URLPattern | URLResolver] = [*overview_pages.urlpatterns, *timeline_pages.urlpatterns]
+        found: list[URLPattern | URLResolver] = [*overview.urlpatterns, *timeline.urlpatterns]
         for place, model in _PLACES:
             patterns = self._registry[model].get_urls()
             found += [path(f"{place}{pattern.pattern}", pattern.callback, name=pattern.name) for pattern in patterns]

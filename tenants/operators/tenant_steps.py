@@ -1,4 +1,4 @@
-"""What an operator can have done to a tenant: the use cases of `tenants.tenant_life`, as steps."""
+"""What an operator can have done to a tenant: the use cases of `tenants.lifecycle.transitions`, as steps."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from tenants import tenant_life
-from tenants.audit import Actor
-from tenants.consequences import consequences
+from tenants.domain.actor import Actor
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState, in_words
-from tenants.members import add_member, owners
-from tenants.metadata import fingerprint
+from tenants.lifecycle import details, transitions
+from tenants.lifecycle.metadata import fingerprint
+from tenants.lifecycle.preview import preview
+from tenants.members.roster import add_member, owners
 from tenants.models import Closing, Member, Tenant
 from tenants.operators.member_steps import role_field, waits_for_tenant
-from tenants.operators.steps import Field, Step, Typed, prevented_by, why_field
+from tenants.pages.step_pages import Field, Step, Typed, prevented_by, why_field
 
 _LIVING = (TenantState.PENDING, TenantState.ACTIVE, TenantState.SUSPENDED)
 
 
 def _expects(step: str) -> Callable[[Tenant], Sequence[str]]:
-    return lambda tenant: consequences(tenant, step)
+    return lambda tenant: preview(tenant, step)
 
 
 def _only_in(*states: TenantState) -> Callable[[Tenant], str]:
@@ -44,25 +44,23 @@ def _reopening_prevented(tenant: Tenant) -> str:
     if tenant.state != TenantState.CLOSING:
         return _only_in(TenantState.CLOSING)(tenant)
     closing = Closing.objects.filter(tenant=tenant, ended_at=None).first()
-    return prevented_by(lambda: tenant_life.check_may_reopen(tenant, closing))
+    return prevented_by(lambda: transitions.check_may_reopen(tenant, closing))
 
 
 def _rename(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
-    return tenant_life.rename(tenant, name=typed["name"], why=typed["reason"], by=by)
+    return details.rename(tenant, name=typed["name"], why=typed["reason"], by=by)
 
 
 def _change_slug(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
-    return tenant_life.change_slug(tenant, slug=typed["slug"], why=typed["reason"], by=by)
+    return details.change_slug(tenant, slug=typed["slug"], why=typed["reason"], by=by)
 
 
 def _change_plan(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
-    return tenant_life.change_plan(tenant, plan=typed["plan"], why=typed["reason"], by=by)
+    return details.change_plan(tenant, plan=typed["plan"], why=typed["reason"], by=by)
 
 
 def _change_metadata(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
-    return tenant_life.change_metadata(
-        tenant, metadata=typed["metadata"], over=typed["over"], why=typed["reason"], by=by
-    )
+    return details.change_metadata(tenant, metadata=typed["metadata"], over=typed["over"], why=typed["reason"], by=by)
 
 
 def _add_member(tenant: Tenant, typed: Typed, by: Actor) -> Member:
@@ -151,7 +149,7 @@ ACTIVATE = Step(
     fields=lambda _: (why_field(optional=True),),
     expects=_expects("activate"),
     prevented=_activation_prevented,
-    does=lambda tenant, typed, by: tenant_life.activate(tenant, why=typed["reason"], by=by),
+    does=lambda tenant, typed, by: transitions.activate(tenant, why=typed["reason"], by=by),
     done=lambda tenant: f"{tenant} is active. Its members can work from now on.",
 )
 SUSPEND = Step(
@@ -161,7 +159,7 @@ SUSPEND = Step(
     fields=lambda _: (why_field(),),
     expects=_expects("suspend"),
     prevented=_only_in(TenantState.ACTIVE),
-    does=lambda tenant, typed, by: tenant_life.suspend(tenant, why=typed["reason"], by=by),
+    does=lambda tenant, typed, by: transitions.suspend(tenant, why=typed["reason"], by=by),
     done=lambda tenant: (
         f"{tenant} is suspended: the portal lets none of its members in from now on. "
         "Cognito and credentials already issued follow; this page says when they have."
@@ -175,7 +173,7 @@ REACTIVATE = Step(
     fields=lambda _: (why_field(optional=True),),
     expects=_expects("reactivate"),
     prevented=_only_in(TenantState.SUSPENDED),
-    does=lambda tenant, typed, by: tenant_life.reactivate(tenant, why=typed["reason"], by=by),
+    does=lambda tenant, typed, by: transitions.reactivate(tenant, why=typed["reason"], by=by),
     done=lambda tenant: f"{tenant} is active again. Its members can sign in once Cognito has enabled them.",
 )
 CLOSE = Step(
@@ -185,7 +183,7 @@ CLOSE = Step(
     fields=lambda _: (why_field(),),
     expects=_expects("close"),
     prevented=_only_in(*_LIVING),
-    does=lambda tenant, typed, by: tenant_life.close(tenant, why=typed["reason"], by=by),
+    does=lambda tenant, typed, by: transitions.close(tenant, why=typed["reason"], by=by),
     done=lambda tenant: (
         f"{tenant} is being closed. It can be reopened until {tenant.purge_after:%-d %B %Y, %H:%M} UTC."
     ),
@@ -198,7 +196,7 @@ REOPEN = Step(
     fields=lambda _: (why_field(optional=True),),
     expects=_expects("reopen"),
     prevented=_reopening_prevented,
-    does=lambda tenant, typed, by: tenant_life.reopen(tenant, why=typed["reason"], by=by),
+    does=lambda tenant, typed, by: transitions.reopen(tenant, why=typed["reason"], by=by),
     done=lambda tenant: f"{tenant} was reopened and {in_words(tenant.state)} again.",
 )
 ADD_MEMBER = Step(
@@ -249,7 +247,7 @@ def create_fields() -> Sequence[Field]:
 
 def create(typed: Typed, by: Actor) -> Tenant:
     """Raises InvalidInput."""
-    return tenant_life.create_tenant(
+    return transitions.create_tenant(
         name=typed["name"],
         owner_email=typed["email"],
         owner_name=typed["owner_name"],

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from portal.demo.world import World, portal_credentials
-from tests.switches import Switches
+from tests.world.faults import Switches
 
 
 @pytest.fixture

@@ -25,9 +25,9 @@ from tenants.domain.errors import (
     UserExists,
     UserGone,
 )
-from tenants.domain.provisioning import Create, Delete, Disable, Enable, Seen, SetRole, SignOut, Wanted
-from tests.cognito_answers import ANSWERS
-from tests.switches import Switches
+from tenants.domain.user_plan import Create, Delete, DesiredUser, Disable, Enable, Seen, SetRole, SignOut
+from tests.world.cognito_answers import ANSWERS
+from tests.world.faults import Switches
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 SERVICE = "CognitoIdentityProvider"
@@ -45,9 +45,9 @@ def directory_of(world: World, pool_id: str = "") -> Directory:
     return Directory(client, pool_id or world.settings["COGNITO_USER_POOL_ID"])
 
 
-def newcomer(**different: Any) -> Wanted:
+def newcomer(**different: Any) -> DesiredUser:
     email = f"{uuid.uuid4()}@acme.example"
-    return replace(Wanted(email, "Nina New", ACME_OWNER.org, "editor", True, mail_invitation=False), **different)
+    return replace(DesiredUser(email, "Nina New", ACME_OWNER.org, "editor", True, mail_invitation=False), **different)
 
 
 def letters_to(world: World, email: str) -> int:

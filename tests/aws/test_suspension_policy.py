@@ -17,8 +17,8 @@ from tenants.aws.clients import policies_client
 from tenants.aws.failures import kind_of
 from tenants.aws.suspension_policy import MOST_VERSIONS, SuspensionPolicy
 from tenants.domain.errors import Misconfigured, NotNow, PortalError, Throttled, Unreachable
-from tenants.domain.suspension_list import ROOM, document
-from tests.switches import Switches
+from tenants.domain.suspension_policy import ROOM, document
+from tests.world.faults import Switches
 
 ACME, GLOBEX = ACME_OWNER.org, GLOBEX_OWNER.org
 

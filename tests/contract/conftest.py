@@ -62,11 +62,11 @@ def _tenant(request: pytest.FixtureRequest, where: Where, which: str) -> Tenant:
     return where.tenant(Tokens(given.id_token, given.access_token))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def first(request: pytest.FixtureRequest, where: Where) -> Tenant:
     return _tenant(request, where, "FIRST")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def second(request: pytest.FixtureRequest, where: Where) -> Tenant:
     return _tenant(request, where, "SECOND")

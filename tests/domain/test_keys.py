@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenants.domain.addresses import from_segment, to_segment
 from tenants.domain.errors import InvalidInput
 from tenants.domain.keys import PUBLIC_SPACE, checked_partition_key, checked_record_key, own_space
 from tenants.domain.org_id import OrgId
+from tenants.organisation.record_addresses import from_segment, to_segment
 
 ORG = "a0c3e000-0000-4000-8000-0000000000ac"
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.world import ACME_OWNER, Stack, client, refusal
-from tests.switches import Switches
+from tests.world.faults import Switches
 
 Error = tuple[str, str]
 

@@ -11,7 +11,7 @@ from django.core.management import get_commands
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portal.environment import BASE, SETTINGS
-from tenants.access import Access
+from tenants.sign_in.access import Access
 
 
 def views() -> Iterator[tuple[str, object]]:

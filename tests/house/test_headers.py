@@ -8,11 +8,11 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from portal.demo.world import World
-from tenants.access import access_of
 from tenants.aws.token_endpoint import TokenEndpoint, Tokens
 from tenants.domain.credentials import Credentials
 from tenants.domain.errors import Misconfigured
-from tenants.middleware import Door
+from tenants.pages.door import Door
+from tenants.sign_in.access import access_of
 
 
 def test_the_policy_lets_a_page_load_from_here_alone(client: Client) -> None:

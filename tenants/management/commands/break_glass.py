@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 
-from tenants.audit import at_the_terminal
-from tenants.break_glass import ACCESS_LASTS, LINK_LASTS, NewLink, make_link
-from tenants.management.failures import in_one_line
+from tenants.domain.actor import at_the_terminal
+from tenants.management.errors import in_one_line
+from tenants.sign_in.break_glass import ACCESS_LASTS, LINK_LASTS, NewLink, make_link
 
 
 class Command(BaseCommand):

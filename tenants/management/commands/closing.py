@@ -15,11 +15,11 @@ from typing import Any, NoReturn
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from tenants.audit import at_the_terminal
-from tenants.closing import Outcome, Reach, closing_tenants, go_on_closing, plan, why_in_words
 from tenants.connections import closing_reach
+from tenants.domain.actor import at_the_terminal
 from tenants.domain.errors import PortalError
-from tenants.management.finding import tenant_called
+from tenants.lifecycle.closing import Outcome, Reach, closing_tenants, go_on_closing, plan, why_failed
+from tenants.management.lookup import tenant_called
 from tenants.models import Tenant
 
 
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         try:
             return partial(self.go_on, reach=closing_reach(export_to=where))
         except PortalError as error:
-            raise CommandError(why_in_words(error)) from error
+            raise CommandError(why_failed(error)) from error
 
     def go_on(self, tenant: Tenant, *, reach: Reach) -> Outcome:
         # This job's alone: two on the same machine are two.
@@ -77,9 +77,9 @@ class Command(BaseCommand):
             outcome = step(tenant)
         except PortalError as error:
             if self.as_json:
-                self.stdout.write(json.dumps({**_identity(tenant), "error": why_in_words(error)}))
+                self.stdout.write(json.dumps({**_identity(tenant), "error": why_failed(error)}))
             else:
-                self.stderr.write(f"{tenant.slug}: {why_in_words(error)}")
+                self.stderr.write(f"{tenant.slug}: {why_failed(error)}")
             return None
         self.show(outcome)
         return outcome

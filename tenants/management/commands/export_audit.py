@@ -12,10 +12,10 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from tenants.audit import at_the_terminal
-from tenants.audit_trail import Wanted, export_lines, export_to_file, trail_head
-from tenants.management.failures import in_one_line
-from tenants.management.finding import tenant_called
+from tenants.audit.reading import EntryFilter, export_lines, export_to_file, trail_head
+from tenants.domain.actor import at_the_terminal
+from tenants.management.errors import in_one_line
+from tenants.management.lookup import tenant_called
 from tenants.management.progress import shown_progress
 
 _STDOUT = Path("-")
@@ -39,15 +39,15 @@ class Command(BaseCommand):
         if options["json"] and output == _STDOUT:
             raise CommandError("--json says how many entries went into a file; name one with -o.")
         org = tenant_called(options["tenant"]).org_id if options["tenant"] else None
-        wanted = Wanted(org, options["since"], options["until"])
+        wanted = EntryFilter(org, options["since"], options["until"])
         with in_one_line():
             if output == _STDOUT:
                 _print(wanted)
             else:
                 self.write(wanted, output, as_json=options["json"])
 
-    def write(self, wanted: Wanted, output: Path, *, as_json: bool) -> None:
-        total = 0 if wanted != Wanted() else trail_head().seq - trail_head().kept_after
+    def write(self, wanted: EntryFilter, output: Path, *, as_json: bool) -> None:
+        total = 0 if wanted != EntryFilter() else trail_head().seq - trail_head().kept_after
         with shown_progress(self.stderr, "entries", total=total) as show:
             entries = export_to_file(wanted, output, by=at_the_terminal(), progress=show)
         if as_json:
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{entries:,} {'entry' if entries == 1 else 'entries'} in {output}.")
 
 
-def _print(wanted: Wanted) -> None:
+def _print(wanted: EntryFilter) -> None:
     try:
         for line in export_lines(wanted, by=at_the_terminal()):
             sys.stdout.buffer.write(line)

@@ -8,11 +8,11 @@ from typing import Any
 from django.core.management import BaseCommand, CommandParser
 from django.db.models import QuerySet
 
-from tenants.management.failures import in_one_line
-from tenants.management.finding import member_called, tenant_called
-from tenants.management.member_steps import MEMBER_STEPS, MEMBERS
-from tenants.management.shown import in_columns, member_facts, member_row
-from tenants.management.steps import Options, add_step, take, whole_number
+from tenants.management.errors import in_one_line
+from tenants.management.lookup import member_called, tenant_called
+from tenants.management.member_arguments import MEMBER_STEPS, MEMBERS
+from tenants.management.output import in_columns, member_facts, member_row
+from tenants.management.step_commands import Options, add_step, take, whole_number
 from tenants.models import Member, Provisioning
 
 

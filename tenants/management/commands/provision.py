@@ -13,17 +13,16 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db.models import Count
 
 from tenants.connections import provisioning_tools
-from tenants.crew import Tally
 from tenants.domain.errors import PortalError
-from tenants.due_members import due
-from tenants.management.failures import in_one_line
+from tenants.health.worker_metrics import metrics_served
+from tenants.management.errors import in_one_line
+from tenants.management.output import in_number
 from tenants.management.progress import show_line
-from tenants.management.shown import in_number
-from tenants.management.worker_metrics import metrics_served
 from tenants.models import Member, Provisioning
-from tenants.outcomes import in_words
-from tenants.provisioning import changes_for
-from tenants.worker import THREADS, Worker
+from tenants.provisioning.dispatcher import Tally
+from tenants.provisioning.one_member import changes_for
+from tenants.provisioning.queue import due
+from tenants.provisioning.worker import THREADS, Worker
 
 
 class Command(BaseCommand):
@@ -74,7 +73,7 @@ class Command(BaseCommand):
             try:
                 plan = changes_for(member, directory=tools.directory, pacer=tools.pacer)
             except PortalError as error:
-                raise CommandError(in_words(error)) from error
+                raise CommandError(error.for_operators) from error
             org = str(member.tenant.org_id) if member.tenant else None
             if as_json:
                 self.stdout.write(json.dumps({"email": member.person.email, "org": org, "would": plan}))

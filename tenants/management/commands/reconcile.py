@@ -11,19 +11,18 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from tenants.audit import at_the_terminal
 from tenants.connections import provisioning_tools
-from tenants.crew import Tools
+from tenants.domain.actor import at_the_terminal
 from tenants.domain.errors import PortalError
-from tenants.drift_repair import outlook, would
-from tenants.management.finding import tenant_called
+from tenants.drift.repair import fate, planned_repair
+from tenants.drift.run import Asked, Reconciled, reconcile
+from tenants.drift.walk import Listener
+from tenants.management.lookup import tenant_called
+from tenants.management.output import in_number
 from tenants.management.progress import clear_line, show_line
-from tenants.management.shown import in_number
 from tenants.models import Drift, DriftKind
-from tenants.outcomes import in_words
-from tenants.pool_walk import Listener
-from tenants.reconciliation import Asked, Reconciled, reconcile
-from tenants.worker import new_name
+from tenants.provisioning.dispatcher import Tools
+from tenants.provisioning.worker import new_name
 
 _SHOWN_AT_A_TIME = 500
 
@@ -64,10 +63,10 @@ class Command(BaseCommand):
             reconciled = self.compare(asked, tools)
             self.end_of_bar()
             for drift in _differences(reconciled):
-                self.show(drift, would(drift, directory=tools.directory, pacer=tools.pacer) if dry_run else [])
+                self.show(drift, planned_repair(drift, directory=tools.directory, pacer=tools.pacer) if dry_run else [])
         except PortalError as error:
             self.end_of_bar()
-            raise CommandError(in_words(error)) from error
+            raise CommandError(error.for_operators) from error
         self.sum_up(reconciled)
         if reconciled.refused and (asked.repair or dry_run):
             raise CommandError(reconciled.refused)
@@ -89,7 +88,7 @@ class Command(BaseCommand):
         )
 
     def show(self, drift: Drift, plan: list[str]) -> None:
-        what_next = outlook(drift)
+        what_next = fate(drift)
         if self.as_json:
             told = {name: getattr(drift, name) for name in ("kind", "email", "org", "sub", "wanted", "seen")}
             self.stdout.write(json.dumps({**told, "would": plan, "outlook": what_next or "to be repaired"}))

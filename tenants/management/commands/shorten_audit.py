@@ -11,9 +11,9 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from tenants.audit import at_the_terminal
-from tenants.audit_retention import Prefix, file_for, older_than, shorten
-from tenants.management.failures import in_one_line
+from tenants.audit.retention import Prefix, file_for, older_than, shorten
+from tenants.domain.actor import at_the_terminal
+from tenants.management.errors import in_one_line
 from tenants.management.progress import shown_progress
 
 

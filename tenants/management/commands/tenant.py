@@ -11,8 +11,9 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 
 from tenants.domain.tenant_state import TenantState
-from tenants.management.finding import tenant_called
-from tenants.management.shown import (
+from tenants.lifecycle.search import search_tenants
+from tenants.management.lookup import tenant_called
+from tenants.management.output import (
     in_columns,
     ring_facts,
     ring_lines,
@@ -21,12 +22,11 @@ from tenants.management.shown import (
     tenant_row,
     tenant_whole,
 )
-from tenants.management.steps import Options, add_step, take, whole_number
-from tenants.management.tenant_steps import TENANT, TENANT_STEPS, TENANTS, WAIT
+from tenants.management.step_commands import Options, add_step, take, whole_number
+from tenants.management.tenant_arguments import TENANT, TENANT_STEPS, TENANTS, WAIT
 from tenants.management.waiting import standing_suspension, wait_for
 from tenants.models import Tenant
-from tenants.operators.lists import Branch
-from tenants.operators.tenant_search import found
+from tenants.pages.lists import Branch
 
 
 class Command(BaseCommand):
@@ -113,7 +113,7 @@ def _newest(options: Options, *, after: Tenant | None) -> Iterator[Tenant]:
     tenants = tenants.filter(state=options["state"]) if options["state"] else tenants
     tenants = tenants.filter(plan=options["plan"]) if options["plan"] else tenants
     most = options["limit"] + 1
-    branches = found(tenants, options["search"].strip())
+    branches = search_tenants(tenants, options["search"].strip())
     rows = {tenant.pk: tenant for branch in branches for tenant in _following(branch, after)[:most]}
     yield from sorted(rows.values(), key=lambda tenant: (tenant.created_at, tenant.pk), reverse=True)[:most]
 

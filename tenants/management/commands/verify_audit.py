@@ -10,9 +10,9 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandParser
 
-from tenants.audit_trail import Verdict, trail_head, verify, verify_file
-from tenants.domain.audit_chain import Point
-from tenants.management.failures import in_one_line
+from tenants.audit.chain import Point
+from tenants.audit.reading import Verdict, trail_head, verify, verify_file
+from tenants.management.errors import in_one_line
 from tenants.management.progress import shown_progress
 
 _PARTS = "An export of one tenant only has gaps like this; that of a whole stretch of time has none."

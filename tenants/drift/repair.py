@@ -1,0 +1,186 @@
+"""What a reconciliation found, repaired: the member is made due, and provisioned by what provisions everybody else.
+
+A user of another organisation, or one whom the portal does not know, is never touched. Neither is a member whom Cognito
+refused before: what stands in the row has to be mended first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from tenants.audit import record
+from tenants.audit.actions import Action
+from tenants.aws.directory import Directory
+from tenants.domain.actor import Actor
+from tenants.domain.errors import Unreachable
+from tenants.drift.comparison import described
+from tenants.members.roster import mark_due
+from tenants.models import Drift, DriftKind, Member, Provisioning, Reconciliation
+from tenants.provisioning.one_member import changes_for, provision_member_now
+from tenants.provisioning.pace import Pacer
+from tenants.provisioning.results import Outcome
+
+REPAIRED_KINDS = (DriftKind.MISSING_USER, DriftKind.ROLE, DriftKind.ENABLED)
+# So many users, or this share of the members, are created again unasked. A wrong pool misses more.
+FEW, SHARE = 5, 0.05
+_MOST_FAILURES = 3
+_MANY = 200
+_PATIENCE_SECONDS, _LOOK_AGAIN_SECONDS = 10.0, 0.25
+
+
+def repairable(run: Reconciliation) -> QuerySet[Drift]:
+    """What repairing could still do something about."""
+    left = run.drifts.filter(kind__in=REPAIRED_KINDS, repaired_at=None, member__isnull=False)
+    return left.exclude(member__provisioning=Provisioning.STUCK)
+
+
+def too_many_to_recreate(run: Reconciliation, *, members: int, allowed: int) -> str:
+    """Why nothing may be repaired without being asked for by number; "" where nothing stands against it."""
+    missing = repairable(run).filter(kind=DriftKind.MISSING_USER).count()
+    limit = max(FEW, int(members * SHARE), allowed)
+    if missing <= limit:
+        return ""
+    return (
+        f"{missing} of {members} members have no user in this pool. More than {limit} are not created again unasked, "
+        "since each gets a new invitation. Nothing was repaired. Make sure that COGNITO_USER_POOL_ID is right. "
+        f"If it is: `{how_to_recreate(run, missing)}`."
+    )
+
+
+def how_to_recreate(run: Reconciliation, count: int) -> str:
+    only = f"--tenant {run.tenant.slug} " if run.tenant else ""
+    return f"manage.py reconcile {only}--repair --recreate {count}"
+
+
+def fate(drift: Drift) -> str:
+    """What became, or will become, of a difference that is not repaired by the command; "" for one that is to be."""
+    member = drift.member
+    if drift.repaired_at:
+        return "repaired"
+    if drift.kind not in REPAIRED_KINDS or member is None:
+        return "shown only"
+    if member.provisioning == Provisioning.DUE:
+        return "left to the worker"
+    if member.provisioning == Provisioning.STUCK:
+        return f"cannot be done: {member.last_error}"
+    return ""
+
+
+def planned_repair(drift: Drift, *, directory: Directory, pacer: Pacer) -> list[str]:
+    """What repairing will do for the member of a difference; looks where a worker would look."""
+    if fate(drift) or drift.member is None:
+        return []
+    return changes_for(drift.member, directory=directory, pacer=pacer) or ["take over the user with this address"]
+
+
+@dataclass(slots=True)
+class Repair:
+    """`go_on` is asked before each member and may raise; `pause` waits so many seconds."""
+
+    run: Reconciliation
+    directory: Directory
+    pacer: Pacer
+    holder: str
+    by: Actor
+    go_on: Callable[[], None]
+    pause: Callable[[float], object]
+    tell: Callable[[int, int], None]
+    _failures: int = 0
+    _with_workers: bool = False
+
+    def everything(self) -> None:
+        """Raises Unreachable once Cognito fails again and again: members begun so far are left to the worker."""
+        self._one_by_one()
+        waited = 0.0
+        while self._with_workers and self._underway().exists() and waited < _PATIENCE_SECONDS:
+            self.go_on()
+            self.pause(_LOOK_AGAIN_SECONDS)
+            waited += _LOOK_AGAIN_SECONDS
+        if self._with_workers:
+            self._one_by_one()
+
+    def _one_by_one(self) -> None:
+        done, last, about = 0, 0, repairable(self.run).values("member").distinct().count()
+        while some := self._after(last):
+            for number in some:
+                self.go_on()
+                self._see_to(number)
+                last, done = number, done + 1
+                self.tell(done, about)
+
+    def _after(self, last: int) -> list[int]:
+        rows = repairable(self.run).filter(member__gt=last).order_by("member")
+        return list(rows.values_list("member", flat=True).distinct()[:_MANY])
+
+    def _underway(self) -> QuerySet[Drift]:
+        return repairable(self.run).filter(member__provisioning=Provisioning.DUE, member__attempts=0)
+
+    def _see_to(self, number: int) -> None:
+        member = self._made_due(number)
+        if member is None:
+            return
+        outcome = provision_member_now(
+            member, directory=self.directory, pacer=self.pacer, holder=self.holder, by=self.by
+        )
+        match outcome:
+            case Outcome.SETTLED:
+                self._failures = 0
+                # Who was removed meanwhile has no row any more.
+                for now in _with_all(Member.objects.filter(pk=number)):
+                    self._note_repaired(now)
+            case None:
+                self._with_workers = True
+            case Outcome.LATER:
+                self._failures += 1
+                if self._failures == _MOST_FAILURES:
+                    raise Unreachable(
+                        "The user pool (Cognito)", "it took none of the last repairs; the worker goes on with them"
+                    )
+
+    def _made_due(self, number: int) -> Member | None:
+        """None where somebody is at it. Where it agrees by now, as after a kill, there is nothing left to be called."""
+        with transaction.atomic():
+            rows = Member.objects.filter(pk=number).select_for_update(skip_locked=True, of=("self",))
+            member = _with_all(rows).first()
+            if member is None:
+                self._with_workers = True
+            if member is None or member.provisioning == Provisioning.DUE:
+                return member
+            mark_due(Member.objects.filter(pk=number))
+        return member
+
+    def _note_repaired(self, member: Member) -> None:
+        """As the member is by now, which may be more than was asked for."""
+        with transaction.atomic():
+            rows = self.run.drifts.filter(member=member, kind__in=REPAIRED_KINDS, repaired_at=None)
+            found = {drift.kind: drift for drift in rows}
+            rows.update(repaired_at=timezone.now())
+            self.run.repaired += len(found)
+            Reconciliation.objects.filter(pk=self.run.pk).update(repaired=self.run.repaired)
+            record(
+                Action.DRIFT_REPAIRED,
+                by=self.by,
+                org=member.tenant.org_id if member.tenant else None,
+                target=str(member.person),
+                before={kind: drift.seen for kind, drift in found.items()},
+                after={kind: _as_it_is(kind, member) for kind in found},
+            )
+
+
+def _with_all(members: QuerySet[Member]) -> QuerySet[Member]:
+    return members.select_related("person", "tenant")
+
+
+def _as_it_is(kind: str, member: Member) -> str:
+    match kind:
+        case DriftKind.ROLE:
+            return member.seen_role
+        case DriftKind.ENABLED:
+            return "enabled" if member.seen_enabled else "disabled"
+        case _:
+            return described(member.seen_role, enabled=bool(member.seen_enabled))

@@ -1,0 +1,221 @@
+"""What the operators' first page shows: tenants by state, sign-ups, how provisioning fares, suspensions under way.
+
+Nothing is counted past a limit, and no list is longer than a few rows, so the page costs the same on every platform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from tenants.domain.suspension_policy import ROOM
+from tenants.domain.tenant_state import TenantState
+from tenants.lifecycle.suspension import to_deny
+from tenants.models import (
+    SILENT_AFTER,
+    Member,
+    Provisioning,
+    ProvisioningHour,
+    Reconciliation,
+    Suspension,
+    Tenant,
+    Worker,
+)
+from tenants.provisioning.halt import why_halted
+
+MOST_TENANTS, MOST_MEMBERS = 100_000, 10_000
+WEEKS, HOURS = 12, 24
+MOST_LISTED = 10
+# One that was killed says nothing ever again. Its row is of no use for longer than this.
+_FORGOTTEN_AFTER = timedelta(days=1)
+_WEEK, _HOUR = timedelta(weeks=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many there are; `and_more` where there are more than were counted."""
+
+    value: int
+    and_more: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.value:,}{'+' if self.and_more else ''}"
+
+    def __bool__(self) -> bool:
+        return self.value > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """From a Monday on, in UTC."""
+
+    begins: datetime
+    sign_ups: Count
+
+    @property
+    def ends(self) -> datetime:
+        return self.begins + _WEEK
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """`applied` counts changes in Cognito, `throttled` calls, `failed` times that a member failed."""
+
+    begins: datetime
+    applied: int = 0
+    throttled: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """`waits_since`: the longest that a member could have been seen to by now; None where all are waiting for their
+    next try, or none is due."""
+
+    due: Count
+    stuck: Count
+    conflict: Count
+    waits_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    name: str
+    started_at: datetime
+    beat_at: datetime
+    is_silent: bool
+    applied: int
+    throttled: int
+    failed: int
+    unwritten: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """Suspensions with credentials that may be alive: the longest ones, and how many there are. `without_room` of them
+    wait for the policy to have room."""
+
+    count: Count
+    not_signed_out: Count
+    longest: tuple[Suspension, ...]
+
+    @property
+    def without_room(self) -> int:
+        return max(0, self.count.value - ROOM)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """`weeks` and `hours` have the oldest first and no gap. `halted` is why nobody is provisioned, or "".
+
+    `comparison` is the newest one of the whole pool.
+    """
+
+    at: datetime
+    states: Mapping[TenantState, Count]
+    weeks: tuple[Week, ...]
+    hours: tuple[Hour, ...]
+    backlog: Backlog
+    halted: str
+    workers: tuple[WorkerSeen, ...]
+    comparison: Reconciliation | None
+    under_way: UnderWay
+
+    @property
+    def working(self) -> int:
+        return sum(not worker.is_silent for worker in self.workers)
+
+
+def overview(now: datetime | None = None) -> Overview:
+    """One query for all that is counted, and one for each thing that is listed."""
+    now = now or timezone.now()
+    counts = _counted(now)
+    return Overview(
+        at=now,
+        states={state: counts[state] for state in TenantState},
+        weeks=tuple(Week(begins, counts[begins.isoformat()]) for begins in _weeks(now)),
+        hours=_hours(now),
+        backlog=Backlog(counts[Provisioning.DUE], counts["stuck"], counts["conflict"], _waits_since(now)),
+        halted=why_halted(),
+        workers=tuple(_workers(now)),
+        comparison=Reconciliation.objects.of_the_pool(),
+        under_way=UnderWay(
+            counts["under way"],
+            counts["not signed out"],
+            tuple(to_deny(now).order_by("began_at", "pk").select_related("tenant")[:MOST_LISTED]),
+        ),
+    )
+
+
+def _counted(now: datetime) -> dict[str, Count]:
+    tenants: dict[str, QuerySet[Any]] = {state: Tenant.objects.filter(state=state) for state in TenantState}
+    for begins in _weeks(now):
+        of_the_week = Tenant.objects.filter(created_at__gte=begins, created_at__lt=begins + _WEEK)
+        tenants[begins.isoformat()] = of_the_week
+    unsettled = (Provisioning.DUE, Provisioning.STUCK, Provisioning.CONFLICT)
+    others: dict[str, QuerySet[Any]] = {what: Member.objects.filter(provisioning=what) for what in unsettled}
+    others["under way"] = to_deny(now)
+    others["not signed out"] = to_deny(now).filter(signed_out_at=None)
+    limited = [(name, rows, MOST_TENANTS) for name, rows in tenants.items()]
+    limited += [(name, rows, MOST_MEMBERS) for name, rows in others.items()]
+    return _count(limited)
+
+
+def _count(limited: Iterable[tuple[str, QuerySet[Any], int]]) -> dict[str, Count]:
+    """All in one query, each up to its limit by whatever index it has."""
+    limited = list(limited)
+    parts: list[str] = []
+    parameters: list[Any] = []
+    for _, rows, most in limited:
+        sql, values = rows.order_by().values("pk")[: most + 1].query.sql_with_params()
+        parts.append(f"(SELECT COUNT(*) FROM ({sql}) AS counted)")  # noqa: S608 - the ORM's own, with placeholders
+        parameters += values
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(parts)}", parameters)
+        found = cursor.fetchone()
+    return {
+        name: Count(min(value, most), and_more=value > most)
+        for (name, _, most), value in zip(limited, found, strict=True)
+    }
+
+
+def _weeks(now: datetime) -> list[datetime]:
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    monday = today - timedelta(days=today.weekday())
+    return [monday - _WEEK * ago for ago in reversed(range(WEEKS))]
+
+
+def _hours(now: datetime) -> tuple[Hour, ...]:
+    last = now.replace(minute=0, second=0, microsecond=0)
+    begin = [last - _HOUR * ago for ago in reversed(range(HOURS))]
+    known = {row.hour: row for row in ProvisioningHour.objects.filter(hour__gte=begin[0], hour__lte=last)}
+    return tuple(
+        Hour(hour, row.applied, row.throttled, row.failed) if (row := known.get(hour)) else Hour(hour) for hour in begin
+    )
+
+
+def _waits_since(now: datetime) -> datetime | None:
+    due = Member.objects.filter(provisioning=Provisioning.DUE).order_by("due_at", "pk")
+    longest = due.values_list("due_at", flat=True).first()
+    return longest if longest and longest <= now else None
+
+
+def _workers(now: datetime) -> Iterable[WorkerSeen]:
+    alive = Worker.objects.filter(stopped_at=None, beat_at__gt=now - _FORGOTTEN_AFTER)
+    for row in alive.order_by("-beat_at")[:MOST_LISTED]:
+        yield WorkerSeen(
+            name=row.name,
+            started_at=row.started_at,
+            beat_at=row.beat_at,
+            is_silent=now - row.beat_at > SILENT_AFTER,
+            applied=row.applied,
+            throttled=row.throttled,
+            failed=row.failed,
+            unwritten=row.unwritten,
+        )

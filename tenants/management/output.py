@@ -1,0 +1,192 @@
+"""Tenants and members as commands print them: facts for `--json`, columns and sentences for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count
+
+from tenants.health.blockers import blockers
+from tenants.lifecycle.suspension import Rings, rings
+from tenants.models import Closing, Member, Provisioning, Suspension, Tenant
+
+_DATES = ("created_at", "activated_at", "suspended_at", "closing_at", "purge_after", "closed_at")
+
+
+def tenant_facts(tenant: Tenant) -> dict[str, Any]:
+    return {
+        "org": str(tenant.org_id),
+        "slug": tenant.slug,
+        "name": tenant.name,
+        "state": tenant.state,
+        "plan": tenant.plan,
+        "reason": tenant.reason,
+        "metadata": tenant.metadata,
+        **{name: _iso(getattr(tenant, name)) for name in _DATES},
+    }
+
+
+def tenant_whole(tenant: Tenant) -> dict[str, Any]:
+    """With its members counted, and how far its suspension and its closing are."""
+    suspension, closing = _suspension(tenant), _closing(tenant)
+    return {
+        **tenant_facts(tenant),
+        "members": counted_members(tenant),
+        "suspension": ring_facts(rings(suspension), blockers(suspension)) if suspension else None,
+        "closing": _closing_facts(closing) if closing else None,
+    }
+
+
+def _closing_facts(closing: Closing) -> dict[str, Any]:
+    return {
+        "began_at": _iso(closing.began_at),
+        "exported_at": _iso(closing.exported_at),
+        "export_url": closing.export_url,
+        "rows_exported": closing.rows_exported,
+        "purged_at": _iso(closing.purged_at),
+        "rows_purged": closing.rows_purged,
+        "ended_at": _iso(closing.ended_at),
+        "last_error": closing.last_error,
+    }
+
+
+def tenant_row(tenant: Tenant) -> tuple[str, ...]:
+    return tenant.slug, tenant.state, tenant.plan, f"{tenant.created_at:%Y-%m-%d}", tenant.name
+
+
+def member_row(member: Member) -> tuple[str, ...]:
+    state = "removed" if member.removed else "enabled" if member.enabled else "disabled"
+    where = member.tenant.slug if member.tenant else "the platform"
+    why = f": {member.last_error}" if member.last_error else ""
+    return member.person.email, member.role, where, state, f"{member.get_provisioning_display()}{why}"
+
+
+def counted_members(tenant: Tenant) -> dict[str, Any]:
+    counts = tenant.members.order_by().values_list("role", "provisioning").annotate(Count("pk"))
+    roles: dict[str, int] = {}
+    provisioning: dict[str, int] = {}
+    for role, state, count in counts:
+        roles[role] = roles.get(role, 0) + count
+        provisioning[state] = provisioning.get(state, 0) + count
+    return {"all": sum(roles.values()), "roles": roles, "provisioning": provisioning}
+
+
+def ring_facts(reached: Rings, in_the_way: Sequence[str]) -> dict[str, Any]:
+    return {
+        "door_at": _iso(reached.door_at),
+        "signed_out_at": _iso(reached.signed_out_at),
+        "denied_at": _iso(reached.denied_at),
+        "ended_at": _iso(reached.ended_at),
+        "members_left": reached.members_left,
+        "waits_for_room": reached.waits_for_room,
+        "all_reached": reached.all_reached,
+        "in_the_way": list(in_the_way),
+    }
+
+
+def member_facts(member: Member) -> dict[str, Any]:
+    tenant = member.tenant
+    return {
+        "email": member.person.email,
+        "name": member.person.name,
+        "org": str(tenant.org_id) if tenant else None,
+        "slug": tenant.slug if tenant else None,
+        "role": member.role,
+        "enabled": member.enabled,
+        "removed": member.removed,
+        "provisioning": member.provisioning,
+        "last_error": member.last_error,
+    }
+
+
+def tenant_lines(tenant: Tenant) -> Iterator[str]:
+    yield tenant.name
+    yield from in_columns(_about(tenant), indent="  ")
+    suspension, closing = _suspension(tenant), _closing(tenant)
+    if suspension:
+        yield from ("", *ring_lines(rings(suspension), blockers(suspension)))
+    if closing:
+        yield from ("", *_closing_lines(tenant, closing))
+
+
+def _closing_lines(tenant: Tenant, closing: Closing) -> Iterator[str]:
+    yield f"Being closed since {_when(closing.began_at)}."
+    if closing.exported_at:
+        yield f"Exported on {_when(closing.exported_at)}: {closing.rows_exported:,} rows, to {closing.export_url}."
+    if closing.purged_at:
+        yield f"Purged on {_when(closing.purged_at)}: {closing.rows_purged:,} rows."
+    if tenant.purge_after and not closing.rows_purged and not closing.ended_at:
+        yield f"Can be reopened until {_when(tenant.purge_after)}."
+    if closing.last_error:
+        yield f"The closing job could not go on: {closing.last_error}"
+
+
+def ring_lines(reached: Rings, in_the_way: Sequence[str]) -> Iterator[str]:
+    yield from reached.in_words
+    yield from in_the_way
+
+
+def _about(tenant: Tenant) -> Iterator[tuple[str, str]]:
+    counted = counted_members(tenant)
+    yield "short name", tenant.slug
+    yield "org id", str(tenant.org_id)
+    yield "state", tenant.state
+    if tenant.reason:
+        yield "reason", tenant.reason.replace("\n", " / ")
+    yield "plan", tenant.plan
+    yield "created", _when(tenant.created_at)
+    if tenant.activated_at:
+        yield "activated", _when(tenant.activated_at)
+    if tenant.closed_at:
+        yield "closed", _when(tenant.closed_at)
+    yield "members", _listed(counted["all"], counted["roles"].items())
+    unsettled = {state: count for state, count in counted["provisioning"].items() if state != Provisioning.SETTLED}
+    if unsettled:
+        yield "in Cognito", ", ".join(f"{count:,} {Provisioning(state).label}" for state, count in unsettled.items())
+    if tenant.metadata:
+        yield "metadata", _json(tenant.metadata)
+
+
+def in_number(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def in_columns(rows: Iterable[Sequence[str]], *, indent: str = "") -> Iterator[str]:
+    """The last column is as wide as it is: a name in any script moves nothing."""
+    whole = [tuple(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)][:-1]
+    for row in whole:
+        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        yield f"{indent}{'  '.join([*padded, row[-1]])}".rstrip()
+
+
+def _suspension(tenant: Tenant) -> Suspension | None:
+    if tenant.closed_at:
+        return None
+    return Suspension.objects.filter(tenant=tenant, lifted_at=None).select_related("tenant").first()
+
+
+def _closing(tenant: Tenant) -> Closing | None:
+    """The one under way, or the one it was closed by."""
+    ended = {} if tenant.closed_at else {"ended_at": None}
+    return Closing.objects.filter(tenant=tenant, **ended).order_by("-pk").first()
+
+
+def _listed(total: int, counts: Iterable[tuple[str, int]]) -> str:
+    each = ", ".join(f"{count:,} {name}" for name, count in counts)
+    return f"{total:,} ({each})" if each else "0"
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _when(at: datetime) -> str:
+    return f"{at:%-d %B %Y, %H:%M} UTC"

@@ -1,0 +1,30 @@
+"""The addresses of an organisation's own pages. `record_addresses` writes keys and collection names into them."""
+
+from django.urls import path, register_converter
+
+from tenants.organisation import access, home, records
+from tenants.organisation.record_addresses import from_segment, to_segment
+
+
+class KeySegment:
+    regex = "[^/]+"
+
+    def to_python(self, value: str) -> str:
+        return from_segment(value)
+
+    def to_url(self, value: str) -> str:
+        return to_segment(value)
+
+
+register_converter(KeySegment, "key")
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("records/", records.collections, name="collections"),
+    path("records/<key:collection>/", records.collection, name="collection"),
+    path("records/<key:collection>/<key:key>/", records.record, name="record"),
+    path("public/", records.public_collections, name="public_collections"),
+    path("public/<key:collection>/", records.public_collection, name="public_collection"),
+    path("public/<key:collection>/<key:key>/", records.public_record, name="public_record"),
+    path("access/", access.access, name="access"),
+]

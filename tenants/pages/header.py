@@ -1,0 +1,77 @@
+"""What every page's frame needs: who is signed in, where, on which stack, and where they can go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.sign_in.access import presented
+from tenants.sign_in.sessions import SignedIn
+from tenants.sign_in.standing import may_enter
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    address: str
+    here: bool
+
+
+# The operators' own pages, below the header's. A timeline is a tenant's.
+_SECTIONS = (
+    ("Overview", "operators:overview"),
+    ("Tenants", "operators:tenants"),
+    ("Members", "operators:members"),
+    ("Drift", "operators:drift"),
+    ("Audit", "operators:audit"),
+)
+
+
+def header(request: HttpRequest) -> dict[str, object]:
+    """Context processor: `who` (a SignedIn or None), `places`, `sections` where there are any, `stack`."""
+    who = _who(request)
+    return {"who": who, "places": _places(request, who), "sections": _sections(request, who), "stack": _stack()}
+
+
+def _who(request: HttpRequest) -> SignedIn | None:
+    if hasattr(request, "signed_in"):
+        signed_in: SignedIn | None = request.signed_in
+        return signed_in
+    # A refusal came before or instead of a view; the session may be missing where it came very early.
+    return presented(request) if hasattr(request, "session") else None
+
+
+def _places(request: HttpRequest, who: SignedIn | None) -> list[Link]:
+    names = [("Home", "home")]
+    if who and may_enter(who.standing):
+        if who.standing.role in IN_AN_ORGANISATION:
+            names.append(("Records", "collections"))
+        if not who.break_glass:
+            names += [("Public records", "public_collections"), ("Access", "access")]
+        if who.standing.role == Role.OPERATOR:
+            names.append(("Operators", "operators:overview"))
+    return [_link(request, label, reverse(name)) for label, name in names]
+
+
+def _sections(request: HttpRequest, who: SignedIn | None) -> list[Link]:
+    index = reverse("operators:overview")
+    if who is None or who.standing.role != Role.OPERATOR or not request.path.startswith(index):
+        return []
+    links = [(label, reverse(name)) for label, name in _SECTIONS]
+    return [Link(label, at, request.path == at if at == index else request.path.startswith(at)) for label, at in links]
+
+
+def _link(request: HttpRequest, label: str, address: str) -> Link:
+    here = request.path == address if address == "/" else request.path.startswith(address)
+    return Link(label, address, here)
+
+
+def _stack() -> str:
+    if settings.AWS_ENDPOINT_URL:
+        return f"local AWS at {urlsplit(settings.AWS_ENDPOINT_URL).netloc}"
+    return f"AWS {settings.AWS_REGION}"

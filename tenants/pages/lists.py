@@ -1,0 +1,163 @@
+"""Long lists, a page at a time: by the key of the row at the page's edge, never by counting or skipping rows.
+
+An address names its page by what it begins after, so that it goes on meaning the same while rows are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from tenants.domain.errors import InvalidInput
+
+PAGE_SIZE = 50
+MOST_SEARCHED_CHARACTERS = 254
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_EDGES = ("after", "before", "last")
+_NO_PAGE = "This address is of no page of the list. Go back to its first page."
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Rows of a list and the columns that order them, newest first. Those of all branches of a list mean the same."""
+
+    rows: QuerySet[Any]
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A choice above a list. `apply` gets the rows and a value out of `choices`, which are (value, label)."""
+
+    name: str
+    label: str
+    choices: tuple[tuple[str, str], ...]
+    apply: Callable[[QuerySet[Any], str], QuerySet[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A filter as the page's form shows it."""
+
+    name: str
+    label: str
+    choices: tuple[tuple[str, str], ...]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`first`, `previous`, `next` and `last` are addresses, "" where they would lead to where one is."""
+
+    rows: Sequence[Any]
+    first: str
+    previous: str
+    next: str
+    last: str
+
+
+def query_param(request: HttpRequest, name: str) -> str:
+    """A parameter of the address, without what no database takes. Raises InvalidInput where it is endless."""
+    text = request.GET.get(name, "").replace("\0", "").strip()
+    if len(text) > MOST_SEARCHED_CHARACTERS:
+        raise InvalidInput(f"Search for at most {MOST_SEARCHED_CHARACTERS} characters.")
+    return text
+
+
+def choose(request: HttpRequest, filters: Sequence[Filter]) -> tuple[Chosen, ...]:
+    """Raises InvalidInput for a value that is no choice."""
+    chosen = []
+    for filter_ in filters:
+        value = query_param(request, filter_.name)
+        if value and value not in dict(filter_.choices):
+            raise InvalidInput(f"There is no {filter_.label.lower()} “{value}”. Choose one from the list.")
+        chosen.append(Chosen(filter_.name, filter_.label, filter_.choices, value))
+    return tuple(chosen)
+
+
+def apply_filters(rows: QuerySet[Any], filters: Sequence[Filter], chosen: Sequence[Chosen]) -> QuerySet[Any]:
+    for filter_, choice in zip(filters, chosen, strict=True):
+        if choice.value:
+            rows = filter_.apply(rows, choice.value)
+    return rows
+
+
+def read_page(branches: Sequence[Branch], request: HttpRequest, *, size: int = PAGE_SIZE) -> Page:
+    """The page that the address asks for: `?after=KEY`, `?before=KEY`, `?last=1`, or the first.
+
+    One query a branch. Raises InvalidInput for a key that no page of ours has given out.
+    """
+    after, before = query_param(request, "after"), query_param(request, "before")
+    backwards = bool(before or request.GET.get("last"))
+    edge = _parsed(after or before, len(branches[0].key))
+    read = (_read(branch, edge, size + 1, backwards=backwards) for branch in branches)
+    # A row that two branches found is one row.
+    found = list({row.pk: (key, row) for rows in read for key, row in rows}.values())
+    found.sort(key=lambda keyed: keyed[0], reverse=not backwards)
+    more, kept = len(found) > size, found[:size]
+    if backwards:
+        kept.reverse()
+    rows, keys = [row for _, row in kept], [key for key, _ in kept]
+    older, newer = (bool(before), more) if backwards else (more, bool(after))
+    return Page(
+        rows=rows,
+        first=_address(request) if newer else "",
+        previous=_address(request, before=_written(keys[0])) if newer and keys else "",
+        next=_address(request, after=_written(keys[-1])) if older and keys else "",
+        last=_address(request, last="1") if older else "",
+    )
+
+
+def _read(
+    branch: Branch, edge: tuple[Any, ...], most: int, *, backwards: bool
+) -> Iterable[tuple[tuple[Any, ...], Any]]:
+    rows, sign = branch.rows, "" if backwards else "-"
+    if edge:
+        rows = rows.filter(_beyond(branch.key, edge, "gt" if backwards else "lt"))
+    for row in rows.order_by(*(f"{sign}{name}" for name in branch.key))[:most]:
+        yield tuple(getattr(row, name) for name in branch.key), row
+
+
+def _beyond(key: tuple[str, ...], edge: tuple[Any, ...], than: str) -> Q:
+    if len(key) == 1:
+        return Q(**{f"{key[0]}__{than}": edge[0]})
+    (first, second), (x, y) = key, edge
+    # The condition on the first column alone says nothing new; without it SQLite does not go by the index.
+    return Q(**{f"{first}__{than}e": x}) & (Q(**{f"{first}__{than}": x}) | Q(**{f"{second}__{than}": y}))
+
+
+def _written(key: tuple[Any, ...]) -> str:
+    return ".".join(str((part - _EPOCH) // _MICROSECOND if isinstance(part, datetime) else part) for part in key)
+
+
+def _parsed(text: str, length: int) -> tuple[Any, ...]:
+    if not text:
+        return ()
+    parts = text.split(".")
+    if len(parts) != length or not all(part.isascii() and part.isdecimal() and len(part) <= 18 for part in parts):
+        raise InvalidInput(_NO_PAGE)
+    numbers = [int(part) for part in parts]
+    if length == 1:
+        return tuple(numbers)
+    try:
+        return _EPOCH + numbers[0] * _MICROSECOND, numbers[1]
+    except OverflowError as error:
+        raise InvalidInput(_NO_PAGE) from error
+
+
+def _address(request: HttpRequest, **edge: str) -> str:
+    """Of another page of the same list: what was searched for and chosen stays."""
+    stays = {name: value for name, value in request.GET.items() if name not in _EDGES and value}
+    return f"{request.path}?{urlencode({**stays, **edge})}" if stays or edge else request.path
+
+
+def without_page(given: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that say what is listed, not which page of it."""
+    return {name: value for name, value in given.items() if name not in _EDGES and value}

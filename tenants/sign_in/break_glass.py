@@ -1,0 +1,135 @@
+"""A way into the operators' portal for when Cognito cannot sign anybody in: a link made at the terminal, used once.
+
+Whoever can run commands against the portal's database could change it anyway, so the link gives away nothing new. It
+opens operators' pages for a while and nothing else: there is no token behind it, hence no AWS credentials.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+
+from django.db import transaction
+from django.utils import timezone
+
+from tenants.audit import record, record_refusal_once
+from tenants.audit.actions import Action
+from tenants.domain import log_context, texts
+from tenants.domain.actor import VISITOR, Actor, ActorKind
+from tenants.domain.networks import network_of
+from tenants.limits import is_within
+from tenants.models import BreakGlassLink
+
+LINK_LASTS = timedelta(minutes=10)
+ACCESS_LASTS = timedelta(minutes=30)
+MOST_TRIES_A_MINUTE = 10
+_KEY_BYTES = 32
+_MOST_TYPED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """`key` is all that opens the portal. It is shown once and not kept."""
+
+    key: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """What a used link has opened: who made it, why, and when that ends."""
+
+    link_id: int
+    made_by: str
+    reason: str
+    until: datetime
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, in the audit trail: nobody signed in, so it can only be the link."""
+        return Actor(f"break-glass {self.link_id}", f"break-glass link of {self.made_by}"[:254], ActorKind.BREAK_GLASS)
+
+
+class Refused(Enum):
+    """Never used, used before, expired, made up: nobody is told which. `TOO_OFTEN` was not even looked at."""
+
+    NOT_GOOD = "not good"
+    TOO_OFTEN = "too often"
+
+
+def make_link(*, by: Actor, why: str) -> NewLink:
+    """Raises InvalidInput for a missing or unusable reason."""
+    why, key, now = texts.reason(why), secrets.token_urlsafe(_KEY_BYTES), timezone.now()
+    with transaction.atomic():
+        link = BreakGlassLink.objects.create(
+            key_hash=_hash(key), made_by=by.name[:120], reason=why, made_at=now, expires_at=now + LINK_LASTS
+        )
+        record(
+            Action.BREAK_GLASS_MADE,
+            by=by,
+            target=f"break-glass {link.pk}",
+            after={"expires_at": link.expires_at},
+            why=why,
+        )
+    return NewLink(key, link.expires_at)
+
+
+def use_link(typed: str) -> BreakGlass | Refused:
+    """What the link opens, for the one who comes first. `typed` is its key, or the whole of it."""
+    if not is_within(MOST_TRIES_A_MINUTE, f"break-glass {_network()}"):
+        return Refused.TOO_OFTEN
+    key_hash, now = _hash(_key_in(typed)), timezone.now()
+    with transaction.atomic():
+        fresh = BreakGlassLink.objects.filter(key_hash=key_hash, used_at=None, expires_at__gt=now)
+        # One statement: of two who come at the same time, the second finds nothing.
+        if fresh.update(used_at=now):
+            opened = _opened(BreakGlassLink.objects.get(key_hash=key_hash))
+            record(
+                Action.BREAK_GLASS_USED,
+                by=opened.actor,
+                target=f"break-glass {opened.link_id}",
+                after={"made_by": opened.made_by, "until": opened.until},
+                why=opened.reason,
+            )
+            return opened
+    _record_refused(key_hash)
+    return Refused.NOT_GOOD
+
+
+def opened_by(link_id: int) -> BreakGlass | None:
+    """None once it has lasted its time, and for a link that was never used or is gone."""
+    link = BreakGlassLink.objects.filter(pk=link_id, used_at__gt=timezone.now() - ACCESS_LASTS).first()
+    return _opened(link) if link else None
+
+
+def _opened(link: BreakGlassLink) -> BreakGlass:
+    if link.used_at is None:
+        raise TypeError("a link opens something once it was used")
+    return BreakGlass(link.pk, link.made_by, link.reason, link.used_at + ACCESS_LASTS)
+
+
+def _record_refused(key_hash: str) -> None:
+    """The trail says which of them it was; whoever tried does not learn it."""
+    link = BreakGlassLink.objects.filter(key_hash=key_hash).first()
+    record_refusal_once(
+        Action.BREAK_GLASS_REFUSED,
+        by=VISITOR,
+        target=f"break-glass {link.pk}" if link else "break-glass",
+        refusal="no such link" if link is None else "used before" if link.used_at else "expired",
+    )
+
+
+def _key_in(typed: str) -> str:
+    return typed[:_MOST_TYPED].strip().rpartition("#")[2]
+
+
+def _hash(key: str) -> str:
+    """Plain SHA-256 is enough: a key is 32 random bytes, which nobody finds by trying."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _network() -> str:
+    return network_of(log_context.facts().get("address", ""))

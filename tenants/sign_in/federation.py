@@ -1,0 +1,118 @@
+"""From a signed-in person to their temporary AWS credentials, with as few exchanges as can be.
+
+Credentials are kept in this process and, sealed, in the shared cache, under the sign-in and the very claims they were
+made from; another role or organisation never finds them. There is no other source: no fallback to the process's own.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, field
+
+from tenants.aws.failures import IdentityUnknown, TokenRefused
+from tenants.aws.identity_pool import IdentityPool
+from tenants.domain.credentials import Credentials
+from tenants.domain.errors import SessionEnded, Unavailable
+from tenants.sign_in.sealing import CannotOpen, Sealer
+from tenants.sign_in.sessions import Sessions, SignedIn
+from tenants.sign_in.single_flight import SharedCache, SingleFlight
+from tenants.sign_in.standing import remember_identity
+
+# The last minutes of an hour: one caller renews while the others go on with what they have.
+RENEW_BEFORE_SECONDS = 300
+# Not handed out any more: a call signed with them might arrive too late.
+UNUSABLE_BEFORE_SECONDS = 30
+MOST_PEOPLE_HELD = 20_000
+
+
+@dataclass(slots=True)
+class Federation:
+    pool: IdentityPool
+    sessions: Sessions
+    sealer: Sealer
+    cache: SharedCache
+    flights: SingleFlight
+    clock: Callable[[], float] = time.time
+    _held: OrderedDict[str, Credentials] = field(default_factory=OrderedDict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def credentials_for(self, who: SignedIn) -> Credentials:
+        """Raises SessionEnded where the identity pool refuses the token, and what `IdentityPool` raises."""
+        key = _key(who)
+        held = self._usable(self._held.get(key))
+        if held is None:
+            with self.flights.alone(key):
+                return self._usable(self._held.get(key)) or self._shared_or_new(key, who)
+        if held.expire_within(RENEW_BEFORE_SECONDS, now=self.clock()):
+            with self.flights.alone_or_not(key) as alone:
+                return self._renewed_early(key, who, held) if alone else held
+        return held
+
+    def drop(self, who: SignedIn) -> None:
+        """Forget the person's credentials: on sign-out, and when AWS says they are worth nothing any more."""
+        with self._guard:
+            self._held.pop(_key(who), None)
+        self.cache.delete(_key(who))
+
+    def _renewed_early(self, key: str, who: SignedIn, held: Credentials) -> Credentials:
+        try:
+            return self._shared_or_new(key, who)
+        except Unavailable:
+            # There are minutes left to try again in.
+            return held
+
+    def _usable(self, credentials: Credentials | None) -> Credentials | None:
+        if credentials is None or credentials.expire_within(UNUSABLE_BEFORE_SECONDS, now=self.clock()):
+            return None
+        return credentials
+
+    def _shared_or_new(self, key: str, who: SignedIn) -> Credentials:
+        shared = self._shared(key)
+        if shared is None or shared.expire_within(RENEW_BEFORE_SECONDS, now=self.clock()):
+            shared = self._exchanged(who)
+            self._share(key, shared)
+        self._hold(key, shared)
+        return shared
+
+    def _exchanged(self, who: SignedIn) -> Credentials:
+        id_token = self.sessions.id_token(who.sign_in_id)
+        try:
+            if who.standing.identity_id:
+                try:
+                    return self.pool.credentials(who.standing.identity_id, id_token)
+                except (IdentityUnknown, TokenRefused):
+                    # Of a pool that was replaced since, or not this login's any more: GetId tells, or refuses too.
+                    pass
+            identity_id = self.pool.identity_id(id_token)
+            remember_identity(who.standing.person_id, identity_id)
+            return self.pool.credentials(identity_id, id_token)
+        except (TokenRefused, IdentityUnknown) as error:
+            raise SessionEnded(f"the identity pool answered: {error.answer}") from error
+
+    def _hold(self, key: str, credentials: Credentials) -> None:
+        with self._guard:
+            self._held[key] = credentials
+            self._held.move_to_end(key)
+            while len(self._held) > MOST_PEOPLE_HELD:
+                self._held.popitem(last=False)
+
+    def _share(self, key: str, credentials: Credentials) -> None:
+        sealed = self.sealer.seal(json.dumps(astuple(credentials)), bound_to=key)
+        self.cache.set(key, sealed, timeout=max(1, credentials.expires_at - self.clock()))
+
+    def _shared(self, key: str) -> Credentials | None:
+        sealed = self.cache.get(key)
+        if sealed is None:
+            return None
+        try:
+            return Credentials(*json.loads(self.sealer.open(sealed, bound_to=key)))
+        except CannotOpen:
+            return None
+
+
+def _key(who: SignedIn) -> str:
+    return f"credentials:{who.sign_in_id}:{who.claims.org}:{who.claims.role}"

@@ -1,0 +1,209 @@
+"""Being signed in: tokens kept on the server, renewed before they run out, ended on both sides.
+
+The browser holds a session cookie and nothing else. The session holds the verified claims; the tokens are sealed in
+`SignIn`, one row a browser.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from tenants.audit import record
+from tenants.audit.actions import Action
+from tenants.aws.id_tokens import IdTokenVerifier
+from tenants.aws.token_endpoint import TokenEndpoint, Tokens
+from tenants.domain.actor import Actor, ActorKind
+from tenants.domain.claims import Claims
+from tenants.domain.errors import NoOrganisation, PortalError, SessionEnded, SignInFailed
+from tenants.domain.keys import Space, own_space
+from tenants.domain.org_id import OrgId
+from tenants.domain.roles import Role
+from tenants.models import MOST_EMAIL, MOST_NAME, Person, SignIn
+from tenants.sign_in.break_glass import BreakGlass
+from tenants.sign_in.sealing import CannotOpen, Sealer
+from tenants.sign_in.single_flight import SingleFlight
+from tenants.sign_in.standing import Standing, forget_standing
+
+# Renewed this long before it runs out, so that no call is made with a token that expires on the way.
+RENEW_BEFORE_SECONDS = 45
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person at the door: what their verified token says, and what the database says of them.
+
+    With `break_glass`, nobody signed in: there is no token and no row of a person, only a link that was used.
+    """
+
+    sign_in_id: uuid.UUID
+    claims: Claims
+    standing: Standing
+    break_glass: BreakGlass | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who this is in the audit trail."""
+        if self.break_glass is not None:
+            return self.break_glass.actor
+        return _actor(self.claims.sub, self.standing.email or self.standing.name, self.standing.role)
+
+    @property
+    def org(self) -> uuid.UUID | None:
+        """Whose audit trail it belongs to. None for nobody's, and where the token carries what is no org id."""
+        return _org_of(self.claims)
+
+    @property
+    def space(self) -> Space:
+        """The rows of the person's own organisation, from the verified claims. Raises NoOrganisation."""
+        if not self.claims.org:
+            raise NoOrganisation
+        return own_space(OrgId(self.claims.org))
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    sealer: Sealer
+    tokens: TokenEndpoint
+    verifier: IdTokenVerifier
+    flights: SingleFlight
+    # How long a browser stays signed in without being used: the life of the pool's refresh tokens.
+    lifetime: timedelta
+
+    def begin(self, person: Person, tokens: Tokens, claims: Claims) -> uuid.UUID:
+        """Keeps the tokens. What the person left behind in browsers that never signed out is cleared away."""
+        sign_in = SignIn(person=person)
+        sign_in.sealed_tokens = self._seal(sign_in.id, tokens)
+        by = _actor(claims.sub, person.email or person.name, claims.role)
+        with transaction.atomic():
+            SignIn.objects.filter(person=person, renewed_at__lt=timezone.now() - self.lifetime).delete()
+            sign_in.save()
+            record(Action.SIGNED_IN, by=by, org=_org_of(claims), after={"role": claims.role})
+        return sign_in.id
+
+    def needs_renewal(self, claims: Claims) -> bool:
+        return time.time() + RENEW_BEFORE_SECONDS >= claims.expires_at
+
+    def renew(self, sign_in_id: uuid.UUID, old: Claims, *, even_if_fresh: bool = False) -> Claims:
+        """New claims by the refresh token. Of many requests at once, one renews and the others get its claims.
+
+        With `even_if_fresh`, claims that are still good are replaced as well, unless somebody just did that. Raises
+        SessionEnded where the refresh token is spent, Throttled or Unreachable where Cognito does not answer.
+        """
+        with self.flights.alone(f"renew:{sign_in_id}"):
+            kept = self._kept(sign_in_id)
+            claims = self._verified(kept.id_token)
+            if claims and claims != old and not self.needs_renewal(claims):
+                return claims
+            if claims and not self.needs_renewal(claims) and not even_if_fresh:
+                return claims
+            return self._renewed(sign_in_id, kept, old)
+
+    def id_token(self, sign_in_id: uuid.UUID) -> str:
+        """Raises SessionEnded."""
+        return self._kept(sign_in_id).id_token
+
+    def end(self, who: SignedIn, *, why: str = "") -> None:
+        """Forgets the tokens, here at once and in Cognito if it can be reached. Nothing happens the second time."""
+        try:
+            refresh_token = self._kept(who.sign_in_id).refresh_token
+        except SessionEnded:
+            refresh_token = ""
+        with transaction.atomic():
+            there_was_one, _ = SignIn.objects.filter(pk=who.sign_in_id).delete()
+            if there_was_one or who.break_glass:
+                record(Action.SIGNED_OUT, by=who.actor, org=who.org, why=why)
+        if refresh_token:
+            self._revoke(refresh_token)
+
+    def _revoke(self, refresh_token: str) -> None:
+        try:
+            self.tokens.revoke(refresh_token)
+        except PortalError as error:
+            _log.warning("refresh token not revoked", extra={"why": type(error).__name__})
+
+    def _renewed(self, sign_in_id: uuid.UUID, kept: Tokens, old: Claims) -> Claims:
+        fresh = self.tokens.renew(kept.refresh_token)
+        claims = self._verified(fresh.id_token)
+        if claims is None or claims.sub != old.sub:
+            raise SessionEnded("the renewed token is not this person's")
+        rotated = Tokens(id_token=fresh.id_token, refresh_token=fresh.refresh_token or kept.refresh_token)
+        row = SignIn.objects.filter(pk=sign_in_id)
+        if not row.update(sealed_tokens=self._seal(sign_in_id, rotated), renewed_at=timezone.now()):
+            self._revoke(rotated.refresh_token)
+            raise SessionEnded("signed out meanwhile")
+        return claims
+
+    def _verified(self, unverified_token: str) -> Claims | None:
+        try:
+            return self.verifier.verify(unverified_token)
+        except SignInFailed:
+            return None
+
+    def _seal(self, sign_in_id: uuid.UUID, tokens: Tokens) -> bytes:
+        text = json.dumps([tokens.id_token, tokens.refresh_token])
+        return self.sealer.seal(text, bound_to=f"sign-in {sign_in_id}")
+
+    def _kept(self, sign_in_id: uuid.UUID) -> Tokens:
+        sealed = SignIn.objects.filter(pk=sign_in_id).values_list("sealed_tokens", flat=True).first()
+        if sealed is None:
+            raise SessionEnded("signed out")
+        try:
+            id_token, refresh_token = json.loads(self.sealer.open(bytes(sealed), bound_to=f"sign-in {sign_in_id}"))
+        except CannotOpen as error:
+            raise SessionEnded(f"tokens cannot be opened: {error}") from error
+        return Tokens(id_token=id_token, refresh_token=refresh_token)
+
+
+def _org_of(claims: Claims) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(claims.org)
+    except ValueError:
+        return None
+
+
+def person_for(claims: Claims) -> Person:
+    """Known by `sub` alone. E-mail and name follow the token; membership does not come from it. Raises SignInFailed."""
+    try:
+        sub = uuid.UUID(claims.sub)
+    except ValueError as error:
+        raise SignInFailed("the token's sub is not a UUID") from error
+    # Cognito takes longer ones than are worth showing, and tells no addresses apart by case.
+    email, name = claims.email.casefold()[:MOST_EMAIL], claims.name[:MOST_NAME]
+    person = Person.objects.filter(sub=sub).first()
+    if person is not None and (person.email, person.name) == (email, name):
+        return person
+    with transaction.atomic():
+        # The pool has an address once: a person that it told us of before has another one by now, or is gone.
+        Person.objects.filter(email=email, sub__isnull=False).exclude(sub=sub).update(email="")
+        invited = Person.objects.filter(email=email, sub=None).first()
+        if invited is not None and person is None and _is_of(invited, claims):
+            Person.objects.filter(pk=invited.pk).update(sub=sub, name=name)
+        else:
+            shown = {"email": "" if invited else email, "name": name}
+            Person.objects.update_or_create(sub=sub, defaults=shown)
+    person = Person.objects.get(sub=sub)
+    forget_standing(person.pk)
+    return person
+
+
+def _is_of(invited: Person, claims: Claims) -> bool:
+    """Whether the portal made this user for the invited person, and only had no time to write down their sub.
+
+    Nobody but the portal gives a user an organisation or a role, so a token that carries the invited one is theirs.
+    """
+    asked = Q(tenant__org_id=claims.org) if claims.org else Q(tenant=None, role=claims.role)
+    return invited.memberships.filter(asked, removed=False).exists()
+
+
+def _actor(sub: str, name: str, role: str) -> Actor:
+    return Actor(sub, name, ActorKind.OPERATOR if role == Role.OPERATOR else ActorKind.MEMBER)

@@ -1,0 +1,183 @@
+"""The chain of hashes: whatever is done to it shows, and says where."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenants.audit.chain import BEGINNING, Entry, Flaw, Point, Walk, canonical, entry_hash, kept, kept_text
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.text(), parts, max_size=3),
+    max_leaves=8,
+)
+
+
+def chain(length: int) -> list[Entry]:
+    entries, previous = [], BEGINNING.hash
+    for seq in range(1, length + 1):
+        content: dict[str, object] = {"seq": seq, "action": "tested", "why": f"reason {seq}"}
+        entries.append(Entry(seq, content, previous, entry_hash(previous, content)))
+        previous = entries[-1].hash
+    return entries
+
+
+def end_of(entries: list[Entry]) -> Point:
+    return Point(entries[-1].seq, entries[-1].hash)
+
+
+def flaw_of(entries: list[Entry], head: Point, noted: Point | None = None) -> Flaw | None:
+    walk = Walk(BEGINNING, noted)
+    return next(filter(None, map(walk.step, entries)), None) or walk.end(head)
+
+
+def test_a_chain_that_nobody_touched_is_whole_up_to_its_head() -> None:
+    entries = chain(5)
+    walk = Walk(BEGINNING)
+    assert [walk.step(entry) for entry in entries] == [None] * 5
+    assert (walk.entries, walk.at, walk.end(end_of(entries))) == (5, end_of(entries), None)
+
+
+def test_an_empty_chain_is_whole() -> None:
+    assert Walk(BEGINNING).end(BEGINNING) is None
+
+
+def changed(entries: list[Entry]) -> None:
+    entries[2] = replace(entries[2], content={**entries[2].content, "why": "another"})
+
+
+def changed_with_its_hash(entries: list[Entry]) -> None:
+    content = {**entries[2].content, "why": "another"}
+    entries[2] = replace(entries[2], content=content, hash=entry_hash(entries[2].previous_hash, content))
+
+
+def swapped(entries: list[Entry]) -> None:
+    entries[2], entries[3] = entries[3], entries[2]
+
+
+def swapped_with_their_numbers(entries: list[Entry]) -> None:
+    entries[2], entries[3] = replace(entries[3], seq=3), replace(entries[2], seq=4)
+
+
+def taken_out(entries: list[Entry]) -> None:
+    del entries[2]
+
+
+def twice(entries: list[Entry]) -> None:
+    entries.insert(3, entries[2])
+
+
+def cut_short(entries: list[Entry]) -> None:
+    del entries[3:]
+
+
+def forged_at_the_end(entries: list[Entry]) -> None:
+    content: dict[str, object] = {"seq": 6, "action": "forged"}
+    entries.append(Entry(6, content, entries[-1].hash, entry_hash(entries[-1].hash, content)))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "seq", "kind"),
+    [
+        (changed, 3, "changed"),
+        (changed_with_its_hash, 4, "reordered"),
+        (swapped, 3, "missing"),
+        (swapped_with_their_numbers, 3, "reordered"),
+        (taken_out, 3, "missing"),
+        (twice, 3, "reordered"),
+        (cut_short, 4, "truncated"),
+        (forged_at_the_end, 6, "added"),
+    ],
+)
+def test_whatever_is_done_to_it_is_found_where_it_was_done(tamper: Any, seq: int, kind: str) -> None:
+    entries = chain(5)
+    head = end_of(entries)
+    tamper(entries)
+    flaw = flaw_of(entries, head)
+    assert flaw is not None
+    assert (flaw.seq, flaw.kind) == (seq, kind)
+    assert str(seq) in flaw.says
+
+
+def test_a_head_with_another_hash_is_found() -> None:
+    entries = chain(5)
+    flaw = flaw_of(entries, Point(5, "f" * 64))
+    assert flaw is not None
+    assert (flaw.seq, flaw.kind) == (5, "head")
+
+
+def test_a_chain_written_anew_is_whole_in_itself_and_found_by_a_head_that_was_noted() -> None:
+    noted = end_of(chain(3))
+    anew = [*chain(1)]
+    content: dict[str, object] = {"seq": 2, "action": "invented"}
+    for seq in (2, 3, 4):
+        content = {"seq": seq, "action": "invented"}
+        anew.append(Entry(seq, content, anew[-1].hash, entry_hash(anew[-1].hash, content)))
+    assert flaw_of(anew, end_of(anew)) is None
+    flaw = flaw_of(anew, end_of(anew), noted)
+    assert flaw is not None
+    assert (flaw.seq, flaw.kind) == (3, "anchor")
+
+
+def test_an_end_that_was_cut_off_with_the_head_moved_is_found_by_a_head_that_was_noted() -> None:
+    noted, shorter = end_of(chain(5)), chain(3)
+    assert flaw_of(shorter, end_of(shorter)) is None
+    flaw = flaw_of(shorter, end_of(shorter), noted)
+    assert flaw is not None
+    assert (flaw.seq, flaw.kind) == (4, "anchor")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "1:abc", f"-1:{'a' * 64}", f"1:{'A' * 64}", f"1:{'a' * 65}", f"١:{'a' * 64}"]
+)
+def test_a_point_is_a_number_and_a_hash(text: str) -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        Point.parse(text)
+    assert Point.parse(f" {end_of(chain(2))}\n") == end_of(chain(2))
+
+
+def test_every_part_of_an_entry_and_the_one_before_it_count() -> None:
+    content = {"a": "1", "b": {"c": [1, None, True]}}
+    hashes = {
+        entry_hash("0", content),
+        entry_hash("1", content),
+        entry_hash("0", {**content, "a": "2"}),
+        entry_hash("0", {**content, "b": {"c": [1, None, False]}}),
+        entry_hash("0", {**content, "d": None}),
+    }
+    assert len(hashes) == 5
+    assert entry_hash("0", dict(reversed(content.items()))) == entry_hash("0", content)
+
+
+@given(JSON)
+def test_what_is_kept_is_the_same_after_it_was_written_down_and_read_again(value: object) -> None:
+    once = kept(value)
+    written = canonical({"value": once})
+    assert b"\\u0000" not in written
+    again = json.loads(written)["value"]
+    assert canonical({"value": kept(again)}) == written
+    written.decode("utf-8")
+
+
+def test_moments_and_ids_are_kept_as_text_in_one_spelling() -> None:
+    moment = datetime(2026, 3, 31, 14, 0, tzinfo=timezone(timedelta(hours=2)))
+    assert kept(moment) == kept(moment.astimezone(UTC)) == "2026-03-31T12:00:00.000000+00:00"
+    assert kept(UUID("a0c3e000-0000-4000-8000-0000000000ac")) == "a0c3e000-0000-4000-8000-0000000000ac"
+
+
+@pytest.mark.parametrize("value", [b"bytes", {1: "a"}, object(), {"deep": {"a": {1, 2}}}])
+def test_what_no_json_can_say_is_refused(value: object) -> None:
+    with pytest.raises(TypeError):
+        kept(value)
+
+
+def test_text_is_cut_and_rid_of_what_postgresql_does_not_keep() -> None:
+    assert kept_text("a\x00b\ud800c", 4) == "a\ufffdb\ufffd"

@@ -1,0 +1,281 @@
+"""What stands in the audit trail of who came, who went and who was told no; and that nothing secret does."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.db import connections as databases
+from django.test.utils import CaptureQueriesContext
+
+from portal.demo.cast import ACME_EDITOR, ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, OPERATOR, CastMember
+from portal.demo.world import World
+from tenants.audit.actions import Action
+from tenants.connections import connections
+from tenants.lifecycle.transitions import suspend
+from tenants.members.roster import disable
+from tenants.models import AuditEvent, AuditHead, Member, SignIn, Tenant
+from tests.world.faults import Switches
+from tests.world.fixtures import Browser
+from tests.world.trail import SOMEBODY, run, verified
+
+Browse = Callable[[CastMember], Browser]
+# What was refused is recorded once the transaction is over, so there has to be one that ends.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def told(action: Action = Action.REFUSED) -> list[AuditEvent]:
+    return list(AuditEvent.objects.filter(action=action).order_by("seq"))
+
+
+def last() -> AuditEvent:
+    return AuditEvent.objects.latest("seq")
+
+
+def test_signing_in_is_recorded_with_who_whose_and_where_from(browser: Browser) -> None:
+    page = browser.sign_in(ACME_OWNER)
+    event = last()
+    assert event.action == Action.SIGNED_IN
+    assert event.actor == browser.world.subs[ACME_OWNER.email]
+    assert event.actor_name == ACME_OWNER.email
+    assert str(event.org) == ACME_OWNER.org
+    assert event.after == {"role": "owner"}
+    assert event.address == "127.0.0.1"
+    assert event.request_id
+    assert event.request_id != page["X-Request-Id"]
+
+
+def test_an_operators_sign_in_is_the_platforms_own(browser: Browser) -> None:
+    browser.sign_in(OPERATOR)
+    assert (last().action, last().org) == (Action.SIGNED_IN, None)
+
+
+def test_a_sign_in_that_cannot_be_recorded_does_not_take_place(browser: Browser) -> None:
+    browser.raise_request_exception = False
+    back = browser.callback_address(ACME_OWNER)
+    with head_out_of_reach():
+        assert browser.get(back).status_code == 500
+    assert not SignIn.objects.exists()
+    assert browser.get("/records/").status_code == 302
+
+
+def test_signing_out_is_recorded_once(browse_as: Browse) -> None:
+    browser = browse_as(ACME_OWNER)
+    browser.post("/oidc/logout/")
+    browser.post("/oidc/logout/")
+    (event,) = told(Action.SIGNED_OUT)
+    assert (event.actor_name, str(event.org)) == (ACME_OWNER.email, ACME_OWNER.org)
+
+
+def test_a_sign_in_that_was_ended_elsewhere_is_not_ended_again(browse_as: Browse) -> None:
+    browser = browse_as(ACME_OWNER)
+    SignIn.objects.all().delete()
+    browser.post("/oidc/logout/")
+    assert told(Action.SIGNED_OUT) == []
+
+
+def test_signing_in_over_somebody_else_ends_their_sign_in(browse_as: Browse) -> None:
+    browser = browse_as(ACME_OWNER)
+    browser.pages.cookies.clear()
+    browser.sign_in(GLOBEX_OWNER)
+    (event,) = told(Action.SIGNED_OUT)
+    assert event.actor_name == ACME_OWNER.email
+    assert "same browser" in event.why
+
+
+def test_a_sign_in_that_fails_is_recorded_with_why_and_without_a_person(browser: Browser) -> None:
+    page = browser.get("/oidc/callback/?code=secret-code&state=secret-state")
+    (event,) = told(Action.SIGN_IN_FAILED)
+    assert (event.actor, event.org, event.target) == ("visitor", None, "/oidc/callback/")
+    assert event.why == "no sign-in was under way in this browser"
+    assert (event.request_id, event.address) == (page["X-Request-Id"], "127.0.0.1")
+    assert "secret" not in json.dumps(event.content(), default=str)
+
+
+def test_being_asked_to_sign_in_is_no_refusal(browser: Browser) -> None:
+    for address in ("/records/", "/access/", "/operators/", "/records/orders/"):
+        assert browser.get(address).status_code == 302
+    assert browser.post("/records/").status_code in {401, 403, 405}
+    assert not AuditEvent.objects.filter(action__startswith="person.").exists()
+
+
+def test_a_role_that_is_too_low_is_recorded(browse_as: Browse) -> None:
+    page = browse_as(ACME_VIEWER).get("/operators/")
+    assert page.status_code == 403
+    (event,) = told()
+    assert (event.actor_name, event.target) == (ACME_VIEWER.email, "/operators/")
+    assert event.after == {"refusal": "RoleTooLow"}
+    assert "yours is viewer" in event.why
+    assert event.request_id == page["X-Request-Id"]
+
+
+def test_members_of_a_suspended_tenant_and_disabled_ones_are_recorded_at_the_door(browse_as: Browse) -> None:
+    editor, owner = browse_as(ACME_EDITOR), browse_as(ACME_OWNER)
+    disable(Member.objects.get(person__email=ACME_EDITOR.email), by=SOMEBODY)
+    assert editor.get("/records/").status_code == 403
+    suspend(Tenant.objects.get(slug="acme"), by=SOMEBODY, why="not paid")
+    assert owner.get("/records/").status_code == 403
+    assert [(event.actor_name, event.after["refusal"]) for event in told()] == [
+        (ACME_EDITOR.email, "MembershipEnded"),
+        (ACME_OWNER.email, "TenantSuspended"),
+    ]
+
+
+def test_an_ended_session_is_recorded_with_whose_it_was(browse_as: Browse) -> None:
+    browser = browse_as(ACME_OWNER)
+    SignIn.objects.all().delete()
+    session = browser.session
+    session["sign_in"]["claims"]["expires_at"] = 1
+    session.save()
+    assert browser.get("/records/").status_code == 401
+    (event,) = told()
+    assert (event.actor_name, event.after["refusal"], event.why) == (ACME_OWNER.email, "SessionEnded", "signed out")
+
+
+def test_a_denial_by_aws_is_recorded_in_its_words_and_without_the_records_key(
+    browse_as: Browse, switches: Switches
+) -> None:
+    browser = browse_as(ACME_OWNER)
+    switches.fail("DynamoDB.GetItem", code="AccessDeniedException", status=400, count=1)
+    assert browser.get("/records/orders/ORD-2026-0001/").status_code == 403
+    (event,) = told()
+    assert event.target == "/records/<collection>/<key>/"
+    assert event.after == {"refusal": "DeniedByAws"}
+    assert event.why
+    assert "ORD-2026" not in json.dumps(event.content(), default=str)
+
+
+def test_trying_another_organisations_key_is_recorded_with_whose_it_was(browse_as: Browse) -> None:
+    browser = browse_as(ACME_OWNER)
+    assert browser.get("/access/", {"pk": f"{GLOBEX_OWNER.org}#secret-collection"}).status_code == 200
+    (event,) = told()
+    assert (event.actor_name, str(event.org)) == (ACME_OWNER.email, ACME_OWNER.org)
+    assert event.after == {"refusal": "DeniedByAws", "asked_for": GLOBEX_OWNER.org}
+    assert "secret-collection" not in json.dumps(event.content(), default=str)
+    cache.clear()
+    browser.get("/access/", {"pk": "anything at all"})
+    assert told()[-1].after["asked_for"] == "nobody’s"
+
+
+def test_own_keys_are_nothing_to_record(browse_as: Browse) -> None:
+    browse_as(ACME_OWNER).get("/access/", {"pk": f"{ACME_OWNER.org}#orders"})
+    assert told() == []
+
+
+def test_the_same_refusal_is_recorded_once_a_minute_and_costs_no_sql_after_that(browse_as: Browse) -> None:
+    browser = browse_as(OPERATOR)
+    for key in ("a", "b", "c"):
+        assert browser.get(f"/records/orders/{key}/").status_code == 403
+    assert browser.get("/records/").status_code == 403
+    assert browser.head("/records/").status_code == 403
+    assert [event.target for event in told()] == ["/records/<collection>/<key>/", "/records/"]
+    with CaptureQueriesContext(connection) as queries:
+        browser.get("/records/")
+    assert len(queries) == 0
+    browse_as(ACME_VIEWER).get("/operators/")
+    assert len(told()) == 3
+
+
+def test_visitors_are_told_apart_by_address_and_cannot_fill_the_trail(
+    portal: World, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TRUSTED_PROXIES = 1
+    monkeypatch.setattr("tenants.audit.writing.MOST_VISITORS_RECORDED", 5)
+
+    def refused_from(address: str) -> None:
+        Browser(portal).get("/oidc/callback/?code=a&state=b", headers={"X-Forwarded-For": address})
+
+    for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"):
+        refused_from(address)
+    assert [event.address for event in told(Action.SIGN_IN_FAILED)] == ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
+    for number in range(12):
+        refused_from(f"198.51.100.{number}")
+    # The minute may turn on the way.
+    assert 5 <= len(told(Action.SIGN_IN_FAILED)) <= 10
+
+
+@contextmanager
+def head_out_of_reach() -> Iterator[None]:
+    """Nothing can be recorded, as with a database that fails over it."""
+    AuditHead.objects.get()
+    run("ALTER TABLE tenants_audithead RENAME TO elsewhere")
+    try:
+        yield
+    finally:
+        run("ALTER TABLE elsewhere RENAME TO tenants_audithead")
+
+
+def test_a_refusal_that_cannot_be_recorded_is_still_a_refusal(
+    browse_as: Browse, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = browse_as(ACME_VIEWER)
+    with head_out_of_reach():
+        page = browser.get("/operators/")
+    assert page.status_code == 403
+    assert "not for your role" in page.content.decode()
+    assert "refusal not recorded" in caplog.text
+    assert told() == []
+
+
+def test_a_refusal_does_not_wait_long_for_others_who_record(browse_as: Browse) -> None:
+    browser = browse_as(ACME_VIEWER)
+    held, enough = threading.Event(), threading.Event()
+
+    def hold_the_head() -> None:
+        try:
+            with transaction.atomic():
+                AuditHead.objects.select_for_update().get()
+                held.set()
+                enough.wait(timeout=20)
+        finally:
+            databases.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        holder = pool.submit(hold_the_head)
+        assert held.wait(timeout=10)
+        began = time.monotonic()
+        try:
+            assert browser.get("/operators/").status_code == 403
+            took = time.monotonic() - began
+        finally:
+            enough.set()
+        holder.result()
+    assert took < 5
+    assert told() == []
+    cache.clear()
+    browser.get("/operators/")
+    assert len(told()) == 1
+
+
+def test_nothing_secret_ever_stands_in_the_trail(browse_as: Browse, switches: Switches) -> None:
+    browser = browse_as(ACME_OWNER)
+    held = connections().sessions._kept(SignIn.objects.get().id)
+    browser.get("/records/orders/ORD-2026-0001/")
+    browser.get("/access/", {"pk": f"{GLOBEX_OWNER.org}#orders"})
+    browser.get("/oidc/callback/?code=abcdef&state=b")
+    switches.fail("DynamoDB.Query", code="AccessDeniedException", status=400, count=1)
+    browser.get("/records/orders/?prefix=ORD-2026-01")
+    cookie = browser.cookies["session"].value
+    browser.post("/oidc/logout/")
+    everything = json.dumps([event.content() for event in AuditEvent.objects.all()], default=str)
+    assert Action.SIGNED_OUT in everything
+    for secret in (
+        held.id_token,
+        held.refresh_token,
+        cookie,
+        "eyJ",
+        "ASIA",
+        "abcdef",
+        "ORD-2026",
+        browser.world.password,
+    ):
+        assert secret not in everything
+    assert verified()[0] == 0

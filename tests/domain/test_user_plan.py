@@ -1,0 +1,167 @@
+"""Every combination of what should be and what is: the plan leads from one to the other, and then there is no more."""
+
+from dataclasses import replace
+from itertools import product
+from typing import assert_never
+
+import pytest
+
+from portal.demo.cast import ACME_OWNER, GLOBEX_OWNER
+from tenants.domain.user_plan import (
+    Change,
+    Conflict,
+    Create,
+    Delete,
+    DesiredUser,
+    Disable,
+    Enable,
+    Quota,
+    Seen,
+    SetRole,
+    SignOut,
+    plan,
+)
+
+EMAIL = ACME_OWNER.email
+ORGS = ("", ACME_OWNER.org, GLOBEX_OWNER.org)
+ROLES = ("owner", "editor", "")
+BOTH = (True, False)
+
+WANTED = [
+    DesiredUser(EMAIL, "Ada Acme", org, role, enabled, mail_invitation, sign_out)
+    for org, role, enabled, mail_invitation, sign_out in product(ORGS, ROLES[:2], BOTH, BOTH, BOTH)
+]
+SEEN = [
+    Seen("a-sub", EMAIL, name, org, role, enabled, status)
+    for name, org, role, enabled, status in product(
+        ("Ada Acme", ""), ORGS, ROLES, BOTH, ("CONFIRMED", "FORCE_CHANGE_PASSWORD", "RESET_REQUIRED")
+    )
+]
+CASES: list[tuple[DesiredUser | None, Seen | None, str]] = [
+    (wanted, seen, wanted.org if wanted else org)
+    for wanted, seen, org in product((None, *WANTED), (None, *SEEN), ORGS)
+    if wanted is None or wanted.org == org
+]
+
+
+def carried_out(change: Change, seen: Seen | None) -> Seen | None:
+    """What Cognito would make of it."""
+    match change:
+        case Create(wanted):
+            assert seen is None
+            return Seen("new", wanted.email, wanted.name, wanted.org, wanted.role, True, "FORCE_CHANGE_PASSWORD")
+        case _:
+            assert seen is not None
+    match change:
+        case SetRole(role):
+            return replace(seen, role=role)
+        case Enable():
+            return replace(seen, enabled=True)
+        case Disable():
+            return replace(seen, enabled=False)
+        case SignOut():
+            return seen
+        case Delete():
+            return None
+        case _:
+            assert_never(change)
+
+
+def test_the_cases_are_all_there_are() -> None:
+    assert len(WANTED) == 3 * 2 * 2 * 2 * 2
+    assert len(SEEN) == 2 * 3 * 3 * 2 * 3
+    assert len(CASES) == (len(WANTED) + len(ORGS)) * (len(SEEN) + 1)
+
+
+def test_a_plan_leads_to_what_is_wanted_and_never_changes_an_organisation() -> None:
+    for wanted, seen, org in CASES:
+        changes = plan(wanted, seen, org=org)
+        if isinstance(changes, Conflict):
+            continue
+        after = seen
+        for change in changes:
+            after = carried_out(change, after)
+            assert after is None or seen is None or after.org == seen.org
+        if wanted is None or after is None:
+            assert after is None
+            assert wanted is None or not wanted.enabled
+        else:
+            assert (after.org, after.role, after.enabled) == (wanted.org, wanted.role, wanted.enabled)
+
+
+def test_a_second_plan_has_nothing_left_but_a_signing_out_that_is_still_asked_for() -> None:
+    for wanted, seen, org in CASES:
+        changes = plan(wanted, seen, org=org)
+        if isinstance(changes, Conflict):
+            continue
+        after = seen
+        for change in changes:
+            after = carried_out(change, after)
+        again = plan(wanted, after, org=org)
+        assert again == ((SignOut(),) if wanted is not None and after is not None and wanted.sign_out else ())
+        assert wanted is None or plan(replace(wanted, sign_out=False), after, org=org) == ()
+
+
+def test_it_is_a_conflict_exactly_where_the_user_is_of_another_organisation_for_deleting_too() -> None:
+    for wanted, seen, org in CASES:
+        conflicts = isinstance(plan(wanted, seen, org=org), Conflict)
+        assert conflicts == (seen is not None and seen.org != org)
+
+
+def test_whoever_is_locked_out_or_deleted_is_signed_out_and_nobody_else_who_was_not_asked_for() -> None:
+    for wanted, seen, org in CASES:
+        changes = plan(wanted, seen, org=org)
+        if isinstance(changes, Conflict) or seen is None:
+            continue
+        if wanted is None:
+            assert changes == (SignOut(), Delete())
+            continue
+        assert (SignOut() in changes) == (wanted.sign_out or (seen.enabled and not wanted.enabled))
+        assert SignOut() not in changes[:-1]
+
+
+def test_no_change_is_made_that_makes_no_difference() -> None:
+    for wanted, seen, org in CASES:
+        changes = plan(wanted, seen, org=org)
+        if isinstance(changes, Conflict) or wanted is None or seen is None:
+            continue
+        assert any(isinstance(change, SetRole) for change in changes) == (seen.role != wanted.role)
+        assert any(isinstance(change, Enable | Disable) for change in changes) == (seen.enabled != wanted.enabled)
+        assert not any(isinstance(change, Create | Delete) for change in changes)
+
+
+def test_nobody_wanted_and_nobody_there_is_nothing_to_do() -> None:
+    assert plan(None, None, org=ACME_OWNER.org) == ()
+
+
+def test_somebody_who_is_to_be_locked_out_from_the_start_is_not_made() -> None:
+    wanted = DesiredUser(EMAIL, "", ACME_OWNER.org, "editor", enabled=False)
+    assert plan(wanted, None, org=wanted.org) == ()
+    assert plan(replace(wanted, enabled=True), None, org=wanted.org) == (Create(replace(wanted, enabled=True)),)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "words"),
+    [
+        (ACME_OWNER.org, GLOBEX_OWNER.org, ("organisation " + GLOBEX_OWNER.org, ACME_OWNER.org)),
+        (ACME_OWNER.org, "", ("no organisation", ACME_OWNER.org)),
+        ("", GLOBEX_OWNER.org, ("organisation " + GLOBEX_OWNER.org, "the operators")),
+    ],
+)
+def test_a_conflict_names_the_user_and_both_sides_and_what_can_be_done(
+    mine: str, theirs: str, words: tuple[str, ...]
+) -> None:
+    conflict = plan(None, Seen("a-sub", EMAIL, "", theirs, "owner", True, "CONFIRMED"), org=mine)
+    assert isinstance(conflict, Conflict)
+    for word in (EMAIL, *words, "delete that user"):
+        assert word in conflict.why
+
+
+def test_every_change_has_words_and_a_quota() -> None:
+    wanted = WANTED[0]
+    changes: tuple[Change, ...] = (Create(wanted), SetRole("editor"), Enable(), Disable(), SignOut(), Delete())
+    words = [change.in_words for change in changes]
+    assert words[0] == f"create {EMAIL} as owner"
+    assert "editor" in words[1]
+    assert len(set(words)) == len(words)
+    assert [change.category for change in changes] == [Quota.CREATION, *[Quota.UPDATE] * 5]

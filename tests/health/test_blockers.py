@@ -1,0 +1,73 @@
+"""What keeps a suspension from its next ring is said, and nothing where it only takes its time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tenants.domain.errors import Misconfigured
+from tenants.domain.tenant_state import TenantState
+from tenants.health.blockers import blockers
+from tenants.models import Member, Provisioning, Suspension, Worker
+from tenants.provisioning.halt import clear_halt, halt
+from tests.world.use_cases import tenant_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def suspension() -> Suspension:
+    return Suspension.objects.get(tenant=tenant_in(TenantState.SUSPENDED))
+
+
+@pytest.fixture
+def worker() -> Worker:
+    return Worker.objects.create(name="one")
+
+
+def test_a_worker_at_work_is_nothing_in_the_way(suspension: Suspension, worker: Worker) -> None:
+    assert blockers(suspension) == ()
+
+
+@pytest.mark.parametrize("ended", [{"beat_at": timezone.now() - timedelta(minutes=1)}, {"stopped_at": timezone.now()}])
+def test_no_worker_is(suspension: Suspension, worker: Worker, ended: dict[str, object]) -> None:
+    Worker.objects.update(**ended)
+    assert blockers(suspension) == ("No worker is running. Start one: manage.py provision --watch.",)
+
+
+def test_a_policy_that_is_not_written_for_long_is(suspension: Suspension, worker: Worker) -> None:
+    suspension.began_at -= timedelta(minutes=1)
+    (told,) = blockers(suspension)
+    assert told == "The worker has not written the policy SuspendedTenants; its log says why."
+    Worker.objects.update(unwritten="IAM answered LimitExceeded")
+    assert blockers(suspension) == (
+        "The worker has not written the policy SuspendedTenants: IAM answered LimitExceeded",
+    )
+    suspension.denied_at = timezone.now()
+    assert blockers(suspension) == ()
+
+
+def test_a_pool_that_lets_nobody_be_provisioned_is_and_why(suspension: Suspension, worker: Worker) -> None:
+    halt(Misconfigured("the user pool is gone"))
+    assert blockers(suspension) == ("Cognito does not let the worker go on: the user pool is gone",)
+    clear_halt()
+    assert blockers(suspension) == ()
+
+
+def test_members_who_cannot_be_disabled_are_and_where_to_read_why(suspension: Suspension, worker: Worker) -> None:
+    Member.objects.update(provisioning=Provisioning.STUCK, last_error="no")
+    (told,) = blockers(suspension)
+    assert told.startswith("1 cannot be disabled in Cognito")
+    assert "member list --tenant initech --state stuck" in told
+
+
+@pytest.mark.parametrize("over", ["lifted", "reached"])
+def test_nothing_is_in_the_way_of_what_is_over(suspension: Suspension, over: str) -> None:
+    now = timezone.now()
+    if over == "lifted":
+        suspension.lifted_at = now
+    else:
+        suspension.signed_out_at = suspension.denied_at = now
+    assert blockers(suspension) == ()

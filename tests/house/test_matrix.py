@@ -1,0 +1,119 @@
+"""Every address, opened by everybody: generated from the URLconf, so that a new page cannot be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from portal.demo.cast import ACME, ACME_EDITOR, ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, OPERATOR, CastMember
+from portal.demo.world import World
+from tenants.models import AuditEvent, Member, Tenant
+from tests.world.fixtures import Browser
+
+Browse = Callable[[CastMember], Browser]
+PEOPLE = (None, OPERATOR, ACME_OWNER, ACME_EDITOR, ACME_VIEWER, GLOBEX_OWNER)
+SAMPLES = {"collection": "orders", "key": "ORD-2026-0001"}
+PUBLIC_SAMPLES = {"collection": "news", "key": "2026-01-05"}
+EVERYBODY, OPERATORS = {"visitor", "operator", "member"}, {"operator"}
+TENANT_STEPS = (
+    "activate", "rename", "slug", "plan", "metadata", "add-member", "suspend", "reactivate", "close", "reopen",
+)  # fmt: skip
+# Who is let in, written down once more: the views' own declarations are what is tested.
+LET_IN = {
+    "home": EVERYBODY,
+    "livez": EVERYBODY,
+    "readyz": EVERYBODY,
+    "metrics": EVERYBODY,
+    "oidc_authentication_init": EVERYBODY,
+    "oidc_authentication_callback": EVERYBODY,
+    "oidc_logout": EVERYBODY,
+    "break_glass": EVERYBODY,
+    "collections": {"member"},
+    "collection": {"member"},
+    "record": {"member"},
+    "public_collections": {"operator", "member"},
+    "public_collection": {"operator", "member"},
+    "public_record": {"operator", "member"},
+    "access": {"operator", "member"},
+    "operators:overview": OPERATORS,
+    "operators:tenants": OPERATORS,
+    "operators:tenant_new": OPERATORS,
+    "operators:tenant": OPERATORS,
+    "operators:timeline": OPERATORS,
+    **{f"operators:tenant_{step}": OPERATORS for step in TENANT_STEPS},
+    **{f"operators:tenants_{step}": OPERATORS for step in ("suspend", "reactivate", "close")},
+    "operators:members": OPERATORS,
+    "operators:member": OPERATORS,
+    **{f"operators:member_{step}": OPERATORS for step in ("try-now", "role", "enable", "disable", "remove")},
+    "operators:members_try-now": OPERATORS,
+    "operators:drift": OPERATORS,
+    "operators:audit": OPERATORS,
+    "operators:audit_entry": OPERATORS,
+    "operators:audit_export": OPERATORS,
+}
+# A sign-in that nobody started is refused; starting one leads to Cognito; what is only ever sent is not opened; and
+# without a token of its own there are no metrics.
+ANSWERS = {
+    "oidc_authentication_callback": 400,
+    "oidc_authentication_init": 302,
+    "oidc_logout": 405,
+    "operators:audit_export": 405,
+    "metrics": 404,
+}
+# What depends on more than who asks has tests of its own.
+NOT_ASKED = {"readyz"}
+
+
+def named(patterns: list[URLPattern | URLResolver], space: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from named(pattern.url_patterns, f"{pattern.namespace}:" if pattern.namespace else space)
+        else:
+            yield f"{space}{pattern.name}", pattern
+
+
+def addresses() -> dict[str, str]:
+    samples = {
+        **SAMPLES,
+        "org_id": ACME.org_id.value,
+        "pk": Member.objects.get(person__email=ACME_EDITOR.email).pk,
+        "seq": AuditEvent.objects.values_list("seq", flat=True)[0],
+    }
+    made = {}
+    for name, pattern in named(get_resolver().url_patterns):
+        values = {**samples, **PUBLIC_SAMPLES} if name.startswith("public") else samples
+        made[name] = reverse(name, kwargs={parameter: values[parameter] for parameter in pattern.pattern.converters})
+    return made
+
+
+def expected(name: str, person: CastMember | None) -> int:
+    kind = "visitor" if person is None else "operator" if person is OPERATOR else "member"
+    if kind in LET_IN[name]:
+        return ANSWERS.get(name, 200)
+    return 302 if person is None else 403
+
+
+@pytest.mark.parametrize("person", PEOPLE, ids=lambda person: person.email if person else "visitor")
+def test_every_address_answers_everybody_as_written_down(
+    portal: World, browse_as: Browse, person: CastMember | None
+) -> None:
+    browser = browse_as(person) if person else Browser(portal)
+    asked = {name: address for name, address in addresses().items() if name not in NOT_ASKED}
+    answers = {name: browser.get(address).status_code for name, address in asked.items()}
+    assert answers == {name: expected(name, person) for name in asked}
+    assert set(asked) | NOT_ASKED == set(LET_IN)
+
+
+@pytest.mark.parametrize("person", [None, ACME_OWNER], ids=lambda person: person.email if person else "visitor")
+def test_nobody_but_an_operator_can_send_a_form_of_theirs(
+    portal: World, browse_as: Browse, person: CastMember | None
+) -> None:
+    browser = browse_as(person) if person else Browser(portal)
+    before = list(Tenant.objects.values()), list(Member.objects.values())
+    sent = {name: address for name, address in addresses().items() if name.startswith("operators:")}
+    form = {"reason": "because", "name": "Mine", "email": "me@mine.example", "plan": "free", "role": "owner"}
+    answers = {name: browser.post(address, form).status_code for name, address in sent.items()}
+    assert set(answers.values()) == {401 if person is None else 403}, answers
+    assert before == (list(Tenant.objects.values()), list(Member.objects.values()))

@@ -1,0 +1,277 @@
+"""`manage.py reconcile` as its user has it: what it prints, its exit codes, killed in the middle, and wrong input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from portal.environment import BASE
+from tenants.aws.directory import PAGE
+from tenants.models import AuditEvent, Lease, Member, Reconciliation
+from tests.world.faults import Switches
+from tests.world.pool import by_hand, crowd, make_by_hand, set_by_hand, settled_tenant, with_the_cast_only
+from tests.world.stage import Stage, environment_of
+
+
+@pytest.fixture(autouse=True)
+def pool(stage: Stage) -> Iterator[None]:
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT)]
+    with_the_cast_only(stage)
+    yield
+    with_the_cast_only(stage)
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
+class Ran:
+    """The command run in this process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], *options: str) -> None:
+        self.code, self.error = 0, ""
+        try:
+            call_command("reconcile", *options)
+        except SystemExit as ended:
+            self.code = int(str(ended.code))
+        except CommandError as error:
+            self.code, self.error = 1, str(error)
+        printed = capsys.readouterr()
+        self.out, self.err = printed.out, printed.err
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def test_the_exit_code_tells_nothing_differs_from_something_does_from_all_is_repaired(
+    stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settled_tenant(stage, "Printed", 3, domain=domain)
+    ran = Ran(capsys)
+    assert (ran.code, ran.out, ran.err) == (0, "8 users compared. Nothing differs.\n", "")
+    set_by_hand(stage, f"p1@{domain}", role="admin")
+    set_by_hand(stage, f"p0@{domain}", email=f"new@{domain}")
+    make_by_hand(stage, f"x1@{domain}")
+    ran = Ran(capsys)
+    assert ran.code == 3
+    lines = ran.out.splitlines()
+    assert sorted(lines[:-1]) == [
+        f"p0@{domain}: has the address new@{domain} in Cognito. Nothing is repaired for that.",
+        f"p1@{domain}: another role in Cognito. Should be: viewer. In Cognito: admin.",
+        f"x1@{domain}: a user the portal does not know. In Cognito: no role, enabled, of no organisation. Shown only.",
+    ]
+    assert lines[-1] == "9 users compared. 2 differences, 0 repaired, 2 left."
+    ran = Ran(capsys, "--repair")
+    assert ran.code == 3, "somebody unknown is left"
+    assert f"p1@{domain}: another role in Cognito. Should be: viewer. In Cognito: admin. Repaired." in ran.out
+    by_hand(stage, "admin_delete_user", f"x1@{domain}")
+    by_hand(stage, "admin_disable_user", f"p1@{domain}")
+    ran = Ran(capsys, "--repair")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "8 users compared. 1 difference, 1 repaired, 0 left.")
+
+
+def test_a_dry_run_says_what_repairing_then_does_and_changes_nothing(
+    stage: Stage, switches: Switches, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tenant = settled_tenant(stage, "Dry", 5, domain=domain)
+    set_by_hand(stage, f"p1@{domain}", role="admin")
+    by_hand(stage, "admin_disable_user", f"p1@{domain}")
+    for number in (2, 3):
+        by_hand(stage, "admin_delete_user", f"p{number}@{domain}")
+    stage.make_by_hand(f"p3@{domain}", org=str(tenant.org_id), role="owner")
+    by_hand(stage, "admin_delete_user", f"p4@{domain}")
+    make_by_hand(stage, f"p4@{domain}")
+    before = list(Member.objects.order_by("pk").values("pk", "provisioning", "generation"))
+    switches.forget()
+    ran = Ran(capsys, "--dry-run", "--repair", "--json")
+    assert ran.code == 3
+    changing = ("Create", "Update", "Disable", "Enable", "Delete", "SignOut")
+    assert not [name for name in switches.calls() if any(word in name for word in changing)]
+    assert list(Member.objects.order_by("pk").values("pk", "provisioning", "generation")) == before
+    *told, summary = ran.objects
+    assert (summary["found"], summary["repaired"], summary["left"]) == (5, 0, 5)
+    would = {drift["email"]: drift["would"] for drift in told}
+    shown_only = {drift["email"] for drift in told if drift["outlook"] == "shown only"}
+    assert shown_only == {f"p4@{domain}"}
+    assert Ran(capsys, "--repair").code == 3
+    done = AuditEvent.objects.filter(action="member.provisioned", actor="command").order_by("seq")
+    happened = {event.target: event.after["changes"] for event in done}
+    assert happened == {email: changes for email, changes in would.items() if email not in shown_only}
+
+
+def test_json_has_an_object_a_difference_and_one_at_the_end(
+    stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tenant = settled_tenant(stage, "Machine", 2, domain=domain)
+    set_by_hand(stage, f"p1@{domain}", role="admin")
+    ran = Ran(capsys, "--tenant", tenant.slug, "--json")
+    run = Reconciliation.objects.latest("started_at")
+    assert ran.objects == [
+        {
+            "kind": "role",
+            "email": f"p1@{domain}",
+            "org": str(tenant.org_id),
+            "sub": str(Member.objects.get(person__email=f"p1@{domain}").person.sub),
+            "wanted": "viewer",
+            "seen": "admin",
+            "would": [],
+            "outlook": "to be repaired",
+        },
+        {
+            "tenant": str(tenant.org_id),
+            "users": 2,
+            "found": 1,
+            "repaired": 0,
+            "left": 1,
+            "kinds": {"role": 1},
+            "run": run.pk,
+        },
+    ]
+    assert Ran(capsys, "--tenant", str(tenant.org_id), "--repair", "--json").code == 0
+
+
+def test_too_many_missing_users_are_shown_and_refused_with_what_to_type(
+    stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settled_tenant(stage, "Many", 8, domain=domain)
+    for number in range(1, 7):
+        by_hand(stage, "admin_delete_user", f"p{number}@{domain}")
+    for option in ("--repair", "--dry-run"):
+        ran = Ran(capsys, option)
+        assert ran.code == 1
+        assert "6 differences, 0 repaired, 6 left" in ran.out
+        assert ran.error.endswith("`manage.py reconcile --repair --recreate 6`.")
+    assert Ran(capsys, "--repair", "--recreate", "6").code == 0
+
+
+def test_an_empty_pool_of_a_new_installation_is_no_difference(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    Member.objects.update(provisioning="due", due_at=timezone.now(), seen_at=None)
+    ran = Ran(capsys)
+    assert (ran.code, ran.out) == (0, "5 users compared. Nothing differs.\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--tenant", "nobody"], "There is no tenant"),
+        (["--tenant", str(uuid.UUID(int=7))], "There is no tenant"),
+        (["--recreate", "5"], "goes with --repair or --dry-run"),
+        (["--repair", "--recreate", "0"], "number from 1 on"),
+    ],
+)
+def test_wrong_input_is_refused_before_anything_is_begun(
+    stage: Stage, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    ran = Ran(capsys, *options)
+    assert ran.code == 1
+    assert said in ran.error
+    assert not Reconciliation.objects.exists()
+
+
+def test_a_pool_that_is_not_there_is_named_and_nothing_changes(
+    stage: Stage, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = list(Member.objects.order_by("pk").values())
+    settings.COGNITO_USER_POOL_ID = f"{settings.AWS_REGION}_gone12345"
+    ran = Ran(capsys, "--repair")
+    assert ran.code == 1
+    # PortalRole is told no more of a pool that is not its own.
+    assert "AccessDenied" in ran.error or "ResourceNotFound" in ran.error
+    assert list(Member.objects.order_by("pk").values()) == before
+    assert AuditEvent.objects.get(action="reconciliation.stopped").why == ran.error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_is_killed_is_taken_up_by_the_next_one_and_repairs_everything_once(
+    stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tenant = settled_tenant(stage, "Killed", 2, domain=domain)
+    crowd(stage, tenant, 4 * PAGE, domain=domain)
+    for number in range(0, 4 * PAGE, 30):
+        set_by_hand(stage, f"c{number}@{domain}", role="admin")
+    _killed_once(stage, lambda run: run.users_seen >= 2 * PAGE, UserList=4)
+    assert "Another reconciliation is running" in Ran(capsys, "--repair").error
+    _lease_ran_out()
+    # Killed with a member in hand, and once it is through with some.
+    _killed_once(stage, lambda run: run.repaired >= 2, UserUpdate=10)
+    _lease_ran_out()
+    last = Ran(capsys, "--repair", "--json")
+    assert (last.code, last.error) == (0, "")
+    assert "Going on with the comparison of" in last.err
+    run = Reconciliation.objects.get()
+    assert (run.users_seen, run.found, run.repaired) == (4 * PAGE + 7, 8, 8)
+    assert {user.role for user in stage.users_of(domain)} == {"owner", "viewer"}
+    targets = [event.target for event in AuditEvent.objects.filter(action="drift.repaired")]
+    assert len(targets) == len(set(targets)) == 8
+
+
+def _killed_once(stage: Stage, ripe: Callable[[Reconciliation], bool], **pace: int) -> None:
+    process = _started(stage, "--repair", **pace)
+    _wait_until(process, ripe)
+    process.kill()
+    process.communicate()
+
+
+def _started(stage: Stage, *options: str, **pace: int) -> subprocess.Popen[str]:
+    paces = {"UserCreation": 500, "UserUpdate": 500, "UserRead": 500, "UserList": 500, **pace}
+    written = ",".join(f"{category}={calls}" for category, calls in paces.items())
+    return subprocess.Popen(
+        [sys.executable, str(BASE / "manage.py"), "reconcile", *options],
+        cwd=BASE,
+        env=environment_of(stage, COGNITO_CALLS_PER_SECOND=written),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _wait_until(process: subprocess.Popen[str], ripe: Callable[[Reconciliation], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        run = Reconciliation.objects.first()
+        if run is not None and ripe(run):
+            return
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError(f"It ended too early: {process.communicate()}")
+
+
+def _lease_ran_out() -> None:
+    """As if a minute had passed."""
+    Lease.objects.filter(name="reconciliation").update(until=timezone.now())
+    Member.objects.exclude(leased_by="").update(leased_until=timezone.now())
+
+
+def test_a_run_that_is_asked_to_stop_says_that_it_goes_on_the_next_time(
+    stage: Stage, switches: Switches, settings: Any, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tenant = settled_tenant(stage, "Asked", 1, domain=domain)
+    crowd(stage, tenant, 3 * PAGE, domain=domain)
+    settings.COGNITO_CALLS_PER_SECOND = {**settings.COGNITO_CALLS_PER_SECOND, "UserList": 4.0}
+    switches.forget()
+
+    def ask() -> None:
+        while "CognitoIdentityProvider.ListUsers" not in switches.calls():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with ThreadPoolExecutor(1) as somebody:
+        somebody.submit(ask)
+        ran = Ran(capsys)
+    assert ran.code == 1
+    assert ran.error == "It was interrupted. Nothing is lost: run it again, and it goes on where it stopped."
+    assert Reconciliation.objects.get().users_seen < 3 * PAGE
+    assert not Lease.objects.filter(name="reconciliation").exists()
+    settings.COGNITO_CALLS_PER_SECOND = {**settings.COGNITO_CALLS_PER_SECOND, "UserList": 500.0}
+    assert Ran(capsys).out == "186 users compared. Nothing differs.\n"

@@ -1,0 +1,162 @@
+"""The audit trail in the operators' portal: found by who, what, where and when, read by entries, taken along as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from portal.demo.cast import ACME, ACME_EDITOR, GLOBEX, OPERATOR
+from tenants.audit import csv as audit_csv
+from tenants.audit import record, writing
+from tenants.audit.actions import Action
+from tenants.domain.actor import WORKER, Actor, ActorKind
+from tenants.members.roster import disable
+from tenants.models import AuditEvent, Person
+from tenants.pages.lists import PAGE_SIZE
+from tests.world.fixtures import Browser
+from tests.world.pages import text_of
+from tests.world.stage import SOMEBODY, member_called
+
+ACME_ID = UUID(str(ACME.org_id))
+
+
+def listed(page: Any) -> list[int]:
+    return [int(seq) for seq in re.findall(r'class="time"><a href="(\d+)/"', page.content.decode())]
+
+
+def lines_of(answer: Any) -> list[dict[str, str]]:
+    text = b"".join(answer.streaming_content).decode()
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def entry(at: datetime, **about: Any) -> int:
+    """One that was written at this time, as far as the clock of whoever wrote it goes."""
+    given: dict[str, Any] = {"by": SOMEBODY, "org": ACME_ID, "target": "somebody", **about}
+
+    class Clock:
+        @staticmethod
+        def now() -> datetime:
+            return at
+
+    before, writing.timezone = writing.timezone, Clock  # type: ignore[assignment]
+    try:
+        return record(given.pop("action", Action.MEMBER_ADDED), **given).seq
+    finally:
+        writing.timezone = before
+
+
+def test_entries_are_found_by_what_who_where_and_when(operator: Browser) -> None:
+    first = entry(datetime(2026, 3, 1, 23, 59, 59, 999_999, tzinfo=UTC))
+    # Of two clocks that differ neither hides what it stamped.
+    late = entry(datetime(2026, 3, 2, 0, 5, tzinfo=UTC), by=WORKER)
+    early = entry(datetime(2026, 3, 1, 23, 58, tzinfo=UTC), org=UUID(str(GLOBEX.org_id)))
+    olive = Person.objects.get(email=OPERATOR.email)
+    hers = entry(
+        datetime(2026, 3, 9, tzinfo=UTC),
+        by=Actor(str(olive.sub), OPERATOR.email, ActorKind.OPERATOR),
+        action=Action.TENANT_RENAMED,
+    )
+    typed = entry(datetime(2026, 3, 9, tzinfo=UTC), by=Actor("command", "Ann@Laptop.local", ActorKind.TERMINAL))
+    gone = entry(datetime(2026, 3, 9, tzinfo=UTC), by=Actor("an old sub", "gone@acme.example", ActorKind.MEMBER))
+    expected = {
+        "?from=2026-03-01&to=2026-03-01": [first, early],
+        "?from=2026-03-02&to=2026-03-08": [late],
+        "?to=2026-02-28": [],
+        "?from=2099-01-01": [],
+        "?from=0001-01-01&to=2026-03-01": [first, early],
+        "?from=2026-03-09&to=2026-03-09": [gone, typed, hers],
+        "?actor=worker": [late],
+        "?actor=Provisioning": [late],
+        "?actor=Ann@Laptop.local": [typed],
+        f"?actor={OPERATOR.email.upper()}&action=tenant.renamed": [hers],
+        f"?actor={olive.sub}&action=tenant.renamed": [hers],
+        "?actor=gone@acme.example": [gone],
+        "?actor=nobody@nowhere.example": [],
+        f"?org={GLOBEX.org_id}&from=2026-03-01&to=2026-03-09": [early],
+    }
+    assert {query: listed(operator.get(f"/operators/audit/{query}")) for query in expected} == expected
+    assert "No entry fits" in text_of(operator.get("/operators/audit/?to=2026-02-28"))
+    assert operator.get("/operators/audit/?from=2026-03-01&to=9999-12-31").status_code == 200
+
+
+def test_a_day_of_more_entries_than_fit_on_a_page_is_walked_through_whole(operator: Browser) -> None:
+    made = [entry(datetime(2026, 3, 1, 12, tzinfo=UTC) + timedelta(seconds=n // 2)) for n in range(PAGE_SIZE + 5)]
+    seen: list[int] = []
+    address = "/operators/audit/?from=2026-03-01&to=2026-03-01"
+    while address:
+        page = operator.get(address)
+        seen += listed(page)
+        address = "".join(re.findall(r'rel="next" href="([^"]*)"', text_of(page)))
+    assert seen == made[::-1]
+
+
+def test_an_entry_says_who_did_what_to_whom_why_and_what_was_before(operator: Browser) -> None:
+    member = member_called(ACME_EDITOR.email)
+    disable(member, by=SOMEBODY, why="on <leave>")
+    event = AuditEvent.objects.get(action=Action.MEMBER_DISABLED)
+    page = operator.get(f"/operators/audit/{event.seq}/")
+    for words in ("<bdi>a test</bdi> disabled <bdi>", ACME_EDITOR.email, "Acme Ltd", event.hash, event.previous_hash):
+        assert words in text_of(page)
+    assert "on &lt;leave&gt;" in page.content.decode()
+    assert re.search(r'aria-label="Before">{\s+&quot;enabled&quot;: true', page.content.decode())
+    assert operator.get("/operators/audit/10000000000/").status_code == 404
+
+
+def test_what_the_list_shows_is_taken_along_as_csv_and_that_is_audited(operator: Browser) -> None:
+    disable(member_called(ACME_EDITOR.email), by=SOMEBODY, why="=HYPERLINK(1)\nand more")
+    answer = operator.post("/operators/audit/export/?action=member.disabled&after=9")
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert re.fullmatch(r'attachment; filename="audit-[\d-]+\.csv"', answer["Content-Disposition"])
+    (line,) = lines_of(answer)
+    assert line["why"] == "'=HYPERLINK(1)\nand more", "a spreadsheet must not run it"
+    assert (line["target"], line["before"]) == (ACME_EDITOR.email, '{"enabled": true}')
+    taken = AuditEvent.objects.get(action=Action.AUDIT_EXPORTED)
+    assert taken.actor_name == OPERATOR.email
+    assert taken.after == {"as": "csv", "of": {"action": "member.disabled"}}
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
+def test_nothing_in_the_csv_is_a_formula(operator: Browser, sign: str) -> None:
+    entry(datetime(2026, 3, 1, tzinfo=UTC), target=f"{sign}1+1")
+    lines = lines_of(operator.post("/operators/audit/export/?action=member.added"))
+    assert all(not value.startswith(("=", "+", "-", "@", "\t", "\r")) for line in lines for value in line.values())
+
+
+def test_a_long_trail_is_read_a_piece_at_a_time_up_to_where_the_export_began(
+    operator: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_csv, "_AT_A_TIME", 10)
+    for _ in range(25):
+        entry(datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=1))
+    newest = AuditEvent.objects.order_by("-seq")[0].seq
+    answer = operator.post("/operators/audit/export/?action=member.added")
+    late = entry(datetime(2026, 3, 2, tzinfo=UTC))
+    with CaptureQueriesContext(connection) as asked:
+        lines = lines_of(answer)
+    assert [int(line["seq"]) for line in lines] == list(range(newest - 24, newest + 1))
+    assert late not in [int(line["seq"]) for line in lines]
+    assert len(asked) == 3
+
+
+def test_a_download_is_asked_for_with_a_form_never_with_a_link(operator: Browser) -> None:
+    assert operator.get("/operators/audit/export/").status_code == 405
+    assert not AuditEvent.objects.filter(action=Action.AUDIT_EXPORTED).exists()
+
+
+def test_a_wrong_value_is_told_at_its_field_and_the_others_stay(operator: Browser) -> None:
+    for query, field in (("org=acme", "org"), ("from=yesterday", "from"), ("to=2026-02-30", "to")):
+        page = operator.get(f"/operators/audit/?action=tenant.renamed&actor=root@vm&{query}")
+        assert page.status_code == 400
+        text = text_of(page)
+        assert f'<a href="#{field}">' in text
+        assert 'value="root@vm"' in text
+        assert '<option value="tenant.renamed" selected>' in text
+        assert "Nothing has happened yet" not in text

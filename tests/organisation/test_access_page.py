@@ -1,0 +1,72 @@
+"""The page that tells members what their credentials carry, and lets them try any key with these credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from portal.demo.cast import ACME, ACME_OWNER, GLOBEX, GLOBEX_OWNER, OPERATOR, CastMember
+from portal.demo.world import World
+from tests.world.fixtures import Browser
+
+Browse = Callable[[CastMember], Browser]
+
+
+def try_key(browser: Browser, key: str) -> str:
+    text: str = browser.get("/access/", {"pk": key}).content.decode()
+    return text
+
+
+def test_it_shows_tags_role_and_expiry(browse_as: Browse, stack: World) -> None:
+    page = browse_as(ACME_OWNER).get("/access/").content.decode()
+    assert str(ACME.org_id) in page
+    assert stack.settings["TENANT_ROLE_ARN"] in page
+    assert "owner" in page
+    assert "<time" in page
+
+
+def test_an_own_key_is_answered_with_rows(browse_as: Browse) -> None:
+    page = try_key(browse_as(ACME_OWNER), ACME.space.collection("orders"))
+    assert "ORD-2026-0001" in page
+    assert "200" in page
+
+
+def test_another_organisations_key_is_answered_with_awss_refusal_word_for_word(browse_as: Browse, stack: World) -> None:
+    page = try_key(browse_as(ACME_OWNER), GLOBEX.space.collection("orders"))
+    assert "&quot;__type&quot;: &quot;com.amazon.coral.service#AccessDeniedException&quot;" in page
+    assert "is not authorized to perform: dynamodb:Query on resource: " + stack.outputs["TableArn"] in page
+    assert "because no identity-based policy allows the dynamodb:Query action" in page
+    assert "ORD-" not in page
+
+
+def test_both_organisations_are_kept_apart_both_ways_and_the_operator_from_either(browse_as: Browse) -> None:
+    globex, operator = browse_as(GLOBEX_OWNER), browse_as(OPERATOR)
+    assert "AccessDeniedException" in try_key(globex, ACME.space.collection("orders"))
+    for organisation in (ACME, GLOBEX):
+        assert "AccessDeniedException" in try_key(operator, organisation.space.collection("orders"))
+    assert "2026-01-05" in try_key(operator, "PUBLIC#news")
+
+
+@pytest.mark.parametrize(("key", "words"), [("", "Enter a partition key"), ("x" * 2049, "at most 2048 bytes")])
+def test_an_impossible_key_is_told_next_to_the_field(browse_as: Browse, key: str, words: str) -> None:
+    answer = browse_as(ACME_OWNER).get("/access/", {"pk": key})
+    assert answer.status_code == 400
+    assert words in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "*",
+        "*#orders",
+        "${aws:PrincipalTag/org}#orders",
+        f"{ACME.org_id}",
+        f" {ACME.org_id}#orders",
+        "<script>alert(1)</script>",
+    ],
+)
+def test_keys_that_only_look_like_ones_own_are_refused_by_aws(browse_as: Browse, key: str) -> None:
+    page = try_key(browse_as(ACME_OWNER), key)
+    assert "AccessDeniedException" in page
+    assert "<script>alert" not in page

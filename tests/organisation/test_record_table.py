@@ -1,0 +1,35 @@
+"""The rows of a table are built by hand, so what a record says is escaped by hand."""
+
+from __future__ import annotations
+
+from tenants.organisation.record_table import MOST_COLUMNS, record_rows
+
+SCRIPT = '<script>alert("1")</script>'
+
+
+def test_nothing_a_record_says_becomes_markup() -> None:
+    items = [{"pk": {"S": "p"}, "sk": {"S": SCRIPT}, "text": {"S": SCRIPT}, "tags": {"SS": [SCRIPT]}}]
+    made = record_rows(items, lambda key: f"/records/{key}/")
+    assert "<script" not in made.html
+    assert made.html.count("&lt;script&gt;") == 3
+    assert 'href="/records/&lt;script&gt;alert(&quot;' in made.html
+
+
+def test_columns_come_in_order_of_appearance_and_bookkeeping_is_left_out() -> None:
+    items = [
+        {"pk": {"S": "p"}, "sk": {"S": "1"}, "b": {"S": "x"}, "_version": {"N": "1"}},
+        {"pk": {"S": "p"}, "sk": {"S": "2"}, "a": {"S": "y"}, "b": {"S": "z"}},
+    ]
+    made = record_rows(items, str)
+    assert list(made.columns) == ["b", "a"]
+    assert made.html.count('class="absent"') == 1
+
+
+def test_columns_that_do_not_fit_are_counted() -> None:
+    wide = {f"n{place}": {"N": str(place)} for place in range(MOST_COLUMNS + 3)}
+    made = record_rows([{"pk": {"S": "p"}, "sk": {"S": "1"}, **wide}], str)
+    assert (len(made.columns), made.hidden) == (MOST_COLUMNS, 3)
+
+
+def test_an_attribute_may_have_an_empty_name() -> None:
+    assert record_rows([{"pk": {"S": "p"}, "sk": {"S": "1"}, "": {"S": "x"}}], str).html

@@ -1,0 +1,161 @@
+"""Every refusal has its own page, a request id that is in the log, and nothing in either that is secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from portal.demo.cast import ACME_OWNER, CastMember
+from portal.demo.world import World
+from portal.observability import JsonLines
+from tenants.aws import failures
+from tenants.connections import connections
+from tenants.domain import errors
+from tenants.models import SignIn
+from tenants.pages.refusals import REFUSALS
+from tests.world.faults import Switches
+from tests.world.fixtures import Browser
+
+Browse = Callable[[CastMember], Browser]
+
+
+def leaves(root: type[Exception]) -> Iterator[type[Exception]]:
+    children = root.__subclasses__()
+    for child in children:
+        yield from leaves(child)
+    # Unreachable's parent can be raised as it is.
+    if not children:
+        yield root
+
+
+def test_every_error_of_the_tree_has_a_status_and_a_page() -> None:
+    assert failures.CredentialsExpired in set(leaves(errors.PortalError))
+    assert set(leaves(errors.PortalError)) - set(REFUSALS) == set()
+
+
+@pytest.fixture
+def log_lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
+    caplog.set_level(logging.INFO)
+    formatter = JsonLines()
+    lines: list[dict[str, Any]] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(json.loads(formatter.format(record)))
+
+    handler = Keep()
+    logging.getLogger().addHandler(handler)
+    return lambda: lines
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"code": "ProvisionedThroughputExceededException", "status": 400}, "very busy"),
+        ({"code": "InternalServerError", "status": 500}, "not answering"),
+        ({"drop": True}, "not answering"),
+    ],
+)
+def test_dynamodb_in_trouble_is_a_503_with_retry(
+    browse_as: Browse, switches: Switches, fault: dict[str, Any], words: str
+) -> None:
+    browser = browse_as(ACME_OWNER)
+    switches.fail("DynamoDB.Query", count=20, **fault)
+    page = browser.get("/records/orders/")
+    assert page.status_code == 503
+    assert int(page["Retry-After"]) > 0
+    assert words in page.content.decode()
+    assert "Nothing was lost" in page.content.decode()
+    assert page["X-Request-Id"] in page.content.decode()
+    switches.mend()
+    assert browser.get("/records/orders/").status_code == 200
+
+
+@pytest.mark.parametrize("fault", [{"code": "TooManyRequestsException", "status": 400}, {"drop": True}])
+def test_the_identity_pool_in_trouble_is_a_503_and_the_session_stays(
+    browse_as: Browse, switches: Switches, fault: dict[str, Any]
+) -> None:
+    browser = browse_as(ACME_OWNER)
+    switches.fail("CognitoIdentity.GetId", count=20, **fault)
+    assert browser.get("/records/orders/").status_code == 503
+    switches.mend()
+    assert browser.get("/records/orders/").status_code == 200
+
+
+def test_a_denial_by_iam_says_what_was_refused_and_why_in_awss_words(browse_as: Browse, switches: Switches) -> None:
+    browser = browse_as(ACME_OWNER)
+    switches.fail("DynamoDB.Query", code="AccessDeniedException", status=400, count=1)
+    page = browser.get("/records/orders/")
+    assert page.status_code == 403
+    assert "AWS refused" in page.content.decode()
+
+
+def test_an_identity_pool_that_is_set_up_wrongly_is_an_operators_matter(
+    browse_as: Browse, switches: Switches, log_lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    browser = browse_as(ACME_OWNER)
+    switches.fail(
+        "CognitoIdentity.GetCredentialsForIdentity",
+        code="InvalidIdentityPoolConfigurationException", status=400, count=20,
+    )  # fmt: skip
+    page = browser.get("/records/orders/")
+    assert page.status_code == 500
+    line = next(line for line in log_lines() if line.get("refusal") == "Misconfigured")
+    assert "InvalidIdentityPoolConfigurationException" in line["why"]
+    assert line["request_id"] == page["X-Request-Id"]
+
+
+def test_an_unknown_page_is_a_404_that_still_says_who_you_are(browse_as: Browse) -> None:
+    page = browse_as(ACME_OWNER).get("/no/such/page/")
+    assert page.status_code == 404
+    assert "Ada Acme" in page.content.decode()
+    assert page["X-Request-Id"] in page.content.decode()
+
+
+def test_a_visitor_is_sent_to_sign_in_and_back(client: Client, portal: World) -> None:
+    answer = Browser(portal).get("/records/orders/?prefix=a")
+    assert answer.status_code == 302
+    assert answer["Location"] == "/oidc/authenticate/?next=%2Frecords%2Forders%2F%3Fprefix%3Da"
+
+
+def test_a_request_id_from_a_proxy_is_kept_and_a_strange_one_replaced(portal: World) -> None:
+    browser = Browser(portal)
+    assert browser.get("/", headers={"X-Request-Id": "abc-12345678"})["X-Request-Id"] == "abc-12345678"
+    assert browser.get("/", headers={"X-Request-Id": "<script>"})["X-Request-Id"] != "<script>"
+
+
+def test_log_lines_name_the_request_the_person_and_the_organisation_and_never_a_token(
+    browser: Browser, log_lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    browser.sign_in(ACME_OWNER, following="/records/orders/")
+    held = connections().sessions._kept(SignIn.objects.get().id)
+    browser.post("/oidc/logout/")
+    lines = log_lines()
+    page = next(line for line in lines if line.get("path") == "/records/orders/" and line.get("status") == 200)
+    assert page["sub"]
+    assert page["org"] == ACME_OWNER.org
+    assert page["request_id"]
+    everything = json.dumps(lines)
+    for secret in (held.id_token, held.refresh_token, "eyJ", "ASIA", browser.world.password, "code="):
+        assert secret not in everything
+
+
+def test_an_error_nobody_foresaw_is_a_page_with_a_request_id_and_no_details(
+    browse_as: Browse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = browse_as(ACME_OWNER)
+    browser.raise_request_exception = False
+
+    def explode(*_: Any, **__: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("tenants.organisation.records.record_rows", explode)
+    page = browser.get("/records/orders/")
+    assert page.status_code == 500
+    assert page["X-Request-Id"] in page.content.decode()
+    assert "secret detail" not in page.content.decode()

@@ -1,0 +1,66 @@
+"""Everything that Cognito can answer to the creation of a member: a clear message, a stable state, nothing lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenants.members.roster import try_now
+from tenants.models import AuditEvent, Member, Provisioning
+from tenants.provisioning.one_member import provision_member_now
+from tenants.provisioning.results import Outcome
+from tests.world.cognito_answers import ANSWERS
+from tests.world.faults import Switches
+from tests.world.stage import SOMEBODY, Stage, member_called, tenant_with_people
+
+# The portal looks what there is and goes on, so nobody hears of these.
+SEEN_TO = {"UsernameExistsException", "AliasExistsException", "UserNotFoundException"}
+
+
+def provisioned_now(stage: Stage, member: Member) -> Outcome | None:
+    tools = stage.tools
+    return provision_member_now(member, directory=tools.directory, pacer=tools.pacer, holder="a request")
+
+
+@pytest.mark.parametrize(("code", "message", "kind"), ANSWERS)
+def test_each_answer_leaves_the_member_in_a_state_that_says_why_and_that_it_gets_out_of(
+    stage: Stage, switches: Switches, domain: str, code: str, message: str, kind: str
+) -> None:
+    tenant_with_people("Answered", 1, domain=domain)
+    status = 500 if code == "InternalErrorException" else 400
+    switches.fail("CognitoIdentityProvider.AdminCreateUser", code=code, message=message, status=status, count=1)
+    outcome = provisioned_now(stage, member_called(f"p0@{domain}"))
+    member = member_called(f"p0@{domain}")
+    told = AuditEvent.objects.filter(target=f"p0@{domain}", action="member.stuck")
+    if code in SEEN_TO:
+        assert outcome == Outcome.SETTLED
+    elif kind == "member":
+        assert (outcome, member.provisioning) == (Outcome.STUCK, Provisioning.STUCK)
+        assert member.last_error.startswith("Cognito does not accept this person as they are: ")
+        assert message in member.last_error
+        assert [event.why for event in told] == [member.last_error]
+    else:
+        assert (outcome, member.provisioning) == (Outcome.LATER, Provisioning.DUE)
+        assert member.attempts == (1 if kind == "passing" else 0)
+        assert (code in member.last_error) == (kind == "passing")
+        assert not told
+    assert member.leased_by == ""
+    if outcome != Outcome.SETTLED:
+        try_now(member, by=SOMEBODY)
+        assert provisioned_now(stage, member) == Outcome.SETTLED
+    assert [user.role for user in stage.users_of(domain)] == ["owner"]
+
+
+@pytest.mark.parametrize(("code", "message", "kind"), [answer for answer in ANSWERS if answer[2] == "systemic"])
+def test_an_answer_that_everybody_would_get_halts_the_worker_with_one_entry_and_members_as_they_were(
+    stage: Stage, switches: Switches, domain: str, code: str, message: str, kind: str
+) -> None:
+    tenant_with_people("Halted", 3, domain=domain)
+    before = list(Member.objects.order_by("pk").values())
+    switches.fail("CognitoIdentityProvider.AdminCreateUser", code=code, message=message, status=400, count=None)
+    for _ in range(2):
+        assert stage.work().halted == f"The user pool (Cognito) answered {code}: {message}"
+    assert list(Member.objects.order_by("pk").values()) == before
+    (entry,) = AuditEvent.objects.filter(action="provisioning.halted")
+    assert message in entry.why
+    switches.mend()
+    assert stage.work().settled == 3

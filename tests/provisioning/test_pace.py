@@ -1,0 +1,130 @@
+"""The pace that all workers share: never over the limit, nothing of it wasted, one throttle heard by everybody."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import pytest
+from django.db import connections
+
+from tenants.domain.user_plan import Quota
+from tenants.models import QuotaSlot
+from tenants.provisioning import pace
+from tenants.provisioning.pace import Pacer
+
+
+def paced(rate: float) -> Pacer:
+    return Pacer({Quota.CREATION: rate, Quota.UPDATE: 25.0})
+
+
+def most_within_a_second(moments: list[float]) -> int:
+    return max(sum(1 for moment in moments if start <= moment < start + 1) for start in moments)
+
+
+def seconds_to_wait(moment: float) -> float:
+    return moment - time.time()
+
+
+@pytest.mark.django_db
+def test_calls_are_spaced_evenly_and_the_first_one_need_not_wait() -> None:
+    pacer = paced(5)
+    moments = [pacer.reserve(Quota.CREATION) for _ in range(20)]
+    assert seconds_to_wait(moments[0]) <= 0
+    for one, next_one in pairwise(moments):
+        assert next_one - one == pytest.approx(1 / (5 * 0.985), abs=0.03)
+
+
+@pytest.mark.django_db
+def test_somebody_who_waits_comes_back_when_the_call_may_be_made() -> None:
+    pacer, began = paced(20), time.time()
+    for _ in range(5):
+        pacer.wait(Quota.CREATION)
+    assert time.time() - began == pytest.approx(4 / (20 * 0.985), abs=0.05)
+
+
+@pytest.mark.django_db
+def test_time_in_which_nobody_called_is_not_made_up_for() -> None:
+    QuotaSlot.objects.create(category=Quota.CREATION, next_at=time.time() - 60)
+    moments = [paced(10).reserve(Quota.CREATION) for _ in range(30)]
+    assert most_within_a_second(moments) <= 10
+
+
+@pytest.mark.django_db
+def test_several_calls_are_reserved_at_once_one_after_the_other() -> None:
+    moments = paced(10).reserve_several(Quota.CREATION, 5)
+    assert len(moments) == 5
+    for one, next_one in pairwise(moments):
+        assert next_one - one == pytest.approx(1 / 9.85, abs=1e-3)
+    assert paced(10).reserve(Quota.CREATION) - moments[0] == pytest.approx(5 / 9.85, abs=0.02)
+
+
+@pytest.mark.django_db
+def test_each_category_has_a_pace_of_its_own() -> None:
+    pacer = paced(0.1)
+    for _ in range(3):
+        pacer.reserve(Quota.CREATION)
+    assert seconds_to_wait(pacer.reserve(Quota.UPDATE)) <= 0
+
+
+@pytest.mark.django_db
+def test_after_a_throttle_everybody_waits_about_a_second_however_many_were_throttled() -> None:
+    one, another = paced(50), paced(50)
+    one.reserve(Quota.CREATION)
+    for _ in range(20):
+        one.push_back(Quota.CREATION)
+    assert 0.4 <= seconds_to_wait(another.reserve(Quota.CREATION)) <= 1.5
+
+
+@pytest.mark.django_db
+def test_throttles_that_go_on_are_given_longer_and_longer_and_one_after_a_while_is_the_first_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, pacer, waits = [1000.0], paced(50), []
+    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
+    for _ in range(9):
+        QuotaSlot.objects.update_or_create(category=Quota.CREATION, defaults={"next_at": 0})
+        pacer.push_back(Quota.CREATION)
+        waits.append(seconds_to_wait(pacer.reserve(Quota.CREATION)))
+        now[0] += waits[-1] + 0.1
+    for doublings, waited in enumerate(waits):
+        assert min(20, 0.5 * 2**doublings) - 0.1 <= waited <= min(20, 1.5 * 2**doublings)
+    now[0] += 200
+    QuotaSlot.objects.update(next_at=0)
+    pacer.push_back(Quota.CREATION)
+    assert seconds_to_wait(pacer.reserve(Quota.CREATION)) <= 1.5
+
+
+@pytest.mark.django_db
+def test_machines_whose_clocks_differ_keep_to_the_same_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, right = paced(10), time.time
+    for hours in (0, 1, -1, 0, 1, -1):
+        monkeypatch.setattr(pace.time, "time", lambda hours=hours: right() + hours * 3600)
+        at = slow.reserve(Quota.CREATION)
+        waited = at - pace.time.time()
+    assert waited == pytest.approx(5 / 9.85, abs=0.05)
+
+
+@pytest.mark.django_db
+def test_a_moment_that_a_wrong_clock_has_written_is_not_waited_for() -> None:
+    QuotaSlot.objects.create(category=Quota.CREATION, next_at=time.time() + 86_400)
+    assert seconds_to_wait(paced(50).reserve(Quota.CREATION)) <= 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_at_once_never_get_the_same_moment_and_leave_none_out() -> None:
+    rate, each = 100.0, 25
+
+    def reserved(_: int) -> list[float]:
+        pacer = paced(rate)
+        moments = [pacer.reserve(Quota.CREATION) for _ in range(each)]
+        connections.close_all()
+        return moments
+
+    with ThreadPoolExecutor(8) as pool:
+        moments = sorted(at for found in pool.map(reserved, range(8)) for at in found)
+    for number, at in enumerate(moments):
+        assert at - moments[0] == pytest.approx(number / (rate * 0.985), abs=0.2)
+    last = QuotaSlot.objects.get(category=Quota.CREATION).next_at
+    assert last - moments[0] == pytest.approx(8 * each / (rate * 0.985), abs=0.2)

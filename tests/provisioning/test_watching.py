@@ -1,0 +1,199 @@
+"""The worker that goes on for ever: what it does while nobody can be provisioned, and while the database is away."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from emulator.client import seeding
+from portal.demo.cast import ACME
+from tenants.aws.directory import Directory
+from tenants.domain.errors import Misconfigured
+from tenants.domain.roles import Role
+from tenants.lifecycle.transitions import suspend
+from tenants.members.roster import add_member
+from tenants.models import AuditEvent, Member, Provisioning, Suspension, Tenant
+from tenants.models import Worker as WorkerRow
+from tenants.provisioning.halt import halt, halted
+from tenants.provisioning.worker import Worker
+from tests.world.faults import Switches
+from tests.world.stage import SOMEBODY, Stage, assert_all_agree, recorded, tenant_with_people
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TELL_SECONDS", "BEAT_SECONDS", "TICK_SECONDS", "_WELL_AFTER_SECONDS"):
+        monkeypatch.setattr(f"tenants.provisioning.worker.{name}", 0.05)
+
+
+def watch(stage: Stage, at_each_moment: Callable[[Worker], bool]) -> Worker:
+    """Until `at_each_moment` says that it is enough."""
+
+    def tell(*_: int) -> None:
+        if at_each_moment(worker):
+            worker.stop.set()
+
+    worker = Worker(stage.tools, threading.Event(), threads=2, tell=tell)
+    guard = threading.Timer(20, worker.stop.set)
+    guard.start()
+    worker.work(forever=True)
+    assert guard.is_alive(), "it did not get there"
+    guard.cancel()
+    return worker
+
+
+def due() -> int:
+    return Member.objects.filter(provisioning=Provisioning.DUE).count()
+
+
+def leases_run_out() -> None:
+    """Of members that a worker had in hand and forgot. With others in hand, it would have those twice."""
+    Member.objects.exclude(leased_until=None).update(leased_until=timezone.now())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("nobody_suspended_afterwards")
+def test_while_cognito_lets_nobody_on_the_worker_gives_signs_of_life_and_sees_to_suspensions(
+    stage: Stage, switches: Switches, domain: str
+) -> None:
+    tenant_with_people("Held up", 3, domain=domain)
+    fault = {"code": "ResourceNotFoundException", "message": "User pool x does not exist.", "status": 400}
+    switches.fail("CognitoIdentityProvider.*", count=None, **fault)
+    acme, seen = Tenant.objects.get(slug=ACME.slug), {}
+
+    def at_each_moment(worker: Worker) -> bool:
+        if worker.tally.halted and "halted" not in seen:
+            assert halted()
+            seen["halted"] = timezone.now()
+            suspend(acme, by=SOMEBODY, why="not paid")
+        if "halted" in seen and "mended" not in seen and Suspension.objects.get(tenant=acme).denied_at:
+            assert WorkerRow.objects.get(name=worker.name).beat_at > seen["halted"]
+            assert worker.tally.halted.endswith("User pool x does not exist.")
+            seen["mended"] = timezone.now()
+            switches.mend()
+        return due() == 0 and not worker.tally.halted
+
+    worker = watch(stage, at_each_moment)
+    assert worker.tally.settled == 6
+    assert not halted()
+    assert AuditEvent.objects.filter(action="provisioning.halted").count() == 1
+    assert len(stage.users_of(domain)) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("nobody_suspended_afterwards")
+def test_why_the_suspension_list_cannot_be_written_is_with_the_worker_until_it_can(
+    stage: Stage, switches: Switches
+) -> None:
+    switches.fail("IAM.CreatePolicyVersion", count=None, code="LimitExceeded", message="Too large.", status=409)
+    suspend(Tenant.objects.get(slug=ACME.slug), by=SOMEBODY, why="not paid")
+    said: list[str] = []
+
+    def at_each_moment(worker: Worker) -> bool:
+        said.append(WorkerRow.objects.get(name=worker.name).unwritten)
+        if said[-1]:
+            switches.mend()
+        return any(said) and not said[-1]
+
+    watch(stage, at_each_moment)
+    assert "The suspension policy (IAM): LimitExceeded" in said
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_another_process_said_to_be_halted_is_not_while_this_worker_gets_on(stage: Stage, domain: str) -> None:
+    tenant = tenant_with_people("Getting on", 1, domain=domain)
+    steps: list[str] = []
+
+    def at_each_moment(worker: Worker) -> bool:
+        # Before that it says so by itself.
+        if not steps and due() == 0 and worker._said_well:
+            halt(Misconfigured("another's keys are wrong"))
+            add_member(tenant=tenant, email=f"p1@{domain}", name="", role=Role.VIEWER, by=SOMEBODY)
+            steps.append("halted")
+        return bool(steps) and due() == 0 and not halted()
+
+    watch(stage, at_each_moment)
+    assert not halted()
+
+
+def test_a_pool_that_is_gone_halts_in_words_and_when_it_is_back_everybody_is_made(stage: Stage, domain: str) -> None:
+    tenant_with_people("Gone", 2, domain=domain)
+    before = list(Member.objects.order_by("pk").values())
+    as_root = seeding.clients(stage.world.emulator.endpoint_url, stage.world.emulator.root)("cognito-idp")
+    gone = replace(stage, tools=replace(stage.tools, directory=Directory(as_root, "eu-west-1_AAAAAAAAA")))
+    assert gone.work().halted == (
+        "The user pool (Cognito) answered ResourceNotFoundException: User pool eu-west-1_AAAAAAAAA does not exist."
+    )
+    assert list(Member.objects.order_by("pk").values()) == before
+    assert AuditEvent.objects.filter(action="provisioning.halted").count() == 1
+    assert stage.work().settled == 2
+
+
+def database_goes_away() -> None:
+    """For half a second somebody else keeps it to themselves, or the server ends this connection."""
+    if connection.vendor == "sqlite":
+        other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout = 50")
+        threading.Timer(0.5, other.close).start()
+        return
+    with connection.cursor() as cursor, contextlib.suppress(OperationalError):
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_goes_away_is_waited_for_and_nobody_is_lost_or_made_twice(
+    stage: Stage, domain: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tenant_with_people("Interrupted", 12, domain=domain)
+    slow, away = stage.at_this_pace(UserCreation=20.0), []
+
+    def at_each_moment(worker: Worker) -> bool:
+        if worker.tally.settled and not away:
+            away.append(worker.tally.settled)
+            database_goes_away()
+            return False
+        if away and not worker.tally.in_hand:
+            leases_run_out()
+        return due() == 0
+
+    watch(slow, at_each_moment)
+    assert "the worker needs is away" in caplog.text
+    assert 0 < away[0] < 12
+    assert_all_agree(stage, domain, 12)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_shared_cache_that_goes_away_is_waited_for_and_nobody_is_set_aside(
+    stage: Stage, domain: str, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    tenant_with_people("Forgetful", 8, domain=domain)
+    slow, there, away = stage.at_this_pace(UserCreation=20.0), settings.CACHES, []
+
+    def at_each_moment(worker: Worker) -> bool:
+        if worker.tally.settled and not away:
+            away.append(worker.tally.settled)
+            settings.CACHES = {
+                "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": NOWHERE}
+            }
+        elif "the worker needs is away" in caplog.text:
+            settings.CACHES = there
+            if not worker.tally.in_hand:
+                leases_run_out()
+        return due() == 0
+
+    watch(slow, at_each_moment)
+    assert 0 < away[0] < 8
+    assert "member.stuck" not in recorded()
+    assert_all_agree(stage, domain, 8)

@@ -1,0 +1,222 @@
+"""The worker as a process: killed at random, asked to stop, halted, and what its command prints and answers."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+import requests
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from portal.environment import BASE
+from tenants.domain.roles import Role
+from tenants.health.worker_metrics import metrics_served
+from tenants.members.roster import disable, remove, set_role
+from tenants.models import Lease, Member, Provisioning, ProvisioningHour, Worker
+from tenants.provisioning.dispatcher import Tally
+from tests.world.faults import Switches
+from tests.world.stage import (
+    SOMEBODY,
+    Stage,
+    assert_all_agree,
+    environment_of,
+    member_called,
+    recorded,
+    tenant_with_people,
+)
+
+MANAGE = [sys.executable, str(BASE / "manage.py")]
+
+
+def provision(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
+    """The exit code and what was printed."""
+    code = 0
+    try:
+        call_command("provision", *options)
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    return code, capsys.readouterr().out
+
+
+@pytest.fixture(autouse=True)
+def signals_stay_as_they_are() -> Any:
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT)]
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
+def killed(stage: Stage, *options: str) -> int:
+    """How many workers were killed while they held members. All that was due is done afterwards."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.world.killed_workers", *options],
+        cwd=BASE,
+        env=environment_of(stage, COGNITO_CALLS_PER_SECOND="UserCreation=80,UserUpdate=80,UserRead=80,UserList=80"),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return int(done.stdout)
+
+
+def people_to_make_and_to_change(stage: Stage, domain: str, count: int) -> None:
+    """As many to be made as are there already, of whom some are to be changed, locked out and deleted."""
+    tenant_with_people("Survivors", count, domain=domain)
+    stage.work()
+    tenant_with_people("More survivors", count, domain=f"more.{domain}")
+    for number in range(1, count, 3):
+        set_role(member_called(f"p{number}@{domain}"), Role.EDITOR, by=SOMEBODY)
+    disable(member_called(f"p2@{domain}"), by=SOMEBODY)
+    remove(member_called(f"p3@{domain}"), by=SOMEBODY)
+
+
+def assert_that_nothing_is_left_to_do(stage: Stage, domain: str, count: int) -> None:
+    assert_all_agree(stage, domain, count - 1)
+    assert_all_agree(stage, f"more.{domain}", count)
+    before = recorded()
+    assert stage.work().applied == 0
+    assert recorded() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_killed_at_random_lose_nothing_and_make_nobody_twice(stage: Stage, domain: str) -> None:
+    people_to_make_and_to_change(stage, domain, 60)
+    assert killed(stage, "--kills", "12") > 0, "nobody was killed with a member in hand"
+    assert_that_nothing_is_left_to_do(stage, domain, 60)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_killed_at_line_after_line_lose_nothing_and_make_nobody_twice(stage: Stage, domain: str) -> None:
+    people_to_make_and_to_change(stage, domain, 8)
+    assert killed(stage, "--every", "41", "--workers", "1") > 8
+    assert_that_nothing_is_left_to_do(stage, domain, 8)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_asked_to_stop_finishes_what_is_in_flight_and_gives_the_rest_back(
+    stage: Stage, domain: str
+) -> None:
+    tenant_with_people("Stopped", 60, domain=domain)
+    pace = "UserCreation=20,UserUpdate=20,UserRead=20,UserList=20"
+    worker = subprocess.Popen(
+        [*MANAGE, "provision", "--watch", "--json", "--metrics-port", "0"],
+        cwd=BASE,
+        env=environment_of(stage, COGNITO_CALLS_PER_SECOND=pace),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not Member.objects.exclude(seen_at=None).filter(
+        person__email__endswith=domain
+    ):
+        time.sleep(0.1)
+    worker.send_signal(signal.SIGTERM)
+    out, err = worker.communicate(timeout=15)
+    told = json.loads(out)
+    assert 0 < told["settled"] < 60, err
+    assert worker.returncode == 3
+    assert len(stage.users_of(domain)) == told["settled"]
+    assert not Member.objects.exclude(leased_by="").exists()
+    row = Worker.objects.get()
+    assert row.stopped_at
+    assert row.applied == told["changes"]
+    assert ProvisioningHour.objects.get().applied == told["changes"]
+
+
+def test_the_command_provisions_what_is_due_and_says_so(
+    stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tenant_with_people("Commanded", 3, domain=domain)
+    code, out = provision(capsys, "--json")
+    assert code == 0
+    assert json.loads(out) == {"settled": 3, "changes": 3, "throttled": 0, "left": {}, "halted": ""}
+    code, out = provision(capsys)
+    assert (code, out) == (0, "0 members settled with 0 changes in Cognito.\n")
+
+
+def test_a_dry_run_prints_what_a_run_then_does_and_changes_nothing(
+    stage: Stage, switches: Switches, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tenant_with_people("Dry", 2, domain=domain)
+    stage.work()
+    disable(member_called(f"p1@{domain}"), by=SOMEBODY)
+    before = list(Member.objects.order_by("pk").values())
+    switches.forget()
+    code, out = provision(capsys, "--dry-run", "--json")
+    assert code == 0
+    (line,) = out.splitlines()
+    assert list(Member.objects.order_by("pk").values()) == before
+    assert not [name for name in switches.calls() if "Admin" in name]
+    stage.work()
+    from tenants.models import AuditEvent
+
+    assert AuditEvent.objects.filter(action="member.provisioned").latest("seq").after == {
+        "changes": json.loads(line)["would"]
+    }
+
+
+def test_a_dry_run_finds_a_conflict_by_looking(stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]) -> None:
+    tenant_with_people("Dry conflict", 1, domain=domain)
+    Member.objects.filter(person__email=f"p0@{domain}").update(attempts=1)
+    stage.make_by_hand(f"p0@{domain}", org="610be000-0000-4000-8000-00000000006b", role="owner")
+    _, out = provision(capsys, "--dry-run")
+    assert out.startswith(f"p0@{domain}: conflict: ")
+
+
+def test_the_exit_code_tells_that_members_are_left_and_which_way(
+    stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tenant_with_people("Left over", 2, domain=domain)
+    stage.make_by_hand(f"p1@{domain}", org="610be000-0000-4000-8000-00000000006b", role="owner")
+    code, out = provision(capsys)
+    assert code == 3
+    assert "1 left: taken in Cognito." in out
+
+
+def test_the_exit_code_tells_that_nobody_can_be_provisioned(
+    stage: Stage, switches: Switches, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tenant_with_people("Halted", 2, domain=domain)
+    switches.fail("CognitoIdentityProvider.AdminCreateUser", fault="expired-credentials", count=None)
+    with pytest.raises(CommandError, match=r"nothing is lost: .*ExpiredToken"):
+        provision(capsys, "--json")
+    assert Member.objects.filter(provisioning=Provisioning.DUE).count() == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--threads", "0"],
+        ["--dry-run", "--watch"],
+        ["--metrics-port", "9000"],
+    ],
+)
+def test_options_that_make_no_sense_are_refused_in_a_line(stage: Stage, options: list[str]) -> None:
+    with pytest.raises(CommandError):
+        call_command("provision", *options)
+
+
+def test_metrics_are_served_on_the_loopback_interface_alone(stage: Stage) -> None:
+    with metrics_served(Tally(applied=7), port=0) as port:
+        text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+        assert requests.get(f"http://127.0.0.1:{port}/", timeout=5).status_code == 404
+    assert "\nprovisioning_changes_total 7\n" in text
+    assert "# TYPE provisioning_halted gauge" in text
+
+
+def test_a_lease_nobody_gave_back_ends_by_time(stage: Stage) -> None:
+    from tenants import leases
+
+    assert leases.take("x", holder="dead", seconds=60)
+    assert not leases.take("x", holder="alive", seconds=60)
+    Lease.objects.filter(name="x").update(until=timezone.now())
+    assert leases.take("x", holder="alive", seconds=60)

@@ -1,0 +1,176 @@
+"""The portal on the world's stack, with the cast in its database, and people who browse it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode, urljoin
+
+import pytest
+import requests
+from django.core.cache import cache
+from django.test import Client
+
+from emulator.client.sign_in import fill_in
+from portal.demo.cast import OPERATOR, CastMember
+from portal.demo.members import put_members_in_place
+from portal.demo.world import World, portal_credentials
+from tenants.connections import forget_connections, provisioning_tools
+from tenants.provisioning.dispatcher import Tools
+from tests.world.closing_jobs import become_the_job
+from tests.world.faults import Switches
+from tests.world.pool import with_the_cast_only
+from tests.world.stage import Stage
+
+
+@pytest.fixture
+def stack(world: World, settings: Any) -> World:
+    """The settings as the stack's outputs have them, and nothing in the shared cache of an earlier test."""
+    for name in ("AWS_REGION", "AWS_ENDPOINT_URL", "COGNITO_USER_POOL_ID", "COGNITO_DOMAIN",
+                 "COGNITO_IDENTITY_POOL_ID", "RECORDS_TABLE", "TENANT_ROLE_ARN", "SUSPENSION_POLICY_ARN"):  # fmt: skip
+        setattr(settings, name, world.settings[name])
+    settings.OIDC_RP_CLIENT_ID = world.settings["COGNITO_CLIENT_ID"]
+    settings.OIDC_RP_CLIENT_SECRET = world.settings["COGNITO_CLIENT_SECRET"]
+    settings.OIDC_OP_AUTHORIZATION_ENDPOINT = f"{settings.COGNITO_DOMAIN}/oauth2/authorize"
+    settings.OIDC_OP_JWKS_ENDPOINT = (
+        f"{settings.AWS_ENDPOINT_URL}/{settings.COGNITO_USER_POOL_ID}/.well-known/jwks.json"
+    )
+    cache.clear()
+    return world
+
+
+@pytest.fixture
+def new_process(stack: World) -> Iterator[None]:
+    """As if the portal had just been started: clients, keys and credentials are still to be had."""
+    forget_connections()
+    yield
+    forget_connections()
+
+
+@pytest.fixture
+def portal(stack: World, db: None) -> World:
+    put_members_in_place(stack.subs)
+    return stack
+
+
+@pytest.fixture
+def switches(stack: World) -> Iterator[Switches]:
+    switches = Switches(stack.emulator)
+    switches.mend()
+    switches.forget()
+    yield switches
+    switches.mend()
+
+
+class Browser(Client):
+    """A browser at the portal; `pages` is the same browser at Cognito's sign-in pages."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(headers={"host": "localhost:8000"})
+        self.world = world
+        self.pages = requests.Session()
+
+    def sign_in(self, member: CastMember, *, following: str = "/") -> Any:
+        """From the portal's sign-in link to the page it leads to."""
+        return self.get(self.callback_address(member, following=following), follow=True)
+
+    def callback_address(self, member: CastMember, *, following: str = "/") -> str:
+        """Where Cognito sends the browser back to, with its code; not visited yet."""
+        start = self.get("/oidc/authenticate/", {"next": following})
+        back = f"{self.world.portal_url}/oidc/callback/"
+        page, address = start, start["Location"]
+        while "Location" in page.headers:
+            address = urljoin(address, page.headers["Location"])
+            if address.startswith(back):
+                # Cognito still knew this browser.
+                return address.removeprefix(self.world.portal_url)
+            page = self.pages.get(address, timeout=5, allow_redirects=False)
+        answer = fill_in(self.pages, page, {"username": member.email, "password": self.world.password}, back)
+        return f"/oidc/callback/?{urlencode(answer)}"
+
+
+@pytest.fixture
+def browser(portal: World) -> Browser:
+    return Browser(portal)
+
+
+@pytest.fixture
+def browse_as(portal: World) -> Callable[[CastMember], Browser]:
+    """Somebody already signed in."""
+
+    def signed_in(member: CastMember) -> Browser:
+        browser = Browser(portal)
+        assert browser.sign_in(member).status_code == 200
+        return browser
+
+    return signed_in
+
+
+@pytest.fixture
+def operator(browse_as: Callable[[CastMember], Browser]) -> Browser:
+    return browse_as(OPERATOR)
+
+
+@pytest.fixture(scope="session")
+def worker_keys(world: World) -> dict[str, str]:
+    """PortalRole's, by their names in the environment."""
+    keys = portal_credentials(world)
+    return {
+        "AWS_ACCESS_KEY_ID": keys.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
+        "AWS_SESSION_TOKEN": keys.session_token,
+    }
+
+
+@pytest.fixture(scope="session")
+def worker_tools() -> dict[str, Tools]:
+    """Made once a run, as a worker makes them once: it takes longer than most tests."""
+    return {}
+
+
+@pytest.fixture
+def stage(
+    portal: World,
+    switches: Switches,
+    worker_keys: dict[str, str],
+    worker_tools: dict[str, Tools],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Stage:
+    """The worker's tools, with PortalRole's keys in the environment as the worker has them."""
+    for name, value in worker_keys.items():
+        monkeypatch.setenv(name, value)
+    if not worker_tools:
+        worker_tools["made"] = provisioning_tools(threads=8)
+    return Stage(portal, worker_tools["made"]).at_this_pace()
+
+
+@pytest.fixture
+def nobody_suspended_afterwards(stage: Stage) -> Iterator[None]:
+    """The pool and the policy outlive a test."""
+    yield
+    stage.tools.policy.write([])
+    pool, pool_id = stage.by_hand, stage.tools.directory.pool_id
+    for email in stage.world.subs:
+        pool.admin_enable_user(UserPoolId=pool_id, Username=email)
+
+
+@pytest.fixture
+def job(portal: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The closing job's settings and its keys."""
+    settings.CLOSING_ROLE_ARN = portal.settings["CLOSING_ROLE_ARN"]
+    become_the_job(portal, monkeypatch)
+    return portal
+
+
+@pytest.fixture
+def only_the_cast_in_the_pool(stage: Stage) -> Iterator[None]:
+    with_the_cast_only(stage)
+    yield
+    with_the_cast_only(stage)
+
+
+@pytest.fixture
+def domain() -> str:
+    """Of e-mail addresses that no other test's people have: the pool outlives a test."""
+    return f"{uuid.uuid4().hex[:12]}.example"

@@ -1,0 +1,148 @@
+"""Workers that are killed with -9 at random moments, again and again, until everything is provisioned all the same.
+
+A program of its own, with the settings in its environment: `python -m tests.world.killed_workers --kills 20`. Prints
+how many were killed while they held members. With `--every N` they are killed at a line instead of a moment: the first
+at the N-th line of the portal's own code that it runs, the next at the 2N-th, and so on, until one lives to the end.
+
+With `--members N` it makes a world of its own, kills until all of them are provisioned, or at line after line, and then
+compares the portal's database, Cognito and the audit trail. `TEST_DATABASE_URL` names an empty database for it, or it
+is SQLite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+import django
+
+from portal.environment import BASE
+
+_OURS = str(BASE / "tenants")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--longest", type=float, default=0.8, help="seconds that one lives at most")
+    parser.add_argument("--every", type=int, metavar="LINES")
+    parser.add_argument("--members", type=int)
+    parser.add_argument("--rate", type=float, default=200, help="calls a second and category, with --members")
+    options = parser.parse_args()
+    if options.members:
+        from tests.world.killed_world import compared_after_killing
+
+        compared_after_killing(options)
+        return
+    django.setup()
+    # Once for all of them: a worker that is killed while it starts tells nothing.
+    from tenants.connections import provisioning_tools
+
+    tools = provisioning_tools(threads=4)
+    if options.every:
+        held = killed_at_lines(tools, every=options.every)[1]
+    else:
+        held = killed_at_random(tools, workers=options.workers, longest=options.longest, kills=options.kills)[1]
+    print(held if finished(tools, options.workers) else "the last workers did not get to the end")
+
+
+def killed_at_random(tools: Any, *, workers: int, longest: float, kills: int | None) -> tuple[int, int]:
+    """How many were killed, and how many of those held members. `kills` None: as long as there is something to do."""
+    chance, killed, held, lives = random.Random(), 0, 0, {}
+    while killed < kills if kills is not None else _something_is_due():
+        while len(lives) < workers:
+            lives[born(tools)] = time.monotonic() + chance.uniform(0.05, longest)
+        pid = min(lives, key=lambda one: lives[one])
+        time.sleep(max(0.0, lives.pop(pid) - time.monotonic()))
+        os.kill(pid, signal.SIGKILL)
+        killed, held = killed + 1, held + (buried(pid) > 0)
+    for pid in lives:
+        os.kill(pid, signal.SIGKILL)
+        held += buried(pid) > 0
+    return killed + len(lives), held
+
+
+def killed_at_lines(tools: Any, *, every: int) -> tuple[int, int]:
+    """As `killed_at_random`, until a worker gets to the end before it comes to its line."""
+    killed, held = 0, 0
+    while True:
+        pid = born(tools, threads=1, at_line=(killed + 1) * every)
+        _, status = os.waitpid(pid, 0)
+        if not os.WIFSIGNALED(status):
+            return killed, held
+        killed, held = killed + 1, held + (given_up(pid) > 0)
+
+
+def finished(tools: Any, workers: int) -> bool:
+    last = [born(tools) for _ in range(workers)]
+    ended = [os.waitpid(pid, 0)[1] for pid in last]
+    return not any(ended)
+
+
+def born(tools: Any, *, threads: int = 4, at_line: int = 0) -> int:
+    """A worker in a process of its own; no connection and no thread may be there to be shared with it."""
+    from django.db import connections
+
+    connections.close_all()
+    if pid := os.fork():
+        return pid
+    from tenants.provisioning.worker import Worker
+
+    code = 1
+    try:
+        worker = Worker(tools, threading.Event(), threads=threads)
+        if at_line:
+            _die_at(at_line)
+        worker.work(forever=False)
+        code = int(bool(worker.tally.halted))
+    finally:
+        os._exit(code)
+
+
+def _die_at(line: int) -> None:
+    left = [line]
+
+    def traced(frame: FrameType, event: str, _: object) -> Any:
+        if event == "call":
+            return traced if frame.f_code.co_filename.startswith(_OURS) else None
+        if event == "line":
+            left[0] -= 1
+            if left[0] <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return traced
+
+    threading.settrace(traced)
+    sys.settrace(traced)
+
+
+def buried(pid: int) -> int:
+    os.waitpid(pid, 0)
+    return given_up(pid)
+
+
+def given_up(pid: int) -> int:
+    """As if its leases had run out since: how many members it held."""
+    from django.utils import timezone
+
+    from tenants.models import Lease, Member
+
+    Lease.objects.filter(holder__contains=f"-{pid}-").update(until=timezone.now())
+    return Member.objects.filter(leased_by__contains=f"-{pid}-").update(leased_until=timezone.now())
+
+
+def _something_is_due() -> bool:
+    from tenants.models import Member, Provisioning
+
+    return Member.objects.filter(provisioning=Provisioning.DUE).exists()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""A stack to provision into: the worker's tools with PortalRole's keys, and what is there afterwards."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from emulator.client import seeding
+from emulator.client.process import RootKey
+from portal.demo.world import World
+from tenants.audit.actions import Action
+from tenants.audit.chain import GENESIS, entry_hash
+from tenants.domain.actor import Actor, ActorKind
+from tenants.domain.errors import PortalError
+from tenants.domain.roles import Role
+from tenants.domain.user_plan import Quota, Seen
+from tenants.lifecycle.transitions import create_tenant
+from tenants.members.roster import add_member
+from tenants.models import AuditEvent, Member, Provisioning, Tenant
+from tenants.provisioning.dispatcher import Tally, Tools
+from tenants.provisioning.one_member import apply_answer, make_call
+from tenants.provisioning.pace import Pacer
+from tenants.provisioning.queue import Claim
+from tenants.provisioning.worker import Worker
+
+SOMEBODY = Actor("test", "a test", ActorKind.OPERATOR)
+FAST = {Quota.CREATION: 2000.0, Quota.UPDATE: 2000.0, Quota.READ: 2000.0, Quota.LIST: 2000.0}
+
+
+@cache
+def _pool_by_hand(endpoint_url: str, root: RootKey) -> Any:
+    return seeding.clients(endpoint_url, root)("cognito-idp")
+
+
+@dataclass(frozen=True)
+class Stage:
+    world: World
+    tools: Tools
+
+    @property
+    def by_hand(self) -> Any:
+        """The pool as somebody with AWS's console has it."""
+        return _pool_by_hand(self.world.emulator.endpoint_url, self.world.emulator.root)
+
+    def work(self, *, threads: int = 4) -> Tally:
+        """Until nothing is due."""
+        worker = Worker(self.tools, threading.Event(), threads=threads)
+        worker.work(forever=False)
+        return worker.tally
+
+    def user(self, member: Member | str) -> Seen | None:
+        email = member if isinstance(member, str) else Member.objects.get(pk=member.pk).person.email
+        return self.tools.directory.look(email)
+
+    def make_by_hand(self, email: str, *, org: str = "", role: str = "") -> str:
+        attributes = {"email": email, "email_verified": "true", "custom:org": org, "custom:role": role}
+        made = self.by_hand.admin_create_user(
+            UserPoolId=self.tools.directory.pool_id,
+            Username=email,
+            UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items() if value],
+            MessageAction="SUPPRESS",
+        )
+        return next(entry["Value"] for entry in made["User"]["Attributes"] if entry["Name"] == "sub")
+
+    def users_of(self, domain: str) -> list[Seen]:
+        """Everybody in the pool with an address there."""
+        users, after = [], None
+        while True:
+            page = self.tools.directory.page(after)
+            users += [user for user in page.users if user.email.endswith(f"@{domain}")]
+            if (after := page.after) is None:
+                return users
+
+    def at_this_pace(self, **rates: float) -> Stage:
+        return replace(self, tools=replace(self.tools, pacer=Pacer({**FAST, **rates})))
+
+
+def tenant_with_people(name: str, count: int, *, domain: str) -> Tenant:
+    """`count` members, the first of them its owner. Nobody is mailed."""
+    tenant = create_tenant(name=name, owner_email=f"p0@{domain}", mail_invitation=False, by=SOMEBODY)
+    for number in range(1, count):
+        add_member(
+            tenant=tenant,
+            email=f"p{number}@{domain}",
+            name=f"Person {number}",
+            role=Role.VIEWER,
+            by=SOMEBODY,
+            mail_invitation=False,
+        )
+    return tenant
+
+
+def member_called(email: str) -> Member:
+    return Member.objects.select_related("person", "tenant").get(person__email=email)
+
+
+def recorded(target: str = "") -> list[str]:
+    events: Iterable[AuditEvent] = AuditEvent.objects.order_by("seq")
+    return [event.action for event in events if not target or event.target == target]
+
+
+def in_one_go(stage: Stage, claimed: Claim) -> None:
+    """What a worker does with a member, up to the moment before it writes it down."""
+    while (step := claimed.attempt.next_step()) is not None:
+        try:
+            answer: Seen | PortalError | None = make_call(stage.tools.directory, step, claimed.attempt.seen)
+        except PortalError as error:
+            answer = error
+        assert apply_answer(claimed, step, answer) is None
+
+
+def environment_of(stage: Stage, **changed: str) -> dict[str, str]:
+    """Of a process with the same settings, credentials and database as the test's own."""
+    name = connection.settings_dict["NAME"]
+    # PostgreSQL may be anywhere, at a socket too: the address that was given says where.
+    url = (
+        f"sqlite:///{name}"
+        if connection.vendor == "sqlite"
+        else urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+    )
+    pace = ",".join(f"{category}=500" for category in Quota)
+    own = {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "portal.settings", "COGNITO_CALLS_PER_SECOND": pace}
+    return {**os.environ, **stage.world.settings, **own, **changed}
+
+
+def assert_all_agree(stage: Stage, domain: str, count: int) -> None:
+    """Django, Cognito and the audit trail say the same, and every member is exactly one user."""
+    members = {member.person.email: member for member in _members_at(domain)}
+    users = {user.email: user for user in stage.users_of(domain)}
+    assert len(members) == len(users) == count
+    for email, member in members.items():
+        user = users[email]
+        assert member.provisioning == Provisioning.SETTLED, member.last_error
+        assert member.seen == replace(user, name=member.person.name)
+        assert member.tenant is not None
+        expected = (str(member.tenant.org_id), member.role, member.enabled)
+        assert (user.org, user.role, user.enabled) == expected
+    _assert_the_trail_tells_all(domain, set(members))
+    previous = GENESIS
+    for event in AuditEvent.objects.order_by("seq"):
+        assert event.previous_hash == previous
+        previous = entry_hash(previous, event.content())
+        assert event.hash == previous
+
+
+def _assert_the_trail_tells_all(domain: str, members: set[str]) -> None:
+    """Everybody was made once, whoever is gone was deleted once, and each change that was asked for has been made."""
+    entries = list(AuditEvent.objects.filter(target__endswith=f"@{domain}").order_by("seq"))
+    deleted = [event.target for event in entries if event.action == Action.MEMBER_DELETED]
+    made = [event.target for event in entries if _says_that_they_were_made(event)]
+    assert sorted(made) == sorted([*members, *deleted])
+    assert not members & set(deleted)
+    for asked in entries:
+        if asked.action not in _CARRIED_OUT:
+            continue
+        later = [event for event in entries if event.target == asked.target and event.seq > asked.seq]
+        said = [words for event in later for words in (*_said(event), event.action)]
+        assert any(words.startswith(_CARRIED_OUT[Action(asked.action)]) for words in said), (asked.target, said)
+
+
+_CARRIED_OUT = {
+    Action.MEMBER_ROLE_CHANGED: "set the role to",
+    Action.MEMBER_DISABLED: "disable",
+    Action.MEMBER_REMOVED: Action.MEMBER_DELETED,
+}
+
+
+def _said(event: AuditEvent) -> list[str]:
+    return [*event.after.get("changes", ()), *event.after.get("found", ())]
+
+
+def _members_at(domain: str) -> QuerySet[Member]:
+    return Member.objects.filter(person__email__endswith=f"@{domain}").select_related("person", "tenant")
+
+
+def _says_that_they_were_made(event: AuditEvent) -> bool:
+    """One of the two entries: made, or found made by a worker that could not write it down."""
+    created = any(words.startswith("create") for words in _said(event))
+    return event.action == Action.MEMBER_ADOPTED or (event.action == Action.MEMBER_PROVISIONED and created)

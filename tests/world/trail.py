@@ -1,0 +1,94 @@
+"""An audit trail with something in it, and somebody who owns the database and does not keep to the rules."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management import call_command
+from django.db import connection
+
+from tenants.audit import record
+from tenants.audit.actions import Action
+from tenants.audit.chain import entry_hash
+from tenants.domain.actor import Actor, ActorKind
+from tenants.models import AuditEvent, AuditHead
+
+SOMEBODY = Actor("test", "a test", ActorKind.OPERATOR)
+
+
+def entries(count: int) -> list[AuditEvent]:
+    return [
+        record(
+            Action.MEMBER_ROLE_CHANGED,
+            by=SOMEBODY,
+            target=f"p{number}@acme.example",
+            before={"role": "viewer"},
+            after={"role": "editor", "share": 0.25, "note": "größer ✓"},
+            why=f"reason {number}",
+        )
+        for number in range(count)
+    ]
+
+
+@contextmanager
+def triggers_aside() -> Iterator[None]:
+    """What somebody can do who owns the database."""
+    if connection.vendor != "sqlite":
+        for table in ("tenants_auditevent", "tenants_audithead"):
+            run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        yield
+        for table in ("tenants_auditevent", "tenants_audithead"):
+            run(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'tenants_audit%'")
+        triggers = cursor.fetchall()
+        for name, _ in triggers:
+            cursor.execute(f"DROP TRIGGER {name}")
+        yield
+        for _, text in triggers:
+            cursor.execute(text)
+
+
+def run(statement: str, *parameters: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+
+
+def write_anew(*, first: int) -> None:
+    """Every hash from entry `first` on, and the head: what somebody would do who knows how it works."""
+    head, before = AuditHead.objects.get(), AuditEvent.objects.filter(seq=first - 1).first()
+    previous = before.hash if before else head.kept_after_hash
+    for event in AuditEvent.objects.filter(seq__gte=first).order_by("seq"):
+        own = entry_hash(previous, event.content())
+        run("UPDATE tenants_auditevent SET previous_hash = %s, hash = %s WHERE seq = %s", previous, own, event.seq)
+        AuditHead.objects.update(seq=event.seq, hash=own)
+        previous = own
+
+
+def age(days: int = 1000) -> None:
+    """Makes the whole trail look as if it had been written that long ago."""
+    with triggers_aside():
+        for event in AuditEvent.objects.order_by("seq"):
+            then = event.at - timedelta(days=days)
+            run("UPDATE tenants_auditevent SET at = %s WHERE seq = %s", adapted(then), event.seq)
+        write_anew(first=AuditHead.objects.get().kept_after + 1)
+
+
+def adapted(moment: datetime) -> object:
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+def verified(*arguments: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and answer of `manage.py verify_audit`."""
+    out = io.StringIO()
+    try:
+        call_command("verify_audit", "--json", *arguments, stdout=out)
+    except SystemExit as ended:
+        return int(str(ended.code)), json.loads(out.getvalue())
+    return 0, json.loads(out.getvalue())
