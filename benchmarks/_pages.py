@@ -27,13 +27,14 @@ from django.views.decorators.http import require_safe
 
 from tenants.aws.records_table import RecordsTable
 from tenants.aws.signing import PersonsCredentialsProvider
-from tenants.connections import connections
 from tenants.domain.values import Item, brief
 from tenants.organisation.record_addresses import to_segment
 from tenants.organisation.record_table import RecordRows, record_rows
 from tenants.records.reading import PAGE_SIZE, Page, Records
+from tenants.records.wiring import records
 from tenants.sign_in.access import members_only
 from tenants.sign_in.sessions import SignedIn
+from tenants.sign_in.wiring import federation
 
 COLUMNS = ("ordered_by", "ordered_on", "status", "items", "total", "currency")
 _ROWS = (
@@ -111,11 +112,11 @@ def no_query(who: SignedIn, collection: str, here: str) -> Listing:
 
 @cache
 def _kept_items(who: SignedIn, collection: str) -> Sequence[Item]:
-    return connections().records.page(who, who.space, collection).items
+    return records().page(who, who.space, collection).items
 
 
 def _keys_of(who: SignedIn) -> dict[str, Any]:
-    held = connections().federation.credentials_for(who)
+    held = federation().credentials_for(who)
     return {
         "aws_access_key_id": held.access_key_id,
         "aws_secret_access_key": held.secret_access_key,
@@ -125,7 +126,7 @@ def _keys_of(who: SignedIn) -> dict[str, Any]:
 
 def _page(client: Any, who: SignedIn, collection: str) -> Page:
     table = RecordsTable(client=client, name=settings.RECORDS_TABLE)
-    return Records(table=table, federation=connections().federation).page(who, who.space, collection)
+    return Records(table=table, federation=federation()).page(who, who.space, collection)
 
 
 def _view(listed: Callable[[SignedIn, str, str], Listing]) -> Callable[..., HttpResponse]:

@@ -101,13 +101,13 @@ def sign_in(number: int) -> Browser:
     from django.http import HttpRequest
 
     from tenants.aws.token_endpoint import Tokens
-    from tenants.connections import connections
     from tenants.domain.actor import at_the_terminal
     from tenants.domain.claims import Claims
     from tenants.domain.roles import Role
     from tenants.lifecycle.transitions import activate
     from tenants.models import Member, Person, Tenant
     from tenants.sign_in.access import remember
+    from tenants.sign_in.wiring import sessions
 
     tenant = Tenant.objects.create(org_id=org_of(number), name=f"Organisation {number}")
     person = Person.objects.create(sub=uuid.uuid4(), email=f"owner{number}@example.com", name=f"Owner {number}")
@@ -124,7 +124,7 @@ def sign_in(number: int) -> Browser:
     request = HttpRequest()
     request.session = SessionStore()
     login(request, person)
-    sign_in_id = connections().sessions.begin(person, Tokens(id_token=str(number), refresh_token="refresh"), claims)
+    sign_in_id = sessions().begin(person, Tokens(id_token=str(number), refresh_token="refresh"), claims)
     remember(request, sign_in_id=sign_in_id, person_id=person.pk, claims=claims)
     request.session.save()
     return Browser(f"session={request.session.session_key}; csrf={request.META['CSRF_COOKIE']}")

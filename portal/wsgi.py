@@ -7,7 +7,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 application = get_wsgi_application()
 
-from tenants.connections import connections  # noqa: E402 - needs Django set up
+from tenants.records.wiring import records  # noqa: E402 - needs Django set up
 
-# The AWS clients are made now, so that nobody's first page waits for them.
-connections()
+# Made now, with the AWS clients that signing in needs, so that nobody's first page waits for them.
+records()

@@ -10,14 +10,15 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from tenants.aws.records_table import RawAnswer
-from tenants.connections import connections
 from tenants.domain.errors import InvalidInput
 from tenants.domain.keys import PUBLIC_SPACE, owner_in
 from tenants.pages.refusals import record_told_no
+from tenants.records.wiring import records
 from tenants.sign_in.access import (
     signed_in,
     signed_in_only,
 )
+from tenants.sign_in.wiring import federation
 
 
 @signed_in_only
@@ -28,12 +29,12 @@ def access(request: HttpRequest) -> HttpResponse:
     problem: InvalidInput | None = None
     answer: RawAnswer | None = None
     try:
-        answer = connections().records.try_key(who, key) if "pk" in request.GET else None
+        answer = records().try_key(who, key) if "pk" in request.GET else None
     except InvalidInput as error:
         problem = error
     if answer is not None and answer.code == "AccessDeniedException":
         record_told_no(request, "DeniedByAws", why=answer.code, asked_for=owner_in(key))
-    credentials = connections().federation.credentials_for(who)
+    credentials = federation().credentials_for(who)
     context = {
         "credentials_end": datetime.fromtimestamp(credentials.expires_at, tz=UTC),
         "role_arn": settings.TENANT_ROLE_ARN,

@@ -10,12 +10,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from tenants.connections import connections
 from tenants.domain.keys import PUBLIC_SPACE, Space
 from tenants.domain.values import Item, show
 from tenants.organisation.record_addresses import to_segment
 from tenants.organisation.record_table import record_rows
 from tenants.records.reading import Page
+from tenants.records.wiring import records
 from tenants.sign_in.access import (
     members_only,
     signed_in,
@@ -60,7 +60,7 @@ def public_record(request: HttpRequest, collection: str, key: str) -> HttpRespon
 
 
 def _collections(request: HttpRequest, space: Space, collection_view: str) -> HttpResponse:
-    page = connections().records.collections(signed_in(request), space, after=request.GET.get("after") or None)
+    page = records().collections(signed_in(request), space, after=request.GET.get("after") or None)
     found = [_collection_card(item, collection_view) for item in page.items]
     more = f"?{urlencode({'after': page.after})}" if page.after else ""
     return render(
@@ -76,7 +76,7 @@ def _collection_card(item: Item, collection_view: str) -> dict[str, Any]:
 
 def _records(request: HttpRequest, space: Space, collection: str, collection_view: str) -> HttpResponse:
     prefix = request.GET.get("prefix", "")
-    page = connections().records.page(
+    page = records().page(
         signed_in(request),
         space,
         collection,
@@ -118,7 +118,7 @@ def _count(page: Page) -> dict[str, object]:
 
 
 def _record(request: HttpRequest, space: Space, collection: str, key: str, collection_view: str) -> HttpResponse:
-    item = connections().records.record(signed_in(request), space, collection, key)
+    item = records().record(signed_in(request), space, collection, key)
     attributes = [(name, show(value)) for name, value in item.items() if name not in {"pk", "sk"}]
     context = {
         "collection": collection,

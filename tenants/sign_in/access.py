@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from tenants.connections import connections
 from tenants.domain.claims import Claims
 from tenants.domain.errors import MembershipChanged, Misconfigured, OnlyOperatorsPages, RoleTooLow, SignInNeeded
 from tenants.domain.log_context import note
@@ -21,6 +20,7 @@ from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.sign_in.break_glass import ACCESS_LASTS, BreakGlass, opened_by
 from tenants.sign_in.sessions import SignedIn
 from tenants.sign_in.standing import ClaimsOutOfDate, Standing, check_standing, standing_of
+from tenants.sign_in.wiring import sessions
 
 _SESSION_KEY = "sign_in"
 _GLASS_KEY = "break_glass"
@@ -150,7 +150,7 @@ def _through_the_glass(who: SignedIn, opened: BreakGlass, access: Access) -> Sig
 
 
 def _in_good_standing(request: HttpRequest, who: SignedIn) -> SignedIn:
-    if connections().sessions.needs_renewal(who.claims):
+    if sessions().needs_renewal(who.claims):
         who = _renewed(request, who, even_if_fresh=False)
     try:
         check_standing(who.standing, who.claims)
@@ -174,6 +174,6 @@ def _whose(who: SignedIn) -> str:
 
 
 def _renewed(request: HttpRequest, who: SignedIn, *, even_if_fresh: bool) -> SignedIn:
-    claims = connections().sessions.renew(who.sign_in_id, who.claims, even_if_fresh=even_if_fresh)
+    claims = sessions().renew(who.sign_in_id, who.claims, even_if_fresh=even_if_fresh)
     remember(request, sign_in_id=who.sign_in_id, person_id=who.standing.person_id, claims=claims)
     return SignedIn(who.sign_in_id, claims, who.standing)

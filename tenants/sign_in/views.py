@@ -24,13 +24,13 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from mozilla_django_oidc.utils import absolutify
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView
 
-from tenants.connections import connections
 from tenants.domain.errors import SignInFailed
 from tenants.domain.log_context import note
 from tenants.models import Person
 from tenants.sign_in.access import open_to_all, presented, remember, remember_break_glass
 from tenants.sign_in.break_glass import Refused, use_link
 from tenants.sign_in.sessions import person_for
+from tenants.sign_in.wiring import federation, sessions, token_endpoint, verifier
 
 _log = logging.getLogger(__name__)
 # https://docs.aws.amazon.com/cognito/latest/developerguide/authorization-endpoint.html
@@ -48,13 +48,12 @@ class CognitoBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
         nonce, code_verifier = credentials.get("nonce"), credentials.get("code_verifier")
         if request is None or not nonce or not code_verifier:
             return None
-        here = connections()
-        tokens = here.tokens.trade_code(
+        tokens = token_endpoint().trade_code(
             code=request.GET["code"],
             redirect_uri=absolutify(request, reverse("oidc_authentication_callback")),
             code_verifier=code_verifier,
         )
-        claims = here.verifier.verify(tokens.id_token, nonce=nonce)
+        claims = verifier().verify(tokens.id_token, nonce=nonce)
         person = person_for(claims)
         request.sign_in = (tokens, claims)  # type: ignore[attr-defined]
         return person
@@ -91,15 +90,15 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         before = presented(request)
         tokens, claims = request.sign_in
         auth.login(request, self.user)
-        sign_in_id = connections().sessions.begin(self.user, tokens, claims)
+        sign_in_id = sessions().begin(self.user, tokens, claims)
         remember(request, sign_in_id=sign_in_id, person_id=self.user.pk, claims=claims)
         request.session.pop("oidc_login_next", None)
         # Other tabs may be signing in, too.
         if not request.session.get("oidc_states"):
             request.session.pop("oidc_states", None)
         if before is not None:
-            connections().federation.drop(before)
-            connections().sessions.end(before, why="somebody signed in again in the same browser")
+            federation().drop(before)
+            sessions().end(before, why="somebody signed in again in the same browser")
         note(sub=claims.sub, org=claims.org)
         _log.info("signed in")
         return HttpResponseRedirect(destination)
@@ -112,8 +111,8 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     who = presented(request)
     if who is not None:
         note(sub=who.claims.sub, org=who.claims.org)
-        connections().federation.drop(who)
-        connections().sessions.end(who)
+        federation().drop(who)
+        sessions().end(who)
         _log.info("signed out")
     auth.logout(request)
     if who is not None and who.break_glass:
@@ -139,8 +138,8 @@ def break_glass(request: HttpRequest) -> HttpResponse:
     if isinstance(opened, Refused):
         return _break_glass_page(request, refused=opened)
     if before is not None:
-        connections().federation.drop(before)
-        connections().sessions.end(before, why="a break-glass link was used in the same browser")
+        federation().drop(before)
+        sessions().end(before, why="a break-glass link was used in the same browser")
     remember_break_glass(request, opened)
     rotate_token(request)
     _log.warning("break-glass link used", extra={"break_glass": opened.link_id})

@@ -19,10 +19,10 @@ from django.test.utils import CaptureQueriesContext
 from portal.demo.cast import ACME_EDITOR, ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, OPERATOR, CastMember
 from portal.demo.world import World
 from tenants.audit.actions import Action
-from tenants.connections import connections
 from tenants.lifecycle.transitions import suspend
 from tenants.members.roster import disable
 from tenants.models import AuditEvent, AuditHead, Member, SignIn, Tenant
+from tenants.sign_in.wiring import sessions
 from tests.world.faults import Switches
 from tests.world.fixtures import Browser
 from tests.world.trail import SOMEBODY, run, verified
@@ -257,7 +257,7 @@ def test_a_refusal_does_not_wait_long_for_others_who_record(browse_as: Browse) -
 
 def test_nothing_secret_ever_stands_in_the_trail(browse_as: Browse, switches: Switches) -> None:
     browser = browse_as(ACME_OWNER)
-    held = connections().sessions._kept(SignIn.objects.get().id)
+    held = sessions()._kept(SignIn.objects.get().id)
     browser.get("/records/orders/ORD-2026-0001/")
     browser.get("/access/", {"pk": f"{GLOBEX_OWNER.org}#orders"})
     browser.get("/oidc/callback/?code=abcdef&state=b")

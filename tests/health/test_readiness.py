@@ -17,10 +17,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.demo.world import World
-from tenants.connections import connections
 from tenants.health import readiness
 from tenants.health.readiness import Found, Prober, State
 from tenants.models import ProvisioningHour, Tenant, Worker
+from tenants.sign_in.wiring import verifier
 from tests.world.fixtures import Browser
 from tests.world.stage import tenant_with_people
 
@@ -82,7 +82,7 @@ def test_without_signing_keys_it_is_not_ready(portal: World, settings: Any) -> N
 
 @pytest.mark.usefixtures("new_process")
 def test_keys_that_were_fetched_stay_good_while_cognito_is_away(portal: World) -> None:
-    keys = connections().verifier.keys
+    keys = verifier().keys
     assert keys.age_seconds is None
     keys.fetch_the_first()
     keys.url = "http://127.0.0.1:1/keys"

@@ -19,7 +19,6 @@ from django.utils import timezone
 from emulator.client import seeding
 from portal.demo.cast import ACME_EDITOR, ACME_OWNER, ACME_VIEWER, OPERATOR, CastMember
 from portal.demo.world import World
-from tenants.connections import connections
 from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.claims import Claims
 from tenants.domain.roles import Role
@@ -28,6 +27,7 @@ from tenants.lifecycle.transitions import reactivate, suspend
 from tenants.members.roster import disable, set_role
 from tenants.models import Member, Person, SignIn, Tenant
 from tenants.sign_in.standing import ClaimsOutOfDate, Standing, check_standing, forget_standing, standing_of
+from tenants.sign_in.wiring import sessions, token_endpoint
 from tests.world.faults import Switches
 from tests.world.fixtures import Browser
 
@@ -184,7 +184,7 @@ def test_claims_and_standing_must_agree_in_everything(differs: str) -> None:
 
 def test_a_renewed_token_of_somebody_else_ends_the_session(browse_as: Browse) -> None:
     browser, other = browse_as(ACME_OWNER), browse_as(ACME_VIEWER)
-    here = connections().sessions
+    here = sessions()
     mine, theirs = (SignIn.objects.get(pk=b.session["sign_in"]["id"]) for b in (browser, other))
     mine.sealed_tokens = here._seal(mine.id, replace(here._kept(theirs.id), id_token="expired"))
     mine.save()
@@ -219,7 +219,7 @@ def test_an_expiring_token_is_renewed_without_the_person_noticing_on_any_method(
 def expire_everywhere(browser: Browser) -> None:
     """The session's claims and the kept ID token have both run out; the refresh token has not."""
     let_the_token_run_out(browser)
-    here, row = connections().sessions, SignIn.objects.get()
+    here, row = sessions(), SignIn.objects.get()
     kept = here._kept(row.id)
     stale = type(kept)(id_token="expired", refresh_token=kept.refresh_token)
     row.sealed_tokens = here._seal(row.id, stale)
@@ -228,10 +228,10 @@ def expire_everywhere(browser: Browser) -> None:
 
 def test_the_refresh_token_is_rotated_and_the_new_one_kept(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
-    first = connections().sessions._kept(SignIn.objects.get().id).refresh_token
+    first = sessions()._kept(SignIn.objects.get().id).refresh_token
     expire_everywhere(browser)
     assert browser.get("/records/").status_code == 200
-    second = connections().sessions._kept(SignIn.objects.get().id).refresh_token
+    second = sessions()._kept(SignIn.objects.get().id).refresh_token
     assert second != first
 
 
@@ -246,7 +246,7 @@ def test_many_requests_with_an_expired_token_renew_it_once(browse_as: Browse, sw
 
     def renew(_: int) -> Claims:
         try:
-            return connections().sessions.renew(sign_in_id, stale)
+            return sessions().renew(sign_in_id, stale)
         finally:
             databases.close_all()
 
@@ -263,7 +263,7 @@ def test_when_it_cannot_be_renewed_the_person_signs_in_again_and_lands_where_the
     browser = browse_as(ACME_OWNER)
     expire_everywhere(browser)
     row = SignIn.objects.get()
-    connections().tokens.revoke(connections().sessions._kept(row.id).refresh_token)
+    token_endpoint().revoke(sessions()._kept(row.id).refresh_token)
     ended = browser.get("/records/orders/?prefix=ORD-2026-01")
     assert ended.status_code == 401
     page = text_of(ended)
@@ -287,7 +287,7 @@ def test_tokens_moved_to_another_row_do_not_open(browse_as: Browse) -> None:
     stolen = SignIn.objects.get()
     mine = SignIn.objects.create(person=stolen.person, sealed_tokens=stolen.sealed_tokens)
     with pytest.raises(Exception, match="session has ended"):
-        connections().sessions.id_token(mine.id)
+        sessions().id_token(mine.id)
 
 
 def test_these_tests_run_on_the_database_that_was_asked_for(db: None) -> None:

@@ -14,10 +14,10 @@ from portal.demo.cast import ACME_OWNER, CastMember
 from portal.demo.world import World
 from portal.observability import JsonLines
 from tenants.aws import failures
-from tenants.connections import connections
 from tenants.domain import errors
 from tenants.models import SignIn
 from tenants.pages.refusals import REFUSALS
+from tenants.sign_in.wiring import sessions
 from tests.world.faults import Switches
 from tests.world.fixtures import Browser
 
@@ -133,7 +133,7 @@ def test_log_lines_name_the_request_the_person_and_the_organisation_and_never_a_
     browser: Browser, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     browser.sign_in(ACME_OWNER, following="/records/orders/")
-    held = connections().sessions._kept(SignIn.objects.get().id)
+    held = sessions()._kept(SignIn.objects.get().id)
     browser.post("/oidc/logout/")
     lines = log_lines()
     page = next(line for line in lines if line.get("path") == "/records/orders/" and line.get("status") == 200)

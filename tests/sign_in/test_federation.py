@@ -16,13 +16,13 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.demo.cast import ACME_OWNER, GLOBEX_OWNER, CastMember
 from portal.demo.world import World
-from tenants.connections import connections
 from tenants.domain.claims import Claims
 from tenants.domain.errors import SessionEnded
 from tenants.models import Member, SignIn
 from tenants.sign_in.federation import RENEW_BEFORE_SECONDS
 from tenants.sign_in.sessions import SignedIn
 from tenants.sign_in.standing import forget_standing, standing_of
+from tenants.sign_in.wiring import federation
 from tests.world.faults import Switches
 from tests.world.fixtures import Browser
 
@@ -71,7 +71,7 @@ def test_ten_requests_at_once_exchange_the_token_once(browse_as: Browse, switche
     def ask(_: int) -> str:
         start.wait()
         try:
-            return connections().federation.credentials_for(who).access_key_id
+            return federation().credentials_for(who).access_key_id
         finally:
             databases.close_all()
 
@@ -85,7 +85,7 @@ def test_another_process_finds_the_credentials_in_the_shared_cache_sealed(
     browse_as: Browse, switches: Switches
 ) -> None:
     who = signed_in(browse_as(ACME_OWNER))
-    here = connections().federation
+    here = federation()
     mine = here.credentials_for(who)
     elsewhere = replace_cache(here)
     switches.forget()
@@ -104,7 +104,7 @@ def replace_cache(federation: Any) -> Any:
 
 def test_sealed_credentials_of_one_person_do_not_open_for_another(browse_as: Browse, switches: Switches) -> None:
     acme, globex = signed_in(browse_as(ACME_OWNER)), signed_in(browse_as(GLOBEX_OWNER))
-    here = connections().federation
+    here = federation()
     here.credentials_for(acme)
     key = "credentials:{0.sign_in_id}:{0.claims.org}:{0.claims.role}".format
     cache.set(key(globex), cache.get(key(acme)))
@@ -117,7 +117,7 @@ def test_credentials_are_renewed_before_they_end_by_one_while_the_others_go_on(
     browse_as: Browse, switches: Switches
 ) -> None:
     who = signed_in(browse_as(ACME_OWNER))
-    here = replace_cache(connections().federation)
+    here = replace_cache(federation())
     old = here.credentials_for(who)
     here.clock = lambda: old.expires_at - RENEW_BEFORE_SECONDS + 1
     switches.fail("CognitoIdentity.GetCredentialsForIdentity", delay_seconds=0.5, count=1)
@@ -133,7 +133,7 @@ def test_a_renewal_that_fails_early_leaves_the_credentials_that_are_still_good(
     browse_as: Browse, switches: Switches
 ) -> None:
     who = signed_in(browse_as(ACME_OWNER))
-    here = replace_cache(connections().federation)
+    here = replace_cache(federation())
     old = here.credentials_for(who)
     here.clock = lambda: old.expires_at - RENEW_BEFORE_SECONDS + 1
     switches.fail("CognitoIdentity.GetCredentialsForIdentity", code="TooManyRequestsException", status=400, count=20)
@@ -154,7 +154,7 @@ def test_an_identity_that_is_not_this_logins_any_more_is_asked_for_again(browse_
 
 def test_expired_credentials_are_never_handed_out(browse_as: Browse) -> None:
     who = signed_in(browse_as(ACME_OWNER))
-    here = replace_cache(connections().federation)
+    here = replace_cache(federation())
     old = here.credentials_for(who)
     here.clock = lambda: old.expires_at - 10
     assert here.credentials_for(who) != old
@@ -162,7 +162,7 @@ def test_expired_credentials_are_never_handed_out(browse_as: Browse) -> None:
 
 def test_another_role_never_finds_the_credentials_of_the_old_one(browse_as: Browse) -> None:
     who = signed_in(browse_as(ACME_OWNER))
-    here = connections().federation
+    here = federation()
     changed = replace(who, claims=replace(who.claims, role="viewer"))
     assert here.credentials_for(who) != here.credentials_for(changed)
 
@@ -192,7 +192,7 @@ def test_an_identity_of_a_pool_that_was_replaced_is_asked_for_again(browse_as: B
     Member.objects.update(identity_id="eu-west-1:00000000-0000-0000-0000-000000000000")
     cache.clear()
     who = signed_in(browser)
-    assert replace_cache(connections().federation).credentials_for(who)
+    assert replace_cache(federation()).credentials_for(who)
     assert not Member.objects.get(person__email=ACME_OWNER.email).identity_id.endswith("0000")
 
 
@@ -203,4 +203,4 @@ def test_somebody_who_signed_out_gets_no_credentials(browse_as: Browse) -> None:
     browser.post("/oidc/logout/")
     assert not SignIn.objects.exists()
     with pytest.raises(SessionEnded):
-        connections().federation.credentials_for(who)
+        federation().credentials_for(who)

@@ -13,8 +13,9 @@ import requests
 from emulator.client import seeding
 from portal.demo.cast import ACME_EDITOR, ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, OPERATOR, CastMember
 from portal.demo.world import World
-from tenants.connections import connections, forget_connections
+from tenants.domain.once import forget_all
 from tenants.models import Person, SignIn, Tenant
+from tenants.sign_in.wiring import sessions, token_endpoint
 from tests.world.faults import Switches
 from tests.world.fixtures import Browser
 
@@ -156,18 +157,18 @@ def test_a_client_that_cognito_does_not_know_is_an_operators_matter_and_ends_no_
     browser.sign_in(ACME_OWNER)
     secret = settings.OIDC_RP_CLIENT_SECRET
     settings.OIDC_RP_CLIENT_SECRET = "wrong"
-    forget_connections()
+    forget_all()
     session = browser.session
     session["sign_in"]["claims"]["expires_at"] = 1
     session.save()
-    sealed = connections().sessions
+    sealed = sessions()
     row = SignIn.objects.get()
     kept = sealed._kept(row.id)
     row.sealed_tokens = sealed._seal(row.id, replace(kept, id_token="expired"))
     row.save()
     assert browser.get("/records/").status_code == 500
     settings.OIDC_RP_CLIENT_SECRET = secret
-    forget_connections()
+    forget_all()
     assert browser.get("/records/").status_code == 200
 
 
@@ -253,10 +254,10 @@ def test_signing_out_ends_the_session_here_and_at_cognito(browser: Browser) -> N
 def test_signing_out_revokes_the_refresh_token(browser: Browser) -> None:
     browser.sign_in(ACME_OWNER)
     sign_in = SignIn.objects.get()
-    tokens = connections().sessions._kept(sign_in.id)
+    tokens = sessions()._kept(sign_in.id)
     browser.post("/oidc/logout/")
     with pytest.raises(Exception, match="session has ended"):
-        connections().tokens.renew(tokens.refresh_token)
+        token_endpoint().renew(tokens.refresh_token)
 
 
 def test_signing_out_works_while_cognito_does_not(browser: Browser, switches: Switches) -> None:

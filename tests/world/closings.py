@@ -16,11 +16,11 @@ from typing import Any
 from django.utils import timezone
 
 from portal.demo.world import World
-from tenants.connections import closing_reach
 from tenants.domain.keys import own_space
 from tenants.domain.org_id import OrgId
 from tenants.lifecycle.closing import Outcome, Reach, go_on_closing
 from tenants.lifecycle.transitions import activate, close, create_tenant
+from tenants.lifecycle.wiring import reach
 from tenants.models import Closing, Suspension, Tenant
 from tests.world.closing_jobs import collection_rows, everything_of, put
 from tests.world.stage import SOMEBODY
@@ -66,8 +66,8 @@ class Closable:
     ) -> Outcome:
         """The job once. `changed` takes the place of what it reaches things with."""
         made = _reach(self.export_to if export else "", os.environ["AWS_ACCESS_KEY_ID"])
-        reach = Reach(changed.get("rows", made.rows), changed.get("store", made.store))
-        return go_on_closing(self.tenant(), reach=reach, holder=holder, by=SOMEBODY, tell=tell or self.told.append)
+        given = Reach(changed.get("rows", made.rows), changed.get("store", made.store))
+        return go_on_closing(self.tenant(), reach=given, holder=holder, by=SOMEBODY, tell=tell or self.told.append)
 
     def rows(self) -> dict[tuple[str, str], dict[str, Any]]:
         return everything_of(self.world, self.org)
@@ -80,7 +80,8 @@ class Closable:
 @cache
 def _reach(export_to: str, key_id: str) -> Reach:
     """Clients keep the keys they were made with, and take long to make."""
-    return closing_reach(export_to=export_to)
+    reach.forget()
+    return reach(export_to=export_to)
 
 
 def closable(world: World, export_to: str) -> Closable:

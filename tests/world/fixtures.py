@@ -16,8 +16,10 @@ from emulator.client.sign_in import fill_in
 from portal.demo.cast import OPERATOR, CastMember
 from portal.demo.members import put_members_in_place
 from portal.demo.world import World, portal_credentials
-from tenants.connections import forget_connections, provisioning_tools
+from tenants.domain.once import forget_all
+from tenants.lifecycle.wiring import reach
 from tenants.provisioning.dispatcher import Tools
+from tenants.provisioning.wiring import tools
 from tests.world.closing_jobs import become_the_job
 from tests.world.faults import Switches
 from tests.world.pool import with_the_cast_only
@@ -43,9 +45,16 @@ def stack(world: World, settings: Any) -> World:
 @pytest.fixture
 def new_process(stack: World) -> Iterator[None]:
     """As if the portal had just been started: clients, keys and credentials are still to be had."""
-    forget_connections()
+    forget_all()
     yield
-    forget_connections()
+    forget_all()
+
+
+@pytest.fixture(autouse=True)
+def programs_start_anew() -> None:
+    """A command in a test is a process of its own: its clients have the keys that the environment then holds."""
+    tools.forget()
+    reach.forget()
 
 
 @pytest.fixture
@@ -141,7 +150,7 @@ def stage(
     for name, value in worker_keys.items():
         monkeypatch.setenv(name, value)
     if not worker_tools:
-        worker_tools["made"] = provisioning_tools(threads=8)
+        worker_tools["made"] = tools(threads=8)
     return Stage(portal, worker_tools["made"]).at_this_pace()
 
 

@@ -44,9 +44,9 @@ def main() -> None:
         return
     django.setup()
     # Once for all of them: a worker that is killed while it starts tells nothing.
-    from tenants.connections import provisioning_tools
+    from tenants.provisioning import wiring
 
-    tools = provisioning_tools(threads=4)
+    tools = wiring.tools(threads=4)
     if options.every:
         held = killed_at_lines(tools, every=options.every)[1]
     else:

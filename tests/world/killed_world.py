@@ -22,14 +22,15 @@ def compared_after_killing(options: Namespace) -> None:
     with tempfile.TemporaryDirectory() as scratch, process.start() as emulator:
         world = build(emulator=emulator, portal_url="http://localhost:8000")
         _set_up(world, Path(scratch), rate=options.rate)
-        from tenants.connections import provisioning_tools
+        from tenants.provisioning.wiring import tools as tools_once
         from tests.world.stage import Stage, assert_all_agree
 
-        stage, domain = Stage(world, provisioning_tools(threads=4)), "killed.example"
+        stage, domain = Stage(world, tools_once(threads=4)), "killed.example"
         counts = _given_people_and_changes(stage, domain, options.members)
         before, began = _asked_for(world), time.monotonic()
         # Nobody has called with these yet: processes must not share a connection.
-        tools = provisioning_tools(threads=4)
+        tools_once.forget()
+        tools = tools_once(threads=4)
         if options.every:
             killed, held = killed_at_lines(tools, every=options.every)
         else:

@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from tenants.connections import closing_reach
 from tenants.domain.actor import at_the_terminal
 from tenants.domain.errors import PortalError
+from tenants.lifecycle import wiring
 from tenants.lifecycle.closing import Outcome, Reach, closing_tenants, go_on_closing, plan, why_failed
 from tenants.management.lookup import tenant_called
 from tenants.models import Tenant
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         if self.dry_run:
             return partial(_planned, export=bool(where))
         try:
-            return partial(self.go_on, reach=closing_reach(export_to=where))
+            return partial(self.go_on, reach=wiring.reach(export_to=where))
         except PortalError as error:
             raise CommandError(why_failed(error)) from error
 

@@ -12,13 +12,13 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db.models import Count
 
-from tenants.connections import provisioning_tools
 from tenants.domain.errors import PortalError
 from tenants.health.worker_metrics import metrics_served
 from tenants.management.errors import in_one_line
 from tenants.management.output import in_number
 from tenants.management.progress import show_line
 from tenants.models import Member, Provisioning
+from tenants.provisioning import wiring
 from tenants.provisioning.dispatcher import Tally
 from tenants.provisioning.one_member import changes_for
 from tenants.provisioning.queue import due
@@ -55,9 +55,7 @@ class Command(BaseCommand):
                 self.work(stop, options)
 
     def work(self, stop: threading.Event, options: dict[str, Any]) -> None:
-        worker = Worker(
-            provisioning_tools(threads=options["threads"]), stop, threads=options["threads"], tell=self.tell
-        )
+        worker = Worker(wiring.tools(threads=options["threads"]), stop, threads=options["threads"], tell=self.tell)
         with metrics_served(worker.tally, port=options["metrics_port"]) as port:
             if port is not None:
                 self.stderr.write(f"Metrics: http://127.0.0.1:{port}/metrics", str)
@@ -66,7 +64,7 @@ class Command(BaseCommand):
 
     def show_plans(self, stop: threading.Event, *, as_json: bool) -> None:
         """One line a member: what the worker would do for it now. Only looks, at Cognito's pace."""
-        tools = provisioning_tools(threads=1)
+        tools = wiring.tools(threads=1)
         for member in due().select_related("person", "tenant").iterator(chunk_size=500):
             if stop.is_set():
                 raise CommandError("Stopped before everybody was looked at.")

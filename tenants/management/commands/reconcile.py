@@ -11,7 +11,6 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from tenants.connections import provisioning_tools
 from tenants.domain.actor import at_the_terminal
 from tenants.domain.errors import PortalError
 from tenants.drift.repair import fate, planned_repair
@@ -21,6 +20,7 @@ from tenants.management.lookup import tenant_called
 from tenants.management.output import in_number
 from tenants.management.progress import clear_line, show_line
 from tenants.models import Drift, DriftKind
+from tenants.provisioning import wiring
 from tenants.provisioning.dispatcher import Tools
 from tenants.provisioning.worker import new_name
 
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             recreate=recreate or 0,
         )
         self.as_json = as_json
-        tools = provisioning_tools(threads=1)
+        tools = wiring.tools(threads=1)
         try:
             reconciled = self.compare(asked, tools)
             self.end_of_bar()
