@@ -17,7 +17,7 @@ from django.db.models.functions import Lower
 
 from tenants.domain.roles import Role
 from tenants.models import Member, Tenant
-from tenants.pages.lists import Branch
+from tenants.models.keyset import Branch, Key
 
 NAMES = "tenants_tenant_names"
 # A trigram is what the indexes of names are made of: less cannot be looked up in them.
@@ -44,6 +44,11 @@ def search_tenants(tenants: QuerySet[Tenant], text: str) -> list[Branch]:
         Branch(_slug_begins(tenants, text.lower()), _BY_ID),
         Branch(tenants.filter(name__icontains=text), _BY_ID),
     ]
+
+
+def key_in(branches: Sequence[Branch], tenant: Tenant) -> Key:
+    """The tenant's key in a list of `search_tenants`, whether or not it is in the list."""
+    return tuple(tenant.created_at if name == "created_at" else tenant.pk for name in branches[0].key)
 
 
 def with_members(tenants: QuerySet[Tenant], provisioning: Sequence[str]) -> QuerySet[Tenant]:

@@ -23,8 +23,9 @@ from tenants.audit.timeline import said
 from tenants.domain.actor import VISITOR, WORKER
 from tenants.domain.errors import InvalidInput
 from tenants.models import AuditEvent, Person, Tenant
+from tenants.models.keyset import Branch
 from tenants.operators.shown_only import ShownOnly, actor_of
-from tenants.pages.lists import Branch, Filter, Page, apply_filters, choose, query_param, read_page, without_page
+from tenants.pages.lists import Filter, Page, apply_filters, choose, query_param, read_page, without_page
 
 FILTERS = (
     Filter("action", "What", tuple((action, action) for action in Action), lambda rows, v: rows.filter(action=v)),

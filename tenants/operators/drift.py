@@ -10,8 +10,9 @@ from django.urls import URLPattern
 
 from tenants.domain.errors import InvalidInput
 from tenants.models import Drift, DriftKind, Reconciliation
+from tenants.models.keyset import Branch
 from tenants.operators.shown_only import ShownOnly
-from tenants.pages.lists import Branch, Filter, apply_filters, choose, query_param, read_page
+from tenants.pages.lists import Filter, apply_filters, choose, query_param, read_page
 
 _TO_DO = {
     DriftKind.UNKNOWN_USER: (

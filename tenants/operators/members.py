@@ -20,11 +20,12 @@ from tenants.lifecycle.preview import no_worker
 from tenants.lifecycle.search import FEW
 from tenants.members.roster import desired_user, planned_changes
 from tenants.models import Member, Person, Provisioning, Tenant
+from tenants.models.keyset import Branch
 from tenants.operators import member_steps
 from tenants.operators.bulk import BulkStep, bulk_view
 from tenants.operators.member_rows import member_row, member_rows
 from tenants.operators.shown_only import ShownOnly
-from tenants.pages.lists import Branch, Filter, apply_filters, choose, query_param, read_page
+from tenants.pages.lists import Filter, apply_filters, choose, query_param, read_page
 from tenants.pages.step_pages import Kind, step_view
 
 _STUCK = [Provisioning.STUCK, Provisioning.CONFLICT]

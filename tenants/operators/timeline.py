@@ -11,8 +11,9 @@ from django.views.decorators.http import require_safe
 
 from tenants.audit.timeline import About, about, by_day, entries_of, was_shortened
 from tenants.models import Tenant
+from tenants.models.keyset import Branch
 from tenants.operators.site import site
-from tenants.pages.lists import Branch, Filter, apply_filters, choose, read_page
+from tenants.pages.lists import Filter, apply_filters, choose, read_page
 
 FILTERS = (
     Filter(

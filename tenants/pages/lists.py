@@ -1,20 +1,21 @@
-"""Long lists, a page at a time: by the key of the row at the page's edge, never by counting or skipping rows.
+"""Long lists, a page at a time, and the filters above them.
 
-An address names its page by what it begins after, so that it goes on meaning the same while rows are added.
+An address holds the key of the row at the page's edge, so it means the same page while rows are added.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from tenants.domain.errors import InvalidInput
+from tenants.models.keyset import Branch, Key, rows_beyond
 
 PAGE_SIZE = 50
 MOST_SEARCHED_CHARACTERS = 254
@@ -22,14 +23,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _EDGES = ("after", "before", "last")
 _NO_PAGE = "This address is of no page of the list. Go back to its first page."
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """Rows of a list and the columns that order them, newest first. Those of all branches of a list mean the same."""
-
-    rows: QuerySet[Any]
-    key: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +90,7 @@ def read_page(branches: Sequence[Branch], request: HttpRequest, *, size: int = P
     after, before = query_param(request, "after"), query_param(request, "before")
     backwards = bool(before or request.GET.get("last"))
     edge = _parsed(after or before, len(branches[0].key))
-    read = (_read(branch, edge, size + 1, backwards=backwards) for branch in branches)
-    # A row that two branches found is one row.
-    found = list({row.pk: (key, row) for rows in read for key, row in rows}.values())
-    found.sort(key=lambda keyed: keyed[0], reverse=not backwards)
+    found = rows_beyond(edge, branches, most=size + 1, backwards=backwards)
     more, kept = len(found) > size, found[:size]
     if backwards:
         kept.reverse()
@@ -115,29 +105,11 @@ def read_page(branches: Sequence[Branch], request: HttpRequest, *, size: int = P
     )
 
 
-def _read(
-    branch: Branch, edge: tuple[Any, ...], most: int, *, backwards: bool
-) -> Iterable[tuple[tuple[Any, ...], Any]]:
-    rows, sign = branch.rows, "" if backwards else "-"
-    if edge:
-        rows = rows.filter(_beyond(branch.key, edge, "gt" if backwards else "lt"))
-    for row in rows.order_by(*(f"{sign}{name}" for name in branch.key))[:most]:
-        yield tuple(getattr(row, name) for name in branch.key), row
-
-
-def _beyond(key: tuple[str, ...], edge: tuple[Any, ...], than: str) -> Q:
-    if len(key) == 1:
-        return Q(**{f"{key[0]}__{than}": edge[0]})
-    (first, second), (x, y) = key, edge
-    # The condition on the first column alone says nothing new; without it SQLite does not go by the index.
-    return Q(**{f"{first}__{than}e": x}) & (Q(**{f"{first}__{than}": x}) | Q(**{f"{second}__{than}": y}))
-
-
-def _written(key: tuple[Any, ...]) -> str:
+def _written(key: Key) -> str:
     return ".".join(str((part - _EPOCH) // _MICROSECOND if isinstance(part, datetime) else part) for part in key)
 
 
-def _parsed(text: str, length: int) -> tuple[Any, ...]:
+def _parsed(text: str, length: int) -> Key:
     if not text:
         return ()
     parts = text.split(".")

@@ -16,7 +16,7 @@ from django.shortcuts import render
 
 from tenants.domain.actor import Actor
 from tenants.domain.errors import InvalidInput, NotNow
-from tenants.operators.shown_only import actor_of
+from tenants.sign_in.access import signed_in
 
 Typed = Mapping[str, str]
 Does = Callable[[Any, Typed, Actor], Any]
@@ -110,7 +110,7 @@ def _do(request: HttpRequest, step: Step, kind: Kind, thing: Any) -> HttpRespons
     fields = step.fields(thing)
     typed = typed_in(request, fields)
     try:
-        changed = step.does(thing, typed, actor_of(request))
+        changed = step.does(thing, typed, signed_in(request).actor)
     except InvalidInput as problem:
         return _page(request, step, kind, thing, fields=filled(fields, typed, problem), status=400)
     except NotNow as refusal:

@@ -20,8 +20,9 @@ from tenants.audit.actions import Action
 from tenants.domain.errors import InvalidInput
 from tenants.domain.roles import Role
 from tenants.models import Drift, DriftKind, Member, Person, Provisioning, Reconciliation, Tenant
+from tenants.models.keyset import Branch
 from tenants.operators import members
-from tenants.pages.lists import PAGE_SIZE, Branch, Page, read_page
+from tenants.pages.lists import PAGE_SIZE, Page, read_page
 from tests.world.fixtures import Browser
 from tests.world.stage import SOMEBODY
 

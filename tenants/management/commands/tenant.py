@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
-from django.db.models import Q
 
 from tenants.domain.tenant_state import TenantState
-from tenants.lifecycle.search import search_tenants
+from tenants.lifecycle.search import key_in, search_tenants
 from tenants.management.lookup import tenant_called
 from tenants.management.output import (
     in_columns,
@@ -26,7 +25,7 @@ from tenants.management.step_commands import Options, add_step, take, whole_numb
 from tenants.management.tenant_arguments import TENANT, TENANT_STEPS, TENANTS, WAIT
 from tenants.management.waiting import standing_suspension, wait_for
 from tenants.models import Tenant
-from tenants.pages.lists import Branch
+from tenants.models.keyset import rows_beyond
 
 
 class Command(BaseCommand):
@@ -70,7 +69,7 @@ class Command(BaseCommand):
 
     def list(self, options: Options) -> None:
         after = tenant_called(options["after"]) if options["after"] else None
-        tenants = list(_newest(options, after=after))
+        tenants = _newest(options, after=after)
         shown = tenants[: options["limit"]]
         if options["json"]:
             for tenant in shown:
@@ -107,22 +106,12 @@ class Command(BaseCommand):
             sys.exit(3)
 
 
-def _newest(options: Options, *, after: Tenant | None) -> Iterator[Tenant]:
-    """One more than is shown. What two ways of searching both find is there once."""
+def _newest(options: Options, *, after: Tenant | None) -> Sequence[Tenant]:
+    """One more than is printed."""
     tenants = Tenant.objects.all()
     tenants = tenants.filter(state=options["state"]) if options["state"] else tenants
     tenants = tenants.filter(plan=options["plan"]) if options["plan"] else tenants
     most = options["limit"] + 1
     branches = search_tenants(tenants, options["search"].strip())
-    rows = {tenant.pk: tenant for branch in branches for tenant in _following(branch, after)[:most]}
-    yield from sorted(rows.values(), key=lambda tenant: (tenant.created_at, tenant.pk), reverse=True)[:most]
-
-
-def _following(branch: Branch, after: Tenant | None) -> Any:
-    rows = branch.rows.order_by(*(f"-{name}" for name in branch.key))
-    if after is None:
-        return rows
-    if "created_at" not in branch.key:
-        return rows.filter(pk__lt=after.pk)
-    older = Q(created_at__lt=after.created_at) | Q(pk__lt=after.pk)
-    return rows.filter(older, created_at__lte=after.created_at)
+    edge = key_in(branches, after) if after else ()
+    return [tenant for _, tenant in rows_beyond(edge, branches, most=most)]
