@@ -23,8 +23,7 @@ from tenants.domain.errors import Misconfigured, PortalError
 from tenants.drift.paced_pool import PacedPool
 from tenants.drift.repair import Repair, how_to_recreate, too_many_to_recreate
 from tenants.drift.walk import CHECK, POOL, REPAIR, Checkpoint, Listener, PoolComparison, RunLock
-from tenants.models import Member, Provisioning, Reconciliation, Tenant
-from tenants.models.tenants import MOST_REASON
+from tenants.models import MOST_REASON, Member, Provisioning, Reconciliation, Tenant
 from tenants.provisioning.pace import Pacer
 
 TAKEN_UP_WITHIN = timedelta(hours=1)

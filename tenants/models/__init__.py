@@ -15,11 +15,12 @@ from tenants.models.provisioning import (
     Reconciliation,
     Worker,
 )
-from tenants.models.tenants import MOST_NAME, Closing, Suspension, Tenant
+from tenants.models.tenants import MOST_NAME, MOST_REASON, Closing, Suspension, Tenant
 
 __all__ = [
     "MOST_EMAIL",
     "MOST_NAME",
+    "MOST_REASON",
     "SILENT_AFTER",
     "AuditEvent",
     "AuditHead",

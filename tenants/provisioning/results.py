@@ -30,8 +30,7 @@ from tenants.domain.tenant_state import TenantState
 from tenants.domain.user_plan import Change, Delete, Disable
 from tenants.lifecycle import transitions
 from tenants.members.roster import owners
-from tenants.models import Member, Person, Provisioning, SignIn, Suspension, Tenant
-from tenants.models.tenants import MOST_REASON
+from tenants.models import MOST_REASON, Member, Person, Provisioning, SignIn, Suspension, Tenant
 from tenants.provisioning.queue import Claim, ours
 from tenants.sign_in.standing import forget_standing
 
