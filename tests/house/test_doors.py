@@ -24,7 +24,8 @@ DOORS = {
     "operators": "urls",
     "organisation": "urls",
     "pages": "lists refusals step_pages",
-    "provisioning": "attempt dispatcher.Tally dispatcher.Tools halt one_member pace queue results.Outcome wiring worker",
+    "provisioning": "attempt dispatcher.Tally dispatcher.Tools halt one_member pace queue results.Outcome wiring "
+    "worker",
     "records": "reading wiring",
     "sign_in": "access break_glass federation.Federation sessions.SignedIn standing wiring",
 }
@@ -36,15 +37,15 @@ def is_offered(thing: str, *, to: str) -> bool:
     room, _, name = thing.partition(".")
     if room in OPEN or room == to.partition(".")[0]:
         return True
-    if name.startswith("clients."):
+    if f"{name}.".startswith("clients."):
         return room == "aws" and to.endswith(".wiring")
     return any(f"{name}.".startswith(f"{offered}.") for offered in DOORS[room].split())
 
 
-def imports() -> Iterator[tuple[str, str]]:
-    """(module, imported thing) of all rooms, both without the leading `tenants`."""
-    for path in sorted((BASE / "tenants").rglob("*.py")):
-        module = ".".join(path.relative_to(BASE / "tenants").with_suffix("").parts)
+def imports(package: str = "tenants") -> Iterator[tuple[str, str]]:
+    """(module of the package, thing of `tenants`), both as dotted names without what they begin with."""
+    for path in sorted((BASE / package).rglob("*.py")):
+        module = ".".join(path.relative_to(BASE / package).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text())):
             for thing in imported_by(node):
                 if thing.startswith("tenants.") and not module.startswith("migrations."):
@@ -61,6 +62,11 @@ def test_rooms_import_each_other_through_their_doors_only() -> None:
     found = list(imports())
     assert len(found) > 500
     assert [(module, thing) for module, thing in found if not is_offered(thing, to=module)] == []
+
+
+def test_portal_makes_clients_of_aws_for_its_commands_only() -> None:
+    makers = {module for module, thing in imports("portal") if f"{thing}.".startswith("aws.clients.")}
+    assert makers == {"demo.reading", "management.commands.stack_env"}
 
 
 def test_every_room_has_a_door() -> None:
