@@ -69,7 +69,7 @@ class TenantRows:
         """`on_page` is told how many rows have been deleted since it was told last."""
         with ThreadPoolExecutor(DELETED_AT_ONCE) as pool:
             for keys in self._keys(partition):
-                deleted = sum(pool.map(self._delete, keys))
+                deleted = sum(pool.map(self.delete_row, keys))
                 on_page(deleted)
 
     def is_empty(self, partition: str) -> bool:
@@ -98,7 +98,7 @@ class TenantRows:
         last = answer.get("LastEvaluatedKey")
         return RowPage(answer["Items"], last["sk"]["S"] if last else None)
 
-    def _delete(self, key: Item) -> int:
+    def delete_row(self, key: Item) -> int:
         wanted: Any = {"pk": key["pk"], "sk": key["sk"]}
         self._patiently(lambda: self.client.delete_item(TableName=self.table, Key=wanted))
         return 1

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
-from tenants.sign_in.access import presented
+from tenants.sign_in.access import unchecked_person
 from tenants.sign_in.sessions import SignedIn
 from tenants.sign_in.standing import may_enter
 
@@ -43,7 +43,7 @@ def _who(request: HttpRequest) -> SignedIn | None:
         signed_in: SignedIn | None = request.signed_in
         return signed_in
     # A refusal came before or instead of a view; the session may be missing where it came very early.
-    return presented(request) if hasattr(request, "session") else None
+    return unchecked_person(request) if hasattr(request, "session") else None
 
 
 def _places(request: HttpRequest, who: SignedIn | None) -> list[Link]:

@@ -18,7 +18,7 @@ from tenants.aws.failures import CredentialsExpired, IdentityUnknown, TokenRefus
 from tenants.domain import errors
 from tenants.domain.actor import VISITOR
 from tenants.domain.log_context import request_id
-from tenants.sign_in.access import presented
+from tenants.sign_in.access import unchecked_person
 from tenants.sign_in.sessions import SignedIn
 
 _log = logging.getLogger("portal.refusals")
@@ -84,7 +84,7 @@ def refuse(request: HttpRequest, error: errors.PortalError) -> HttpResponse:
 
 def record_told_no(request: HttpRequest, refusal: str, *, why: str, **more: str) -> None:
     """In the audit trail. Of the address only which page it is of: what stands in its place may be a record's key."""
-    who: SignedIn | None = getattr(request, "signed_in", None) or presented(request)
+    who: SignedIn | None = getattr(request, "signed_in", None) or unchecked_person(request)
     route = request.resolver_match.route if request.resolver_match else ""
     record_refusal_once(
         Action.SIGN_IN_FAILED if refusal == "SignInFailed" else Action.REFUSED,

@@ -1,6 +1,6 @@
 """Who may open a view: declared on the view, enforced at the door. A view that declares nothing opens for nobody.
 
-What a person may then do to rows is IAM's decision. Roles are asked here only so that people are told early.
+IAM decides what a person may do to rows. Roles are checked here only so that a refusal comes early.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from tenants.domain.claims import Claims
 from tenants.domain.errors import MembershipChanged, Misconfigured, OnlyOperatorsPages, RoleTooLow, SignInNeeded
 from tenants.domain.log_context import note
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
-from tenants.sign_in.break_glass import ACCESS_LASTS, BreakGlass, opened_by
+from tenants.sign_in.break_glass import ACCESS_LASTS, BreakGlass, access_by
 from tenants.sign_in.sessions import SignedIn
 from tenants.sign_in.standing import ClaimsOutOfDate, Standing, check_standing, standing_of
 from tenants.sign_in.wiring import sessions
 
 _SESSION_KEY = "sign_in"
-_GLASS_KEY = "break_glass"
+_BREAK_GLASS_KEY = "break_glass"
 _NO_SIGN_IN = uuid.UUID(int=0)
-# While token and database differ, Cognito is not asked for a newer token at every request.
-LOOK_AGAIN_SECONDS = 15
+# While token and database differ, a newer token is asked for once in this time, not at every request.
+RENEWAL_PAUSE_SECONDS = 15
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """`in_words` is for the documentation and the tests' matrix; `roles` None means that nobody needs to sign in."""
+    """`in_words` is for the documentation and the tests' matrix. With `roles` None nobody needs to sign in."""
 
     in_words: str
     roles: tuple[Role, ...] | None
@@ -47,7 +47,7 @@ def _declare(access: Access) -> Callable[[_View], _View]:
     return declare
 
 
-# The door does not even look: signing in and out, and what machines ask.
+# The door does not look at the session: signing in and out, and pages for machines.
 open_to_all = _declare(Access("everybody, signed in or not", None, looks_at_session=False))
 # A visitor, or somebody signed in and in good standing.
 visitors_welcome = _declare(Access("everybody", None))
@@ -65,18 +65,18 @@ def access_of(view: Callable[..., Any]) -> Access:
 
 
 def admit(request: HttpRequest, access: Access) -> SignedIn | None:
-    """The person at the door, renewed if need be and in good standing; None for a visitor where they are welcome.
+    """The person at the door, in good standing and with renewed claims if need be; None for a welcome visitor.
 
     Raises SignInNeeded, SessionEnded, NoOrganisation, MembershipEnded, MembershipChanged, TenantSuspended, RoleTooLow,
     OnlyOperatorsPages or Unavailable.
     """
-    who = presented(request) if access.looks_at_session else None
+    who = unchecked_person(request) if access.looks_at_session else None
     if who is None:
         if access.roles is not None:
             raise SignInNeeded
         return None
     if who.break_glass is not None:
-        return _through_the_glass(who, who.break_glass, access)
+        return _admit_break_glass(who, who.break_glass, access)
     note(sub=who.claims.sub, org=who.claims.org)
     who = _in_good_standing(request, who)
     if access.roles is not None and who.standing.role not in access.roles:
@@ -98,13 +98,13 @@ def signed_in(request: HttpRequest) -> SignedIn:
     return who
 
 
-def presented(request: HttpRequest) -> SignedIn | None:
-    """Who the session says it is, unchecked beyond that: enough for a page's header, not for opening a view.
+def unchecked_person(request: HttpRequest) -> SignedIn | None:
+    """The person whom the session names: enough for a page's header, not for opening a view.
 
-    None as well for a session that this version of the portal did not write: they sign in again.
+    None also for a session that another version of the portal wrote: the person signs in again.
     """
-    if _GLASS_KEY in request.session:
-        return _behind_glass(request.session[_GLASS_KEY])
+    if _BREAK_GLASS_KEY in request.session:
+        return _break_glass_person(request.session[_BREAK_GLASS_KEY])
     stored: Any = request.session.get(_SESSION_KEY)
     try:
         sign_in_id, claims = uuid.UUID(stored["id"]), Claims.from_session(stored["claims"])
@@ -115,7 +115,7 @@ def presented(request: HttpRequest) -> SignedIn | None:
 
 
 def remember(request: HttpRequest, *, sign_in_id: uuid.UUID, person_id: int, claims: Claims) -> None:
-    if request.session.pop(_GLASS_KEY, None) is not None:
+    if request.session.pop(_BREAK_GLASS_KEY, None) is not None:
         request.session.set_expiry(None)
     request.session[_SESSION_KEY] = {
         "id": str(sign_in_id),
@@ -125,15 +125,15 @@ def remember(request: HttpRequest, *, sign_in_id: uuid.UUID, person_id: int, cla
 
 
 def remember_break_glass(request: HttpRequest, opened: BreakGlass) -> None:
-    """In a new session: whoever was signed in with this browser is not any more."""
+    """In a new session: a person who was signed in with this browser is signed out."""
     request.session.flush()
-    request.session[_GLASS_KEY] = opened.link_id
+    request.session[_BREAK_GLASS_KEY] = opened.link_id
     request.session.set_expiry(int(ACCESS_LASTS.total_seconds()))
 
 
-def _behind_glass(link_id: Any) -> SignedIn | None:
-    """Whoever used the link, as an operator without a token; None once that is over."""
-    opened = opened_by(link_id) if type(link_id) is int else None
+def _break_glass_person(link_id: Any) -> SignedIn | None:
+    """An operator without a token; None once the link's access has ended."""
+    opened = access_by(link_id) if type(link_id) is int else None
     if opened is None:
         return None
     claims = Claims(sub="", email="", name="", org="", role=Role.OPERATOR, expires_at=0)
@@ -141,8 +141,8 @@ def _behind_glass(link_id: Any) -> SignedIn | None:
     return SignedIn(_NO_SIGN_IN, claims, standing, opened)
 
 
-def _through_the_glass(who: SignedIn, opened: BreakGlass, access: Access) -> SignedIn:
-    """Operators' pages and what is open to visitors; everything else needs credentials, of which there are none."""
+def _admit_break_glass(who: SignedIn, opened: BreakGlass, access: Access) -> SignedIn:
+    """Opens operators' pages and visitors' pages. Others need AWS credentials, and there are none."""
     note(break_glass=str(opened.link_id))
     if access.roles not in {None, (Role.OPERATOR,)}:
         raise OnlyOperatorsPages
@@ -151,13 +151,13 @@ def _through_the_glass(who: SignedIn, opened: BreakGlass, access: Access) -> Sig
 
 def _in_good_standing(request: HttpRequest, who: SignedIn) -> SignedIn:
     if sessions().needs_renewal(who.claims):
-        who = _renewed(request, who, even_if_fresh=False)
+        who = _renew(request, who, even_if_fresh=False)
     try:
         check_standing(who.standing, who.claims)
     except ClaimsOutOfDate:
-        if not cache.add(f"looked-again:{who.sign_in_id}", 1, timeout=LOOK_AGAIN_SECONDS):
-            raise MembershipChanged(_whose(who)) from None
-        who = _renewed(request, who, even_if_fresh=True)
+        if not cache.add(f"renewed-early:{who.sign_in_id}", 1, timeout=RENEWAL_PAUSE_SECONDS):
+            raise MembershipChanged(_organisation_of(who)) from None
+        who = _renew(request, who, even_if_fresh=True)
         _check_new_claims(who)
     return who
 
@@ -166,14 +166,14 @@ def _check_new_claims(who: SignedIn) -> None:
     try:
         check_standing(who.standing, who.claims)
     except ClaimsOutOfDate as error:
-        raise MembershipChanged(_whose(who)) from error
+        raise MembershipChanged(_organisation_of(who)) from error
 
 
-def _whose(who: SignedIn) -> str:
+def _organisation_of(who: SignedIn) -> str:
     return who.standing.tenant_name or "the platform's operators"
 
 
-def _renewed(request: HttpRequest, who: SignedIn, *, even_if_fresh: bool) -> SignedIn:
+def _renew(request: HttpRequest, who: SignedIn, *, even_if_fresh: bool) -> SignedIn:
     claims = sessions().renew(who.sign_in_id, who.claims, even_if_fresh=even_if_fresh)
     remember(request, sign_in_id=who.sign_in_id, person_id=who.standing.person_id, claims=claims)
     return SignedIn(who.sign_in_id, claims, who.standing)

@@ -1,7 +1,7 @@
-"""A way into the operators' portal for when Cognito cannot sign anybody in: a link made at the terminal, used once.
+"""A way into the operators' pages for when Cognito cannot sign anybody in: a link made at the terminal, used once.
 
-Whoever can run commands against the portal's database could change it anyway, so the link gives away nothing new. It
-opens operators' pages for a while and nothing else: there is no token behind it, hence no AWS credentials.
+Somebody who can run commands could change the portal's database anyway, so the link gives no new power. It opens
+operators' pages for a while and nothing else: there is no token behind it, hence no AWS credentials.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_TYPED = 2_000
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """`key` is all that opens the portal. It is shown once and not kept."""
+    """`key` opens the portal. It is printed once and not kept."""
 
     key: str = field(repr=False)
     expires_at: datetime
@@ -40,7 +40,7 @@ class NewLink:
 
 @dataclass(frozen=True, slots=True)
 class BreakGlass:
-    """What a used link has opened: who made it, why, and when that ends."""
+    """Access by a used link: who made the link, why, and when the access ends."""
 
     link_id: int
     made_by: str
@@ -49,12 +49,12 @@ class BreakGlass:
 
     @property
     def actor(self) -> Actor:
-        """Who acts, in the audit trail: nobody signed in, so it can only be the link."""
+        """Who acts, in the audit trail. Nobody has signed in, so it is the link."""
         return Actor(f"break-glass {self.link_id}", f"break-glass link of {self.made_by}"[:254], ActorKind.BREAK_GLASS)
 
 
 class Refused(Enum):
-    """Never used, used before, expired, made up: nobody is told which. `TOO_OFTEN` was not even looked at."""
+    """`NOT_GOOD`: used before, expired or made up; only the audit trail says which. `TOO_OFTEN` was not looked up."""
 
     NOT_GOOD = "not good"
     TOO_OFTEN = "too often"
@@ -78,15 +78,15 @@ def make_link(*, by: Actor, why: str) -> NewLink:
 
 
 def use_link(typed: str) -> BreakGlass | Refused:
-    """What the link opens, for the one who comes first. `typed` is its key, or the whole of it."""
+    """Access for the first who uses the link. `typed` is its key, or the whole link."""
     if not is_within(MOST_TRIES_A_MINUTE, f"break-glass {_network()}"):
         return Refused.TOO_OFTEN
     key_hash, now = _hash(_key_in(typed)), timezone.now()
     with transaction.atomic():
         fresh = BreakGlassLink.objects.filter(key_hash=key_hash, used_at=None, expires_at__gt=now)
-        # One statement: of two who come at the same time, the second finds nothing.
+        # One statement: of two uses at once, the second finds no row.
         if fresh.update(used_at=now):
-            opened = _opened(BreakGlassLink.objects.get(key_hash=key_hash))
+            opened = _access(BreakGlassLink.objects.get(key_hash=key_hash))
             record(
                 Action.BREAK_GLASS_USED,
                 by=opened.actor,
@@ -99,20 +99,20 @@ def use_link(typed: str) -> BreakGlass | Refused:
     return Refused.NOT_GOOD
 
 
-def opened_by(link_id: int) -> BreakGlass | None:
-    """None once it has lasted its time, and for a link that was never used or is gone."""
+def access_by(link_id: int) -> BreakGlass | None:
+    """None once the access has ended, and for a link that was never used or is gone."""
     link = BreakGlassLink.objects.filter(pk=link_id, used_at__gt=timezone.now() - ACCESS_LASTS).first()
-    return _opened(link) if link else None
+    return _access(link) if link else None
 
 
-def _opened(link: BreakGlassLink) -> BreakGlass:
+def _access(link: BreakGlassLink) -> BreakGlass:
     if link.used_at is None:
         raise TypeError("a link opens something once it was used")
     return BreakGlass(link.pk, link.made_by, link.reason, link.used_at + ACCESS_LASTS)
 
 
 def _record_refused(key_hash: str) -> None:
-    """The trail says which of them it was; whoever tried does not learn it."""
+    """The trail says why it was refused. The person who tried is not told."""
     link = BreakGlassLink.objects.filter(key_hash=key_hash).first()
     record_refusal_once(
         Action.BREAK_GLASS_REFUSED,

@@ -1,7 +1,7 @@
-"""From a signed-in person to their temporary AWS credentials, with as few exchanges as can be.
+"""A signed-in person's temporary AWS credentials, with as few exchanges as possible.
 
-Credentials are kept in this process and, sealed, in the shared cache, under the sign-in and the very claims they were
-made from; another role or organisation never finds them. There is no other source: no fallback to the process's own.
+Credentials are kept in this process and, sealed, in the shared cache, by sign-in, organisation and role, so that
+another role or organisation never finds them. There is no fallback to the credentials of the process.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from tenants.sign_in.sessions import Sessions, SignedIn
 from tenants.sign_in.single_flight import SharedCache, SingleFlight
 from tenants.sign_in.standing import remember_identity
 
-# The last minutes of an hour: one caller renews while the others go on with what they have.
+# In the last minutes of an hour one caller renews, and the others use what they have.
 RENEW_BEFORE_SECONDS = 300
-# Not handed out any more: a call signed with them might arrive too late.
+# Not handed out: a call signed with them might arrive too late.
 UNUSABLE_BEFORE_SECONDS = 30
 MOST_PEOPLE_HELD = 20_000
 
@@ -46,21 +46,21 @@ class Federation:
         held = self._usable(self._held.get(key))
         if held is None:
             with self.flights.alone(key):
-                return self._usable(self._held.get(key)) or self._shared_or_new(key, who)
+                return self._usable(self._held.get(key)) or self._find_or_exchange(key, who)
         if held.expire_within(RENEW_BEFORE_SECONDS, now=self.clock()):
             with self.flights.alone_or_not(key) as alone:
-                return self._renewed_early(key, who, held) if alone else held
+                return self._renew_early(key, who, held) if alone else held
         return held
 
     def drop(self, who: SignedIn) -> None:
-        """Forget the person's credentials: on sign-out, and when AWS says they are worth nothing any more."""
+        """Forgets the person's credentials: they signed out, or AWS no longer takes them."""
         with self._guard:
             self._held.pop(_key(who), None)
         self.cache.delete(_key(who))
 
-    def _renewed_early(self, key: str, who: SignedIn, held: Credentials) -> Credentials:
+    def _renew_early(self, key: str, who: SignedIn, held: Credentials) -> Credentials:
         try:
-            return self._shared_or_new(key, who)
+            return self._find_or_exchange(key, who)
         except Unavailable:
             # There are minutes left to try again in.
             return held
@@ -70,22 +70,22 @@ class Federation:
             return None
         return credentials
 
-    def _shared_or_new(self, key: str, who: SignedIn) -> Credentials:
-        shared = self._shared(key)
+    def _find_or_exchange(self, key: str, who: SignedIn) -> Credentials:
+        shared = self._read_shared(key)
         if shared is None or shared.expire_within(RENEW_BEFORE_SECONDS, now=self.clock()):
-            shared = self._exchanged(who)
+            shared = self._exchange(who)
             self._share(key, shared)
         self._hold(key, shared)
         return shared
 
-    def _exchanged(self, who: SignedIn) -> Credentials:
-        id_token = self.sessions.id_token(who.sign_in_id)
+    def _exchange(self, who: SignedIn) -> Credentials:
+        id_token = self.sessions.tokens_of(who.sign_in_id).id_token
         try:
             if who.standing.identity_id:
                 try:
                     return self.pool.credentials(who.standing.identity_id, id_token)
                 except (IdentityUnknown, TokenRefused):
-                    # Of a pool that was replaced since, or not this login's any more: GetId tells, or refuses too.
+                    # The identity is of a pool that was replaced, or of another login: GetId tells, or refuses too.
                     pass
             identity_id = self.pool.identity_id(id_token)
             remember_identity(who.standing.person_id, identity_id)
@@ -104,7 +104,7 @@ class Federation:
         sealed = self.sealer.seal(json.dumps(astuple(credentials)), bound_to=key)
         self.cache.set(key, sealed, timeout=max(1, credentials.expires_at - self.clock()))
 
-    def _shared(self, key: str) -> Credentials | None:
+    def _read_shared(self, key: str) -> Credentials | None:
         sealed = self.cache.get(key)
         if sealed is None:
             return None

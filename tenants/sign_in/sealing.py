@@ -1,7 +1,6 @@
-"""Encryption of what must not be read where it is stored: AES-256-GCM, bound to the place it was stored in.
+"""Encryption of secrets in the database and the cache: AES-256-GCM, bound to the place they are stored in.
 
-A sealed text moved to another row does not open there. Keys are rotated by putting a new one first: the first seals,
-all of them open.
+A sealed text does not open in another place. To rotate keys, put a new one first: the first key seals, every key opens.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 class SignedIn:
     """A person at the door: what their verified token says, and what the database says of them.
 
-    With `break_glass`, nobody signed in: there is no token and no row of a person, only a link that was used.
+    With `break_glass` nobody has signed in: there is no token and no Person, only a link that was used.
     """
 
     sign_in_id: uuid.UUID
@@ -59,7 +59,7 @@ class SignedIn:
 
     @property
     def org(self) -> uuid.UUID | None:
-        """Whose audit trail it belongs to. None for nobody's, and where the token carries what is no org id."""
+        """Whose audit trail shows it. None for the platform's own, and where the token's org is not an org id."""
         return _org_of(self.claims)
 
     @property
@@ -80,7 +80,7 @@ class Sessions:
     lifetime: timedelta
 
     def begin(self, person: Person, tokens: Tokens, claims: Claims) -> uuid.UUID:
-        """Keeps the tokens. What the person left behind in browsers that never signed out is cleared away."""
+        """Keeps the tokens. Deletes those of the person's browsers that were last used more than `lifetime` ago."""
         sign_in = SignIn(person=person)
         sign_in.sealed_tokens = self._seal(sign_in.id, tokens)
         by = _actor(claims.sub, person.email or person.name, claims.role)
@@ -96,31 +96,43 @@ class Sessions:
     def renew(self, sign_in_id: uuid.UUID, old: Claims, *, even_if_fresh: bool = False) -> Claims:
         """New claims by the refresh token. Of many requests at once, one renews and the others get its claims.
 
-        With `even_if_fresh`, claims that are still good are replaced as well, unless somebody just did that. Raises
-        SessionEnded where the refresh token is spent, Throttled or Unreachable where Cognito does not answer.
+        With `even_if_fresh`, claims that are still good are renewed too, unless another request just did that. Raises
+        SessionEnded where Cognito refuses the refresh token, Throttled or Unreachable where Cognito does not answer.
         """
         with self.flights.alone(f"renew:{sign_in_id}"):
-            kept = self._kept(sign_in_id)
-            claims = self._verified(kept.id_token)
+            kept = self.tokens_of(sign_in_id)
+            claims = self._claims_in(kept.id_token)
             if claims and claims != old and not self.needs_renewal(claims):
                 return claims
             if claims and not self.needs_renewal(claims) and not even_if_fresh:
                 return claims
-            return self._renewed(sign_in_id, kept, old)
+            return self._renew_now(sign_in_id, kept, old)
 
-    def id_token(self, sign_in_id: uuid.UUID) -> str:
+    def tokens_of(self, sign_in_id: uuid.UUID) -> Tokens:
         """Raises SessionEnded."""
-        return self._kept(sign_in_id).id_token
+        sealed = SignIn.objects.filter(pk=sign_in_id).values_list("sealed_tokens", flat=True).first()
+        if sealed is None:
+            raise SessionEnded("signed out")
+        try:
+            id_token, refresh_token = json.loads(self.sealer.open(bytes(sealed), bound_to=_place(sign_in_id)))
+        except CannotOpen as error:
+            raise SessionEnded(f"tokens cannot be opened: {error}") from error
+        return Tokens(id_token=id_token, refresh_token=refresh_token)
+
+    def replace_tokens(self, sign_in_id: uuid.UUID, tokens: Tokens) -> bool:
+        """False where the browser has signed out meanwhile: then nothing is kept."""
+        row = SignIn.objects.filter(pk=sign_in_id)
+        return bool(row.update(sealed_tokens=self._seal(sign_in_id, tokens), renewed_at=timezone.now()))
 
     def end(self, who: SignedIn, *, why: str = "") -> None:
-        """Forgets the tokens, here at once and in Cognito if it can be reached. Nothing happens the second time."""
+        """Deletes the tokens here, and revokes them if Cognito can be reached. The second time nothing happens."""
         try:
-            refresh_token = self._kept(who.sign_in_id).refresh_token
+            refresh_token = self.tokens_of(who.sign_in_id).refresh_token
         except SessionEnded:
             refresh_token = ""
         with transaction.atomic():
-            there_was_one, _ = SignIn.objects.filter(pk=who.sign_in_id).delete()
-            if there_was_one or who.break_glass:
+            deleted, _ = SignIn.objects.filter(pk=who.sign_in_id).delete()
+            if deleted or who.break_glass:
                 record(Action.SIGNED_OUT, by=who.actor, org=who.org, why=why)
         if refresh_token:
             self._revoke(refresh_token)
@@ -131,19 +143,18 @@ class Sessions:
         except PortalError as error:
             _log.warning("refresh token not revoked", extra={"why": type(error).__name__})
 
-    def _renewed(self, sign_in_id: uuid.UUID, kept: Tokens, old: Claims) -> Claims:
+    def _renew_now(self, sign_in_id: uuid.UUID, kept: Tokens, old: Claims) -> Claims:
         fresh = self.tokens.renew(kept.refresh_token)
-        claims = self._verified(fresh.id_token)
+        claims = self._claims_in(fresh.id_token)
         if claims is None or claims.sub != old.sub:
             raise SessionEnded("the renewed token is not this person's")
         rotated = Tokens(id_token=fresh.id_token, refresh_token=fresh.refresh_token or kept.refresh_token)
-        row = SignIn.objects.filter(pk=sign_in_id)
-        if not row.update(sealed_tokens=self._seal(sign_in_id, rotated), renewed_at=timezone.now()):
+        if not self.replace_tokens(sign_in_id, rotated):
             self._revoke(rotated.refresh_token)
             raise SessionEnded("signed out meanwhile")
         return claims
 
-    def _verified(self, unverified_token: str) -> Claims | None:
+    def _claims_in(self, unverified_token: str) -> Claims | None:
         try:
             return self.verifier.verify(unverified_token)
         except SignInFailed:
@@ -151,17 +162,12 @@ class Sessions:
 
     def _seal(self, sign_in_id: uuid.UUID, tokens: Tokens) -> bytes:
         text = json.dumps([tokens.id_token, tokens.refresh_token])
-        return self.sealer.seal(text, bound_to=f"sign-in {sign_in_id}")
+        return self.sealer.seal(text, bound_to=_place(sign_in_id))
 
-    def _kept(self, sign_in_id: uuid.UUID) -> Tokens:
-        sealed = SignIn.objects.filter(pk=sign_in_id).values_list("sealed_tokens", flat=True).first()
-        if sealed is None:
-            raise SessionEnded("signed out")
-        try:
-            id_token, refresh_token = json.loads(self.sealer.open(bytes(sealed), bound_to=f"sign-in {sign_in_id}"))
-        except CannotOpen as error:
-            raise SessionEnded(f"tokens cannot be opened: {error}") from error
-        return Tokens(id_token=id_token, refresh_token=refresh_token)
+
+def _place(sign_in_id: uuid.UUID) -> str:
+    """What sealed tokens are bound to: in another row they do not open."""
+    return f"sign-in {sign_in_id}"
 
 
 def _org_of(claims: Claims) -> uuid.UUID | None:
@@ -172,37 +178,37 @@ def _org_of(claims: Claims) -> uuid.UUID | None:
 
 
 def person_for(claims: Claims) -> Person:
-    """Known by `sub` alone. E-mail and name follow the token; membership does not come from it. Raises SignInFailed."""
+    """Found by `sub` alone. E-mail and name are the token's; membership is not. Raises SignInFailed."""
     try:
         sub = uuid.UUID(claims.sub)
     except ValueError as error:
         raise SignInFailed("the token's sub is not a UUID") from error
-    # Cognito takes longer ones than are worth showing, and tells no addresses apart by case.
+    # Cognito takes longer names than a page shows, and compares addresses without case.
     email, name = claims.email.casefold()[:MOST_EMAIL], claims.name[:MOST_NAME]
     person = Person.objects.filter(sub=sub).first()
     if person is not None and (person.email, person.name) == (email, name):
         return person
     with transaction.atomic():
-        # The pool has an address once: a person that it told us of before has another one by now, or is gone.
+        # The pool has an address once: another person with it has a new address by now, or is gone from the pool.
         Person.objects.filter(email=email, sub__isnull=False).exclude(sub=sub).update(email="")
         invited = Person.objects.filter(email=email, sub=None).first()
-        if invited is not None and person is None and _is_of(invited, claims):
+        if invited is not None and person is None and _was_invited(invited, claims):
             Person.objects.filter(pk=invited.pk).update(sub=sub, name=name)
         else:
-            shown = {"email": "" if invited else email, "name": name}
-            Person.objects.update_or_create(sub=sub, defaults=shown)
+            known = {"email": "" if invited else email, "name": name}
+            Person.objects.update_or_create(sub=sub, defaults=known)
     person = Person.objects.get(sub=sub)
     forget_standing(person.pk)
     return person
 
 
-def _is_of(invited: Person, claims: Claims) -> bool:
-    """Whether the portal made this user for the invited person, and only had no time to write down their sub.
+def _was_invited(invited: Person, claims: Claims) -> bool:
+    """Whether the portal made this user for the invited person, and failed before it saved their sub.
 
-    Nobody but the portal gives a user an organisation or a role, so a token that carries the invited one is theirs.
+    Only the portal gives a user an organisation or a role, so a token that carries the invitation's is theirs.
     """
-    asked = Q(tenant__org_id=claims.org) if claims.org else Q(tenant=None, role=claims.role)
-    return invited.memberships.filter(asked, removed=False).exists()
+    invitation = Q(tenant__org_id=claims.org) if claims.org else Q(tenant=None, role=claims.role)
+    return invited.memberships.filter(invitation, removed=False).exists()
 
 
 def _actor(sub: str, name: str, role: str) -> Actor:

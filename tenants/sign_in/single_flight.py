@@ -1,7 +1,7 @@
 """One caller does the work, the others wait for its result.
 
-Inside a process a lock per key; between processes an entry in the shared cache that is added by one and expires by
-itself, so that a killed worker holds nobody up for longer than `LEASE_SECONDS`.
+Inside a process there is a lock per key. Between processes there is an entry in the shared cache, which expires by
+itself, so that a killed process holds up the others for `LEASE_SECONDS` at most.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-# Longer than the slowest exchange can take with its retries, so that no lease ends under who holds it.
+# Longer than the slowest exchange with its retries, so that a lease does not end while its holder works.
 LEASE_SECONDS = 60
 _POLL_SECONDS = 0.05
 
@@ -43,14 +43,14 @@ class SingleFlight:
 
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
-        """Waits until nobody else holds `key`. Look again, inside, whether the work has been done meanwhile."""
+        """Waits until nobody else holds `key`. The caller then checks whether the work was done meanwhile."""
         holder = self._holder(key)
         with holder.lock, self._lease(key):
             yield
 
     @contextmanager
     def alone_or_not(self, key: str) -> Iterator[bool]:
-        """Does not wait: yields False where somebody, in this process or another, has the key."""
+        """Does not wait: yields False where somebody else holds `key`, in this process or another."""
         holder = self._holder(key)
         if not holder.lock.acquire(blocking=False):
             yield False
@@ -67,7 +67,7 @@ class SingleFlight:
 
     @contextmanager
     def _lease(self, key: str, patience: float = LEASE_SECONDS) -> Iterator[bool]:
-        """Yields whether it was had. After `patience` it was not: its holder must have died."""
+        """Yields whether the lease was taken. After `patience` seconds it was not: its holder must have died."""
         name, mine = f"flight:{key}", secrets.token_hex(8)
         deadline = time.monotonic() + patience
         while not (leased := self._cache.add(name, mine, timeout=LEASE_SECONDS)) and time.monotonic() < deadline:

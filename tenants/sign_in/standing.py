@@ -1,7 +1,7 @@
-"""What the database says of a person right now, and whether they may come in with the claims they carry.
+"""What the database says of a person now, and whether they may enter with the claims of their token.
 
-Asked on every request, so it is kept in the shared cache: dropped by the changes below, and for `KEPT_SECONDS` at the
-most, which bounds what an edit by hand goes unnoticed.
+Every request reads it, so the shared cache keeps it for `KEPT_SECONDS`: an edit by hand takes effect after that. Use
+cases call `forget_standing`, so their changes take effect on the next request.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ class Standing:
 
 
 class ClaimsOutOfDate(Exception):
-    """The token says something else than the database: a new token may agree with it."""
+    """The token does not agree with the database. A new token may."""
 
 
 def standing_of(person_id: int) -> Standing | None:
-    """None for a person who is not in the database any more."""
+    """None for a person who is no longer in the database."""
     kept: Standing | None = cache.get(_key(person_id))
-    return _newly_kept(person_id) if kept is None else kept
+    return _read_and_keep(person_id) if kept is None else kept
 
 
-def _newly_kept(person_id: int) -> Standing | None:
-    """Read again once it is kept: whoever changed it meanwhile may have had it forgotten just before."""
+def _read_and_keep(person_id: int) -> Standing | None:
+    """Reads again after keeping: a change meanwhile may have called `forget_standing` just before."""
     kept = _read(person_id)
     if kept is None:
         return None
@@ -59,22 +59,22 @@ def _newly_kept(person_id: int) -> Standing | None:
 
 
 def forget_standing(*person_ids: int) -> None:
-    """Call after every change of a person, member or tenant: the next request then sees it."""
+    """Call after every change of a person, member or tenant: it then takes effect on their next request."""
     keys = [_key(person_id) for person_id in person_ids]
     cache.delete_many(keys)
-    # Inside a transaction, somebody may read the old rows and keep them again until it is committed.
+    # Until the transaction is committed, a request may read the old rows and keep them again.
     transaction.on_commit(lambda: cache.delete_many(keys))
 
 
 def check_standing(standing: Standing, claims: Claims) -> None:
-    """Raises NoOrganisation, MembershipEnded, TenantSuspended or ClaimsOutOfDate; comes back for who may enter."""
+    """Returns if the person may enter. Raises NoOrganisation, MembershipEnded, TenantSuspended or ClaimsOutOfDate."""
     _check_database(standing)
     if (claims.sub, claims.org, claims.role) != (standing.sub, standing.org, standing.role):
         raise ClaimsOutOfDate
 
 
 def may_enter(standing: Standing) -> bool:
-    """Whether the database, asked alone, has nothing against this person."""
+    """Whether the person may enter, as far as the database knows: the token is not compared."""
     try:
         _check_database(standing)
     except PortalError:
@@ -92,7 +92,7 @@ def _check_database(standing: Standing) -> None:
 
 
 def forget_tenant(tenant: Tenant) -> None:
-    """What `forget_standing` does, for everybody in it."""
+    """Calls `forget_standing` for every member."""
     forget_standing(*tenant.members.values_list("person_id", flat=True))
 
 

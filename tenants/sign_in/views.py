@@ -1,5 +1,5 @@
-"""Signing in and out: mozilla-django-oidc's flow, with the checks it leaves out and Cognito's own sign-out; and the
-page that a break-glass link leads to, for when Cognito cannot sign anybody in.
+"""Signing in and out: mozilla-django-oidc's flow, the checks it leaves out, Cognito's own sign-out, and the page of a
+break-glass link.
 
 The library makes state, nonce and PKCE and keeps them in the session. `tenants.aws.id_tokens` verifies the token;
 `sessions` finds the person by their `sub`, never by their e-mail, and keeps the tokens.
@@ -27,7 +27,7 @@ from mozilla_django_oidc.views import OIDCAuthenticationCallbackView
 from tenants.domain.errors import SignInFailed
 from tenants.domain.log_context import note
 from tenants.models import Person
-from tenants.sign_in.access import open_to_all, presented, remember, remember_break_glass
+from tenants.sign_in.access import open_to_all, remember, remember_break_glass, unchecked_person
 from tenants.sign_in.break_glass import Refused, use_link
 from tenants.sign_in.sessions import person_for
 from tenants.sign_in.wiring import federation, sessions, token_endpoint, verifier
@@ -41,7 +41,7 @@ _ERRORS = {
 
 
 class CognitoBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
-    """Replaces the whole of the library's token handling; nothing of it that skips a check is ever reached."""
+    """Replaces the library's token handling: its code that skips a check is never reached."""
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> Person | None:
         """Raises SignInFailed, Throttled or Unreachable. Leaves `request.sign_in` for the callback to keep."""
@@ -67,7 +67,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if "error" in request.GET:
-            # Not the library's: it would sign out whoever follows a link with an error in it.
+            # The library would sign out a person who follows a link with an error in it.
             self._forget_state()
             error = request.GET["error"]
             raise SignInFailed(f"Cognito answered {error}" if error in _ERRORS else "Cognito answered with an error")
@@ -87,7 +87,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
 
     def login_success(self) -> HttpResponse:
         request, destination = self.request, self.success_url
-        before = presented(request)
+        before = unchecked_person(request)
         tokens, claims = request.sign_in
         auth.login(request, self.user)
         sign_in_id = sessions().begin(self.user, tokens, claims)
@@ -108,7 +108,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Ends this session, the tokens behind it, and the session of the sign-in pages."""
-    who = presented(request)
+    who = unchecked_person(request)
     if who is not None:
         note(sub=who.claims.sub, org=who.claims.org)
         federation().drop(who)
@@ -127,13 +127,13 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("key")
 def break_glass(request: HttpRequest) -> HttpResponse:
-    """Where a break-glass link leads to. Its key stands behind the # of the address, which browsers send to nobody.
+    """The page of a break-glass link. Its key stands behind the # of the address, which browsers do not send.
 
-    Looking at the page uses nothing up: whatever fetches links in advance does no harm.
+    Opening the page does not use the link: a program that fetches links in advance does no harm.
     """
     if request.method != "POST":
         return _break_glass_page(request)
-    before = presented(request)
+    before = unchecked_person(request)
     opened = use_link(request.POST.get("key", ""))
     if isinstance(opened, Refused):
         return _break_glass_page(request, refused=opened)

@@ -257,7 +257,7 @@ def test_a_refusal_does_not_wait_long_for_others_who_record(browse_as: Browse) -
 
 def test_nothing_secret_ever_stands_in_the_trail(browse_as: Browse, switches: Switches) -> None:
     browser = browse_as(ACME_OWNER)
-    held = sessions()._kept(SignIn.objects.get().id)
+    held = sessions().tokens_of(SignIn.objects.get().id)
     browser.get("/records/orders/ORD-2026-0001/")
     browser.get("/access/", {"pk": f"{GLOBEX_OWNER.org}#orders"})
     browser.get("/oidc/callback/?code=abcdef&state=b")

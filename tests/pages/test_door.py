@@ -186,8 +186,7 @@ def test_a_renewed_token_of_somebody_else_ends_the_session(browse_as: Browse) ->
     browser, other = browse_as(ACME_OWNER), browse_as(ACME_VIEWER)
     here = sessions()
     mine, theirs = (SignIn.objects.get(pk=b.session["sign_in"]["id"]) for b in (browser, other))
-    mine.sealed_tokens = here._seal(mine.id, replace(here._kept(theirs.id), id_token="expired"))
-    mine.save()
+    assert here.replace_tokens(mine.id, replace(here.tokens_of(theirs.id), id_token="expired"))
     let_the_token_run_out(browser)
     assert browser.get("/records/").status_code == 401
 
@@ -220,18 +219,15 @@ def expire_everywhere(browser: Browser) -> None:
     """The session's claims and the kept ID token have both run out; the refresh token has not."""
     let_the_token_run_out(browser)
     here, row = sessions(), SignIn.objects.get()
-    kept = here._kept(row.id)
-    stale = type(kept)(id_token="expired", refresh_token=kept.refresh_token)
-    row.sealed_tokens = here._seal(row.id, stale)
-    row.save()
+    assert here.replace_tokens(row.id, replace(here.tokens_of(row.id), id_token="expired"))
 
 
 def test_the_refresh_token_is_rotated_and_the_new_one_kept(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
-    first = sessions()._kept(SignIn.objects.get().id).refresh_token
+    first = sessions().tokens_of(SignIn.objects.get().id).refresh_token
     expire_everywhere(browser)
     assert browser.get("/records/").status_code == 200
-    second = sessions()._kept(SignIn.objects.get().id).refresh_token
+    second = sessions().tokens_of(SignIn.objects.get().id).refresh_token
     assert second != first
 
 
@@ -263,7 +259,7 @@ def test_when_it_cannot_be_renewed_the_person_signs_in_again_and_lands_where_the
     browser = browse_as(ACME_OWNER)
     expire_everywhere(browser)
     row = SignIn.objects.get()
-    token_endpoint().revoke(sessions()._kept(row.id).refresh_token)
+    token_endpoint().revoke(sessions().tokens_of(row.id).refresh_token)
     ended = browser.get("/records/orders/?prefix=ORD-2026-01")
     assert ended.status_code == 401
     page = text_of(ended)
@@ -287,7 +283,7 @@ def test_tokens_moved_to_another_row_do_not_open(browse_as: Browse) -> None:
     stolen = SignIn.objects.get()
     mine = SignIn.objects.create(person=stolen.person, sealed_tokens=stolen.sealed_tokens)
     with pytest.raises(Exception, match="session has ended"):
-        sessions().id_token(mine.id)
+        sessions().tokens_of(mine.id)
 
 
 def test_these_tests_run_on_the_database_that_was_asked_for(db: None) -> None:

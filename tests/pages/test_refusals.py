@@ -133,7 +133,7 @@ def test_log_lines_name_the_request_the_person_and_the_organisation_and_never_a_
     browser: Browser, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     browser.sign_in(ACME_OWNER, following="/records/orders/")
-    held = sessions()._kept(SignIn.objects.get().id)
+    held = sessions().tokens_of(SignIn.objects.get().id)
     browser.post("/oidc/logout/")
     lines = log_lines()
     page = next(line for line in lines if line.get("path") == "/records/orders/" and line.get("status") == 200)

@@ -161,11 +161,8 @@ def test_a_client_that_cognito_does_not_know_is_an_operators_matter_and_ends_no_
     session = browser.session
     session["sign_in"]["claims"]["expires_at"] = 1
     session.save()
-    sealed = sessions()
     row = SignIn.objects.get()
-    kept = sealed._kept(row.id)
-    row.sealed_tokens = sealed._seal(row.id, replace(kept, id_token="expired"))
-    row.save()
+    assert sessions().replace_tokens(row.id, replace(sessions().tokens_of(row.id), id_token="expired"))
     assert browser.get("/records/").status_code == 500
     settings.OIDC_RP_CLIENT_SECRET = secret
     forget_all()
@@ -254,7 +251,7 @@ def test_signing_out_ends_the_session_here_and_at_cognito(browser: Browser) -> N
 def test_signing_out_revokes_the_refresh_token(browser: Browser) -> None:
     browser.sign_in(ACME_OWNER)
     sign_in = SignIn.objects.get()
-    tokens = sessions()._kept(sign_in.id)
+    tokens = sessions().tokens_of(sign_in.id)
     browser.post("/oidc/logout/")
     with pytest.raises(Exception, match="session has ended"):
         token_endpoint().renew(tokens.refresh_token)
