@@ -30,7 +30,7 @@ from tenants.aws.signing import PersonsCredentialsProvider
 from tenants.domain.values import Item, brief
 from tenants.organisation.record_addresses import to_segment
 from tenants.organisation.record_table import RecordRows, record_rows
-from tenants.records.reading import PAGE_SIZE, Page, Records
+from tenants.records.reading import PAGE_SIZE, RecordPage, Records
 from tenants.records.wiring import records
 from tenants.sign_in.access import members_only
 from tenants.sign_in.sessions import SignedIn
@@ -58,7 +58,7 @@ def in_a_template(template: Any, keys: Sequence[str], cells: Sequence[Sequence[d
     return Listing(keys, RecordRows(COLUMNS, 0, SafeString(html)))
 
 
-def stock_rows(page: Page, here: str, *, template: Any = STOCK) -> Listing:
+def stock_rows(page: RecordPage, here: str, *, template: Any = STOCK) -> Listing:
     cells = [[{"text": brief(item[name]), "is_number": "N" in item[name]} for name in COLUMNS] for item in page.items]
     return in_a_template(template, [item["sk"]["S"] for item in page.items], cells, here)
 
@@ -124,7 +124,7 @@ def _keys_of(who: SignedIn) -> dict[str, Any]:
     }
 
 
-def _page(client: Any, who: SignedIn, collection: str) -> Page:
+def _page(client: Any, who: SignedIn, collection: str) -> RecordPage:
     table = RecordsTable(client=client, name=settings.RECORDS_TABLE)
     return Records(table=table, federation=federation()).page(who, who.space, collection)
 

@@ -1,4 +1,4 @@
-"""How often a thing may happen in a minute: counted in the shared cache, and forgotten with it."""
+"""How often something may happen in a minute. The shared cache counts; when it is emptied, counting begins again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _MINUTE = 60
 
 
 def is_first_in_a_minute(what: str) -> bool:
-    """Whether the same was not asked within the last minute. `what` may be anything, of any length."""
+    """Whether nobody asked for the same `what` in the last minute. It may be any text, of any length."""
     return bool(cache.add(f"first:{_digest(what)}", 1, timeout=_MINUTE))
 
 
 def is_within(most: int, what: str) -> bool:
-    """Counts one more, and says whether no more than `most` have been counted since the minute began."""
+    """Adds one to the count of `what`. Whether it is at most `most` in this minute of the clock."""
     counted = f"count:{_digest(what)}:{int(time.time() // _MINUTE)}"
     cache.add(counted, 0, timeout=2 * _MINUTE)
     return cache.incr(counted) <= most

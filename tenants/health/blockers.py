@@ -32,10 +32,10 @@ def _obstacles(suspension: Suspension) -> Iterator[str]:
     now = timezone.now()
     if reason := why_halted():
         yield f"Cognito does not let the worker go on: {reason}"
-    if not Worker.objects.heard_of(now).exists():
+    if not Worker.objects.alive(now).exists():
         yield "No worker is running. Start one: manage.py provision --watch."
     elif suspension.denied_at is None and suspension.began_at < now - _WRITTEN_WITHIN:
-        unwritten = Worker.objects.heard_of(now).exclude(unwritten="").values_list("unwritten", flat=True).first()
+        unwritten = Worker.objects.alive(now).exclude(unwritten="").values_list("unwritten", flat=True).first()
         why = f": {unwritten}" if unwritten else "; its log says why."
         yield f"The worker has not written the policy SuspendedTenants{why}"
     yield from _let_in(suspension)

@@ -231,7 +231,7 @@ def _credentials(newly_denied: Sequence[Tenant]) -> str:
 
 def no_worker() -> str:
     """For whoever waits for one; "" where one is at work."""
-    if Worker.objects.heard_of(timezone.now()).exists():
+    if Worker.objects.alive(timezone.now()).exists():
         return ""
     return "No worker is running at the moment. Cognito and AWS wait until one is: manage.py provision --watch."
 

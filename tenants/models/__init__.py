@@ -1,6 +1,6 @@
-"""What the portal's own database knows: tenants, people, who is a member of what, what was done, and what is to do.
+"""The portal's own database: tenants, people and members, the audit trail, and the work that is due.
 
-Rows of tenants are not here. They are in DynamoDB, and only a person's own credentials reach them.
+Records of tenants are not here. They are in DynamoDB, and only a person's own credentials reach them.
 """
 
 from tenants.models.audit import AuditEvent, AuditHead

@@ -1,4 +1,4 @@
-"""The audit trail: written once, in order, each entry holding on to the one before.
+"""The audit trail: written once, in order. Each entry carries the hash of the one before.
 
 Only `tenants.audit` writes here. Triggers refuse to change an entry, and to delete one that retention has not passed.
 """
@@ -11,7 +11,7 @@ from django.db import models
 
 
 class AppendOnly(Exception):
-    """An entry of the audit trail was to be changed or deleted."""
+    """Code tried to change or delete an entry of the audit trail."""
 
     def __init__(self) -> None:
         super().__init__("The audit trail is append-only: nothing in it is changed or deleted.")
@@ -31,8 +31,8 @@ class _Entries(models.QuerySet["AuditEvent"]):
 class AuditEvent(models.Model):
     """Who did what to what, from what to what, and why.
 
-    `org` is the organisation it happened to, None for the platform's own. `actor` is a sub, or the name of a program;
-    `actor_name` what a person would call it at the time. Never a secret, never a tenant's row.
+    `org` is the org id of the tenant that it concerns, None for the platform's own. `actor` is a sub or the name of a
+    program, `actor_name` what people called it at the time. It holds no secret and no record of a tenant.
     """
 
     seq = models.PositiveBigIntegerField(primary_key=True)
@@ -72,7 +72,7 @@ class AuditEvent(models.Model):
         raise AppendOnly
 
     def content(self) -> dict[str, object]:
-        """What the entry's hash covers, beside the hash before it."""
+        """What the entry's hash covers, with the hash of the entry before."""
         return {
             "seq": self.seq,
             "at": self.at,
@@ -90,7 +90,7 @@ class AuditEvent(models.Model):
 
 
 class AuditHead(models.Model):
-    """One row: the chain's last entry, and the last one that retention has passed. Locked by whoever appends."""
+    """One row: the chain's last entry, and the last one that retention has passed. Locked while an entry is added."""
 
     seq = models.PositiveBigIntegerField(default=0)
     hash = models.CharField(max_length=64)

@@ -1,4 +1,4 @@
-"""People, what they are a member of, and who is signed in."""
+"""People, their memberships, and their signed-in browsers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MOST_EMAIL = 254
 
 
 class Person(AbstractBaseUser):
-    """Somebody who can sign in, known by their `sub` once Cognito has told it. Passwords are Cognito's.
+    """Somebody who can sign in. `sub` is None until Cognito has given it. Passwords are Cognito's.
 
-    `email` is kept case-folded, since the pool tells nobody apart by case; "" where it became somebody else's.
+    `email` is case-folded, since the pool compares addresses without case; "" where another person has it now.
     """
 
     password = None  # type: ignore[assignment]
@@ -52,11 +52,10 @@ class Provisioning(models.TextChoices):
 
 
 class Member(models.Model):
-    """A person in a tenant, or an operator, who is in none: what should be, and what was last seen in Cognito.
+    """A person in a tenant, or an operator, who is in none: the desired state, and what was last seen in Cognito.
 
-    Should be: the role, `enabled`, and not `removed`. Every change of those counts `generation` up, so that a worker
-    that comes back with an older one leaves the member due. Nothing but the one constraint below assumes that a person
-    is in one organisation only.
+    The desired state is `role`, `enabled` and `removed`. Every change of it adds one to `generation`, so that a worker
+    with an older generation leaves the member due. Only one constraint below assumes that a person is in one tenant.
     """
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="memberships")
@@ -64,7 +63,7 @@ class Member(models.Model):
     role = models.CharField(max_length=16, choices=[(role, role) for role in Role])
     enabled = models.BooleanField(default=True)
     removed = models.BooleanField(default=False)
-    # The identity pool's id for this person: asked for once, since GetId is the scarcest call of all.
+    # The identity pool's id for this person, kept because GetId has the lowest quota of all calls.
     identity_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -72,9 +71,9 @@ class Member(models.Model):
     invited_at = models.DateTimeField(null=True)
     mail_invitation = models.BooleanField(default=True)
 
-    # Tokens issued so far must stop working, and Cognito has not been told yet.
+    # Tokens issued so far must stop working, and the worker has not signed the user out yet.
     sign_out = models.BooleanField(default=False)
-    # "" and None where Cognito has no such user; `seen_at` None where it was never asked.
+    # "" and None where Cognito has no such user. `seen_at` is None until Cognito is first asked.
     seen_at = models.DateTimeField(null=True)
     seen_org = models.CharField(max_length=36, blank=True)
     seen_role = models.CharField(max_length=16, blank=True)
@@ -92,7 +91,7 @@ class Member(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["due_at", "id"], condition=Q(provisioning="due"), name="member_due"),
-            # Of all members, settled ones too: SQLite does not see that "stuck" is not "settled".
+            # With settled members too: SQLite does not infer that "stuck" is not "settled".
             models.Index(fields=["provisioning", "tenant"], name="member_provisioning"),
             models.Index(fields=["provisioning", "-id"], name="member_newest_in_provisioning"),
             models.Index(fields=["tenant", "id"], name="member_of_tenant"),
@@ -122,7 +121,7 @@ class Member(models.Model):
 
     @property
     def seen(self) -> Seen | None:
-        """The user in the pool as last seen; None where there was none, or nobody has looked."""
+        """The pool's user as last seen; None where there was no user, or the pool was never asked."""
         if self.seen_enabled is None or self.person.sub is None:
             return None
         return Seen(
@@ -137,7 +136,7 @@ class Member(models.Model):
 
 
 class SignIn(models.Model):
-    """One signed-in browser's tokens, sealed for this very row. Deleted when it signs out."""
+    """One signed-in browser's tokens, sealed for this row. Deleted at sign-out."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="sign_ins")
@@ -150,7 +149,7 @@ class SignIn(models.Model):
 
 
 class BreakGlassLink(models.Model):
-    """A one-time way into the operators' portal for when Cognito cannot sign anybody in. The key itself is not kept."""
+    """A one-time way into the operators' pages for when Cognito cannot sign anybody in. Its key is not kept."""
 
     key_hash = models.CharField(max_length=64, unique=True)
     made_by = models.CharField(max_length=120)

@@ -1,4 +1,4 @@
-"""Bookkeeping of the programs that make Cognito match: leases, pacing, heartbeats, and what a comparison found."""
+"""Bookkeeping of the programs that make Cognito match: leases, pace, heartbeats, and the drift that was found."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class QuotaSlot(models.Model):
 
 
 class _Workers(models.QuerySet["Worker"]):
-    def heard_of(self, now: datetime) -> _Workers:
-        """Those that were not stopped and gave a sign of life lately."""
+    def alive(self, now: datetime) -> _Workers:
+        """Workers that were not stopped and whose last beat is recent."""
         return self.filter(stopped_at=None, beat_at__gt=now - SILENT_AFTER)
 
 
 class Worker(models.Model):
-    """A running `provision --watch`, and since its start: changes applied, calls throttled, members failed.
+    """A running `provision --watch`. Counts are since its start: changes applied, calls throttled, members failed.
 
-    `unwritten` is why it cannot have SuspendedTenants name who should be in it, "" where it can.
+    `unwritten` is why it cannot write the suspended tenants into the policy SuspendedTenants, "" where it can.
     """
 
     name = models.CharField(max_length=64, primary_key=True)
@@ -77,12 +77,12 @@ class ProvisioningHour(models.Model):
 
 class _Reconciliations(models.QuerySet["Reconciliation"]):
     def of_the_pool(self) -> Reconciliation | None:
-        """The newest one that walks the whole pool: what one of a single tenant finds says nothing of the others."""
+        """The newest comparison of the whole pool. A comparison of one tenant says nothing of the others."""
         return self.filter(tenant=None).order_by("-started_at").first()
 
 
 class Reconciliation(models.Model):
-    """A walk through the whole pool, or one tenant's members, comparing. `after` is where it goes on if interrupted."""
+    """A comparison of the whole pool, or of one tenant's members. After an interruption it continues at `after`."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", null=True)
     started_at = models.DateTimeField(default=timezone.now)
@@ -112,7 +112,7 @@ class DriftKind(models.TextChoices):
 
 
 class Drift(models.Model):
-    """One difference that a reconciliation found. `wanted` and `seen` say it in a few words."""
+    """One difference that a reconciliation found. `wanted` and `seen` are a few words for people."""
 
     reconciliation = models.ForeignKey(Reconciliation, on_delete=models.CASCADE, related_name="drifts")
     kind = models.CharField(max_length=16, choices=DriftKind)

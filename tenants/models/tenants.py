@@ -1,4 +1,4 @@
-"""Tenants, and the two long things that can happen to one: being suspended and being closed."""
+"""Tenants, their suspensions and their closings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNDER_WAY = (TenantState.ACTIVE, TenantState.SUSPENDED)
 
 
 def unclaimed_slug() -> str:
-    """For tenants that nobody has given a slug."""
+    """The default: a random slug that no tenant has."""
     return f"org-{secrets.token_hex(8)}"
 
 
@@ -30,10 +30,10 @@ class _Tenants(models.QuerySet["Tenant"]):
 
 
 class Tenant(models.Model):
-    """An organisation's record. Never deleted: a closed one is the tombstone that keeps its org id from being reused.
+    """An organisation's record. It is never deleted: a closed tenant is a tombstone, so its org id is not reused.
 
-    `reason` is why it is suspended or being closed. Which step may follow which is checked by triggers too, and that
-    somebody owns it while it is active.
+    `reason` is why it is suspended or being closed. Triggers too check that a state may follow another, and that an
+    active tenant has an owner.
     """
 
     org_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
@@ -112,18 +112,18 @@ class _Suspensions(models.QuerySet["Suspension"]):
 
 
 class Suspension(models.Model):
-    """The three rings around a tenant that may not work: the door at `began_at`, Cognito, credentials already issued.
+    """The three rings around a suspended or closing tenant: portal, Cognito, credentials already issued.
 
-    Closing freezes a tenant in the same way. `lifted_at` is when it was let work again.
+    The portal is shut at `began_at`, the others at the dates below. `lifted_at` is when the suspension ended.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="suspensions")
     began_at = models.DateTimeField(default=timezone.now)
-    # Every member disabled and signed out in Cognito: from here on nobody gets new credentials.
+    # Every member is disabled and signed out in Cognito: nobody gets new credentials after this.
     signed_out_at = models.DateTimeField(null=True)
-    # The tenant stands in the policy that denies credentials issued before.
+    # The policy names the tenant and denies credentials that were issued before.
     denied_at = models.DateTimeField(null=True)
-    # No credentials issued before can live any longer; the policy need not name the tenant after this.
+    # All credentials issued before have expired; the policy need not name the tenant after this.
     deny_until = models.DateTimeField(null=True)
     lifted_at = models.DateTimeField(null=True)
 
@@ -142,16 +142,16 @@ class Suspension(models.Model):
 
 
 class Closing(models.Model):
-    """How far the closing of a tenant has come. `ended_at` is when it was closed for good, or reopened."""
+    """The progress of a tenant's closing. `ended_at` is when it was closed for good, or reopened."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="closings")
     began_at = models.DateTimeField(default=timezone.now)
-    # Each that was begun anew goes to another place.
+    # The number of the current export. Each export goes to a place of its own.
     exports = models.PositiveIntegerField(default=1)
     export_url = models.CharField(max_length=500, blank=True)
     exported_at = models.DateTimeField(null=True)
     rows_exported = models.PositiveBigIntegerField(default=0)
-    # SHA-256 of the export's manifest, which holds those of its files.
+    # SHA-256 of the export's manifest, which holds the hashes of its files.
     manifest_hash = models.CharField(max_length=64, blank=True)
     rows_purged = models.PositiveBigIntegerField(default=0)
     purged_at = models.DateTimeField(null=True)

@@ -1,4 +1,4 @@
-"""What a person's AWS credentials carry, and what AWS answers when they try a partition key."""
+"""The page that says what a person's AWS credentials carry, and what AWS answers when they try a partition key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from tenants.sign_in.wiring import federation
 @signed_in_only
 @require_safe
 def access(request: HttpRequest) -> HttpResponse:
-    """What the person's credentials carry, and any partition key tried with them."""
     who, key = signed_in(request), request.GET.get("pk", "")
     problem: InvalidInput | None = None
     answer: RawAnswer | None = None

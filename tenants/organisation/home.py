@@ -1,4 +1,4 @@
-"""The first page: what the portal is, or where a signed-in person goes next."""
+"""The first page: what the portal is for a visitor, and where to go for a signed-in person."""
 
 from __future__ import annotations
 

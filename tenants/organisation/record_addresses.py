@@ -1,7 +1,7 @@
 """Record keys and collection names as a part of an address.
 
-Most keys are plain and stay readable. The rest (a slash, a dot alone, control characters, anything a browser or proxy
-would tidy) is written as `~` and base64url of its UTF-8 bytes, so that every key has exactly one address.
+Most keys are plain and stay readable. A browser or a proxy would change others, such as a slash, a dot alone or control
+characters: those are written as `~` and base64url of their UTF-8 bytes. Every key has exactly one address.
 """
 
 from __future__ import annotations

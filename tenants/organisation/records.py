@@ -1,4 +1,4 @@
-"""Pages. Each asks one use case and renders its answer; who may open it stands above it."""
+"""Pages of collections and records: a tenant's own, and the public ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tenants.domain.keys import PUBLIC_SPACE, Space
 from tenants.domain.values import Item, show
 from tenants.organisation.record_addresses import to_segment
 from tenants.organisation.record_table import record_rows
-from tenants.records.reading import Page
+from tenants.records.reading import RecordPage
 from tenants.records.wiring import records
 from tenants.sign_in.access import (
     members_only,
@@ -111,7 +111,7 @@ def _page_address(here: str, prefix: str, **edge: str | None) -> str:
     return f"{here}?{urlencode({'prefix': prefix, name: key} if prefix else {name: key})}"
 
 
-def _count(page: Page) -> dict[str, object]:
+def _count(page: RecordPage) -> dict[str, object]:
     if not page.items:
         return {"count": 0}
     return {"count": len(page.items), "first": page.items[0]["sk"]["S"], "last": page.items[-1]["sk"]["S"]}

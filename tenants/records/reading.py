@@ -1,6 +1,6 @@
-"""Reading records: collections, a page of one, one record. Each is one call to DynamoDB.
+"""Reading records: the collections, a page of a collection, one record. Each is one call to DynamoDB.
 
-`Space` says whose rows are asked for; whether these credentials reach them, IAM decides.
+`Space` says whose rows are asked for. IAM decides whether the person's credentials reach them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """`after` and `before` are the sort keys that lead to the next and the previous page, None where there is none."""
+class RecordPage:
+    """`after` leads to the next page and `before` to the previous one: sort keys, None where there is no such page."""
 
     items: Sequence[Item]
     before: str | None
@@ -39,7 +39,7 @@ class Records:
     table: RecordsTable
     federation: Federation
 
-    def collections(self, who: SignedIn, space: Space, *, after: str | None = None) -> Page:
+    def collections(self, who: SignedIn, space: Space, *, after: str | None = None) -> RecordPage:
         """The catalogue: items whose `sk` is a collection's name. Raises InvalidInput for an impossible `after`."""
         if after:
             checked_record_key(after)
@@ -54,7 +54,7 @@ class Records:
         after: str | None = None,
         before: str | None = None,
         prefix: str = "",
-    ) -> Page:
+    ) -> RecordPage:
         """At most `PAGE_SIZE` records whose keys begin with `prefix`. Raises InvalidInput for impossible keys."""
         for key in filter(None, (after, before, prefix)):
             checked_record_key(key)
@@ -69,7 +69,7 @@ class Records:
         return item
 
     def try_key(self, who: SignedIn, partition_key: str) -> RawAnswer:
-        """Asks for any partition at all with the person's own credentials: the answer is AWS's, not ours."""
+        """Asks for any partition with the person's own credentials, and returns the answer of AWS as it came."""
         checked_partition_key(partition_key)
         return self._with_credentials(who, lambda held: self.table.try_partition(held, partition_key, limit=TRIED_ROWS))
 
@@ -82,17 +82,17 @@ class Records:
         after: str | None = None,
         before: str | None = None,
         prefix: str = "",
-    ) -> Page:
+    ) -> RecordPage:
         rows = self._with_credentials(
             who,
             lambda held: self.table.rows(held, partition_key, limit=limit, after=after, before=before, prefix=prefix),
         )
         if not rows.items:
-            return Page((), before=None, after=None)
+            return RecordPage((), before=None, after=None)
         backwards = before is not None
         more_before = rows.more if backwards else after is not None
         more_after = True if backwards else rows.more
-        return Page(
+        return RecordPage(
             rows.items,
             before=rows.items[0]["sk"]["S"] if more_before else None,
             after=rows.items[-1]["sk"]["S"] if more_after else None,
@@ -102,6 +102,6 @@ class Records:
         try:
             return call(self.federation.credentials_for(who))
         except CredentialsExpired:
-            # Revoked, or the clock jumped. Once more with new ones; a second refusal is the answer.
+            # They were revoked, or a clock jumped. New ones are tried once.
             self.federation.drop(who)
             return call(self.federation.credentials_for(who))

@@ -1,4 +1,4 @@
-"""What the database itself refuses, whoever asks."""
+"""What the database refuses, from any program."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_person_is_in_one_organisation() -> None:
 @pytest.mark.parametrize(
     ("in_one", "role"), [(True, Role.OPERATOR), (False, Role.OWNER), (True, "superuser"), (True, "")]
 )
-def test_operators_are_in_no_organisation_and_everybody_else_is_in_one(in_one: bool, role: str) -> None:
+def test_operators_are_in_no_organisation_and_others_are_in_one(in_one: bool, role: str) -> None:
     tenant = Tenant.objects.create(name="A") if in_one else None
     with pytest.raises(IntegrityError), transaction.atomic():
         Member.objects.create(person=somebody(), tenant=tenant, role=role)
@@ -56,7 +56,7 @@ def test_a_sub_belongs_to_one_person() -> None:
 
 
 @pytest.mark.django_db
-def test_names_of_rows_are_fit_for_a_person() -> None:
+def test_rows_have_names_that_people_understand() -> None:
     person = somebody()
     member = Member.objects.create(person=person, tenant=Tenant.objects.create(name="A"), role=Role.VIEWER)
     sign_in = SignIn.objects.create(person=person, sealed_tokens=b"x")
@@ -91,14 +91,14 @@ def owned_tenant(**fields: Any) -> Tenant:
         {"org_id": uuid.uuid4()},
     ],
 )
-def test_a_tenant_takes_no_step_without_its_dates_and_reason_and_never_another_id(fields: dict[str, Any]) -> None:
+def test_a_tenant_keeps_its_org_id_and_states_need_dates_and_reason(fields: dict[str, Any]) -> None:
     tenant = owned_tenant()
     with pytest.raises(IntegrityError), transaction.atomic():
         Tenant.objects.filter(pk=tenant.pk).update(**fields)
 
 
 @pytest.mark.django_db
-def test_a_tenant_begins_as_pending_becomes_active_with_an_owner_and_is_never_deleted() -> None:
+def test_a_tenant_begins_pending_needs_an_owner_and_is_never_deleted() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         Tenant.objects.create(name="A", state="active", activated_at=timezone.now())
     tenant = Tenant.objects.create(name="A")
@@ -109,7 +109,7 @@ def test_a_tenant_begins_as_pending_becomes_active_with_an_owner_and_is_never_de
 
 
 @pytest.mark.django_db
-def test_addresses_are_told_apart_by_more_than_case() -> None:
+def test_addresses_that_differ_in_case_only_are_the_same() -> None:
     Person.objects.create(email="ada@acme.example")
     with pytest.raises(IntegrityError), transaction.atomic():
         Person.objects.create(email="ADA@acme.example")
@@ -124,7 +124,7 @@ def at_migration(name: str) -> Any:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rows_of_the_first_release_are_given_what_the_constraints_ask_for() -> None:
+def test_rows_of_the_first_release_get_what_the_constraints_need() -> None:
     first = at_migration("0001_initial")
     try:
         person, tenant = first.get_model("tenants", "Person"), first.get_model("tenants", "Tenant")
@@ -151,7 +151,7 @@ def test_migrations_go_back_and_forth() -> None:
     "change",
     [{"role": Role.VIEWER}, {"enabled": False}, {"removed": True}, {"tenant": None, "role": Role.OPERATOR}],
 )
-def test_an_active_tenant_keeps_an_owner_whoever_asks(change: dict[str, Any]) -> None:
+def test_the_database_keeps_an_owner_for_an_active_tenant(change: dict[str, Any]) -> None:
     tenant = owned_tenant()
     owner = Member.objects.get(tenant=tenant)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -164,7 +164,7 @@ def test_an_active_tenant_keeps_an_owner_whoever_asks(change: dict[str, Any]) ->
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_owners_who_go_at_once_past_the_use_cases_the_database_keeps_one() -> None:
+def test_of_two_owners_who_leave_at_once_the_database_keeps_one() -> None:
     tenant = owned_tenant()
     another = Person.objects.create(sub=uuid.uuid4(), email="another@acme.example")
     Member.objects.create(person=another, tenant=tenant, role=Role.OWNER)

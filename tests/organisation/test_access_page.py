@@ -1,4 +1,4 @@
-"""The page that tells members what their credentials carry, and lets them try any key with these credentials."""
+"""The page that shows what a member's credentials carry, and lets them try any key."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_an_own_key_is_answered_with_rows(browse_as: Browse) -> None:
     assert "200" in page
 
 
-def test_another_organisations_key_is_answered_with_awss_refusal_word_for_word(browse_as: Browse, stack: World) -> None:
+def test_another_organisations_key_shows_the_refusal_of_aws_verbatim(browse_as: Browse, stack: World) -> None:
     page = try_key(browse_as(ACME_OWNER), GLOBEX.space.collection("orders"))
     assert "&quot;__type&quot;: &quot;com.amazon.coral.service#AccessDeniedException&quot;" in page
     assert "is not authorized to perform: dynamodb:Query on resource: " + stack.outputs["TableArn"] in page
@@ -40,7 +40,7 @@ def test_another_organisations_key_is_answered_with_awss_refusal_word_for_word(b
     assert "ORD-" not in page
 
 
-def test_both_organisations_are_kept_apart_both_ways_and_the_operator_from_either(browse_as: Browse) -> None:
+def test_organisations_are_kept_apart_and_the_operator_from_both(browse_as: Browse) -> None:
     globex, operator = browse_as(GLOBEX_OWNER), browse_as(OPERATOR)
     assert "AccessDeniedException" in try_key(globex, ACME.space.collection("orders"))
     for organisation in (ACME, GLOBEX):
@@ -49,7 +49,7 @@ def test_both_organisations_are_kept_apart_both_ways_and_the_operator_from_eithe
 
 
 @pytest.mark.parametrize(("key", "words"), [("", "Enter a partition key"), ("x" * 2049, "at most 2048 bytes")])
-def test_an_impossible_key_is_told_next_to_the_field(browse_as: Browse, key: str, words: str) -> None:
+def test_an_impossible_key_is_a_message_next_to_the_field(browse_as: Browse, key: str, words: str) -> None:
     answer = browse_as(ACME_OWNER).get("/access/", {"pk": key})
     assert answer.status_code == 400
     assert words in answer.content.decode()
@@ -66,7 +66,7 @@ def test_an_impossible_key_is_told_next_to_the_field(browse_as: Browse, key: str
         "<script>alert(1)</script>",
     ],
 )
-def test_keys_that_only_look_like_ones_own_are_refused_by_aws(browse_as: Browse, key: str) -> None:
+def test_aws_refuses_keys_that_only_look_like_ones_own(browse_as: Browse, key: str) -> None:
     page = try_key(browse_as(ACME_OWNER), key)
     assert "AccessDeniedException" in page
     assert "<script>alert" not in page

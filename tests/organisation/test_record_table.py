@@ -1,4 +1,4 @@
-"""The rows of a table are built by hand, so what a record says is escaped by hand."""
+"""The rows of a table are HTML without a template, so every text of a record has to be escaped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tenants.organisation.record_table import MOST_COLUMNS, record_rows
 SCRIPT = '<script>alert("1")</script>'
 
 
-def test_nothing_a_record_says_becomes_markup() -> None:
+def test_text_of_a_record_never_becomes_markup() -> None:
     items = [{"pk": {"S": "p"}, "sk": {"S": SCRIPT}, "text": {"S": SCRIPT}, "tags": {"SS": [SCRIPT]}}]
     made = record_rows(items, lambda key: f"/records/{key}/")
     assert "<script" not in made.html
@@ -15,7 +15,7 @@ def test_nothing_a_record_says_becomes_markup() -> None:
     assert 'href="/records/&lt;script&gt;alert(&quot;' in made.html
 
 
-def test_columns_come_in_order_of_appearance_and_bookkeeping_is_left_out() -> None:
+def test_columns_are_in_order_of_appearance_without_bookkeeping() -> None:
     items = [
         {"pk": {"S": "p"}, "sk": {"S": "1"}, "b": {"S": "x"}, "_version": {"N": "1"}},
         {"pk": {"S": "p"}, "sk": {"S": "2"}, "a": {"S": "y"}, "b": {"S": "z"}},

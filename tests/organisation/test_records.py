@@ -46,7 +46,7 @@ def test_a_collection_is_paged_by_key_forwards_and_back_again(browse_as: Browse)
     assert backwards[::-1] == forwards
 
 
-def test_a_page_that_ends_exactly_with_the_collection_offers_no_next_page(browse_as: Browse) -> None:
+def test_a_full_last_page_offers_no_next_page(browse_as: Browse) -> None:
     page = browse_as(ACME_OWNER).get("/records/orders/?prefix=ORD-2026-000").content.decode()
     assert len(keys_on(page)) == 9
     full = browse_as(ACME_OWNER).get("/records/orders/?after=ORD-2026-0235").content.decode()
@@ -55,7 +55,7 @@ def test_a_page_that_ends_exactly_with_the_collection_offers_no_next_page(browse
     assert link(full, "Previous")
 
 
-def test_a_prefix_narrows_the_page_and_is_kept_from_page_to_page(browse_as: Browse) -> None:
+def test_a_prefix_filters_the_page_and_is_kept_on_the_next(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     page = browser.get("/records/orders/?prefix=ORD-2026-01").content.decode()
     assert keys_on(page)[0] == "ORD-2026-0100"
@@ -64,7 +64,7 @@ def test_a_prefix_narrows_the_page_and_is_kept_from_page_to_page(browse_as: Brow
     assert keys_on(browser.get(following).content.decode())[0] == "ORD-2026-0125"
 
 
-def test_a_prefix_that_matches_nothing_says_what_to_do(browse_as: Browse) -> None:
+def test_a_prefix_without_matches_offers_to_clear_it(browse_as: Browse) -> None:
     page = browse_as(ACME_OWNER).get("/records/orders/?prefix=zzz").content.decode()
     assert keys_on(page) == []
     assert link(page, "Clear") == "/records/orders/"
@@ -76,7 +76,7 @@ def test_a_partial_update_is_the_rows_alone(browse_as: Browse) -> None:
     assert "<html" not in page
 
 
-def test_a_record_of_every_type_is_shown_as_it_is(browse_as: Browse) -> None:
+def test_a_record_shows_a_value_of_every_type(browse_as: Browse) -> None:
     page = browse_as(ACME_OWNER).get("/records/samples/every-type/").content.decode()
     for expected in (
         "12345678901234567890123.456",
@@ -116,20 +116,20 @@ def test_the_same_address_shows_each_member_their_own_organisation(browse_as: Br
 
 
 @pytest.mark.parametrize("address", [f"/records/{GLOBEX.org_id}%23orders/", f"/records/..%2F{GLOBEX.org_id}%23orders/"])
-def test_no_address_leads_out_of_the_own_organisation(browse_as: Browse, address: str) -> None:
+def test_no_address_leads_out_of_ones_own_organisation(browse_as: Browse, address: str) -> None:
     answer = browse_as(ACME_OWNER).get(address)
     assert answer.status_code == 404
     assert keys_on(answer.content.decode()) == []
 
 
-def test_a_name_that_looks_like_anothers_key_is_a_collection_of_ones_own(browse_as: Browse) -> None:
+def test_a_name_like_another_tenants_key_is_ones_own_collection(browse_as: Browse) -> None:
     address = reverse("collection", args=[f"{GLOBEX.org_id}#orders"])
     answer = browse_as(ACME_OWNER).get(address)
     assert answer.status_code == 200
     assert keys_on(answer.content.decode()) == []
 
 
-def test_what_is_not_there_is_not_found(browse_as: Browse) -> None:
+def test_a_missing_record_is_not_found(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     missing = browser.get("/records/orders/NO-SUCH-KEY/")
     assert missing.status_code == 404

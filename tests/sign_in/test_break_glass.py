@@ -1,4 +1,4 @@
-"""Break-glass access: a link from the terminal, once, for a while, to the operators' pages and nothing else."""
+"""Break-glass access: a link from the terminal opens the operators' pages, once, for a while, and nothing else."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def actions() -> list[str]:
     )
 
 
-def test_the_command_prints_a_link_for_ten_minutes_and_writes_down_who_and_why(db: None, settings: Any) -> None:
+def test_the_command_prints_a_link_and_records_who_made_it_and_why(db: None, settings: Any) -> None:
     out = io.StringIO()
     call_command("break_glass", "--reason", WHY, stdout=out)
     link = re.search(r"http://localhost:8000/operators/break-glass/#([\w-]{43})\n", out.getvalue())
@@ -84,14 +84,14 @@ def test_a_link_needs_a_reason_that_can_be_read(db: None, reason: str) -> None:
     assert not BreakGlassLink.objects.exists()
 
 
-def test_where_nobody_can_be_asked_the_reason_has_to_be_given(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_the_reason_has_to_be_an_option(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("typed by nobody"))
     with pytest.raises(CommandError, match="--reason"):
         call_command("break_glass")
     assert not BreakGlassLink.objects.exists()
 
 
-def test_looking_at_the_page_uses_nothing_up(portal: World, key: str) -> None:
+def test_opening_the_page_does_not_use_the_link(portal: World, key: str) -> None:
     for _ in range(3):
         page = Browser(portal).get(PAGE)
         assert page.status_code == 200
@@ -100,7 +100,7 @@ def test_looking_at_the_page_uses_nothing_up(portal: World, key: str) -> None:
     through_the_glass(portal, key)
 
 
-def test_it_opens_the_operators_pages_and_says_on_each_what_it_is(portal: World, key: str) -> None:
+def test_operators_pages_open_and_say_that_this_is_break_glass_access(portal: World, key: str) -> None:
     browser = through_the_glass(portal, key)
     acme = Tenant.objects.get(slug="acme")
     for address in ("/operators/", "/operators/tenants/", f"/operators/tenants/{acme.org_id}/", "/operators/audit/"):
@@ -115,19 +115,19 @@ def test_it_opens_the_operators_pages_and_says_on_each_what_it_is(portal: World,
 
 
 @pytest.mark.parametrize("address", ["/records/", "/records/orders/", "/public/", "/public/news/", "/access/"])
-def test_it_opens_nothing_that_takes_credentials(portal: World, key: str, address: str) -> None:
+def test_pages_that_need_aws_credentials_stay_closed(portal: World, key: str, address: str) -> None:
     refused = through_the_glass(portal, key).get(address)
     assert refused.status_code == 403
     assert "Break-glass access does not open this page" in refused.content.decode()
 
 
-def test_home_is_the_operators_overview(portal: World, key: str) -> None:
+def test_home_leads_to_the_operators_overview(portal: World, key: str) -> None:
     browser = through_the_glass(portal, key)
     assert browser.get("/")["Location"] == "/operators/"
     assert browser.get("/livez").status_code == 200
 
 
-def test_everything_done_with_it_is_recorded_as_done_with_it(portal: World, key: str) -> None:
+def test_the_audit_trail_names_the_link_as_the_actor(portal: World, key: str) -> None:
     browser = through_the_glass(portal, key)
     acme = Tenant.objects.get(slug="acme")
     done = browser.post(f"/operators/tenants/{acme.org_id}/suspend/", {"reason": "an attack"})
@@ -148,7 +148,7 @@ def test_a_link_works_once(portal: World, key: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_who_use_a_link_at_once_one_gets_in() -> None:
+def test_of_many_uses_of_a_link_at_once_one_succeeds() -> None:
     key, together = make_link(by=SOMEBODY, why=WHY).key, threading.Barrier(6)
 
     def use(_: int) -> object:
@@ -178,7 +178,7 @@ def made_up(key: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_used_expired_and_made_up_links_are_refused_alike_and_only_the_trail_says_which(portal: World) -> None:
+def test_only_the_audit_trail_says_why_a_link_was_refused(portal: World) -> None:
     pages, known = set(), []
     for spoil in (used, expired, made_up):
         BreakGlassLink.objects.all().delete()
@@ -195,7 +195,7 @@ def test_used_expired_and_made_up_links_are_refused_alike_and_only_the_trail_say
 
 
 @pytest.mark.parametrize("typed", ["", " ", "#", "\x00", "é" * 3000, "\ud800"])
-def test_what_is_no_key_is_refused(portal: World, typed: str) -> None:
+def test_text_that_is_not_a_key_is_refused(portal: World, typed: str) -> None:
     assert use_link(typed) is Refused.NOT_GOOD
 
 
@@ -203,7 +203,7 @@ def test_the_whole_link_can_be_typed_as_well(key: str) -> None:
     assert isinstance(use_link(f" http://localhost:8000{PAGE}#{key}\n"), BreakGlass)
 
 
-def test_whoever_tries_too_often_waits_and_the_right_key_is_not_looked_at_meanwhile(portal: World, key: str) -> None:
+def test_after_too_many_tries_even_the_right_key_has_to_wait(portal: World, key: str) -> None:
     browser = Browser(portal)
     codes = [browser.post(PAGE, {"key": f"wrong{number}"}).status_code for number in range(2 * MOST_TRIES_A_MINUTE)]
     # The minute may turn on the way.
@@ -215,7 +215,7 @@ def test_whoever_tries_too_often_waits_and_the_right_key_is_not_looked_at_meanwh
     assert BreakGlassLink.objects.get().used_at is None
 
 
-def test_it_ends_after_half_an_hour_and_with_the_links_row(portal: World, key: str) -> None:
+def test_access_ends_after_half_an_hour_and_with_the_links_row(portal: World, key: str) -> None:
     browser = through_the_glass(portal, key)
     BreakGlassLink.objects.update(used_at=timezone.now() - timedelta(minutes=29))
     assert browser.get("/operators/").status_code == 200
@@ -228,7 +228,7 @@ def test_it_ends_after_half_an_hour_and_with_the_links_row(portal: World, key: s
 
 
 @pytest.mark.parametrize("stored", ["1", None, [], {"link": 1}, True, 10**30, -1])
-def test_a_session_that_this_page_did_not_write_opens_nothing(portal: World, key: str, stored: object) -> None:
+def test_a_session_that_the_page_did_not_write_opens_nothing(portal: World, key: str, stored: object) -> None:
     browser = through_the_glass(portal, key)
     session = browser.session
     session["break_glass"] = stored
@@ -236,7 +236,7 @@ def test_a_session_that_this_page_did_not_write_opens_nothing(portal: World, key
     assert browser.get("/operators/").status_code == 302
 
 
-def test_it_needs_nothing_of_cognito(portal: World, key: str, settings: Any, new_process: None) -> None:
+def test_a_link_works_while_cognito_is_away(portal: World, key: str, settings: Any, new_process: None) -> None:
     settings.OIDC_OP_JWKS_ENDPOINT = "http://127.0.0.1:1/keys"
     browser = through_the_glass(portal, key)
     assert browser.get("/operators/tenants/").status_code == 200
@@ -244,14 +244,14 @@ def test_it_needs_nothing_of_cognito(portal: World, key: str, settings: Any, new
     assert (out.status_code, out["Location"]) == (302, "/")
 
 
-def test_signing_out_ends_it_and_is_recorded(portal: World, key: str) -> None:
+def test_signing_out_ends_access_and_is_recorded(portal: World, key: str) -> None:
     browser = through_the_glass(portal, key)
     browser.post("/oidc/logout/")
     assert browser.get("/operators/").status_code == 302
     assert AuditEvent.objects.get(action=Action.SIGNED_OUT).actor.startswith("break-glass ")
 
 
-def test_whoever_was_signed_in_with_the_browser_is_not_any_more(browse_as: Browse, key: str) -> None:
+def test_a_link_signs_out_the_person_who_used_the_browser(browse_as: Browse, key: str) -> None:
     browser = browse_as(ACME_OWNER)
     before = browser.cookies["session"].value
     assert browser.post(PAGE, {"key": key}).status_code == 302
@@ -261,7 +261,7 @@ def test_whoever_was_signed_in_with_the_browser_is_not_any_more(browse_as: Brows
     assert not Session.objects.filter(session_key=before).exists()
 
 
-def test_signing_in_properly_takes_its_place(portal: World, key: str) -> None:
+def test_signing_in_replaces_break_glass_access(portal: World, key: str) -> None:
     browser = through_the_glass(portal, key)
     page = browser.sign_in(OPERATOR, following="/operators/")
     assert page.status_code == 200
@@ -271,7 +271,7 @@ def test_signing_in_properly_takes_its_place(portal: World, key: str) -> None:
     assert browser.session.get_expiry_age() > 11 * 60 * 60
 
 
-def test_the_form_is_ours(portal: World, key: str) -> None:
+def test_the_form_needs_a_csrf_token(portal: World, key: str) -> None:
     strict = Browser(portal)
     strict.handler.enforce_csrf_checks = True
     assert strict.post(PAGE, {"key": key}).status_code == 403
@@ -282,7 +282,7 @@ def test_the_form_is_ours(portal: World, key: str) -> None:
     assert strict.post(PAGE, sent, headers={"origin": "http://localhost:8000"}).status_code == 302
 
 
-def test_the_key_is_nowhere_but_on_the_terminal(portal: World, key: str) -> None:
+def test_the_key_is_on_the_terminal_and_nowhere_else(portal: World, key: str) -> None:
     lines: list[str] = []
     formatter = JsonLines()
 

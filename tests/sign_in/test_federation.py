@@ -1,4 +1,4 @@
-"""What a page costs in calls to AWS and to the database, and who pays for it when many ask at once."""
+"""How many calls to AWS and the database a page costs, and which of many requests makes them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def signed_in(browser: Browser) -> SignedIn:
     return SignedIn(uuid.UUID(stored["id"]), Claims.from_session(stored["claims"]), standing)
 
 
-def test_a_warm_records_page_costs_one_call_to_dynamodb_and_no_sql(browse_as: Browse, switches: Switches) -> None:
+def test_a_warm_records_page_costs_one_query_to_dynamodb_and_no_sql(browse_as: Browse, switches: Switches) -> None:
     browser = browse_as(ACME_OWNER)
     for _ in range(2):
         browser.get("/records/orders/")
@@ -48,9 +48,7 @@ def test_a_warm_records_page_costs_one_call_to_dynamodb_and_no_sql(browse_as: Br
     assert [query["sql"] for query in queries] == []
 
 
-def test_a_cold_sign_in_exchanges_the_token_once_and_asks_for_the_identity_only_the_first_time(
-    portal: World, switches: Switches
-) -> None:
+def test_a_sign_in_exchanges_once_and_only_the_first_asks_for_an_id(portal: World, switches: Switches) -> None:
     first, again = Browser(portal), Browser(portal)
     first.sign_in(ACME_OWNER, following="/records/orders/")
     first.get("/records/products/")
@@ -81,13 +79,11 @@ def test_ten_requests_at_once_exchange_the_token_once(browse_as: Browse, switche
     assert [switches.calls().get(name, 0) for name in EXCHANGES] == [1, 1]
 
 
-def test_another_process_finds_the_credentials_in_the_shared_cache_sealed(
-    browse_as: Browse, switches: Switches
-) -> None:
+def test_another_process_finds_sealed_credentials_in_the_shared_cache(browse_as: Browse, switches: Switches) -> None:
     who = signed_in(browse_as(ACME_OWNER))
     here = federation()
     mine = here.credentials_for(who)
-    elsewhere = replace_cache(here)
+    elsewhere = in_new_process(here)
     switches.forget()
     assert elsewhere.credentials_for(who) == mine
     assert switches.calls() == {}
@@ -95,8 +91,8 @@ def test_another_process_finds_the_credentials_in_the_shared_cache_sealed(
     assert mine.secret_access_key.encode() not in kept
 
 
-def replace_cache(federation: Any) -> Any:
-    """The same federation as a new process would have it: nothing held."""
+def in_new_process(federation: Any) -> Any:
+    """The same federation in a new process, which holds no credentials yet."""
     return type(federation)(
         federation.pool, federation.sessions, federation.sealer, federation.cache, federation.flights
     )
@@ -109,15 +105,13 @@ def test_sealed_credentials_of_one_person_do_not_open_for_another(browse_as: Bro
     key = "credentials:{0.sign_in_id}:{0.claims.org}:{0.claims.role}".format
     cache.set(key(globex), cache.get(key(acme)))
     switches.forget()
-    assert replace_cache(here).credentials_for(globex) != here.credentials_for(acme)
+    assert in_new_process(here).credentials_for(globex) != here.credentials_for(acme)
     assert switches.calls()["CognitoIdentity.GetCredentialsForIdentity"] == 1
 
 
-def test_credentials_are_renewed_before_they_end_by_one_while_the_others_go_on(
-    browse_as: Browse, switches: Switches
-) -> None:
+def test_one_request_renews_credentials_early_while_others_go_on(browse_as: Browse, switches: Switches) -> None:
     who = signed_in(browse_as(ACME_OWNER))
-    here = replace_cache(federation())
+    here = in_new_process(federation())
     old = here.credentials_for(who)
     here.clock = lambda: old.expires_at - RENEW_BEFORE_SECONDS + 1
     switches.fail("CognitoIdentity.GetCredentialsForIdentity", delay_seconds=0.5, count=1)
@@ -129,18 +123,16 @@ def test_credentials_are_renewed_before_they_end_by_one_while_the_others_go_on(
     assert here.credentials_for(who) != old
 
 
-def test_a_renewal_that_fails_early_leaves_the_credentials_that_are_still_good(
-    browse_as: Browse, switches: Switches
-) -> None:
+def test_a_failed_early_renewal_leaves_the_good_credentials(browse_as: Browse, switches: Switches) -> None:
     who = signed_in(browse_as(ACME_OWNER))
-    here = replace_cache(federation())
+    here = in_new_process(federation())
     old = here.credentials_for(who)
     here.clock = lambda: old.expires_at - RENEW_BEFORE_SECONDS + 1
     switches.fail("CognitoIdentity.GetCredentialsForIdentity", code="TooManyRequestsException", status=400, count=20)
     assert here.credentials_for(who) == old
 
 
-def test_an_identity_that_is_not_this_logins_any_more_is_asked_for_again(browse_as: Browse) -> None:
+def test_an_identity_of_another_login_is_asked_for_again(browse_as: Browse) -> None:
     browse_as(GLOBEX_OWNER).get("/records/")
     theirs = Member.objects.get(person__email=GLOBEX_OWNER.email).identity_id
     browser = browse_as(ACME_OWNER)
@@ -154,22 +146,20 @@ def test_an_identity_that_is_not_this_logins_any_more_is_asked_for_again(browse_
 
 def test_expired_credentials_are_never_handed_out(browse_as: Browse) -> None:
     who = signed_in(browse_as(ACME_OWNER))
-    here = replace_cache(federation())
+    here = in_new_process(federation())
     old = here.credentials_for(who)
     here.clock = lambda: old.expires_at - 10
     assert here.credentials_for(who) != old
 
 
-def test_another_role_never_finds_the_credentials_of_the_old_one(browse_as: Browse) -> None:
+def test_another_role_does_not_find_the_old_roles_credentials(browse_as: Browse) -> None:
     who = signed_in(browse_as(ACME_OWNER))
     here = federation()
     changed = replace(who, claims=replace(who.claims, role="viewer"))
     assert here.credentials_for(who) != here.credentials_for(changed)
 
 
-def test_credentials_that_aws_no_longer_takes_are_replaced_without_the_person_noticing(
-    browse_as: Browse, switches: Switches
-) -> None:
+def test_credentials_that_aws_no_longer_takes_are_replaced_unnoticed(browse_as: Browse, switches: Switches) -> None:
     browser = browse_as(ACME_OWNER)
     browser.get("/records/orders/")
     switches.fail("DynamoDB.Query", code="ExpiredTokenException", status=400, count=1)
@@ -192,11 +182,11 @@ def test_an_identity_of_a_pool_that_was_replaced_is_asked_for_again(browse_as: B
     Member.objects.update(identity_id="eu-west-1:00000000-0000-0000-0000-000000000000")
     cache.clear()
     who = signed_in(browser)
-    assert replace_cache(federation()).credentials_for(who)
+    assert in_new_process(federation()).credentials_for(who)
     assert not Member.objects.get(person__email=ACME_OWNER.email).identity_id.endswith("0000")
 
 
-def test_somebody_who_signed_out_gets_no_credentials(browse_as: Browse) -> None:
+def test_a_person_who_signed_out_gets_no_credentials(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     who = signed_in(browser)
     browser.get("/records/orders/")

@@ -1,4 +1,4 @@
-"""One does the work and the others wait, within a process and between processes; a killed one holds nobody up."""
+"""One caller works while others wait, in a process and between processes. A killed one holds up nobody for long."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def most_inside_at_once(flights: list[SingleFlight], seconds: float) -> int:
     return most
 
 
-def test_threads_of_one_process_take_turns_even_where_the_cache_forgets_everything() -> None:
+def test_threads_of_a_process_take_turns_even_without_a_cache() -> None:
     forgetful = Cache()
     forgetful.set = lambda *_, **__: None  # type: ignore[method-assign]
     one = SingleFlight(forgetful)
@@ -74,7 +74,7 @@ def test_different_keys_do_not_wait_for_each_other() -> None:
         assert alone
 
 
-def test_a_holder_that_was_killed_is_waited_for_no_longer_than_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_holder_is_waited_for_no_longer_than_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(single_flight, "LEASE_SECONDS", 0.3)
     shared = Cache()
     shared.add("flight:k", "of a killed process", timeout=0.3)
@@ -83,14 +83,14 @@ def test_a_holder_that_was_killed_is_waited_for_no_longer_than_its_lease(monkeyp
         assert 0.2 < time.monotonic() - started < 2
 
 
-def test_a_lease_is_given_back_by_its_holder_alone() -> None:
+def test_only_its_holder_gives_a_lease_back() -> None:
     shared = Cache()
     with SingleFlight(shared).alone("k"):
         shared.set("flight:k", "somebody else's, after mine ran out")
     assert shared.get("flight:k") == "somebody else's, after mine ran out"
 
 
-def test_who_does_not_want_to_wait_does_not() -> None:
+def test_a_caller_may_decline_to_wait() -> None:
     shared = Cache()
     here, elsewhere = SingleFlight(shared), SingleFlight(shared)
     with here.alone("k"):

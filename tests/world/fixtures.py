@@ -28,7 +28,7 @@ from tests.world.stage import Stage
 
 @pytest.fixture
 def stack(world: World, settings: Any) -> World:
-    """The settings as the stack's outputs have them, and nothing in the shared cache of an earlier test."""
+    """The settings are the stack's outputs, and the shared cache is empty."""
     for name in ("AWS_REGION", "AWS_ENDPOINT_URL", "COGNITO_USER_POOL_ID", "COGNITO_DOMAIN",
                  "COGNITO_IDENTITY_POOL_ID", "RECORDS_TABLE", "TENANT_ROLE_ARN", "SUSPENSION_POLICY_ARN"):  # fmt: skip
         setattr(settings, name, world.settings[name])
@@ -44,7 +44,7 @@ def stack(world: World, settings: Any) -> World:
 
 @pytest.fixture
 def new_process(stack: World) -> Iterator[None]:
-    """As if the portal had just been started: clients, keys and credentials are still to be had."""
+    """As if the portal had just been started: it has no clients, keys or credentials yet."""
     forget_all()
     yield
     forget_all()
@@ -52,7 +52,7 @@ def new_process(stack: World) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def programs_start_anew() -> None:
-    """A command in a test is a process of its own: its clients have the keys that the environment then holds."""
+    """A command in a test is like a new process: it makes its clients with the keys of the environment."""
     tools.forget()
     reach.forget()
 
@@ -81,11 +81,11 @@ class Browser(Client):
         self.pages = requests.Session()
 
     def sign_in(self, member: CastMember, *, following: str = "/") -> Any:
-        """From the portal's sign-in link to the page it leads to."""
+        """Follows the portal's sign-in link to the page after it."""
         return self.get(self.callback_address(member, following=following), follow=True)
 
     def callback_address(self, member: CastMember, *, following: str = "/") -> str:
-        """Where Cognito sends the browser back to, with its code; not visited yet."""
+        """The address with a code that Cognito sends the browser back to. It is not opened yet."""
         start = self.get("/oidc/authenticate/", {"next": following})
         back = f"{self.world.portal_url}/oidc/callback/"
         page, address = start, start["Location"]
@@ -134,7 +134,7 @@ def worker_keys(world: World) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def worker_tools() -> dict[str, Tools]:
-    """Made once a run, as a worker makes them once: it takes longer than most tests."""
+    """Made once a run, because it takes longer than most tests."""
     return {}
 
 
@@ -181,5 +181,5 @@ def only_the_cast_in_the_pool(stage: Stage) -> Iterator[None]:
 
 @pytest.fixture
 def domain() -> str:
-    """Of e-mail addresses that no other test's people have: the pool outlives a test."""
+    """For e-mail addresses. No other test has it: the pool outlives a test."""
     return f"{uuid.uuid4().hex[:12]}.example"
