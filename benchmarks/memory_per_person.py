@@ -29,6 +29,8 @@ from _canned import RECORDS, canned_aws
 from _people import TOKEN_CHARACTERS, make_credentials, org_of
 from _portal import Browser, set_up, sign_in
 
+from tenants.aws.token_endpoint import Tokens
+
 THREADS = 8
 MOST_BYTES = 2048
 # People before counting begins: what every process has once, however many come, is there after them.
@@ -84,8 +86,8 @@ class IdentityPoolHere:
 class TokensHere:
     """In place of `tenants.sign_in.sessions.Sessions`, which would ask a database."""
 
-    def id_token(self, sign_in_id: uuid.UUID) -> str:
-        return str(sign_in_id.int)
+    def tokens_of(self, sign_in_id: uuid.UUID) -> Tokens:
+        return Tokens(id_token=str(sign_in_id.int), refresh_token="")
 
 
 class ForgetfulCache:
