@@ -18,7 +18,7 @@ from portal.demo.members import put_members_in_place
 from portal.demo.world import World, portal_credentials
 from tenants.connections import forget_connections, provisioning_tools
 from tenants.provisioning.dispatcher import Tools
-from tests.world.closing_jobs import become_the_job
+from tests.world.closings import become_the_job
 from tests.world.faults import Switches
 from tests.world.pool import with_the_cast_only
 from tests.world.stage import Stage
