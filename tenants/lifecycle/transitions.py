@@ -139,7 +139,7 @@ def close(tenant: Tenant, *, by: Actor, why: str, grace: timedelta | None = None
 
 @_refusals_recorded
 def reopen(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
-    """Takes the tenant back to the state before closing. Raises NotNow after the grace period or once rows are purged."""
+    """Takes the tenant back to its state before closing. Raises NotNow after the grace period, or after a purge."""
     why = texts.reason_if_given(why)
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)

@@ -180,14 +180,11 @@ def check_owner_remains(member: Member, should_be: Mapping[str, bool | str]) -> 
     if stays and not should_be.get("removed", False):
         return
     if member.tenant is None:
-        others, is_only = _operators(), "the only operator. Add another one first."
+        peers, what = _operators(), "operator. Add another one first."
     else:
-        others, is_only = (
-            owners(member.tenant),
-            f"the only owner of {member.tenant}. Make somebody else an owner first.",
-        )
-    if member in others and not others.exclude(pk=member.pk).exists():
-        raise NotNow(f"{member.person} is {is_only}")
+        peers, what = owners(member.tenant), f"owner of {member.tenant}. Make somebody else an owner first."
+    if member in peers and not peers.exclude(pk=member.pk).exists():
+        raise NotNow(f"{member.person} is the only {what}")
 
 
 def check_may_change(tenant: Tenant) -> None:

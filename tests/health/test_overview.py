@@ -1,4 +1,4 @@
-"""The operators' overview: what it counts, what it asks operators to see to, and that every number leads somewhere."""
+"""The operators' overview: its counts, its list of what needs attention, and its links."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tenants.audit.actions import Action
+from tenants.domain.dates import formatted_day
 from tenants.domain.errors import Misconfigured
 from tenants.domain.roles import Role
 from tenants.domain.suspension_policy import ROOM
@@ -66,7 +67,7 @@ def test_tenants_are_counted_by_state() -> None:
 
 
 @pytest.mark.django_db
-def test_weeks_begin_on_monday_at_midnight_and_the_last_one_is_this_one() -> None:
+def test_weeks_begin_on_monday_at_midnight_and_end_with_this_one() -> None:
     first = MONDAY - timedelta(weeks=WEEKS - 1)
     for at in (MONDAY, MONDAY + AN_HOUR, MONDAY - A_MOMENT, first, first - A_MOMENT):
         Tenant.objects.create(name="A", created_at=at)
@@ -88,7 +89,7 @@ def test_hours_have_no_gap_and_end_with_this_one() -> None:
 
 
 @pytest.mark.django_db
-def test_the_backlog_knows_since_when_the_longest_waits_for_a_worker() -> None:
+def test_the_backlog_says_since_when_the_first_member_waits() -> None:
     assert overview(NOW).backlog.waits_since is None
     members(1, Provisioning.DUE, due_at=NOW + AN_HOUR)
     assert overview(NOW).backlog.waits_since is None
@@ -103,22 +104,22 @@ def test_the_backlog_knows_since_when_the_longest_waits_for_a_worker() -> None:
 
 
 @pytest.mark.django_db
-def test_nothing_is_counted_past_its_limit_and_the_number_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_stop_at_a_limit_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_TENANTS", 3)
     monkeypatch.setattr(module, "MOST_MEMBERS", 2)
     for number in range(3):
         Tenant.objects.create(name=f"{number}")
     members(2, Provisioning.DUE)
-    seen = overview()
-    assert (str(seen.states[TenantState.PENDING]), str(seen.backlog.due)) == ("3+", "2")
-    assert (str(seen.weeks[-1].sign_ups), str(seen.states[TenantState.ACTIVE])) == ("3+", "0")
+    current = overview()
+    assert (str(current.states[TenantState.PENDING]), str(current.backlog.due)) == ("3+", "2")
+    assert (str(current.weeks[-1].sign_ups), str(current.states[TenantState.ACTIVE])) == ("3+", "0")
     members(1, Provisioning.DUE)
     assert str(overview().backlog.due) == "2+"
     assert str(Count(12_345)) == "12,345"
 
 
 @pytest.mark.django_db
-def test_workers_are_running_silent_or_not_shown_any_more() -> None:
+def test_workers_are_running_or_silent_or_not_listed_any_more() -> None:
     for name, beat_at, stopped_at in (
         ("running", NOW - SILENT_AFTER, None),
         ("killed", NOW - SILENT_AFTER - A_MOMENT, None),
@@ -126,13 +127,13 @@ def test_workers_are_running_silent_or_not_shown_any_more() -> None:
         ("forgotten", NOW - timedelta(days=1), None),
     ):
         Worker.objects.create(name=name, beat_at=beat_at, stopped_at=stopped_at)
-    seen = overview(NOW)
-    assert [(worker.name, worker.is_silent) for worker in seen.workers] == [("running", False), ("killed", True)]
-    assert seen.working == 1
+    current = overview(NOW)
+    assert [(worker.name, worker.is_silent) for worker in current.workers] == [("running", False), ("killed", True)]
+    assert current.working == 1
 
 
 @pytest.mark.django_db
-def test_suspensions_are_under_way_until_no_credentials_from_before_can_live() -> None:
+def test_suspensions_are_under_way_until_credentials_have_expired() -> None:
     ended = {"denied_at": NOW, "signed_out_at": NOW}
     for days, fields in (
         (1, {}),
@@ -149,7 +150,7 @@ def test_suspensions_are_under_way_until_no_credentials_from_before_can_live() -
 
 
 @pytest.mark.django_db
-def test_suspensions_under_way_are_listed_the_longest_first_denied_or_not() -> None:
+def test_suspensions_under_way_are_listed_the_longest_first() -> None:
     now = timezone.now()
     for number, denied_at in ((3, now), (1, None), (2, now)):
         tenant = Tenant.objects.create(name=f"Suspended {number}")
@@ -158,7 +159,7 @@ def test_suspensions_under_way_are_listed_the_longest_first_denied_or_not() -> N
     assert listed == ["Suspended 1", "Suspended 2", "Suspended 3"]
 
 
-def test_it_costs_the_same_queries_however_much_there_is(operator: Browser) -> None:
+def test_the_page_takes_as_many_queries_with_more_rows(operator: Browser) -> None:
     operator.get(HERE)
     with CaptureQueriesContext(connection) as empty:
         operator.get(HERE)
@@ -170,13 +171,13 @@ def test_it_costs_the_same_queries_however_much_there_is(operator: Browser) -> N
         ProvisioningHour.objects.create(hour=timezone.now() - number * AN_HOUR)
     members(5, Provisioning.DUE)
     with CaptureQueriesContext(connection) as full:
-        seen = operator.get(HERE).context["overview"]
+        current = operator.get(HERE).context["overview"]
     assert len(full) == len(empty) == 7
-    assert len(seen.workers) == len(seen.under_way.longest) == MOST_LISTED
-    assert seen.under_way.count == Count(MOST_LISTED + 5)
+    assert len(current.workers) == len(current.under_way.longest) == MOST_LISTED
+    assert current.under_way.count == Count(MOST_LISTED + 5)
 
 
-def test_every_number_leads_to_the_list_of_what_it_counts(operator: Browser) -> None:
+def test_every_number_links_to_a_list_of_as_many_rows(operator: Browser) -> None:
     for provisioning, count in ((Provisioning.DUE, 4), (Provisioning.STUCK, 3), (Provisioning.CONFLICT, 2)):
         members(count, provisioning)
     tenant_in(TenantState.SUSPENDED)
@@ -190,20 +191,20 @@ def test_every_number_leads_to_the_list_of_what_it_counts(operator: Browser) -> 
         assert operator.get(unescape(address)).status_code == 200, address
 
 
-def test_a_week_leads_to_the_list_from_its_last_sign_up_on(operator: Browser) -> None:
+def test_a_week_links_to_the_list_from_its_last_sign_up_on(operator: Browser) -> None:
     Tenant.objects.all().update(created_at=timezone.now() - timedelta(weeks=3))
     week = overview().weeks[-3]
     for name, at in (("Last", week.ends - A_MOMENT), ("Next", week.ends), ("First", week.begins)):
         Tenant.objects.create(name=name, created_at=at)
     page = operator.get(HERE).content.decode()
     address, number = re.search(
-        rf'<a href="([^"]+)">{week.begins:%-d %B %Y}</a></th><td class="number">(\d+)', page
+        rf'<a href="([^"]+)">{formatted_day(week.begins)}</a></th><td class="number">(\d+)', page
     ).groups()  # type: ignore[union-attr]
     listed = operator.get(unescape(address)).context["page"].rows
     assert (number, [tenant.name for tenant in listed][:2]) == ("2", ["Last", "First"])
 
 
-def test_an_empty_platform_is_told_what_to_do_next(operator: Browser) -> None:
+def test_an_empty_platform_shows_what_to_do_next(operator: Browser) -> None:
     Reconciliation.objects.all().delete()
     Tenant.objects.all().update(created_at=timezone.now() - timedelta(weeks=50))
     text = text_of(operator)
@@ -219,20 +220,20 @@ def test_an_empty_platform_is_told_what_to_do_next(operator: Browser) -> None:
         assert words in text
 
 
-def test_when_all_is_well_it_says_so(operator: Browser) -> None:
+def test_without_problems_it_says_that_nothing_is_to_do(operator: Browser) -> None:
     Worker.objects.create(name="w")
     Reconciliation.objects.create(finished_at=timezone.now(), found=2, repaired=2)
     assert "Nothing needs you." in text_of(operator)
 
 
-def test_what_one_tenants_comparison_found_says_nothing_of_the_whole_pool(operator: Browser) -> None:
+def test_a_comparison_of_one_tenant_is_not_that_of_the_whole_pool(operator: Browser) -> None:
     Worker.objects.create(name="w")
     Reconciliation.objects.create(finished_at=timezone.now(), found=4)
     Reconciliation.objects.create(tenant=Tenant.objects.get(slug="acme"), finished_at=timezone.now())
     assert "left 4 differences" in text_of(operator)
 
 
-def test_what_operators_should_see_to_is_said_first(operator: Browser) -> None:
+def test_problems_are_listed_first(operator: Browser) -> None:
     halt(Misconfigured("The user pool is gone."))
     members(1, Provisioning.STUCK)
     members(2, Provisioning.CONFLICT)
@@ -276,7 +277,7 @@ def sample(*values: tuple[int, ...]) -> Chart:
     return chart(key="k", title="T", head="H", series=(Series("A", "a"), Series("B", "b")), columns=columns)
 
 
-def test_columns_stand_on_the_axis_on_each_other_and_in_a_row() -> None:
+def test_columns_are_stacked_on_the_axis_side_by_side() -> None:
     made = sample((5, 5), (0, 10), (10, 0))
     low, high, second, third = made.bars
     middle = (TOP + BOTTOM) / 2
@@ -292,14 +293,14 @@ def test_columns_stand_on_the_axis_on_each_other_and_in_a_row() -> None:
     assert [line.text for line in made.lines] == ["0", "5", "10"]
 
 
-def test_a_number_that_is_not_nothing_is_seen_and_nothing_is_not() -> None:
+def test_every_number_above_zero_is_visible_in_a_chart() -> None:
     made = sample((1, 0), (100_000, 0))
     assert [float(bar.height) >= 2 for bar in made.bars] == [True, True]
     assert sample((0, 0)).is_empty
     assert (share(0, 5), share(1, 1_000_000), share(5, 5), share(0, 0)) == ("0%", "0.50%", "100.00%", "0%")
 
 
-def test_scales_end_a_little_above_what_they_show() -> None:
+def test_scales_end_a_little_above_the_largest_number() -> None:
     for value in [*range(300), 999, 1000, 1001, 12_345, 98_000, 100_000]:
         end = round_above(value)
         assert end >= value
@@ -307,7 +308,7 @@ def test_scales_end_a_little_above_what_they_show() -> None:
         assert end <= max(2, value * 1.6)
 
 
-def test_a_stretch_of_time_is_told_by_its_largest_unit() -> None:
+def test_a_length_of_time_is_given_in_its_largest_unit() -> None:
     told = {seconds: in_words(timedelta(seconds=seconds)) for seconds in (0, 1, 59, 60, 3599, 3600, 86_400, 200_000)}
     assert list(told.values()) == [
         "a moment", "1 second", "59 seconds", "1 minute", "59 minutes", "1 hour", "1 day", "2 days",
