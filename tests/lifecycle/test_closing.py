@@ -1,4 +1,4 @@
-"""A tenant closed for good: exported whole, reopened without loss, purged to the last row, and nobody else touched."""
+"""Closing a tenant for good: its plan, its export, reopening without loss, the purge, and other tenants untouched."""
 
 from __future__ import annotations
 
@@ -11,34 +11,25 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portal.demo.cast import ACME, GLOBEX
-from portal.demo.world import World, portal_credentials
-from tenants.aws.export_store import DirectoryStore
-from tenants.domain.errors import Misconfigured, NotNow, PortalError
+from portal.demo.world import World
+from tenants.domain.errors import NotNow
 from tenants.domain.keys import own_space
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
-from tenants.leases import take
-from tenants.lifecycle import export as export_module
 from tenants.lifecycle.closing import ClosingStep, begin_purging, plan_closing
 from tenants.lifecycle.transitions import close, reopen, suspend
-from tenants.models import AuditEvent, Lease, Member, Suspension, Tenant
+from tenants.models import AuditEvent, Member, Suspension, Tenant
 from tests.world.closings import (
     COLLECTIONS,
     ROWS,
     Closable,
-    Killed,
     as_root,
-    become_the_job,
     closable,
     everything,
     fill,
-    lines_of,
     put,
-    rows_of,
-    sign_as,
     verified_manifest,
 )
-from tests.world.faults import Switches
 from tests.world.stage import SOMEBODY, Stage, recorded
 
 NOW = timedelta(0)
@@ -47,7 +38,7 @@ LATER = timedelta(days=30)
 
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Each organisation's own are beneath its id."""
+    """Each organisation's exports are in a directory named by its id."""
     return tmp_path_factory.mktemp("exports")
 
 
@@ -56,7 +47,7 @@ def tenant(job: World, exports: Path) -> Closable:
     return closable(job, str(exports))
 
 
-# ── The whole way ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── From closing to the end ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_worker_and_job_close_a_tenant_each_with_its_own_keys(
@@ -105,7 +96,7 @@ def test_rows_are_purged_without_export_only_on_request(tenant: Closable) -> Non
 
 
 def test_a_collection_missing_from_the_catalogue_is_not_purged(tenant: Closable) -> None:
-    """As the documentation says: to find it somebody has to scan the table, which nothing here may do."""
+    """As documented: only a scan of the table would find it, and the job may not scan."""
     stray = {"pk": {"S": own_space(tenant.org).collection("stray")}, "sk": {"S": "1"}}
     put(tenant.world, [stray])
     assert tenant.close().run().tenant.state == TenantState.CLOSED
@@ -166,9 +157,7 @@ def test_a_suspended_tenant_is_closed_the_same_way(tenant: Closable) -> None:
 # ── Reopening ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_reopened_tenant_keeps_its_rows_and_is_exported_again_later(
-    tenant: Closable,
-) -> None:
+def test_a_reopened_tenant_keeps_its_rows_and_is_exported_again_later(tenant: Closable) -> None:
     before = tenant.rows()
     tenant.close(grace=LATER).run()
     reopen(tenant.tenant(), by=SOMEBODY)
@@ -213,132 +202,7 @@ def test_a_purge_is_planned_again_with_the_tenant_locked(tenant: Closable) -> No
         reopen(tenant.tenant(), by=SOMEBODY)
 
 
-# ── Killed, failed, and run again ───────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_job_killed_anywhere_is_resumed_to_the_same_end(tenant: Closable, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, kills = tenant.rows(), 0
-    # Every file is written down at once, so that each can be gone on after.
-    monkeypatch.setattr(export_module, "PROGRESS_EVERY_BYTES", 0)
-    tenant.close()
-    while tenant.tenant().state != TenantState.CLOSED:
-        # Each time a step further than the time before.
-        steps = iter(range(kills + 1))
-
-        def report(_: str, steps: Any = steps) -> None:
-            if next(steps, None) is None:
-                raise Killed
-
-        try:
-            tenant.run(report=report, holder=f"job-{kills}")
-        except Killed:
-            kills += 1
-    assert kills > 15
-    assert tenant.rows() == {}
-    (export,) = tenant.exports()
-    manifest = verified_manifest(export)
-    exported = {line["Item"]["sk"]["S"] for name in COLLECTIONS for line in lines_of(export, manifest, "rows", name)}
-    assert manifest["rows"] == len(before)
-    assert exported == {key[1] for key in before if not key[0].endswith("#")}
-    kept = tenant.closing()
-    assert kept.rows_purged <= ROWS
-    assert recorded(tenant.tenant().name).count("tenant.exported") == 1
-    assert recorded(tenant.tenant().name).count("tenant.closed") == 1
-
-
-def test_rows_written_during_the_purge_stop_the_job_with_a_reason(
-    tenant: Closable, django_capture_on_commit_callbacks: Any
-) -> None:
-    tenant.close()
-    late = {"pk": {"S": own_space(tenant.org).collection("orders")}, "sk": {"S": "late"}}
-
-    def write_late(line: str) -> None:
-        if line.startswith("looking into"):
-            put(tenant.world, [late])
-
-    with (
-        django_capture_on_commit_callbacks(execute=True),
-        pytest.raises(NotNow, match=r"Rows of .* are left in orders"),
-    ):
-        tenant.run(report=write_late)
-    assert "are left in" in tenant.closing().last_error
-    assert tenant.closing().verified_at is None
-    assert (own_space(tenant.org).catalogue, "orders") in tenant.rows()
-    assert "tenant.refused" in recorded(tenant.tenant().name)
-    assert tenant.run().tenant.state == TenantState.CLOSED
-    assert tenant.closing().last_error == ""
-    assert tenant.rows() == {}
-    assert tenant.closing().rows_purged == ROWS + 1
-
-
-def test_the_portals_keys_are_refused_with_a_reason(
-    tenant: Closable, job: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tenant.close()
-    sign_as(portal_credentials(job), monkeypatch)
-    with pytest.raises(Misconfigured):
-        tenant.run(export=False)
-    assert "is not authorized to perform: sts:AssumeRole" in tenant.closing().last_error
-    assert len(tenant.rows()) == ROWS
-    become_the_job(job, monkeypatch)
-    assert tenant.run(export=False).tenant.state == TenantState.CLOSED
-
-
-def test_credentials_of_one_tenant_are_refused_for_another(tenant: Closable, job: World) -> None:
-    tenant.close()
-    with pytest.raises(PortalError):
-        tenant.run(export=False, rows=lambda _: rows_of(job, GLOBEX.org_id))
-    assert "is not authorized to perform: dynamodb:Query" in tenant.closing().last_error
-    assert len(tenant.rows()) == ROWS
-
-
-def test_throttled_deletions_are_repeated(tenant: Closable, switches: Switches) -> None:
-    tenant.close()
-    switches.fail("DynamoDB.DeleteItem", fault="throttling", rate=0.1)
-    assert tenant.run().tenant.state == TenantState.CLOSED
-    assert tenant.rows() == {}
-
-
-def test_a_mistake_in_the_job_is_kept_with_its_type_alone(tenant: Closable) -> None:
-    tenant.close()
-
-    def wrong(_: str) -> DirectoryStore:
-        raise LookupError("secret")
-
-    with pytest.raises(LookupError):
-        tenant.run(store=wrong)
-    assert "LookupError" in tenant.closing().last_error
-    assert "secret" not in tenant.closing().last_error
-
-
-# ── One job at a time, and only where there is something to close ───────────────────────────────────────────────────
-
-
-def test_a_job_waits_for_another_until_its_lease_ends(tenant: Closable) -> None:
-    tenant.close()
-    lease = f"closing {tenant.org}"
-    assert take(lease, holder="another", seconds=60)
-    with pytest.raises(NotNow, match="Another job is closing"):
-        tenant.run()
-    assert tenant.closing().last_error == ""
-    Lease.objects.filter(name=lease).update(until=timezone.now())
-    assert tenant.run().tenant.state == TenantState.CLOSED
-    assert not Lease.objects.filter(name=lease).exists()
-
-
-def test_a_job_that_slept_too_long_stops_if_another_took_over(tenant: Closable) -> None:
-    tenant.close()
-    lease = f"closing {tenant.org}"
-
-    def sleep_too_long(line: str) -> None:
-        if line.startswith("purging"):
-            Lease.objects.filter(name=lease).update(holder="another", until=timezone.now() + timedelta(minutes=1))
-
-    with pytest.raises(NotNow, match="Another job has taken over"):
-        tenant.run(report=sleep_too_long)
-    assert Lease.objects.get(name=lease).holder == "another"
-    assert tenant.closing().last_error == ""
-    assert tenant.tenant().state == TenantState.CLOSING
+# ── Nothing to do ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_closed_tenant_leaves_nothing_to_do(tenant: Closable) -> None:

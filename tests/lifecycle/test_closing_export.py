@@ -1,4 +1,4 @@
-"""Exports: what is in one, what of one is kept, and that rows are deleted only while the one they are in is whole."""
+"""Exports: their content, what of them is kept, and that rows are purged only with a complete export."""
 
 from __future__ import annotations
 
@@ -148,13 +148,13 @@ def test_a_broken_progress_file_starts_the_export_again(tenant: Closable, conten
 
 @pytest.fixture
 def exported(tenant: Closable) -> Closable:
-    """In its grace period, which then ended."""
+    """A tenant that was exported in its grace period, which has ended."""
     tenant.close(grace=LATER).run()
     tenant.end_grace()
     return tenant
 
 
-def lose_it(export: Path) -> None:
+def lose_the_export(export: Path) -> None:
     shutil.rmtree(export)
 
 
@@ -171,7 +171,7 @@ def change_the_manifest(export: Path) -> None:
     (export / "manifest.json").write_text("{}")
 
 
-@pytest.mark.parametrize("damage", [lose_it, lose_a_file, change_a_file, change_the_manifest])
+@pytest.mark.parametrize("damage", [lose_the_export, lose_a_file, change_a_file, change_the_manifest])
 def test_a_damaged_export_is_made_again_before_the_purge(exported: Closable, damage: Callable[[Path], None]) -> None:
     (export,) = exported.exports()
     damage(export)

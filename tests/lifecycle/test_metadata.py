@@ -13,7 +13,7 @@ from tenants.lifecycle.details import change_metadata
 from tenants.lifecycle.metadata import MOST_CHARACTERS, read_metadata
 from tenants.models import Tenant
 from tests.world.stage import SOMEBODY
-from tests.world.use_cases import refused, tenant_in
+from tests.world.use_cases import assert_refused, tenant_in
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_metadata_that_break_the_schema_are_refused_with_their_place(
 ) -> None:
     settings.TENANT_METADATA_SCHEMA = SCHEMA
     tenant = tenant_in(TenantState.SUSPENDED)
-    with refused(InvalidInput, says, recorded_as=Action.TENANT_REFUSED) as raised:
+    with assert_refused(InvalidInput, says, recorded_as=Action.TENANT_REFUSED) as raised:
         change_metadata(tenant, metadata=metadata, by=SOMEBODY)
     assert len(raised.value.message) < 420
     assert raised.value.message.isprintable()

@@ -24,7 +24,7 @@ from tenants.lifecycle.transitions import close, reactivate, suspend
 from tenants.models import AuditEvent, Suspension, Tenant
 from tests.world.faults import Switches
 from tests.world.stage import SOMEBODY, Stage, recorded
-from tests.world.use_cases import acme, at_once, tenant_in
+from tests.world.use_cases import acme, run_at_once, tenant_in
 
 pytestmark = pytest.mark.usefixtures("nobody_suspended_afterwards")
 ACME_ID, GLOBEX_ID = str(ACME.org_id), str(GLOBEX.org_id)
@@ -261,7 +261,7 @@ def test_many_suspensions_and_workers_at_once_end_in_one_list(stage: Stage) -> N
         while len(stage.tools.policy.listed()) < len(tenants) and time.monotonic() < until:
             replace(ring, next_look_at=0.0).tick()
 
-    answers = at_once(
+    answers = run_at_once(
         *(lambda tenant=tenant: suspend(tenant, by=SOMEBODY, why="not paid") for tenant in tenants),
         *(lambda ring=ring: keep_writing(ring) for ring in workers),
     )

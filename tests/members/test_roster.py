@@ -14,7 +14,7 @@ from tenants.domain.tenant_state import TenantState
 from tenants.members.roster import add_member, desired_user, disable, enable, remove, set_role, try_now
 from tenants.models import AuditEvent, Member, Person, Provisioning, Tenant
 from tests.world.stage import SOMEBODY, member_called
-from tests.world.use_cases import at_once, entries_since, last_entry, refused, tenant_in
+from tests.world.use_cases import assert_refused, entries_since, last_entry, run_at_once, tenant_in
 
 S = TenantState
 OWNER, PETER = "owner@initech.example", "peter@initech.example"
@@ -66,7 +66,7 @@ def test_a_new_member_is_due_and_recorded() -> None:
 )
 def test_input_that_cannot_be_used_is_named_and_adds_nobody(given: dict[str, Any], says: str, field: str) -> None:
     tenant = tenant_in(S.ACTIVE)
-    with refused(InvalidInput, says, recorded_as=Action.MEMBER_REFUSED) as raised:
+    with assert_refused(InvalidInput, says, recorded_as=Action.MEMBER_REFUSED) as raised:
         add(given.pop("tenant", tenant), **given)
     assert raised.value.field == field
     assert raised.value.message.isprintable()
@@ -77,10 +77,10 @@ def test_input_that_cannot_be_used_is_named_and_adds_nobody(given: dict[str, Any
 def test_an_address_belongs_to_one_person_in_any_spelling(email: str) -> None:
     tenant, other = tenant_in(S.ACTIVE), tenant_in(S.ACTIVE, name="Umbrella", domain="umbrella.example")
     add(tenant)
-    with refused(InvalidInput, "is a member of Initech already", recorded_as=Action.MEMBER_REFUSED):
+    with assert_refused(InvalidInput, "is a member of Initech already", recorded_as=Action.MEMBER_REFUSED):
         add(tenant, email=email)
     for elsewhere, role in ((other, Role.OWNER), (None, Role.OPERATOR)):
-        with refused(InvalidInput, "is in another organisation", recorded_as=Action.MEMBER_REFUSED) as raised:
+        with assert_refused(InvalidInput, "is in another organisation", recorded_as=Action.MEMBER_REFUSED) as raised:
             add(elsewhere, email=email, role=role)
         assert "Initech" not in raised.value.message
 
@@ -91,7 +91,7 @@ def test_only_one_of_several_invitations_at_once_succeeds(known: bool) -> None:
     if known:
         Person.objects.create(email=PETER)
     tenants = [tenant_in(S.ACTIVE), tenant_in(S.ACTIVE, name="Umbrella", domain="umbrella.example")]
-    answers = at_once(*(lambda tenant=tenant: add(tenant) for tenant in tenants * 2))
+    answers = run_at_once(*(lambda tenant=tenant: add(tenant) for tenant in tenants * 2))
     assert len([answer for answer in answers if answer is None]) == 1
     assert all(isinstance(answer, InvalidInput | None) for answer in answers)
     assert Member.objects.filter(person__email=PETER).count() == Person.objects.filter(email=PETER).count() == 1
@@ -102,7 +102,7 @@ def test_only_one_of_several_invitations_at_once_succeeds(known: bool) -> None:
 def test_a_removed_person_can_be_invited_again_after_their_deletion() -> None:
     tenant = tenant_in(S.ACTIVE)
     peter = remove(add(tenant, name="Peter"), by=SOMEBODY)
-    with refused(InvalidInput, "Cognito still has their user", recorded_as=Action.MEMBER_REFUSED):
+    with assert_refused(InvalidInput, "Cognito still has their user", recorded_as=Action.MEMBER_REFUSED):
         add(tenant)
     peter.delete()
     assert add(tenant, name="Peter Gibbons").person == peter.person
@@ -123,7 +123,8 @@ def test_the_only_owner_stays_owner_until_there_is_another(change: str) -> None:
     owner = member_called(OWNER)
     add(tenant, role=Role.ADMIN)
     disable(add(tenant, email="milton@initech.example", role=Role.OWNER), by=SOMEBODY)
-    with refused(NotNow, "only owner of Initech. Make somebody else an owner", recorded_as=Action.MEMBER_REFUSED):
+    says = "only owner of Initech. Make somebody else an owner"
+    with assert_refused(NotNow, says, recorded_as=Action.MEMBER_REFUSED):
         CHANGES[change](owner)
     set_role(member_called(PETER), Role.OWNER, by=SOMEBODY)
     CHANGES[change](owner)
@@ -134,7 +135,7 @@ def test_the_only_owner_stays_owner_until_there_is_another(change: str) -> None:
 def test_of_two_owners_who_step_down_at_once_one_is_refused() -> None:
     tenant = tenant_in(S.ACTIVE)
     peter = add(tenant, role=Role.OWNER)
-    answers = at_once(
+    answers = run_at_once(
         lambda: set_role(member_called(OWNER), Role.VIEWER, by=SOMEBODY), lambda: remove(peter, by=SOMEBODY)
     )
     assert [type(answer) for answer in answers].count(NotNow) == 1
@@ -145,7 +146,7 @@ def test_of_two_owners_who_step_down_at_once_one_is_refused() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_platform_keeps_an_operator() -> None:
     members = [operator(f"o{number}@platform.example") for number in range(2)]
-    answers = at_once(*(lambda member=member: disable(member, by=SOMEBODY) for member in members))
+    answers = run_at_once(*(lambda member=member: disable(member, by=SOMEBODY) for member in members))
     assert [type(answer) for answer in answers].count(NotNow) == 1
     assert Member.objects.filter(tenant=None, enabled=True).count() == 1
     assert "the only operator. Add another one first" in str(next(answer for answer in answers if answer))
@@ -161,7 +162,7 @@ def test_members_can_change_until_their_tenant_is_being_closed(state: TenantStat
         assert set_role(add(tenant), Role.EDITOR, by=SOMEBODY).role == Role.EDITOR
         return
     for ask in (lambda: add(tenant), lambda: set_role(member_called(OWNER), Role.VIEWER, by=SOMEBODY)):
-        with refused(NotNow, "so its members stay as they are", recorded_as=Action.MEMBER_REFUSED):
+        with assert_refused(NotNow, "so its members stay as they are", recorded_as=Action.MEMBER_REFUSED):
             ask()
 
 
@@ -170,7 +171,7 @@ def test_a_change_of_role_makes_no_operator_and_ends_none() -> None:
     add(tenant_in(S.ACTIVE))
     operator("olive@platform.example")
     for email, role in ((PETER, Role.OPERATOR), ("olive@platform.example", Role.OWNER)):
-        with refused(InvalidInput, "A change of role cannot make", recorded_as=Action.MEMBER_REFUSED):
+        with assert_refused(InvalidInput, "A change of role cannot make", recorded_as=Action.MEMBER_REFUSED):
             set_role(member_called(email), role, by=SOMEBODY)
 
 
@@ -200,7 +201,9 @@ def test_changing_a_removed_member_is_refused(gone: str) -> None:
     if gone == "deleted":
         Member.objects.filter(pk=peter.pk).delete()
     for change in CHANGES.values():
-        with refused(NotNow, "peter@initech.example has been removed already", recorded_as=Action.MEMBER_REFUSED):
+        with assert_refused(
+            NotNow, "peter@initech.example has been removed already", recorded_as=Action.MEMBER_REFUSED
+        ):
             change(peter)
 
 
@@ -216,5 +219,5 @@ def test_try_now_makes_a_stuck_member_due_again() -> None:
     (entry,) = entries_since(before)
     assert (entry.action, entry.why) == (Action.MEMBER_RETRIED, "no such domain")
     Member.objects.filter(pk=peter.pk).delete()
-    with refused(NotNow, "removed already", recorded_as=Action.MEMBER_REFUSED):
+    with assert_refused(NotNow, "removed already", recorded_as=Action.MEMBER_REFUSED):
         try_now(again, by=SOMEBODY)
