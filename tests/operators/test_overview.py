@@ -90,9 +90,9 @@ def test_an_empty_platform_shows_what_to_do_next(operator: Browser) -> None:
     text = text_of(operator)
     for words in (
         "No worker is running, and new members would wait for one. Start one with “manage.py provision --watch”.",
-        "Nobody has signed up lately",
+        "No sign-ups lately",
         "Nothing was changed in Cognito",
-        "No worker was heard of today",
+        "No worker gave a sign of life today",
         "None under way",
         "The whole pool has not been compared yet",
         "manage.py reconcile",
@@ -103,7 +103,7 @@ def test_an_empty_platform_shows_what_to_do_next(operator: Browser) -> None:
 def test_without_problems_it_says_that_nothing_is_to_do(operator: Browser) -> None:
     Worker.objects.create(name="w")
     Reconciliation.objects.create(finished_at=timezone.now(), found=2, repaired=2)
-    assert "Nothing needs you." in text_of(operator)
+    assert "Nothing needs attention." in text_of(operator)
 
 
 def test_a_comparison_of_one_tenant_is_not_that_of_the_whole_pool(operator: Browser) -> None:
