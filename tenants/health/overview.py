@@ -88,6 +88,8 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
+    """`unwritten` is why it could not write the policy SuspendedTenants, or ""."""
+
     name: str
     started_at: datetime
     beat_at: datetime
