@@ -27,8 +27,11 @@ OK = CheckResult(State.OK)
 
 
 @pytest.fixture(autouse=True)
-def no_answer_is_kept() -> None:
-    readiness.prober.cache_clear()
+def no_answer_is_kept() -> Iterator[None]:
+    prober = readiness.prober
+    prober.cache_clear()
+    yield
+    prober.cache_clear()
 
 
 @pytest.fixture
