@@ -25,16 +25,16 @@ from tenants.domain.keys import own_space
 from tenants.domain.org_id import OrgId
 from tenants.domain.tenant_state import TenantState
 from tenants.leases import give_back, take
-from tenants.lifecycle.export import Report, export_tenant, is_whole
+from tenants.lifecycle.export import Report, export_tenant, is_complete
 from tenants.lifecycle.purge import purge_rows
 from tenants.lifecycle.transitions import close_for_good
 from tenants.models import Closing, Suspension, Tenant
 
 # IAM needs some seconds until all of its machines know of a denial.
-_SPREADS = timedelta(seconds=60)
+_SPREAD_TIME = timedelta(seconds=60)
 _LEASE_SECONDS = 300
-_MOST_ERROR = 500
-_MOST_NAMED = 50
+_LONGEST_ERROR = 500
+_MOST_COLLECTIONS_NAMED = 50
 
 
 class ClosingStep(StrEnum):
@@ -117,7 +117,7 @@ def continue_closing(tenant: Tenant, *, reach: Reach, holder: str, by: Actor, re
         report(line)
 
     try:
-        return _take_steps(tenant=tenant, reach=reach, by=by, report=renew_and_report)
+        return _close(tenant=tenant, reach=reach, by=by, report=renew_and_report)
     except Exception as error:
         with suppress(DatabaseError):
             # A job that has taken over keeps its own error.
@@ -135,8 +135,9 @@ def why_failed(error: Exception) -> str:
     return f"There is a mistake in the closing job itself ({type(error).__name__}). Its output says more."
 
 
+# The audit trail keeps the name of this function with a refusal.
 @refusals_recorded(Action.TENANT_REFUSED)
-def _take_steps(*, tenant: Tenant, reach: Reach, by: Actor, report: Report) -> ClosingResult:
+def _close(*, tenant: Tenant, reach: Reach, by: Actor, report: Report) -> ClosingResult:
     tenant.refresh_from_db()
     did: list[str] = []
     plan = plan_closing(tenant, export=reach.store is not None)
@@ -162,7 +163,7 @@ def _wait_for_denial(tenant: Tenant, now: datetime) -> ClosingPlan | None:
         return None
     if suspension is None or suspension.denied_at is None:
         return ClosingPlan((), "its last credentials to be denied: is `manage.py provision --watch` running?")
-    known_everywhere = suspension.denied_at + _SPREADS
+    known_everywhere = suspension.denied_at + _SPREAD_TIME
     if known_everywhere <= now:
         return None
     return ClosingPlan((), "all of AWS to know that its last credentials are denied", known_everywhere)
@@ -176,7 +177,7 @@ def _has_its_export(tenant: Tenant, reach: Reach, report: Report) -> bool:
     closing = _closing_of(tenant)
     if reach.store is None or closing.exported_at is None or closing.purged_at is not None:
         return True
-    if is_whole(_store_of(closing, reach.store), manifest_sha256=closing.manifest_hash, report=report):
+    if is_complete(_store_of(closing, reach.store), manifest_sha256=closing.manifest_hash, report=report):
         return True
     report("its export is missing or was changed: exporting again")
     Closing.objects.filter(pk=closing.pk, purged_at=None).update(exported_at=None)
@@ -213,7 +214,7 @@ def _purge(tenant: Tenant, reach: Reach, *, by: Actor, report: Report) -> str:
     after = {
         "rows": closing.rows_purged,
         "exported": closing.exported_at is not None,
-        "looked_into": collections[:_MOST_NAMED],
+        "looked_into": collections[:_MOST_COLLECTIONS_NAMED],
     }
     with transaction.atomic():
         closing.save(update_fields=["purged_at", "verified_at"])
@@ -237,7 +238,7 @@ def begin_purging(tenant: Tenant, *, export: bool) -> Closing:
 
 
 def _keep_error(tenant: Tenant, why: str) -> None:
-    Closing.objects.filter(tenant=tenant, ended_at=None).update(last_error=why[:_MOST_ERROR])
+    Closing.objects.filter(tenant=tenant, ended_at=None).update(last_error=why[:_LONGEST_ERROR])
 
 
 def _closing_of(tenant: Tenant) -> Closing:

@@ -34,7 +34,7 @@ def rename(tenant: Tenant, *, name: str, by: Actor, why: str = "") -> Tenant:
 def change_slug(tenant: Tenant, *, slug: str, by: Actor, why: str = "") -> Tenant:
     """Raises InvalidInput if another tenant has the slug, NotNow once the tenant is being closed."""
     slug = texts.slug(slug)
-    with _one_tenant_a_slug(slug):
+    with _refuse_taken_slug(slug):
         return _edit(tenant, Action.TENANT_RENAMED, by=by, why=why, slug=slug)
 
 
@@ -92,7 +92,7 @@ def checked_plan(plan: str) -> str:
 
 
 @contextmanager
-def _one_tenant_a_slug(slug: str) -> Iterator[None]:
+def _refuse_taken_slug(slug: str) -> Iterator[None]:
     """Raises InvalidInput if the database refuses the slug, also if another tenant took it at the same moment."""
     try:
         with transaction.atomic():
@@ -108,7 +108,7 @@ def create_with_slug(wanted: str, fields: Mapping[str, Any]) -> Tenant:
     while True:
         slug = wanted or _free_slug(fields["name"])
         try:
-            with _one_tenant_a_slug(slug):
+            with _refuse_taken_slug(slug):
                 return Tenant.objects.create(**fields, slug=slug)
         except InvalidInput:
             # Another tenant took the slug at the same moment: try the next one.

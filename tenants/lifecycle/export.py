@@ -98,7 +98,7 @@ def export_tenant(closing: Closing, *, rows: TenantRows, space: Space, store: Ex
     return Exported(exported, write_json(store, MANIFEST, manifest))
 
 
-def is_whole(store: ExportStore, *, manifest_sha256: str, report: Report) -> bool:
+def is_complete(store: ExportStore, *, manifest_sha256: str, report: Report) -> bool:
     """Whether the manifest has this hash, and every file the hash in the manifest. Raises what `store` raises."""
     content = store.read(MANIFEST)
     if content is None or hashlib.sha256(content).hexdigest() != manifest_sha256:

@@ -29,7 +29,7 @@ FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 60.0
 VERIFY_SECONDS = 60.0
 
 
-def listed_orgs() -> frozenset[str]:
+def orgs_to_list() -> frozenset[str]:
     """The org ids that the policy should list: as many as it has room for. Tenants already in it stay in it."""
     return frozenset(str(org) for org in to_deny().values_list("tenant__org_id", flat=True)[:ROOM])
 
@@ -43,12 +43,12 @@ def write_list(policy: SuspensionPolicy, *, holder: str) -> frozenset[str] | Non
         return None
     try:
         while True:
-            orgs = listed_orgs()
+            orgs = orgs_to_list()
             if _read(policy) != orgs:
                 policy.write(orgs)
                 _log.info("suspension list written", extra={"listed": len(orgs)})
             _note_denied(orgs)
-            if listed_orgs() == orgs:
+            if orgs_to_list() == orgs:
                 _log_lack_of_room()
                 return orgs
     finally:
@@ -94,7 +94,7 @@ class ThirdRing:
 
     def tick(self) -> None:
         now = time.monotonic()
-        if now < self.next_look_at and (self.problem is not None or listed_orgs() == self._written):
+        if now < self.next_look_at and (self.problem is not None or orgs_to_list() == self._written):
             return
         try:
             self._written = write_list(self.policy, holder=self.holder)

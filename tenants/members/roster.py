@@ -75,7 +75,7 @@ def add_member(
             check_may_change(tenant)
         person = _person_to_invite(email, name, language, tenant)
         now = timezone.now()
-        with _one_membership_a_person(person, tenant):
+        with _refuse_second_membership(person, tenant):
             member = Member.objects.create(
                 person=person,
                 tenant=tenant,
@@ -210,7 +210,7 @@ def _person_to_invite(email: str, name: str, language: str, tenant: Tenant | Non
 
 
 @contextmanager
-def _one_membership_a_person(person: Person, tenant: Tenant | None) -> Iterator[None]:
+def _refuse_second_membership(person: Person, tenant: Tenant | None) -> Iterator[None]:
     """Raises InvalidInput if the person is a member already, also if they were added at the same moment."""
     try:
         with transaction.atomic():

@@ -19,7 +19,7 @@ from tenants.aws.suspension_policy import SuspensionPolicy
 from tenants.domain.suspension_policy import ROOM
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.suspension import OUTLIVES, note_signed_out, rings, to_deny
-from tenants.lifecycle.suspension_list import ThirdRing, listed_orgs, write_list
+from tenants.lifecycle.suspension_list import ThirdRing, orgs_to_list, write_list
 from tenants.lifecycle.transitions import close, reactivate, suspend
 from tenants.models import AuditEvent, Suspension, Tenant
 from tests.world.faults import Switches
@@ -176,7 +176,7 @@ def test_a_foreign_policy_text_is_replaced(stage: Stage) -> None:
 def test_a_full_list_keeps_the_oldest_and_the_others_wait_for_room(stage: Stage) -> None:
     many_suspended(ROOM)
     suspension = suspended(acme())
-    assert ACME_ID not in listed_orgs()
+    assert ACME_ID not in orgs_to_list()
     assert len(write_list(stage.tools.policy, holder="one") or ()) == ROOM
     reached = rings(again(suspension))
     assert reached.waits_for_room
