@@ -1,8 +1,8 @@
-"""How long does the operators' list of tenants take, and a search in it, against the admin's list as Django has it?
+"""How long do the operators' list of tenants and its search take, compared with the list of Django's admin?
 
-Both in this process, on the same database, in turns: the views alone, from the request to the HTML, without the door.
-Prints the median milliseconds, the median of the ratios within each round, and the number of queries; for the whole
-page, and for reading its rows alone. What is printed after that is the portal's own, and to be about as quick.
+Both run in this process, on the same database, in turns: the views alone, from the request to the HTML, without the
+middleware. Prints the median milliseconds, the median of the ratios within each round, and the number of queries, for
+the whole page and for reading its rows alone. Then come lists that only the portal has, without a comparison.
 
 The goals are for a million tenants. Filling a database with those takes minutes, so it can be kept and given again:
 
@@ -23,25 +23,25 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-import _filled
+import _database
 
-# What is asked of the portal, and of the admin.
-SAME = {
+# The query of the portal, and of the admin.
+BOTH = {
     "first page": ("", ""),
     "last page": ("last=1", "p={last}"),
-    "search, few found": (f"q={_filled.RARE}", f"q={_filled.RARE}"),
-    "search, many found": (f"q={_filled.COMMON}", f"q={_filled.COMMON}"),
+    "search, few found": (f"q={_database.RARE}", f"q={_database.RARE}"),
+    "search, many found": (f"q={_database.COMMON}", f"q={_database.COMMON}"),
     "search, none found": ("q=no+such+name", "q=no+such+name"),
 }
-# What the portal alone is asked.
+# Queries that only the portal has.
 OWN = {
     "owner's address": "q=p77%40org77.example",
     "rare state": "state=closing",
     "rare state, last page": "state=closing&last=1",
     "state and plan": "state=suspended&plan=free",
-    "waiting for Cognito": "provisioning=due",
-    "stuck": "provisioning=unresolved",
-    "search in a rare state": f"q={_filled.COMMON}&state=closing",
+    "due": "provisioning=due",
+    "stuck or in conflict": "provisioning=unresolved",
+    "search in a rare state": f"q={_database.COMMON}&state=closing",
 }
 
 
@@ -63,13 +63,14 @@ FOR_TENANTS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Milliseconds a round, for each way of measuring; the same place in every list is the same round."""
+    """Milliseconds of each round, for the page and for its rows. The same place in every list is the same round."""
 
     portal: Mapping[str, Sequence[float]]
     stock: Mapping[str, Sequence[float]]
     queries: tuple[int, int]
 
     def ratio(self, what: str) -> float:
+        """The median of the portal's time divided by the admin's."""
         return median(one / other for one, other in zip(self.portal[what], self.stock[what], strict=True))
 
 
@@ -77,30 +78,30 @@ def main() -> int:
     options = arguments()
     with tempfile.TemporaryDirectory() as scratch:
         set_up(options.database or f"sqlite:///{scratch}/filled.sqlite3")
-        tenants = _filled.fill_if_empty(options.tenants)
-        same = {case: measure(case, tenants, options.rounds) for case in SAME}
+        tenants = _database.fill_if_empty(options.tenants)
+        same = {case: measure(case, tenants, options.rounds) for case in BOTH}
         own = {case: measure_own(query, options.rounds) for case, query in OWN.items()}
     judged = GOALS if tenants >= FOR_TENANTS else ()
     missed = [goal for goal in judged if same[goal.case].ratio("page") > goal.at_most]
-    found = as_json(tenants, same, own, missed)
-    print(json.dumps(found, indent=2) if options.json else as_text(tenants, same, own, missed))
+    results = (tenants, same, own, missed)
+    print(json.dumps(as_json(*results), indent=2) if options.json else as_text(*results))
     return 1 if options.check and missed else 0
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tenants", type=int, default=20_000)
-    parser.add_argument("--database", help="an address such as DATABASE_URL has; one that is empty is filled")
+    parser.add_argument("--database", help="an address as in DATABASE_URL; an empty database is filled")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
-        "--check", action="store_true", help="fail where a goal is missed, with as many tenants as it is for"
+        "--check", action="store_true", help=f"fail if a goal is missed, with {FOR_TENANTS:,} tenants or more"
     )
     return parser.parse_args()
 
 
 def set_up(database_url: str) -> None:
-    _filled.use(database_url)
+    _database.use(database_url)
     import django
     from django.conf import settings
     from django.contrib import admin
@@ -115,7 +116,7 @@ def measure(case: str, tenants: int, rounds: int) -> Measured:
     import _operators
     import _stock_admin
 
-    own, stock = SAME[case][0], SAME[case][1].format(last=-(-tenants // 100))
+    own, stock = BOTH[case][0], BOTH[case][1].format(last=-(-tenants // 100))
     calls: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
         "page": (lambda: _operators.tenants_page(own), lambda: _stock_admin.page(stock)),
         "rows": (lambda: _operators.tenants_read(own), lambda: _stock_admin.read(stock)),
@@ -141,7 +142,7 @@ def measure_own(query: str, rounds: int) -> tuple[float, int]:
 
 
 def in_turns(calls: Sequence[Callable[[], object]], rounds: int) -> list[list[float]]:
-    """Milliseconds of each, round by round, in another order every time."""
+    """Milliseconds of each call by round. Each round has another order."""
     measured: list[list[float]] = [[] for _ in calls]
     order = list(range(len(calls)))
     for _ in range(rounds):
@@ -179,7 +180,7 @@ def as_json(tenants: int, same: Same, own: Own, missed: Sequence[Goal]) -> dict[
 
 def as_text(tenants: int, same: Same, own: Own, missed: Sequence[Goal]) -> str:
     lines = [
-        f"{tenants:,} tenants; milliseconds of the portal / of the admin, and which part of the admin's that is",
+        f"{tenants:,} tenants; milliseconds of the portal / of the admin = their ratio",
         "",
     ]
     lines.append(f"{'':24}{'whole page':>24}{'':9}{'its rows alone':>22}{'':9}{'queries':>8}   at most")

@@ -14,6 +14,7 @@ from string import Formatter
 from typing import Any
 
 from tenants.audit.actions import Action
+from tenants.domain.dates import formatted
 
 _PROGRAMS = {"worker": "The worker", "visitor": "Somebody who is not signed in"}
 # The use cases of tenants and members that say no, where their names alone make no sentence.
@@ -221,6 +222,6 @@ def _as_text(value: object) -> str:
 
 def _moment(text: str) -> str:
     try:
-        return f"{datetime.fromisoformat(text):%-d %B %Y, %H:%M} UTC"
+        return formatted(datetime.fromisoformat(text))
     except ValueError:
         return text

@@ -34,7 +34,7 @@ class SuspensionPolicy:
             default = self.client.get_policy(PolicyArn=self.arn)["Policy"]["DefaultVersionId"]
             version = self.client.get_policy_version(PolicyArn=self.arn, VersionId=default)["PolicyVersion"]
         # botocore has decoded the text already.
-        return suspension_policy.listed(json.dumps(version["Document"]))
+        return suspension_policy.orgs_in(json.dumps(version["Document"]))
 
     def write(self, orgs: Iterable[str]) -> None:
         """Cuts off these organisations and no others, whatever the policy says now. Raises NotNow for too many.

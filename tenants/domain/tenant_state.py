@@ -1,6 +1,6 @@
 """The life of a tenant: pending → active ⇄ suspended → closing → closed.
 
-The database refuses every other step as well, whoever asks for it: see the triggers of the migrations.
+Triggers in the database refuse all other transitions too, also those that do not come through this program.
 """
 
 from __future__ import annotations
@@ -17,33 +17,38 @@ class TenantState(StrEnum):
     CLOSING = "closing"
     CLOSED = "closed"
 
+    @property
+    def may_be_changed(self) -> bool:
+        """Whether the tenant's details and members may change: not once it is being closed."""
+        return self not in (TenantState.CLOSING, TenantState.CLOSED)
 
-S = TenantState
-# Closing ends in closed when the rows are gone, or goes back to where it came from while the grace period lasts.
-STEPS: dict[TenantState, tuple[TenantState, ...]] = {
-    S.PENDING: (S.ACTIVE, S.CLOSING),
-    S.ACTIVE: (S.SUSPENDED, S.CLOSING),
-    S.SUSPENDED: (S.ACTIVE, S.CLOSING),
-    S.CLOSING: (S.PENDING, S.ACTIVE, S.SUSPENDED, S.CLOSED),
-    S.CLOSED: (),
+
+_S = TenantState
+# Closing ends in closed once the rows are deleted. Until the grace period ends, a tenant can be reopened as it was.
+TRANSITIONS: dict[TenantState, tuple[TenantState, ...]] = {
+    _S.PENDING: (_S.ACTIVE, _S.CLOSING),
+    _S.ACTIVE: (_S.SUSPENDED, _S.CLOSING),
+    _S.SUSPENDED: (_S.ACTIVE, _S.CLOSING),
+    _S.CLOSING: (_S.PENDING, _S.ACTIVE, _S.SUSPENDED, _S.CLOSED),
+    _S.CLOSED: (),
 }
-# Closing freezes as suspending does, and a pending tenant's first owner has to be able to come.
-MAY_SIGN_IN = (S.PENDING, S.ACTIVE)
-_SAID = {
-    S.PENDING: "waits for its first owner",
-    S.ACTIVE: "is active",
-    S.SUSPENDED: "is suspended",
-    S.CLOSING: "is being closed",
-    S.CLOSED: "is closed for good",
+# The states in which users are enabled in Cognito. The first owner has to be, before the tenant becomes active.
+MAY_SIGN_IN = (_S.PENDING, _S.ACTIVE)
+_IN_WORDS = {
+    _S.PENDING: "waits for its first owner",
+    _S.ACTIVE: "is active",
+    _S.SUSPENDED: "is suspended",
+    _S.CLOSING: "is being closed",
+    _S.CLOSED: "is closed for good",
 }
 
 
 def in_words(state: str) -> str:
-    """As the second half of a sentence about a tenant."""
-    return _SAID[TenantState(state)]
+    """The state as the end of a sentence that begins with the tenant's name."""
+    return _IN_WORDS[TenantState(state)]
 
 
-def check_step(*, name: str, now: str, to: str) -> None:
-    """Raises NotNow where the tenant called `name` cannot go from `now` to `to`."""
-    if TenantState(to) not in STEPS[TenantState(now)]:
+def check_transition(*, name: str, now: str, to: str) -> None:
+    """Raises NotNow if the tenant called `name` cannot go from state `now` to state `to`."""
+    if TenantState(to) not in TRANSITIONS[TenantState(now)]:
         raise NotNow(f"{name} {in_words(now)}, so this cannot be done now. Nothing was changed.")

@@ -1,4 +1,4 @@
-"""What keeps a suspension from reaching its next ring, for whoever waits for it."""
+"""What keeps a suspension from reaching its next ring, in sentences for operators."""
 
 from __future__ import annotations
 
@@ -8,38 +8,52 @@ from datetime import timedelta
 from django.utils import timezone
 
 from tenants.lifecycle.suspension import rings
-from tenants.models import Member, Provisioning, Suspension, Worker
+from tenants.models import Member, Provisioning, Suspension, Tenant, Worker
 from tenants.provisioning.halt import why_halted
 
+# A running worker writes the policy within this time.
 _WRITTEN_WITHIN = timedelta(seconds=15)
 
 
 def blockers(suspension: Suspension) -> tuple[str, ...]:
-    """A sentence each, and none where it only takes its time, or nothing is left to be reached."""
+    """A sentence for each. Empty if the suspension only needs time, if it was lifted, and if all rings are reached."""
     if suspension.lifted_at or rings(suspension).all_reached:
         return ()
-    return tuple(_obstacles(suspension))
+    return tuple(_blockers(suspension))
 
 
-def _let_in(suspension: Suspension) -> Iterator[str]:
-    known = Member.objects.filter(tenant=suspension.tenant_id, provisioning=Provisioning.SETTLED, seen_enabled=True)
-    if suspension.signed_out_at is None and (count := known.count()):
-        slug = suspension.tenant.slug
-        yield f"{count} was enabled in Cognito past the portal: manage.py reconcile --tenant {slug} --repair."
-
-
-def _obstacles(suspension: Suspension) -> Iterator[str]:
-    now = timezone.now()
+def _blockers(suspension: Suspension) -> Iterator[str]:
     if reason := why_halted():
         yield f"Cognito does not let the worker go on: {reason}"
-    if not Worker.objects.alive(now).exists():
+    yield from _worker(suspension)
+    if suspension.signed_out_at is None:
+        yield from _members(suspension.tenant)
+
+
+def _worker(suspension: Suspension) -> Iterator[str]:
+    now = timezone.now()
+    running = Worker.objects.alive(now)
+    if not running.exists():
         yield "No worker is running. Start one: manage.py provision --watch."
     elif suspension.denied_at is None and suspension.began_at < now - _WRITTEN_WITHIN:
-        unwritten = Worker.objects.alive(now).exclude(unwritten="").values_list("unwritten", flat=True).first()
+        unwritten = running.exclude(unwritten="").values_list("unwritten", flat=True).first()
         why = f": {unwritten}" if unwritten else "; its log says why."
         yield f"The worker has not written the policy SuspendedTenants{why}"
-    yield from _let_in(suspension)
-    stuck = Member.objects.filter(tenant=suspension.tenant_id, provisioning=Provisioning.STUCK).count()
-    if stuck and suspension.signed_out_at is None:
-        slug = suspension.tenant.slug
-        yield f"{stuck} cannot be disabled in Cognito; why, says manage.py member list --tenant {slug} --state stuck."
+
+
+def _members(tenant: Tenant) -> Iterator[str]:
+    members = Member.objects.filter(tenant=tenant)
+    if count := members.filter(provisioning=Provisioning.SETTLED, seen_enabled=True).count():
+        yield (
+            f"{_counted(count)} enabled in Cognito outside the portal. "
+            f"Disable them: manage.py reconcile --tenant {tenant.slug} --repair."
+        )
+    if count := members.filter(provisioning=Provisioning.STUCK).count():
+        yield (
+            f"{_counted(count)} stuck: they cannot be disabled in Cognito. "
+            f"To see why: manage.py member list --tenant {tenant.slug} --state stuck."
+        )
+
+
+def _counted(count: int) -> str:
+    return "1 member is" if count == 1 else f"{count:,} members are"

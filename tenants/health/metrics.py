@@ -1,4 +1,4 @@
-"""The overview's numbers as Prometheus text. They come from the database, so every process of the portal says the same.
+"""The overview's numbers as Prometheus text. They come from the database, so all processes of the portal agree.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
@@ -17,11 +17,11 @@ from tenants.models import ProvisioningHour
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """`values` are by what `label` says; without a label there is one."""
+    """`values` are by the value of `label`; without a label there is one, by ""."""
 
     name: str
     kind: str
-    says: str
+    help: str
     values: Mapping[str, float]
     label: str = ""
 
@@ -36,49 +36,49 @@ def _lines(metric: Metric) -> str:
         f'{name}{{{metric.label}="{value}"}} {number:.15g}\n' if metric.label else f"{name} {number:.15g}\n"
         for value, number in metric.values.items()
     )
-    return f"# HELP {name} {metric.says}\n# TYPE {name} {metric.kind}\n" + "".join(samples)
+    return f"# HELP {name} {metric.help}\n# TYPE {name} {metric.kind}\n" + "".join(samples)
 
 
-def _metrics(seen: Overview) -> Iterator[Metric]:
-    states = {state.value: count.value for state, count in seen.states.items()}
+def _metrics(current: Overview) -> Iterator[Metric]:
+    states = {state.value: count.value for state, count in current.states.items()}
     yield Metric("tenants", "gauge", f"Tenants, counted up to {MOST_TENANTS} in each state.", states, "state")
-    yield from _provisioning(seen)
-    yield from _worked()
-    alive, without_room = seen.under_way.count.value, seen.under_way.without_room
-    yield _gauge("suspensions_open", "Suspended tenants with credentials that may be alive.", alive)
+    yield from _provisioning(current)
+    yield from _work_done()
+    alive, without_room = current.under_way.count.value, current.under_way.without_room
+    yield _gauge("suspensions_open", "Suspended tenants whose members may hold credentials that still work.", alive)
     yield _gauge("suspensions_without_room", "Of these, those that the policy has no room for.", without_room)
-    yield from _compared(seen)
+    yield from _comparison(current)
     entries = "Entries of the audit trail since it began."
     yield Metric("audit_entries_total", "counter", entries, {"": trail_head().seq})
 
 
-def _provisioning(seen: Overview) -> Iterator[Metric]:
-    backlog = seen.backlog
+def _provisioning(current: Overview) -> Iterator[Metric]:
+    backlog = current.backlog
     unsettled = {"due": backlog.due.value, "stuck": backlog.stuck.value, "conflict": backlog.conflict.value}
-    says = f"Members that Cognito does not agree with, counted up to {MOST_MEMBERS} of each kind."
-    yield Metric("members_unsettled", "gauge", says, unsettled, "provisioning")
-    waits = (seen.at - backlog.waits_since).total_seconds() if backlog.waits_since else 0
-    yield _gauge("provisioning_waits_seconds", "How long the member that is due longest has been waiting.", waits)
-    yield _gauge("provisioning_halted", "Whether something is in every member’s way.", bool(seen.halted))
-    workers = {"working": seen.working, "silent": len(seen.workers) - seen.working}
-    says = "Workers of the last day that were not stopped, by whether they give signs of life."
-    yield Metric("workers", "gauge", says, workers, "state")
+    help_text = f"Members whose user in Cognito does not match, counted up to {MOST_MEMBERS} of each kind."
+    yield Metric("members_unsettled", "gauge", help_text, unsettled, "provisioning")
+    waits = (current.at - backlog.waits_since).total_seconds() if backlog.waits_since else 0
+    yield _gauge("provisioning_waits_seconds", "How long the member that is due longest has waited.", waits)
+    yield _gauge("provisioning_halted", "Whether nobody can be provisioned.", bool(current.halted))
+    workers = {"working": current.working, "silent": len(current.workers) - current.working}
+    help_text = "Workers of the last day that were not stopped: working or silent."
+    yield Metric("workers", "gauge", help_text, workers, "state")
 
 
-def _worked() -> Iterator[Metric]:
-    """Of all workers that ever were: a counter does not begin anew with a process."""
+def _work_done() -> Iterator[Metric]:
+    """Of all workers since the first one: a counter must not begin again with a process."""
     names = {
         "applied": ("changes", "Changes made in Cognito."),
         "throttled": ("throttled", "Calls that Cognito throttled."),
-        "failed": ("failed", "Times that a member could not be done."),
+        "failed": ("failed", "Failed attempts to make a member match."),
     }
     summed = ProvisioningHour.objects.aggregate(**{name: Sum(name) for name in names})
-    for column, (name, says) in names.items():
-        yield Metric(f"provisioning_{name}_total", "counter", says, {"": summed[column] or 0})
+    for column, (name, help_text) in names.items():
+        yield Metric(f"provisioning_{name}_total", "counter", help_text, {"": summed[column] or 0})
 
 
-def _compared(seen: Overview) -> Iterator[Metric]:
-    run = seen.comparison
+def _comparison(current: Overview) -> Iterator[Metric]:
+    run = current.comparison
     if run is None:
         return
     finished = "When the newest comparison of the whole pool ended; 0 while it has not."
@@ -86,5 +86,5 @@ def _compared(seen: Overview) -> Iterator[Metric]:
     yield _gauge("comparison_drift", "Differences that it found and did not repair.", run.found - run.repaired)
 
 
-def _gauge(name: str, says: str, value: float) -> Metric:
-    return Metric(name, "gauge", says, {"": value})
+def _gauge(name: str, help_text: str, value: float) -> Metric:
+    return Metric(name, "gauge", help_text, {"": value})

@@ -1,6 +1,6 @@
-"""What the operators' first page shows: tenants by state, sign-ups, how provisioning fares, suspensions under way.
+"""The numbers of the operators' first page: tenants by state, sign-ups, provisioning, suspensions under way.
 
-Nothing is counted past a limit, and no list is longer than a few rows, so the page costs the same on every platform.
+Every count stops at a limit and every list at a few rows, so the page costs about the same with any number of tenants.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from tenants.provisioning.halt import why_halted
 MOST_TENANTS, MOST_MEMBERS = 100_000, 10_000
 WEEKS, HOURS = 12, 24
 MOST_LISTED = 10
-# One that was killed says nothing ever again. Its row is of no use for longer than this.
-_FORGOTTEN_AFTER = timedelta(days=1)
+# A worker that was killed leaves its row behind. It is listed as silent for this long.
+_SHOWN_FOR = timedelta(days=1)
 _WEEK, _HOUR = timedelta(weeks=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many there are; `and_more` where there are more than were counted."""
+    """How many there are, or the limit of the count with `and_more` if there are more."""
 
     value: int
     and_more: bool = False
@@ -53,7 +53,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """From a Monday on, in UTC."""
+    """Seven days from Monday, midnight UTC."""
 
     begins: datetime
     sign_ups: Count
@@ -65,7 +65,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """`applied` counts changes in Cognito, `throttled` calls, `failed` times that a member failed."""
+    """`applied` counts changes made in Cognito, `throttled` calls, `failed` attempts at a member."""
 
     begins: datetime
     applied: int = 0
@@ -75,8 +75,10 @@ class Hour:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """`waits_since`: the longest that a member could have been seen to by now; None where all are waiting for their
-    next try, or none is due."""
+    """Members by provisioning. `waits_since` is when the first due member could have been taken by a worker.
+
+    None if no member is due, and if all due members wait for their next attempt.
+    """
 
     due: Count
     stuck: Count
@@ -85,7 +87,9 @@ class Backlog:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerSeen:
+class WorkerStatus:
+    """`unwritten` is why it could not write the policy SuspendedTenants, or ""."""
+
     name: str
     started_at: datetime
     beat_at: datetime
@@ -97,9 +101,8 @@ class WorkerSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class UnderWay:
-    """Suspensions with credentials that may be alive: the longest ones, and how many there are. `without_room` of them
-    wait for the policy to have room."""
+class SuspensionsUnderWay:
+    """Suspensions whose members may hold credentials that still work. `longest` are the first `MOST_LISTED` of them."""
 
     count: Count
     not_signed_out: Count
@@ -107,14 +110,15 @@ class UnderWay:
 
     @property
     def without_room(self) -> int:
+        """How many are not in the policy because it is full."""
         return max(0, self.count.value - ROOM)
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`weeks` and `hours` have the oldest first and no gap. `halted` is why nobody is provisioned, or "".
+    """As of `at`. `weeks` and `hours` begin with the oldest and have no gap.
 
-    `comparison` is the newest one of the whole pool.
+    `halted` is why nobody can be provisioned, or "". `comparison` is the newest one of the whole pool, if there is any.
     """
 
     at: datetime
@@ -123,19 +127,20 @@ class Overview:
     hours: tuple[Hour, ...]
     backlog: Backlog
     halted: str
-    workers: tuple[WorkerSeen, ...]
+    workers: tuple[WorkerStatus, ...]
     comparison: Reconciliation | None
-    under_way: UnderWay
+    under_way: SuspensionsUnderWay
 
     @property
     def working(self) -> int:
+        """How many workers are running."""
         return sum(not worker.is_silent for worker in self.workers)
 
 
 def overview(now: datetime | None = None) -> Overview:
-    """One query for all that is counted, and one for each thing that is listed."""
+    """With one query for all counts, and one for each list. `now` None is the present."""
     now = now or timezone.now()
-    counts = _counted(now)
+    counts = _counts(now)
     return Overview(
         at=now,
         states={state: counts[state] for state in TenantState},
@@ -145,7 +150,7 @@ def overview(now: datetime | None = None) -> Overview:
         halted=why_halted(),
         workers=tuple(_workers(now)),
         comparison=Reconciliation.objects.of_the_pool(),
-        under_way=UnderWay(
+        under_way=SuspensionsUnderWay(
             counts["under way"],
             counts["not signed out"],
             tuple(to_deny(now).order_by("began_at", "pk").select_related("tenant")[:MOST_LISTED]),
@@ -153,35 +158,34 @@ def overview(now: datetime | None = None) -> Overview:
     )
 
 
-def _counted(now: datetime) -> dict[str, Count]:
+def _counts(now: datetime) -> dict[str, Count]:
     tenants: dict[str, QuerySet[Any]] = {state: Tenant.objects.filter(state=state) for state in TenantState}
     for begins in _weeks(now):
-        of_the_week = Tenant.objects.filter(created_at__gte=begins, created_at__lt=begins + _WEEK)
-        tenants[begins.isoformat()] = of_the_week
+        tenants[begins.isoformat()] = Tenant.objects.filter(created_at__gte=begins, created_at__lt=begins + _WEEK)
     unsettled = (Provisioning.DUE, Provisioning.STUCK, Provisioning.CONFLICT)
-    others: dict[str, QuerySet[Any]] = {what: Member.objects.filter(provisioning=what) for what in unsettled}
+    others: dict[str, QuerySet[Any]] = {state: Member.objects.filter(provisioning=state) for state in unsettled}
     others["under way"] = to_deny(now)
     others["not signed out"] = to_deny(now).filter(signed_out_at=None)
     limited = [(name, rows, MOST_TENANTS) for name, rows in tenants.items()]
     limited += [(name, rows, MOST_MEMBERS) for name, rows in others.items()]
-    return _count(limited)
+    return _count_at_once(limited)
 
 
-def _count(limited: Iterable[tuple[str, QuerySet[Any], int]]) -> dict[str, Count]:
-    """All in one query, each up to its limit by whatever index it has."""
+def _count_at_once(limited: Iterable[tuple[str, QuerySet[Any], int]]) -> dict[str, Count]:
+    """Counts (name, rows, limit) in one query, each up to its limit."""
     limited = list(limited)
     parts: list[str] = []
     parameters: list[Any] = []
     for _, rows, most in limited:
-        sql, values = rows.order_by().values("pk")[: most + 1].query.sql_with_params()
+        sql, given = rows.order_by().values("pk")[: most + 1].query.sql_with_params()
         parts.append(f"(SELECT COUNT(*) FROM ({sql}) AS counted)")  # noqa: S608 - the ORM's own, with placeholders
-        parameters += values
+        parameters += given
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(parts)}", parameters)
-        found = cursor.fetchone()
+        values = cursor.fetchone()
     return {
         name: Count(min(value, most), and_more=value > most)
-        for (name, _, most), value in zip(limited, found, strict=True)
+        for (name, _, most), value in zip(limited, values, strict=True)
     }
 
 
@@ -206,10 +210,10 @@ def _waits_since(now: datetime) -> datetime | None:
     return longest if longest and longest <= now else None
 
 
-def _workers(now: datetime) -> Iterable[WorkerSeen]:
-    alive = Worker.objects.filter(stopped_at=None, beat_at__gt=now - _FORGOTTEN_AFTER)
+def _workers(now: datetime) -> Iterable[WorkerStatus]:
+    alive = Worker.objects.filter(stopped_at=None, beat_at__gt=now - _SHOWN_FOR)
     for row in alive.order_by("-beat_at")[:MOST_LISTED]:
-        yield WorkerSeen(
+        yield WorkerStatus(
             name=row.name,
             started_at=row.started_at,
             beat_at=row.beat_at,

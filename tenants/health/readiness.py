@@ -1,7 +1,7 @@
-"""Whether this process can serve, for who decides whether to send it requests.
+"""Whether this process can serve requests, for load balancers.
 
-Every look is made in a thread of its own and has failed when it takes too long, so that the answer always comes. It is
-kept for a moment, so that asking costs nothing. It says of each thing how it is and never why: that is logged.
+Each check runs in a thread of its own and fails if it takes too long, so there is always an answer. The answer is kept
+for a moment, so asking often costs nothing. It never says why a check failed, because strangers may ask: the log does.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
-from django.core.cache import cache
+from django.core.cache import cache as shared
 from django.db import connection
 from django.db.models import Max
 from django.utils import timezone
@@ -24,145 +25,147 @@ from django.utils import timezone
 from tenants.models import SILENT_AFTER, Worker
 from tenants.sign_in.wiring import verifier
 
-KEPT_SECONDS = 2.0
-LONGEST_SECONDS = 2.0
+KEEP_SECONDS = 2.0
+TIMEOUT_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
 class State(StrEnum):
     OK = "ok"
     FAILING = "failing"
-    # Nobody has heard of it lately. Pages are served without it.
+    # It gave no sign of life lately. Pages are served without it.
     MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """`age_seconds` is of the keys or the sign of life, None for what has no age."""
+class CheckResult:
+    """`age_seconds` is that of the signing keys or of the worker's sign of life, None for the other checks."""
 
     state: State
     age_seconds: int | None = None
 
 
-Look = Callable[[], Found]
+Check = Callable[[], CheckResult]
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`at` is on the monotonic clock."""
+    """The result of each check by its name. `at` is on the monotonic clock."""
 
-    checks: Mapping[str, Found]
+    checks: Mapping[str, CheckResult]
     at: float
 
     @property
     def ready(self) -> bool:
-        return all(found.state != State.FAILING for found in self.checks.values())
+        return all(check.state != State.FAILING for check in self.checks.values())
 
     @property
     def status(self) -> str:
         if not self.ready:
             return "not ready"
-        return "ready" if all(found.state == State.OK for found in self.checks.values()) else "degraded"
+        return "ready" if all(check.state == State.OK for check in self.checks.values()) else "degraded"
 
 
 class Prober:
-    """`kept` and `longest` are in seconds."""
+    """Runs the checks. `keep` and `timeout` are in seconds."""
 
     def __init__(
-        self, looks: Mapping[str, Look], *, kept: float = KEPT_SECONDS, longest: float = LONGEST_SECONDS
+        self, checks: Mapping[str, Check], *, keep: float = KEEP_SECONDS, timeout: float = TIMEOUT_SECONDS
     ) -> None:
-        self._looks = looks
-        self._kept_for = kept
-        self._longest = longest
-        self._pool = ThreadPoolExecutor(len(looks), thread_name_prefix="readyz")
-        self._running: dict[str, Future[Found]] = {}
+        self._checks = checks
+        self._keep = keep
+        self._timeout = timeout
+        self._pool = ThreadPoolExecutor(len(checks), thread_name_prefix="readyz")
+        self._running: dict[str, Future[CheckResult]] = {}
         self._kept: Readiness | None = None
-        self._looking = threading.Lock()
+        self._checking = threading.Lock()
 
     def readiness(self) -> Readiness:
-        """No older than it may be, save for who asks while another is looking: they get the one from before."""
+        """At most `keep` seconds old; while another thread is checking, the last one. Takes at most `timeout`."""
         kept = self._kept
-        if kept is not None and time.monotonic() - kept.at < self._kept_for:
+        if kept is not None and time.monotonic() - kept.at < self._keep:
             return kept
-        if not self._looking.acquire(blocking=kept is None) and kept is not None:
+        if not self._checking.acquire(blocking=kept is None) and kept is not None:
             return kept
         try:
             if self._kept is None or self._kept is kept:
-                self._kept = self._looked()
+                self._kept = self._check()
             return self._kept
         finally:
-            self._looking.release()
+            self._checking.release()
 
-    def _looked(self) -> Readiness:
-        for name, look in self._looks.items():
-            # One that hangs is not joined by others.
+    def _check(self) -> Readiness:
+        for name, check in self._checks.items():
+            # A check that hangs is not started again until it ends.
             if name not in self._running or self._running[name].done():
-                self._running[name] = self._pool.submit(look)
-        wait(self._running.values(), timeout=self._longest)
+                self._running[name] = self._pool.submit(check)
+        wait(self._running.values(), timeout=self._timeout)
         return Readiness({name: _result(name, future) for name, future in self._running.items()}, time.monotonic())
 
 
-def _result(name: str, future: Future[Found]) -> Found:
+def _result(name: str, future: Future[CheckResult]) -> CheckResult:
     if not future.done():
         _log.error("not ready", extra={"check": name, "why": "it takes too long"})
-        return Found(State.FAILING)
+        return CheckResult(State.FAILING)
     error = future.exception()
     if error is not None:
         _log.error("not ready", extra={"check": name, "why": f"{type(error).__name__}: {error}"[:500]})
-        return Found(State.FAILING)
+        return CheckResult(State.FAILING)
     return future.result()
 
 
-def database() -> Found:
-    with _a_connection_of_its_own(), connection.cursor() as cursor:
+def database() -> CheckResult:
+    with _new_connection(), connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-    return Found(State.OK)
+    return CheckResult(State.OK)
 
 
-def worker() -> Found:
-    """The newest sign of life of any `provision --watch` that was not stopped."""
-    with _a_connection_of_its_own():
+def worker() -> CheckResult:
+    """By the newest sign of life of any `provision --watch` that was not stopped."""
+    with _new_connection():
         beat = Worker.objects.filter(stopped_at=None).aggregate(newest=Max("beat_at"))["newest"]
     if beat is None:
-        return Found(State.MISSING)
+        return CheckResult(State.MISSING)
     age = timezone.now() - beat
-    return Found(State.OK if age <= SILENT_AFTER else State.MISSING, max(0, int(age.total_seconds())))
+    return CheckResult(State.OK if age <= SILENT_AFTER else State.MISSING, max(0, int(age.total_seconds())))
 
 
 @contextmanager
-def _a_connection_of_its_own() -> Iterator[None]:
-    """Made anew each time: what is asked is whether one is to be had."""
+def _new_connection() -> Iterator[None]:
+    """A new one each time, because the question is whether the database accepts one."""
     try:
         yield
     finally:
         connection.close()
 
 
-def shared_cache() -> Found:
+def shared_cache() -> CheckResult:
+    """Whether a value that was written can be read again."""
     key, written = f"readyz:{secrets.token_hex(8)}", secrets.token_hex(8)
-    cache.set(key, written, timeout=10)
-    read = cache.get(key)
-    cache.delete(key)
-    return Found(State.OK if read == written else State.FAILING)
+    shared.set(key, written, timeout=10)
+    read = shared.get(key)
+    shared.delete(key)
+    return CheckResult(State.OK if read == written else State.FAILING)
 
 
-def signing_keys() -> Found:
-    """Those of the user pool that this process holds. Kept ones stay good while Cognito is away."""
+def signing_keys() -> CheckResult:
+    """Whether this process has the user pool's keys. Keys once fetched stay valid while Cognito is away."""
     keys = verifier().keys
     keys.fetch_the_first()
-    return Found(State.OK, int(keys.age_seconds or 0))
+    return CheckResult(State.OK, int(keys.age_seconds or 0))
 
 
-_prober: Prober | None = None
 _making = threading.Lock()
 
 
+@cache
+def prober() -> Prober:
+    """This process's own. Made at the first request, because threads do not survive the fork of a server's workers."""
+    return Prober({"database": database, "cache": shared_cache, "signing_keys": signing_keys, "worker": worker})
+
+
 def readiness() -> Readiness:
-    """Of this process. Takes `LONGEST_SECONDS` at most."""
-    global _prober
+    """Of this process. Takes at most `TIMEOUT_SECONDS`."""
     with _making:
-        # Not at import: threads do not survive the fork of a server's workers.
-        _prober = _prober or Prober(
-            {"database": database, "cache": shared_cache, "signing_keys": signing_keys, "worker": worker}
-        )
-    return _prober.readiness()
+        made = prober()
+    return made.readiness()

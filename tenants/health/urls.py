@@ -1,4 +1,4 @@
-"""The addresses that machines ask."""
+"""Addresses for machines."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""What machines ask: whether this process lives, whether to send requests to it, and numbers for a collector."""
+"""Addresses for machines: whether this process lives, whether it can serve requests, and metrics."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from tenants.sign_in.access import open_to_all
 @open_to_all
 @require_safe
 def livez(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django passes it
-    """This process serves. Whether AWS does is not asked: restarting the portal would not mend it."""
+    """This process lives. Does not ask AWS or the database: restarting the portal would not repair those."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @open_to_all
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django passes it
-    """Whether to send people to this process; to strangers too, so it says how things are and never why."""
-    found = readiness()
-    checks = {name: {"state": check.state, "age_seconds": check.age_seconds} for name, check in found.checks.items()}
-    answer = {"status": found.status, "checked_seconds_ago": round(time.monotonic() - found.at, 1), "checks": checks}
-    return JsonResponse(answer, status=200 if found.ready else 503)
+    """Whether to send requests to this process. Open to strangers, so it never says why a check failed."""
+    now = readiness()
+    checks = {name: {"state": check.state, "age_seconds": check.age_seconds} for name, check in now.checks.items()}
+    answer = {"status": now.status, "checked_seconds_ago": round(time.monotonic() - now.at, 1), "checks": checks}
+    return JsonResponse(answer, status=200 if now.ready else 503)
 
 
 @open_to_all
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For a collector that has the token; where none is set, there is no such page."""
+    """For a collector that has the token. If METRICS_TOKEN is not set, there is no such page."""
     if not settings.METRICS_TOKEN:
         return HttpResponse("There is nothing here.\n", status=404, content_type="text/plain")
     given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""What a worker has done so far, as Prometheus text on a port of the loopback interface."""
+"""One worker's numbers as Prometheus text, on a port of the loopback interface."""
 
 from __future__ import annotations
 
@@ -14,25 +14,28 @@ from tenants.provisioning.dispatcher import Tally
 
 def metrics_text(tally: Tally) -> str:
     """https://prometheus.io/docs/instrumenting/exposition_formats/"""
-    counted = {
+    metrics = {
         "changes_total": ("counter", "Changes made in Cognito.", tally.applied),
         "settled_total": ("counter", "Members made to match.", tally.settled),
         "throttled_total": ("counter", "Calls that Cognito throttled.", tally.throttled),
-        "failed_total": ("counter", "Times that a member could not be done.", tally.failed),
-        "due": ("gauge", "Members to be done, of all workers, when it last gave a sign of life.", tally.due),
+        "failed_total": ("counter", "Failed attempts to make a member match.", tally.failed),
+        "due": ("gauge", "Members due, of all workers, at the last sign of life.", tally.due),
         "in_hand": ("gauge", "Members being worked on.", tally.in_hand),
         "halted": ("gauge", "Whether nobody can be provisioned.", int(bool(tally.halted))),
-        "beat_seconds": ("gauge", "When the worker last gave a sign of life, since the epoch.", round(tally.beat_at)),
+        "beat_seconds": ("gauge", "Time of the last sign of life, in seconds since the epoch.", round(tally.beat_at)),
     }
     return "".join(
-        f"# HELP provisioning_{name} {says}\n# TYPE provisioning_{name} {kind}\nprovisioning_{name} {value}\n"
-        for name, (kind, says, value) in counted.items()
+        f"# HELP provisioning_{name} {help_text}\n# TYPE provisioning_{name} {kind}\nprovisioning_{name} {value}\n"
+        for name, (kind, help_text, value) in metrics.items()
     )
 
 
 @contextmanager
-def metrics_served(tally: Tally, *, port: int | None) -> Iterator[int | None]:
-    """Yields the port, which is a free one where 0 is asked for. None serves nothing. Raises CommandError."""
+def serve_metrics(tally: Tally, *, port: int | None) -> Iterator[int | None]:
+    """Serves the metrics meanwhile. Yields the port: a free one for 0, None for None, which serves nothing.
+
+    Raises CommandError if the port cannot be used.
+    """
     if port is None:
         yield None
         return
@@ -46,13 +49,13 @@ def metrics_served(tally: Tally, *, port: int | None) -> Iterator[int | None]:
             self.wfile.write(text if self.path == "/metrics" else b"Metrics are at /metrics.\n")
 
         def log_message(self, *_: object) -> None:
-            """Nobody wants a line for every scrape."""
+            """No line in the log for each scrape."""
 
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), Metrics)
     except (OSError, OverflowError) as error:
         raise CommandError(
-            f"Port {port} cannot be used for metrics; choose another one with --metrics-port."
+            f"Port {port} cannot be used for metrics. Choose another one with --metrics-port."
         ) from error
     threading.Thread(target=server.serve_forever, daemon=True, name="metrics").start()
     try:

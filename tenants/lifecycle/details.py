@@ -15,13 +15,10 @@ from tenants.audit.actions import Action
 from tenants.domain import texts
 from tenants.domain.actor import Actor
 from tenants.domain.errors import InvalidInput, NotNow
-from tenants.domain.tenant_state import TenantState
+from tenants.domain.tenant_state import TenantState, in_words
 from tenants.lifecycle.metadata import check_metadata, fingerprint, read_metadata
 from tenants.models import Tenant
 from tenants.sign_in.standing import forget_tenant
-
-_MAY_BE_EDITED = (TenantState.PENDING, TenantState.ACTIVE, TenantState.SUSPENDED)
-
 
 _SLUGS_TO_TRY = 9
 _refusals_recorded = refusals_recorded(Action.TENANT_REFUSED)
@@ -29,20 +26,21 @@ _refusals_recorded = refusals_recorded(Action.TENANT_REFUSED)
 
 @_refusals_recorded
 def rename(tenant: Tenant, *, name: str, by: Actor, why: str = "") -> Tenant:
-    """Suspended tenants too. Raises InvalidInput, NotNow."""
+    """Raises InvalidInput, and NotNow once the tenant is being closed."""
     return _edit(tenant, Action.TENANT_RENAMED, by=by, why=why, name=texts.display_name(name, field="name"))
 
 
 @_refusals_recorded
 def change_slug(tenant: Tenant, *, slug: str, by: Actor, why: str = "") -> Tenant:
-    """Raises InvalidInput where another tenant has it, NotNow."""
+    """Raises InvalidInput if another tenant has the slug, NotNow once the tenant is being closed."""
     slug = texts.slug(slug)
-    with _one_tenant_a_slug(slug):
+    with _refuse_taken_slug(slug):
         return _edit(tenant, Action.TENANT_RENAMED, by=by, why=why, slug=slug)
 
 
 @_refusals_recorded
 def change_plan(tenant: Tenant, *, plan: str, by: Actor, why: str = "") -> Tenant:
+    """Raises InvalidInput, and NotNow once the tenant is being closed."""
     return _edit(tenant, Action.TENANT_PLAN_CHANGED, by=by, why=why, plan=checked_plan(plan))
 
 
@@ -50,15 +48,15 @@ def change_plan(tenant: Tenant, *, plan: str, by: Actor, why: str = "") -> Tenan
 def change_metadata(
     tenant: Tenant, *, metadata: Mapping[str, Any] | str, by: Actor, why: str = "", over: str = ""
 ) -> Tenant:
-    """`metadata` may be JSON as it was typed; `over`, the fingerprint of what it is to take the place of.
+    """Replaces the metadata by `metadata`, which may be JSON as typed. `over` is the fingerprint of the old metadata.
 
-    Raises InvalidInput, and NotNow where somebody else has changed them since.
+    Raises InvalidInput; NotNow once the tenant is being closed, or if the old metadata do not have that fingerprint.
     """
     checked = checked_metadata(metadata)
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
         if over and over != fingerprint(tenant.metadata):
-            raise NotNow(f"Somebody else has changed the metadata of {tenant} meanwhile. Nothing of yours was kept.")
+            raise NotNow(f"Somebody else has changed the metadata of {tenant} meanwhile. Your change was not saved.")
         return _edit(tenant, Action.TENANT_METADATA_CHANGED, by=by, why=why, metadata=checked)
 
 
@@ -66,8 +64,8 @@ def _edit(tenant: Tenant, action: Action, *, by: Actor, why: str, **fields: Any)
     why = texts.reason_if_given(why)
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
-        if tenant.state not in _MAY_BE_EDITED:
-            raise NotNow(f"{tenant} is {tenant.state}, so it stays as it is.")
+        if not TenantState(tenant.state).may_be_changed:
+            raise NotNow(f"{tenant} {in_words(tenant.state)}, so it stays as it is.")
         before = {name: getattr(tenant, name) for name in fields}
         if before == fields:
             return tenant
@@ -80,10 +78,12 @@ def _edit(tenant: Tenant, action: Action, *, by: Actor, why: str, **fields: Any)
 
 
 def checked_metadata(metadata: Mapping[str, Any] | str) -> dict[str, Any]:
+    """As they are stored. `metadata` may be JSON as typed. Raises InvalidInput, Misconfigured."""
     return check_metadata(read_metadata(metadata) if isinstance(metadata, str) else metadata)
 
 
 def checked_plan(plan: str) -> str:
+    """`plan`, if it is one of TENANT_PLANS. Raises InvalidInput."""
     if plan not in settings.TENANT_PLANS:
         raise InvalidInput(
             f"There is no plan “{plan}”. Choose one of {', '.join(settings.TENANT_PLANS)}.", field="plan"
@@ -92,8 +92,8 @@ def checked_plan(plan: str) -> str:
 
 
 @contextmanager
-def _one_tenant_a_slug(slug: str) -> Iterator[None]:
-    """The database decides, so that of two who choose the same at once one is told. Raises InvalidInput."""
+def _refuse_taken_slug(slug: str) -> Iterator[None]:
+    """Raises InvalidInput if the database refuses the slug, also if another tenant took it at the same moment."""
     try:
         with transaction.atomic():
             yield
@@ -103,22 +103,22 @@ def _one_tenant_a_slug(slug: str) -> Iterator[None]:
         raise InvalidInput(f"The short name “{slug}” is taken. Choose another one.", field="slug") from error
 
 
-def create_with_slug(asked: str, about: Mapping[str, Any]) -> Tenant:
-    """Called as was asked for or, for "", by a slug made from the name."""
+def create_with_slug(wanted: str, fields: Mapping[str, Any]) -> Tenant:
+    """A new row with the slug `wanted`, or with one made from the name if that is "". Raises InvalidInput."""
     while True:
-        slug = asked or _free_slug(about["name"])
+        slug = wanted or _free_slug(fields["name"])
         try:
-            with _one_tenant_a_slug(slug):
-                return Tenant.objects.create(**about, slug=slug)
+            with _refuse_taken_slug(slug):
+                return Tenant.objects.create(**fields, slug=slug)
         except InvalidInput:
-            # Somebody took it at the same moment; there are others.
-            if asked:
+            # Another tenant took the slug at the same moment: try the next one.
+            if wanted:
                 raise
 
 
 def _free_slug(name: str) -> str:
-    """Made from the name; with a number where another tenant has that, and something random where very many have."""
-    wished = texts.slug_from(name)
-    tried = [wished, *(f"{wished}-{number}" for number in range(2, _SLUGS_TO_TRY + 1))]
+    """Made from the name. With a number if another tenant has it; with random characters if many tenants do."""
+    plain = texts.slug_from(name)
+    tried = [plain, *(f"{plain}-{number}" for number in range(2, _SLUGS_TO_TRY + 1))]
     taken = set(Tenant.objects.filter(slug__in=tried).values_list("slug", flat=True))
-    return next((slug for slug in tried if slug not in taken), f"{wished}-{secrets.token_hex(4)}")
+    return next((slug for slug in tried if slug not in taken), f"{plain}-{secrets.token_hex(4)}")

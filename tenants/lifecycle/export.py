@@ -1,7 +1,7 @@
-"""A tenant's export: its rows, collection by collection, what the portal knows of it, and last of all a manifest.
+"""A tenant's export: its rows by collection, its members and audit entries, and at the end a manifest.
 
-Rows are lines as DynamoDB's own exports have them. A file ends at some megabytes, so that little is held in memory and
-an export that was interrupted goes on behind the last file that is whole.
+Rows are lines in the format of DynamoDB's own exports. A file ends after some megabytes, so that little is held in
+memory, and an interrupted export continues after the last complete file.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ FORMAT = "tenant-export/1"
 MANIFEST = "manifest.json"
 _PROGRESS = "progress.json"
 MOST_BYTES = 16 * 1000 * 1000
-# A file smaller than this is sooner exported again than written down.
-_WRITTEN_DOWN_EVERY_BYTES = 1000 * 1000
-_LINES_A_STEP = 1000
-Tell = Callable[[str], None]
+# Progress is written after this many bytes of files: less is faster exported again.
+PROGRESS_EVERY_BYTES = 1000 * 1000
+_REPORT_EVERY_LINES = 1000
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A file that is whole. `collection` is "" for the catalogue; `after` is where the next file goes on, None at the
-    collection's end.
+class RowsFile:
+    """A complete file of rows. `collection` is "" for the catalogue.
+
+    `after` is the sort key after which the next file begins, None at the collection's end.
     """
 
     collection: str
@@ -53,101 +54,107 @@ class Exported:
 
 
 @dataclass
-class _Parts:
-    """Those of this closing that are in the store and still what they were; the last of each collection by its name."""
+class _Progress:
+    """The complete files of this closing that are in the store; `last` has the last one of each collection.
+
+    `unsaved` counts bytes of files that are not in the store's progress file yet.
+    """
 
     store: ExportStore
     about: dict[str, str]
-    whole: list[Part] = field(default_factory=list)
-    last: dict[str, Part] = field(default_factory=dict)
-    unwritten: int = 0
+    files: list[RowsFile] = field(default_factory=list)
+    last: dict[str, RowsFile] = field(default_factory=dict)
+    unsaved: int = 0
 
-    def know(self, part: Part) -> None:
-        self.whole.append(part)
-        self.last[part.collection] = part
+    def keep(self, file: RowsFile) -> None:
+        self.files.append(file)
+        self.last[file.collection] = file
 
-    def add(self, part: Part) -> None:
-        self.know(part)
-        self.unwritten += part.bytes
-        if self.unwritten >= _WRITTEN_DOWN_EVERY_BYTES:
-            write_json(self.store, _PROGRESS, {**self.about, "parts": [asdict(part) for part in self.whole]})
-            self.unwritten = 0
+    def add(self, file: RowsFile) -> None:
+        """Keeps the file, and saves the progress from time to time."""
+        self.keep(file)
+        self.unsaved += file.bytes
+        if self.unsaved >= PROGRESS_EVERY_BYTES:
+            write_json(self.store, _PROGRESS, {**self.about, "parts": [asdict(one) for one in self.files]})
+            self.unsaved = 0
 
 
-def export_tenant(closing: Closing, *, rows: TenantRows, space: Space, store: ExportStore, tell: Tell) -> Exported:
-    """Everything of the tenant, into `store`; nobody may be able to write rows meanwhile.
+def export_tenant(closing: Closing, *, rows: TenantRows, space: Space, store: ExportStore, report: Report) -> Exported:
+    """Exports the tenant in `space` to `store`. No credentials may be able to write its rows meanwhile.
 
-    `tell` is called before each file, and every megabyte or so; what it raises ends the export, which goes on from
-    there when it is called again. Raises what `rows` and `store` do.
+    `report` is called before each file and about every megabyte. If it raises, the export ends, and the next call
+    continues from there. Raises what `rows` and `store` raise.
     """
-    tell("exporting")
+    report("exporting")
     store.tidy()
-    parts = _known_parts(closing, store)
+    progress = _saved_progress(closing, store)
     for collection in ("", *rows.collections(space)):
-        _export_collection(collection, rows=rows, space=space, parts=parts, tell=tell)
-    files = [_listed(part) for part in parts.whole] + [*_members(closing, store, tell), *_audit(closing, store, tell)]
-    exported = sum(part.lines for part in parts.whole)
+        _export_collection(collection, rows=rows, space=space, progress=progress, report=report)
+    files = [_entry(file) for file in progress.files]
+    files += [*_export_members(closing, store, report), *_export_audit(closing, store, report)]
+    exported = sum(file.lines for file in progress.files)
     manifest = {**_about(closing), "exported_at": timezone.now().isoformat(), "rows": exported, "files": files}
-    tell("exporting: the manifest")
+    report("exporting: the manifest")
     return Exported(exported, write_json(store, MANIFEST, manifest))
 
 
-def is_whole(store: ExportStore, *, manifest_sha256: str, tell: Tell) -> bool:
-    """Whether the manifest is there as it was written, and every file as it says. Raises what `store` does."""
+def is_complete(store: ExportStore, *, manifest_sha256: str, report: Report) -> bool:
+    """Whether the manifest has this hash, and every file the hash in the manifest. Raises what `store` raises."""
     content = store.read(MANIFEST)
     if content is None or hashlib.sha256(content).hexdigest() != manifest_sha256:
         return False
-    for listed in json.loads(content)["files"]:
-        tell(f"looking at the export: {listed['file']}")
-        if store.sha256(listed["file"]) != listed["sha256"]:
+    for file in json.loads(content)["files"]:
+        report(f"looking at the export: {file['file']}")
+        if store.sha256(file["file"]) != file["sha256"]:
             return False
     return True
 
 
-def _known_parts(closing: Closing, store: ExportStore) -> _Parts:
-    """Up to the first one that is missing or was changed: that one and those behind it are made again."""
+def _saved_progress(closing: Closing, store: ExportStore) -> _Progress:
+    """The files up to the first one that is missing or was changed. The others are made again."""
     about = {"format": FORMAT, "org": str(closing.tenant.org_id), "began_at": closing.began_at.isoformat()}
-    parts = _Parts(store, about)
-    for part in takewhile(lambda part: store.sha256(part.file) == part.sha256, _written_down(about, store)):
-        parts.know(part)
-    return parts
+    progress = _Progress(store, about)
+    for file in takewhile(lambda file: store.sha256(file.file) == file.sha256, _saved_files(about, store)):
+        progress.keep(file)
+    return progress
 
 
-def _written_down(about: dict[str, str], store: ExportStore) -> list[Part]:
-    """None for another closing's, and for what is not of this form."""
-    found = read_json(store, _PROGRESS)
-    if not isinstance(found, dict) or {name: found.get(name) for name in about} != about:
+def _saved_files(about: dict[str, str], store: ExportStore) -> list[RowsFile]:
+    """Empty if the progress file is broken or belongs to another closing."""
+    saved = read_json(store, _PROGRESS)
+    if not isinstance(saved, dict) or {name: saved.get(name) for name in about} != about:
         return []
     try:
-        return [Part(**part) for part in found["parts"]]
+        return [RowsFile(**file) for file in saved["parts"]]
     except (TypeError, KeyError):
         return []
 
 
-def _export_collection(collection: str, *, rows: TenantRows, space: Space, parts: _Parts, tell: Tell) -> None:
-    last = parts.last.get(collection)
+def _export_collection(collection: str, *, rows: TenantRows, space: Space, progress: _Progress, report: Report) -> None:
+    last = progress.last.get(collection)
     partition = space.collection(collection) if collection else space.catalogue
     while last is None or last.after is not None:
-        name, after = f"rows-{len(parts.whole):05d}.jsonl", last.after if last else None
-        with parts.store.writing(name) as file:
+        name, after = f"rows-{len(progress.files):05d}.jsonl", last.after if last else None
+        with progress.store.writing(name) as file:
             for page in rows.pages(partition, after=after):
                 for item in page.items:
                     file.write(_line(item))
                 after = page.after
-                tell(f"exporting {collection or 'the catalogue'}: {file.lines:,} rows into {name}")
+                report(f"exporting {collection or 'the catalogue'}: {file.lines:,} rows into {name}")
                 if file.bytes >= MOST_BYTES:
                     break
-        last = Part(collection, name, file.lines, file.bytes, file.sha256, after)
-        parts.add(last)
+        last = RowsFile(collection, name, file.lines, file.bytes, file.sha256, after)
+        progress.add(last)
 
 
 def _line(item: Item) -> bytes:
     return _as_json({"Item": {name: plain(value) for name, value in item.items()}})
 
 
-def _listed(part: Part) -> dict[str, Any]:
-    kind = {"holds": "rows", "collection": part.collection} if part.collection else {"holds": "catalogue"}
-    return {"file": part.file, **kind, "lines": part.lines, "bytes": part.bytes, "sha256": part.sha256}
+def _entry(file: RowsFile) -> dict[str, Any]:
+    """The file as the manifest lists it."""
+    holds = {"holds": "rows", "collection": file.collection} if file.collection else {"holds": "catalogue"}
+    return {"file": file.file, **holds, "lines": file.lines, "bytes": file.bytes, "sha256": file.sha256}
 
 
 def _about(closing: Closing) -> dict[str, Any]:
@@ -165,9 +172,9 @@ def _about(closing: Closing) -> dict[str, Any]:
     }
 
 
-def _members(closing: Closing, store: ExportStore, tell: Tell) -> Iterator[dict[str, Any]]:
+def _export_members(closing: Closing, store: ExportStore, report: Report) -> Iterator[dict[str, Any]]:
     members = Member.objects.filter(tenant=closing.tenant).select_related("person").order_by("pk")
-    written = (
+    lines_of_members = (
         _as_json({
             "email": member.person.email,
             "name": member.person.name,
@@ -175,33 +182,33 @@ def _members(closing: Closing, store: ExportStore, tell: Tell) -> Iterator[dict[
             "enabled": member.enabled,
             "removed": member.removed,
         })
-        for member in members.iterator(chunk_size=_LINES_A_STEP)
+        for member in members.iterator(chunk_size=_REPORT_EVERY_LINES)
     )  # fmt: skip
-    yield from _files("members", written, store, tell)
+    yield from _write_files("members", lines_of_members, store, report)
 
 
-def _audit(closing: Closing, store: ExportStore, tell: Tell) -> Iterator[dict[str, Any]]:
-    """The organisation's own entries, each with its hashes."""
-    yield from _files("audit", lines(EntryFilter(org=closing.tenant.org_id)), store, tell)
+def _export_audit(closing: Closing, store: ExportStore, report: Report) -> Iterator[dict[str, Any]]:
+    """The entries about this organisation, each with its hashes."""
+    yield from _write_files("audit", lines(EntryFilter(org=closing.tenant.org_id)), store, report)
 
 
-def _files(holds: str, written: Iterable[bytes], store: ExportStore, tell: Tell) -> Iterator[dict[str, Any]]:
-    """One file at least, and as many as it takes."""
-    remaining, number, at_end = iter(written), 0, False
+def _write_files(holds: str, content: Iterable[bytes], store: ExportStore, report: Report) -> Iterator[dict[str, Any]]:
+    """At least one file. Yields each as the manifest lists it."""
+    remaining, number, at_end = iter(content), 0, False
     while not at_end:
         name = f"{holds}-{number:05d}.jsonl"
         with store.writing(name) as file:
-            at_end = _fill(file, remaining, lambda count: tell(f"exporting {holds}: {count:,}"))
+            at_end = _fill_file(file, remaining, lambda count: report(f"exporting {holds}: {count:,}"))
         yield {"file": name, "holds": holds, "lines": file.lines, "bytes": file.bytes, "sha256": file.sha256}
         number += 1
 
 
-def _fill(file: Lines, remaining: Iterator[bytes], progress: Callable[[int], None]) -> bool:
-    """Whether nothing remains."""
+def _fill_file(file: Lines, remaining: Iterator[bytes], progress: Callable[[int], None]) -> bool:
+    """Returns whether nothing remains."""
     progress(file.lines)
     for line in remaining:
         file.write(line)
-        if file.lines % _LINES_A_STEP == 0:
+        if file.lines % _REPORT_EVERY_LINES == 0:
             progress(file.lines)
         if file.bytes >= MOST_BYTES:
             return False

@@ -1,6 +1,6 @@
-"""A tenant's metadata: the platform's own notes in JSON, held to TENANT_METADATA_SCHEMA and to what a database keeps.
+"""A tenant's metadata: the platform's own notes in JSON. They must fit TENANT_METADATA_SCHEMA and the database.
 
-What is wrong is said with its place, and shown only as far as a line of a page goes.
+Messages name the place of a mistake, and quote no more than fits on a line of a page.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from tenants.domain.errors import InvalidInput, Misconfigured
 MOST_CHARACTERS = 20_000
 _DEEPEST = 20
 _MOST_SHOWN, _MOST_SHOWN_OF_A_NAME = 160, 40
-# PostgreSQL keeps neither NUL nor half a character.
-_NOT_KEPT = re.compile("[\x00\ud800-\udfff]")
+# PostgreSQL cannot store NUL or half of a surrogate pair.
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _TOO_LONG = f"Metadata is at most {MOST_CHARACTERS:,} characters of JSON."
 Place = tuple[str | int, ...]
 
 
 def read_metadata(text: str) -> dict[str, Any]:
-    """From JSON as it was typed; nothing for an empty text. Raises InvalidInput that says where it goes wrong."""
+    """The object in `text`, JSON as typed; {} for an empty text. Raises InvalidInput that names the line and column."""
     if len(text) > 2 * MOST_CHARACTERS:
         raise _wrong(_TOO_LONG)
     try:
@@ -47,18 +47,18 @@ def read_metadata(text: str) -> dict[str, Any]:
 
 
 def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """As it is stored. Raises InvalidInput; Misconfigured where the schema itself cannot be gone by."""
+    """The metadata as they are stored. Raises InvalidInput; Misconfigured if the schema itself cannot be used."""
     checked = dict(metadata)
-    _check_can_be_kept(checked, ())
+    _check_storable(checked, ())
     if len(json.dumps(checked, ensure_ascii=False)) > MOST_CHARACTERS:
         raise _wrong(_TOO_LONG)
     schema = settings.TENANT_METADATA_SCHEMA
-    # Without a registry of its own it would fetch what the schema refers to.
+    # Without a registry of its own it would fetch the addresses that the schema refers to.
     validator = jsonschema.validators.validator_for(schema)(schema, registry=Registry())
     try:
         problem = best_match(validator.iter_errors(checked))
     except (Unresolvable, re.error) as error:
-        raise Misconfigured(f"TENANT_METADATA_SCHEMA cannot be gone by: {error}") from error
+        raise Misconfigured(f"TENANT_METADATA_SCHEMA cannot be used: {error}") from error
     if problem is not None:
         where = _at(tuple(problem.absolute_path))
         raise _wrong(f"The metadata does not fit its schema{where}: {_in_short(problem)}.")
@@ -66,39 +66,39 @@ def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fingerprint(metadata: Mapping[str, Any]) -> str:
-    """Equal for equal metadata: what somebody had before them who writes others in their place."""
+    """Equal for equal metadata. A form carries it, so that a change made meanwhile is not overwritten."""
     return hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()
 
 
-def _check_can_be_kept(value: object, place: Place) -> None:
+def _check_storable(value: object, place: Place) -> None:
     if len(place) > _DEEPEST:
         raise _wrong(f"Metadata is at most {_DEEPEST} levels deep.")
     if isinstance(value, dict):
         for name, part in value.items():
             _check_plain(name, (*place, name))
-            _check_can_be_kept(part, (*place, name))
+            _check_storable(part, (*place, name))
     elif isinstance(value, list):
         for number, part in enumerate(value):
-            _check_can_be_kept(part, (*place, number))
+            _check_storable(part, (*place, number))
     else:
         _check_plain(value, place)
 
 
 def _check_plain(value: object, place: Place) -> None:
-    if isinstance(value, str) and _NOT_KEPT.search(value):
-        raise _wrong(f"There is a character that cannot be kept{_at(place)}. Take it out.")
+    if isinstance(value, str) and _NOT_STORABLE.search(value):
+        raise _wrong(f"There is a character that cannot be stored{_at(place)}. Remove it.")
     if isinstance(value, float) and not math.isfinite(value):
         raise _no_number(value, place)
     if value is not None and not isinstance(value, bool | int | float | str):
-        raise _wrong(f"There is something that JSON does not know{_at(place)}.")
+        raise _wrong(f"There is a value that JSON does not know{_at(place)}.")
 
 
 def _each_name_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The last one would win, and the others be lost."""
+    """Without this check the last one would silently replace the others."""
     read: dict[str, Any] = {}
     for name, value in pairs:
         if name in read:
-            raise _wrong(f"The name “{_shown(name)}” is there twice. Take one of them out.")
+            raise _wrong(f"The name “{_quotable(name)}” is there twice. Remove one of them.")
         read[name] = value
     return read
 
@@ -108,11 +108,11 @@ def _refuse_constant(name: str) -> float:
 
 
 def _no_number(number: object, place: Place) -> InvalidInput:
-    return _wrong(f"“{number}”{_at(place)} is no number in JSON. Take it out.")
+    return _wrong(f"“{number}”{_at(place)} is not a number in JSON. Remove it.")
 
 
 def _in_short(problem: jsonschema.ValidationError) -> str:
-    """jsonschema quotes the whole value; where that is long, the rule alone says enough."""
+    """jsonschema quotes the whole value. If that is long, the rule alone says enough."""
     message = problem.message
     if len(message) > _MOST_SHOWN:
         rule = json.dumps(problem.validator_value, ensure_ascii=True)
@@ -121,10 +121,10 @@ def _in_short(problem: jsonschema.ValidationError) -> str:
 
 
 def _at(place: Place) -> str:
-    return f" at “{'/'.join(map(_shown, place))[:_MOST_SHOWN]}”" if place else ""
+    return f" at “{'/'.join(map(_quotable, place))[:_MOST_SHOWN]}”" if place else ""
 
 
-def _shown(name: object) -> str:
+def _quotable(name: object) -> str:
     text = str(name)
     text = text if text.isprintable() else ascii(text)[1:-1]
     return text if len(text) <= _MOST_SHOWN_OF_A_NAME else f"{text[: _MOST_SHOWN_OF_A_NAME - 1]}…"

@@ -1,7 +1,7 @@
-"""The steps of a tenant's life, each a function: checked, written to the audit trail, and seen by the door at once.
+"""A tenant's transitions from one state to another. Each is checked, recorded, and effective in the portal at once.
 
-The worker carries them on in Cognito (`tenants.provisioning`) and in IAM (`suspension`, `suspension_list`), the closing
-job in DynamoDB (`closing`).
+The worker carries them out in Cognito (`tenants.provisioning`) and in IAM (`suspension`, `suspension_list`); the
+closing job in DynamoDB (`closing`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from tenants.audit import record, refusals_recorded
 from tenants.audit.actions import Action
 from tenants.domain import texts
 from tenants.domain.actor import Actor
+from tenants.domain.dates import formatted
 from tenants.domain.errors import InvalidInput, NotNow
 from tenants.domain.roles import Role
-from tenants.domain.tenant_state import TenantState, check_step, in_words
+from tenants.domain.tenant_state import TenantState, check_transition, in_words
 from tenants.lifecycle.details import checked_metadata, checked_plan, create_with_slug
 from tenants.members.roster import add_member, mark_due, owners
 from tenants.models import AuditEvent, Closing, Suspension, Tenant
@@ -43,20 +44,20 @@ def create_tenant(
     by: Actor,
     why: str = "",
 ) -> Tenant:
-    """A pending tenant with its first owner; it becomes active once Cognito has made the owner. Raises InvalidInput.
+    """Creates a pending tenant and its first owner. It becomes active once the owner is in Cognito.
 
-    `metadata` may be JSON as it was typed.
+    With `slug` "" one is made from the name. `metadata` may be JSON as typed. Raises InvalidInput.
     """
     name, why = texts.display_name(name, field="name"), texts.reason_if_given(why)
     owner_name = texts.display_name(owner_name, field="owner_name") if owner_name else ""
-    about = {
+    fields = {
         "name": name,
         "plan": checked_plan(plan or settings.TENANT_PLANS[0]),
         "metadata": checked_metadata(metadata),
     }
     with transaction.atomic():
-        tenant = create_with_slug(texts.slug(slug) if slug else "", about)
-        after = {**about, "slug": tenant.slug}
+        tenant = create_with_slug(texts.slug(slug) if slug else "", fields)
+        after = {**fields, "slug": tenant.slug}
         record(Action.TENANT_CREATED, by=by, org=tenant.org_id, target=tenant.name, after=after, why=why)
         add_member(
             tenant=tenant,
@@ -71,26 +72,26 @@ def create_tenant(
 
 @_refusals_recorded
 def activate(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
-    """Raises NotNow unless it is pending and somebody owns it."""
+    """Raises NotNow unless the tenant is pending and has an owner."""
     why = texts.reason_if_given(why)
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
         if tenant.state != TenantState.PENDING:
-            raise NotNow(f"{tenant} {in_words(tenant.state)}, so it is not to be activated. Nothing was changed.")
-        return _step(tenant, TenantState.ACTIVE, Action.TENANT_ACTIVATED, by=by, why=why, activated_at=timezone.now())
+            raise NotNow(f"{tenant} {in_words(tenant.state)}, so it cannot be activated. Nothing was changed.")
+        return _move(tenant, TenantState.ACTIVE, Action.TENANT_ACTIVATED, by=by, why=why, activated_at=timezone.now())
 
 
 @_refusals_recorded
 def suspend(tenant: Tenant, *, by: Actor, why: str) -> Tenant:
-    """The first ring: nobody of it is let in from the next request on. Raises InvalidInput, NotNow."""
+    """The portal refuses its members from their next request on. Raises InvalidInput, NotNow."""
     why = texts.reason(why)
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
         if tenant.state != TenantState.ACTIVE:
-            check_step(name=tenant.name, now=tenant.state, to=TenantState.SUSPENDED)
-            raise NotNow(f"{tenant} is being closed; reopen it instead.")
-        _freeze(tenant)
-        return _step(
+            check_transition(name=tenant.name, now=tenant.state, to=TenantState.SUSPENDED)
+            raise NotNow(f"{tenant} is being closed. Reopen it instead.")
+        _shut_out(tenant)
+        return _move(
             tenant,
             TenantState.SUSPENDED,
             Action.TENANT_SUSPENDED,
@@ -103,39 +104,42 @@ def suspend(tenant: Tenant, *, by: Actor, why: str) -> Tenant:
 
 @_refusals_recorded
 def reactivate(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
-    """Ends a suspension. Raises NotNow for every other state."""
+    """Ends a suspension. Raises NotNow unless the tenant is suspended."""
     why = texts.reason_if_given(why)
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
         if tenant.state != TenantState.SUSPENDED:
             raise NotNow(f"{tenant} is not suspended. Nothing was changed.")
-        _thaw(tenant)
-        return _step(
+        _let_in(tenant)
+        return _move(
             tenant, TenantState.ACTIVE, Action.TENANT_REACTIVATED, by=by, why=why, reason="", suspended_at=None
         )
 
 
 @_refusals_recorded
 def close(tenant: Tenant, *, by: Actor, why: str, grace: timedelta | None = None) -> Tenant:
-    """Freezes it like a suspension; its rows may be purged once `grace` is over. Raises InvalidInput, NotNow."""
+    """Shuts members out like a suspension. Its rows may be purged after `grace`, by default CLOSING_GRACE_DAYS.
+
+    Raises InvalidInput, NotNow.
+    """
     why, now = texts.reason(why), timezone.now()
     grace = timedelta(days=settings.CLOSING_GRACE_DAYS) if grace is None else grace
     if not timedelta() <= grace <= timedelta(days=MOST_GRACE_DAYS):
-        raise InvalidInput(f"A grace period is from 0 to {MOST_GRACE_DAYS:,} days long.", field="grace_days")
+        raise InvalidInput(f"Enter a grace period from 0 to {MOST_GRACE_DAYS:,} days.", field="grace_days")
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
         if tenant.state == TenantState.CLOSING:
             raise NotNow(f"{tenant} is being closed already. Nothing was changed.")
-        check_step(name=tenant.name, now=tenant.state, to=TenantState.CLOSING)
-        _freeze(tenant)
+        check_transition(name=tenant.name, now=tenant.state, to=TenantState.CLOSING)
+        _shut_out(tenant)
         Closing.objects.create(tenant=tenant, began_at=now)
         dates = {"closing_at": now, "purge_after": now + grace}
-        return _step(tenant, TenantState.CLOSING, Action.TENANT_CLOSING, by=by, why=why, reason=why, **dates)
+        return _move(tenant, TenantState.CLOSING, Action.TENANT_CLOSING, by=by, why=why, reason=why, **dates)
 
 
 @_refusals_recorded
 def reopen(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
-    """Back to what it was before, within the grace period and before anything was purged. Raises NotNow."""
+    """Takes the tenant back to its state before closing. Raises NotNow after the grace period, or after a purge."""
     why = texts.reason_if_given(why)
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
@@ -144,30 +148,30 @@ def reopen(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
         Closing.objects.filter(tenant=tenant, ended_at=None).update(ended_at=timezone.now())
         to, dates = state_after_reopening(tenant), {"closing_at": None, "purge_after": None}
         if to == TenantState.SUSPENDED:
-            # It stays frozen: the suspension goes on, for the reason that it had.
+            # The suspension continues, with the reason it had.
             reason = _why_suspended(tenant)
-            return _step(tenant, to, Action.TENANT_REOPENED, by=by, why=why, reason=reason, **dates)
-        _thaw(tenant)
-        return _step(tenant, to, Action.TENANT_REOPENED, by=by, why=why, reason="", **dates)
+            return _move(tenant, to, Action.TENANT_REOPENED, by=by, why=why, reason=reason, **dates)
+        _let_in(tenant)
+        return _move(tenant, to, Action.TENANT_REOPENED, by=by, why=why, reason="", **dates)
 
 
 def check_may_reopen(tenant: Tenant, closing: Closing | None) -> None:
-    """`closing` is the one under way. Raises NotNow where there is none, or it has gone too far."""
+    """`closing` is the one that has not ended. Raises NotNow if there is none, or it is too late to reopen."""
     if tenant.state != TenantState.CLOSING or tenant.purge_after is None or closing is None:
         raise NotNow(f"{tenant} is not being closed. Nothing was changed.")
     if closing.rows_purged or closing.purged_at or timezone.now() > tenant.purge_after:
-        raise NotNow(f"The time to reopen {tenant} ended on {tenant.purge_after:%-d %B %Y, %H:%M} UTC.")
+        raise NotNow(f"The time to reopen {tenant} ended on {formatted(tenant.purge_after)}.")
 
 
 def state_after_reopening(tenant: Tenant) -> TenantState:
-    """What it was before it was to be closed."""
+    """The state it had before it was closed."""
     if tenant.suspended_at:
         return TenantState.SUSPENDED
     return TenantState.ACTIVE if tenant.activated_at else TenantState.PENDING
 
 
 def _why_suspended(tenant: Tenant) -> str:
-    """From the audit trail, since closing has overwritten it; the closing's own where retention took that entry."""
+    """From the audit trail, because closing overwrites the reason. The reason for closing if that entry is not kept."""
     entries = AuditEvent.objects.filter(org=tenant.org_id, action=Action.TENANT_SUSPENDED)
     entry = entries.order_by("-seq").first()
     return entry.why if entry else tenant.reason
@@ -175,37 +179,37 @@ def _why_suspended(tenant: Tenant) -> str:
 
 @_refusals_recorded
 def close_for_good(tenant: Tenant, *, by: Actor) -> Tenant:
-    """The tombstone: closed for good, after its rows are gone and were looked for. Raises NotNow."""
+    """The last transition, after its rows were purged and checked. Raises NotNow before that."""
     now = timezone.now()
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
-        check_step(name=tenant.name, now=tenant.state, to=TenantState.CLOSED)
+        check_transition(name=tenant.name, now=tenant.state, to=TenantState.CLOSED)
         closing = Closing.objects.select_for_update().get(tenant=tenant, ended_at=None)
         if closing.verified_at is None:
-            raise NotNow(f"The rows of {tenant} have not been purged and looked for yet.")
+            raise NotNow(f"The rows of {tenant} have not been purged and checked yet.")
         closing.ended_at = now
         closing.save(update_fields=["ended_at"])
-        # From here on Cognito should have none of them. The audit trail comes last: workers wait for it too.
+        # Cognito should have no user of it any more. The audit entry comes last, because workers wait for its lock too.
         mark_due(tenant.members.all(), sign_out=True)
-        return _step(tenant, TenantState.CLOSED, Action.TENANT_CLOSED, by=by, closed_at=now)
+        return _move(tenant, TenantState.CLOSED, Action.TENANT_CLOSED, by=by, closed_at=now)
 
 
-def _freeze(tenant: Tenant) -> None:
+def _shut_out(tenant: Tenant) -> None:
     _, is_new = Suspension.objects.get_or_create(tenant=tenant, lifted_at=None)
     if not is_new:
         Suspension.objects.begin_again([tenant.pk])
     mark_due(tenant.members.all(), sign_out=True)
 
 
-def _thaw(tenant: Tenant) -> None:
+def _let_in(tenant: Tenant) -> None:
     Suspension.objects.filter(tenant=tenant, lifted_at=None).update(lifted_at=timezone.now())
-    # Who was disabled one by one may still have to be signed out for that.
+    # Members disabled one by one may still have to be signed out.
     mark_due(tenant.members.filter(enabled=True), sign_out=False)
     mark_due(tenant.members.filter(enabled=False))
 
 
-def _step(tenant: Tenant, to: TenantState, action: Action, *, by: Actor, why: str = "", **fields: Any) -> Tenant:
-    check_step(name=tenant.name, now=tenant.state, to=to)
+def _move(tenant: Tenant, to: TenantState, action: Action, *, by: Actor, why: str = "", **fields: Any) -> Tenant:
+    check_transition(name=tenant.name, now=tenant.state, to=to)
     if to == TenantState.ACTIVE and not owners(tenant).exists():
         raise NotNow(f"{tenant} has no owner. Add one first.")
     before = {"state": tenant.state}

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Count
 
+from tenants.domain.dates import formatted
 from tenants.health.blockers import blockers
 from tenants.lifecycle.suspension import Rings, rings
 from tenants.models import Closing, Member, Provisioning, Suspension, Tenant
@@ -76,7 +77,7 @@ def counted_members(tenant: Tenant) -> dict[str, Any]:
 
 def ring_facts(reached: Rings, in_the_way: Sequence[str]) -> dict[str, Any]:
     return {
-        "door_at": _iso(reached.door_at),
+        "door_at": _iso(reached.portal_at),
         "signed_out_at": _iso(reached.signed_out_at),
         "denied_at": _iso(reached.denied_at),
         "ended_at": _iso(reached.ended_at),
@@ -125,7 +126,7 @@ def _closing_lines(tenant: Tenant, closing: Closing) -> Iterator[str]:
 
 
 def ring_lines(reached: Rings, in_the_way: Sequence[str]) -> Iterator[str]:
-    yield from reached.in_words
+    yield from reached.sentences
     yield from in_the_way
 
 
@@ -189,4 +190,4 @@ def _iso(at: datetime | None) -> str | None:
 
 
 def _when(at: datetime) -> str:
-    return f"{at:%-d %B %Y, %H:%M} UTC"
+    return formatted(at)

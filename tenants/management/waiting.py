@@ -50,7 +50,7 @@ def wait_for(suspension: Suspension, *, seconds: float, stream: OutputWrapper) -
 
 
 def _in_a_line(now: Rings, in_the_way: tuple[str, ...]) -> str:
-    waited = int((timezone.now() - now.door_at).total_seconds())
+    waited = int((timezone.now() - now.portal_at).total_seconds())
     cognito = "done" if now.signed_out_at else f"{now.members_left:,} left"
     credentials = "refused" if now.denied_at else "not refused yet"
     return " · ".join([f"{waited} s", f"Cognito: {cognito}", f"credentials: {credentials}", *in_the_way])

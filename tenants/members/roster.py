@@ -1,6 +1,7 @@
-"""Members: who is in a tenant, as what. Every change here says what should be; Cognito is made to match afterwards.
+"""Members: who is in a tenant, with which role. Changes are written to the rows; a worker makes Cognito match later.
 
-The door sees it on the next request. What must hold of owners is checked here for a clear message, and by the database.
+The portal follows the rows from the next request on. A tenant keeps an owner: the database refuses anything else, and
+the checks here say so in words.
 """
 
 from __future__ import annotations
@@ -24,14 +25,13 @@ from tenants.domain.user_plan import Change, Conflict, DesiredUser, plan
 from tenants.models import Member, Person, Provisioning, Tenant
 from tenants.sign_in.standing import forget_standing
 
-_MAY_CHANGE = (TenantState.PENDING, TenantState.ACTIVE, TenantState.SUSPENDED)
-_CHOOSE_A_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
-_OR_AN_OPERATOR = "Say in which tenant. Only operators are in none."
+_NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
+_NO_TENANT = "Choose a tenant. Only operators are in none."
 _refusals_recorded = refusals_recorded(Action.MEMBER_REFUSED)
 
 
 def desired_user(member: Member) -> DesiredUser | None:
-    """The user that Cognito should have for this member; None for none. Needs `person` and `tenant` at hand."""
+    """The user that Cognito should have for this member, None if it should have none. Reads `person` and `tenant`."""
     tenant = member.tenant
     if member.removed or (tenant is not None and tenant.state == TenantState.CLOSED):
         return None
@@ -47,7 +47,7 @@ def desired_user(member: Member) -> DesiredUser | None:
 
 
 def planned_changes(member: Member) -> tuple[Change, ...] | Conflict:
-    """What would be done in Cognito for the member as they are, if it still is as it was last seen."""
+    """What a worker would do in Cognito for this member, if the user is still as last seen."""
     return plan(desired_user(member), member.seen, org=str(member.tenant.org_id) if member.tenant else "")
 
 
@@ -64,18 +64,18 @@ def add_member(
     language: str = "en",
     why: str = "",
 ) -> Member:
-    """Somebody new in a tenant, or an operator where it is None. Raises InvalidInput, NotNow."""
+    """Adds a person to `tenant`, or adds an operator if that is None. Raises InvalidInput, NotNow."""
     email, language, role = texts.email_address(email), texts.language(language), _role(role)
     name, why = texts.display_name(name, field="name") if name else "", texts.reason_if_given(why)
     if (tenant is None) != (role == Role.OPERATOR):
-        raise InvalidInput(_CHOOSE_A_ROLE if tenant else _OR_AN_OPERATOR, field="role")
+        raise InvalidInput(_NO_SUCH_ROLE if tenant else _NO_TENANT, field="role")
     with transaction.atomic():
         if tenant is not None:
-            tenant = _locked(tenant)
+            tenant = Tenant.objects.locked(tenant)
             check_may_change(tenant)
         person = _person_to_invite(email, name, language, tenant)
         now = timezone.now()
-        with _one_membership_a_person(person, tenant):
+        with _refuse_second_membership(person, tenant):
             member = Member.objects.create(
                 person=person,
                 tenant=tenant,
@@ -92,33 +92,34 @@ def add_member(
 
 @_refusals_recorded
 def set_role(member: Member, role: str, *, by: Actor, why: str = "") -> Member:
-    """Raises InvalidInput for an operator's role, NotNow for the only owner."""
+    """Raises InvalidInput if the member is or would be an operator, NotNow for the only owner."""
     role = _role(role)
     if (role == Role.OPERATOR) != (member.tenant_id is None):
-        raise InvalidInput("Nobody becomes an operator, or stops being one, by a change of role.", field="role")
+        raise InvalidInput("A change of role cannot make a member an operator, or an operator a member.", field="role")
     return _change(member, Action.MEMBER_ROLE_CHANGED, by=by, why=why, role=role)
 
 
 @_refusals_recorded
 def disable(member: Member, *, by: Actor, why: str = "") -> Member:
-    """Keeps them in the tenant and locks them out. Raises NotNow for the only owner."""
+    """They stay in the tenant but cannot sign in. Raises NotNow for the only owner."""
     return _change(member, Action.MEMBER_DISABLED, by=by, why=why, enabled=False, sign_out=True)
 
 
 @_refusals_recorded
 def enable(member: Member, *, by: Actor, why: str = "") -> Member:
+    """Ends what `disable` did. Raises NotNow once the tenant is being closed."""
     return _change(member, Action.MEMBER_ENABLED, by=by, why=why, enabled=True, sign_out=False)
 
 
 @_refusals_recorded
 def remove(member: Member, *, by: Actor, why: str = "") -> Member:
-    """Their user in Cognito is deleted, and the row with it. Raises NotNow for the only owner."""
+    """A worker deletes their user in Cognito, then the row. Raises NotNow for the only owner."""
     return _change(member, Action.MEMBER_REMOVED, by=by, why=why, removed=True, sign_out=True)
 
 
 @_refusals_recorded
 def try_now(member: Member, *, by: Actor, why: str = "") -> None:
-    """Has the member provisioned again at once, however often it failed before."""
+    """Makes the member due now, even after many failures. Raises NotNow for a removed member."""
     why = texts.reason_if_given(why) or member.last_error
     with transaction.atomic():
         if not mark_due(Member.objects.filter(pk=member.pk)):
@@ -127,7 +128,7 @@ def try_now(member: Member, *, by: Actor, why: str = "") -> None:
 
 
 def mark_due(members: QuerySet[Member], **should_be: bool | str) -> int:
-    """Sets what should be, and has Cognito made to match. How many members it was. Forgets no standing."""
+    """Sets the fields and makes the members due. Returns how many there were. The caller calls `forget_standing`."""
     return members.update(
         **should_be,
         provisioning=Provisioning.DUE,
@@ -142,10 +143,11 @@ def _role(name: str) -> Role:
     try:
         return Role(name)
     except ValueError as error:
-        raise InvalidInput(_CHOOSE_A_ROLE, field="role") from error
+        raise InvalidInput(_NO_SUCH_ROLE, field="role") from error
 
 
 def owners(tenant: Tenant) -> QuerySet[Member]:
+    """The owners who can act: disabled and removed ones do not count."""
     return Member.objects.filter(tenant=tenant, role=Role.OWNER, enabled=True, removed=False)
 
 
@@ -153,46 +155,42 @@ def _change(member: Member, action: Action, *, by: Actor, why: str, **should_be:
     why = texts.reason_if_given(why)
     with transaction.atomic():
         if member.tenant is not None:
-            check_may_change(_locked(member.tenant))
+            check_may_change(Tenant.objects.locked(member.tenant))
         else:
-            # In the tenants' place: of two operators who remove each other one is told.
+            # There is no tenant to lock. If two operators remove each other, the second one is refused.
             list(_operators().select_for_update().order_by("pk"))
         rows = Member.objects.select_for_update(of=("self",)).select_related("person", "tenant")
-        now = rows.filter(pk=member.pk, removed=False).first()
-        if now is None:
+        current = rows.filter(pk=member.pk, removed=False).first()
+        if current is None:
             raise _removed(member)
-        shown = {name: getattr(now, name) for name in should_be if name != "sign_out"}
+        before = {name: getattr(current, name) for name in should_be if name != "sign_out"}
         after = {name: value for name, value in should_be.items() if name != "sign_out"}
-        if shown == after:
-            return now
-        check_owner_remains(now, should_be)
-        mark_due(Member.objects.filter(pk=now.pk), **should_be)
-        forget_standing(now.person_id)
-        record(action, by=by, org=_org(now), target=str(now.person), before=shown, after=after, why=why)
-    return Member.objects.select_related("person", "tenant").get(pk=now.pk)
+        if before == after:
+            return current
+        check_owner_remains(current, should_be)
+        mark_due(Member.objects.filter(pk=current.pk), **should_be)
+        forget_standing(current.person_id)
+        record(action, by=by, org=_org(current), target=str(current.person), before=before, after=after, why=why)
+    return Member.objects.select_related("person", "tenant").get(pk=current.pk)
 
 
 def check_owner_remains(member: Member, should_be: Mapping[str, bool | str]) -> None:
-    """Raises NotNow where, with the member as they should be, the tenant had no owner or the platform no operator."""
+    """Raises NotNow if with these fields the tenant would have no owner, or the platform no operator."""
     stays = should_be.get("role", member.role) == member.role and should_be.get("enabled", member.enabled)
     if stays and not should_be.get("removed", False):
         return
     if member.tenant is None:
-        others, told = _operators(), "the only operator. Add another one first."
+        peers, what = _operators(), "operator. Add another one first."
     else:
-        others, told = owners(member.tenant), f"the only owner of {member.tenant}. Make somebody else an owner first."
-    if member in others and not others.exclude(pk=member.pk).exists():
-        raise NotNow(f"{member.person} is {told}")
+        peers, what = owners(member.tenant), f"owner of {member.tenant}. Make somebody else an owner first."
+    if member in peers and not peers.exclude(pk=member.pk).exists():
+        raise NotNow(f"{member.person} is the only {what}")
 
 
 def check_may_change(tenant: Tenant) -> None:
-    """Raises NotNow for a tenant that is being closed, or is."""
-    if tenant.state not in _MAY_CHANGE:
+    """Raises NotNow for a tenant that is being closed or is closed."""
+    if not TenantState(tenant.state).may_be_changed:
         raise NotNow(f"{tenant} {in_words(tenant.state)}, so its members stay as they are.")
-
-
-def _locked(tenant: Tenant) -> Tenant:
-    return Tenant.objects.select_for_update().get(pk=tenant.pk)
 
 
 def _operators() -> QuerySet[Member]:
@@ -203,35 +201,35 @@ def _person_to_invite(email: str, name: str, language: str, tenant: Tenant | Non
     person, created = Person.objects.get_or_create(email=email, defaults={"name": name, "language": language})
     if created:
         return person
-    _check_is_in_none(person, tenant)
+    _check_has_no_membership(person, tenant)
     if name and person.sub is None:
-        # Cognito knows them no more, so nobody but who invites them says what they are called.
+        # Cognito has no user for them, so the name of the latest invitation is the best one known.
         person.name = name
         person.save(update_fields=["name"])
     return person
 
 
 @contextmanager
-def _one_membership_a_person(person: Person, tenant: Tenant | None) -> Iterator[None]:
-    """The database decides between two who invite the same person at once. Raises InvalidInput."""
+def _refuse_second_membership(person: Person, tenant: Tenant | None) -> Iterator[None]:
+    """Raises InvalidInput if the person is a member already, also if they were added at the same moment."""
     try:
         with transaction.atomic():
             yield
     except IntegrityError:
-        _check_is_in_none(person, tenant)
+        _check_has_no_membership(person, tenant)
         raise
 
 
-def _check_is_in_none(person: Person, tenant: Tenant | None) -> None:
+def _check_has_no_membership(person: Person, tenant: Tenant | None) -> None:
     membership = Member.objects.filter(person=person).first()
     if membership is None:
         return
     if membership.tenant_id != (tenant.pk if tenant else None):
-        # Which organisation it is, is nobody else's business.
+        # Does not say which one: that would tell a stranger about another organisation.
         raise InvalidInput(f"{person.email} belongs to somebody who is in another organisation.", field="email")
     if membership.removed:
-        told = "was removed, and Cognito still has their user. Add them again once the worker has deleted that."
-        raise InvalidInput(f"{person.email} {told}", field="email")
+        why = "was removed, and Cognito still has their user. Add them again once the worker has deleted it."
+        raise InvalidInput(f"{person.email} {why}", field="email")
     where = f"a member of {tenant}" if tenant else "an operator"
     raise InvalidInput(f"{person.email} is {where} already.", field="email")
 

@@ -45,19 +45,19 @@ def create(apps, schema_editor):
 
 
 def _sqlite_has_trigrams(schema_editor):
-    return _is_done(schema_editor, "CREATE VIRTUAL TABLE temp.trigrams_tried USING fts5(name, tokenize='trigram')",
+    return succeeds(schema_editor, "CREATE VIRTUAL TABLE temp.trigrams_tried USING fts5(name, tokenize='trigram')",
                     'DROP TABLE temp.trigrams_tried')
 
 
 def _postgresql_has_trigrams(schema_editor):
-    # Where it may not be made, somebody who may can have made it before, in a schema that is looked in.
-    _is_done(schema_editor, 'CREATE EXTENSION IF NOT EXISTS pg_trgm')
+    # The portal may lack the right to make it. Somebody else may have made it, in a schema that is searched.
+    succeeds(schema_editor, 'CREATE EXTENSION IF NOT EXISTS pg_trgm')
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_opclass WHERE opcname = 'gin_trgm_ops' AND pg_opclass_is_visible(oid)")
         return cursor.fetchone() is not None
 
 
-def _is_done(schema_editor, *statements):
+def succeeds(schema_editor, *statements):
     try:
         with transaction.atomic(using=schema_editor.connection.alias):
             for statement in statements:

@@ -13,6 +13,7 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
 from tenants.audit.actions import Action
+from tenants.domain.dates import formatted_day
 from tenants.health.overview import HOURS, Count, Hour, Overview, Week
 from tenants.health.overview import overview as look_over
 from tenants.models import Provisioning
@@ -136,7 +137,7 @@ def _states(seen: Overview) -> list[StateRow]:
 def _sign_ups(weeks: tuple[Week, ...]) -> Chart:
     columns = [
         Column(
-            label=f"{week.begins:%-d %B %Y}" + (" (so far)" if week is weeks[-1] else ""),
+            label=formatted_day(week.begins) + (" (so far)" if week is weeks[-1] else ""),
             tick=f"{week.begins:%-d %b}",
             values=(week.sign_ups.value,),
             shown=(str(week.sign_ups),),

@@ -128,7 +128,7 @@ def detail_page(request: HttpRequest, org_id: UUID) -> HttpResponse:
 
 
 def _ring_by_ring(reached: Rings) -> tuple[Ring, ...]:
-    door, cognito, credentials, end = reached.in_words
+    door, cognito, credentials, end = reached.sentences
     return (
         Ring("The door", door, is_reached=True),
         Ring("Cognito", cognito, is_reached=reached.signed_out_at is not None),

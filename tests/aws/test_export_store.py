@@ -15,7 +15,7 @@ from portal.demo.world import EXPORT_BUCKET, World
 from tenants.aws.clients import exports_client
 from tenants.aws.export_store import ExportStore, read_json, stores_at, write_json
 from tenants.domain.errors import InvalidInput, Misconfigured, Throttled, Unreachable
-from tests.world.closing_jobs import become_the_job
+from tests.world.closings import become_the_job
 from tests.world.faults import Switches
 
 

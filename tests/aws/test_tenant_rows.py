@@ -14,7 +14,7 @@ from portal.demo.world import World, portal_credentials
 from tenants.aws.tenant_rows import RowPage
 from tenants.domain.errors import DeniedByAws, Misconfigured, Throttled, Unreachable
 from tenants.domain.keys import PUBLIC_SPACE, Space, own_space
-from tests.world.closing_jobs import (
+from tests.world.closings import (
     EVERY_TYPE,
     become_the_job,
     collection_rows,

@@ -1,4 +1,4 @@
-"""The text of the suspension policy: the template's own with nobody in it, never too long, and read back as it was."""
+"""The text of the suspension policy: the template's while it lists nobody, never too long, and read back unchanged."""
 
 import json
 import re
@@ -10,13 +10,13 @@ import pytest
 from portal.demo.cast import ACME_OWNER, GLOBEX_OWNER
 from portal.template import read_template
 from tenants.domain.errors import InvalidInput, Misconfigured, NotNow
-from tenants.domain.suspension_policy import ROOM, document, listed
+from tenants.domain.suspension_policy import ROOM, document, orgs_in
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 ACME, GLOBEX = ACME_OWNER.org, GLOBEX_OWNER.org
 
 
-def some(count: int) -> list[str]:
+def new_orgs(count: int) -> list[str]:
     return [str(uuid.uuid4()) for _ in range(count)]
 
 
@@ -26,26 +26,26 @@ def changed(**members: Any) -> str:
     return json.dumps(found)
 
 
-def test_with_nobody_suspended_it_is_the_templates_policy() -> None:
+def test_without_suspensions_it_is_the_templates_policy() -> None:
     template = read_template()["Resources"]["SuspendedTenants"]["Properties"]["PolicyDocument"]
     assert json.loads(document([])) == template
-    assert listed(json.dumps(template)) == frozenset()
+    assert orgs_in(json.dumps(template)) == frozenset()
 
 
-def test_it_is_the_same_text_for_the_same_organisations_in_any_order_and_number() -> None:
+def test_order_and_repetition_do_not_change_the_text() -> None:
     assert document([ACME, GLOBEX]) == document([GLOBEX, ACME, GLOBEX, NOBODY])
     assert document([ACME]) != document([GLOBEX])
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_the_listed_organisations_are_read_back() -> None:
     for count in (0, 1, 2, ROOM):
-        orgs = some(count)
-        assert listed(document(orgs)) == frozenset(orgs)
-        assert listed(json.dumps(json.loads(document(orgs)), indent=4)) == frozenset(orgs)
+        orgs = new_orgs(count)
+        assert orgs_in(document(orgs)) == frozenset(orgs)
+        assert orgs_in(json.dumps(json.loads(document(orgs)), indent=4)) == frozenset(orgs)
 
 
-def test_as_many_as_there_is_room_for_fit_into_what_iam_takes_and_one_more_would_not() -> None:
-    orgs = some(ROOM + 1)
+def test_the_fullest_list_fits_into_iams_limit_and_one_more_does_not() -> None:
+    orgs = new_orgs(ROOM + 1)
     full = document(orgs[:ROOM])
     assert not re.search(r"\s", full)
     assert len(full) <= 6144 < len(full) + len(f',"{ACME}"')
@@ -54,7 +54,7 @@ def test_as_many_as_there_is_room_for_fit_into_what_iam_takes_and_one_more_would
 
 
 @pytest.mark.parametrize("org", ["", "*", ACME.upper(), f"{ACME} ", ACME.replace("-", ""), '","*'])
-def test_nothing_but_an_org_id_gets_into_it(org: str) -> None:
+def test_only_org_ids_can_be_orgs_in(org: str) -> None:
     with pytest.raises(InvalidInput):
         document([org])
 
@@ -78,7 +78,7 @@ def test_nothing_but_an_org_id_gets_into_it(org: str) -> None:
         document([ACME]).replace("2012-10-17", "2008-10-17"),
     ],
 )
-def test_a_text_of_somebody_elses_is_not_taken_for_a_list(text: str) -> None:
+def test_a_text_that_the_portal_did_not_write_is_refused(text: str) -> None:
     with pytest.raises(Misconfigured) as raised:
-        listed(text)
+        orgs_in(text)
     assert "somebody else has changed it" in raised.value.why

@@ -1,4 +1,4 @@
-"""What keeps a suspension from its next ring is said, and nothing where it only takes its time."""
+"""The sentences about what keeps a suspension from its next ring."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def worker() -> Worker:
     return Worker.objects.create(name="one")
 
 
-def test_a_worker_at_work_is_nothing_in_the_way(suspension: Suspension, worker: Worker) -> None:
+def test_with_a_running_worker_nothing_blocks(suspension: Suspension, worker: Worker) -> None:
     assert blockers(suspension) == ()
 
 
 @pytest.mark.parametrize("ended", [{"beat_at": timezone.now() - timedelta(minutes=1)}, {"stopped_at": timezone.now()}])
-def test_no_worker_is(suspension: Suspension, worker: Worker, ended: dict[str, object]) -> None:
+def test_a_missing_worker_blocks(suspension: Suspension, worker: Worker, ended: dict[str, object]) -> None:
     Worker.objects.update(**ended)
     assert blockers(suspension) == ("No worker is running. Start one: manage.py provision --watch.",)
 
 
-def test_a_policy_that_is_not_written_for_long_is(suspension: Suspension, worker: Worker) -> None:
+def test_a_policy_that_stays_unwritten_blocks(suspension: Suspension, worker: Worker) -> None:
     suspension.began_at -= timedelta(minutes=1)
-    (told,) = blockers(suspension)
-    assert told == "The worker has not written the policy SuspendedTenants; its log says why."
+    (sentence,) = blockers(suspension)
+    assert sentence == "The worker has not written the policy SuspendedTenants; its log says why."
     Worker.objects.update(unwritten="IAM answered LimitExceeded")
     assert blockers(suspension) == (
         "The worker has not written the policy SuspendedTenants: IAM answered LimitExceeded",
@@ -49,22 +49,22 @@ def test_a_policy_that_is_not_written_for_long_is(suspension: Suspension, worker
     assert blockers(suspension) == ()
 
 
-def test_a_pool_that_lets_nobody_be_provisioned_is_and_why(suspension: Suspension, worker: Worker) -> None:
+def test_a_halt_blocks_and_its_reason_is_named(suspension: Suspension, worker: Worker) -> None:
     halt(Misconfigured("the user pool is gone"))
     assert blockers(suspension) == ("Cognito does not let the worker go on: the user pool is gone",)
     clear_halt()
     assert blockers(suspension) == ()
 
 
-def test_members_who_cannot_be_disabled_are_and_where_to_read_why(suspension: Suspension, worker: Worker) -> None:
+def test_stuck_members_block_and_the_command_to_see_why_is_named(suspension: Suspension, worker: Worker) -> None:
     Member.objects.update(provisioning=Provisioning.STUCK, last_error="no")
-    (told,) = blockers(suspension)
-    assert told.startswith("1 cannot be disabled in Cognito")
-    assert "member list --tenant initech --state stuck" in told
+    (sentence,) = blockers(suspension)
+    assert sentence.startswith("1 member is stuck: they cannot be disabled in Cognito")
+    assert "member list --tenant initech --state stuck" in sentence
 
 
 @pytest.mark.parametrize("over", ["lifted", "reached"])
-def test_nothing_is_in_the_way_of_what_is_over(suspension: Suspension, over: str) -> None:
+def test_nothing_blocks_a_suspension_that_is_over(suspension: Suspension, over: str) -> None:
     now = timezone.now()
     if over == "lifted":
         suspension.lifted_at = now

@@ -1,4 +1,4 @@
-"""Finding tenants: what each way of searching finds and leaves out, page by page, and by which indexes."""
+"""Searching tenants: what each kind of search finds, page by page, and the indexes it uses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def names(**asked_for: str) -> list[str]:
 
 
 def pages(*, towards: str, query: str, size: int) -> Iterator[list[str]]:
-    """From a page on, one after the other, until there is none."""
+    """The names on each page, following the links."""
     while True:
         page = page_of(query, size=size)
         yield [row.name for row in page.rows]
@@ -54,12 +54,12 @@ def pages(*, towards: str, query: str, size: int) -> Iterator[list[str]]:
 
 @pytest.fixture(params=[0, 5_000], ids=["of many", "of few"])
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Both ways of searching find the same, however many there are."""
+    """With each of the two ways to search, which must find the same."""
     monkeypatch.setattr(search, "FEW", request.param)
     return int(request.param)
 
 
-def test_a_part_of_the_name_finds_it_in_capitals_too(few: int) -> None:
+def test_a_part_of_the_name_finds_a_tenant_in_any_case(few: int) -> None:
     tenant("Harbour Foods")
     tenant("Northern Light")
     for text in ("bour", "HARBOUR FOODS", "r f", "harbour foods"):
@@ -72,11 +72,11 @@ def test_names_in_every_script_are_found() -> None:
     for name in ("Äpfel & Söhne", "東京ガス株式会社", "חברת הצפון", "Ελλάδα"):
         tenant(name)
         assert names(q=name) == names(q=name[:3]) == [name]
-    # As it is written; capitals depend on the database.
+    # In the same case: for other scripts, ignoring the case depends on the database.
     assert names(q="京ガ") == ["東京ガス株式会社"]
 
 
-def test_a_new_name_is_found_at_once_and_the_old_one_no_more() -> None:
+def test_after_a_renaming_only_the_new_name_is_found() -> None:
     renamed = tenant("Globex Corporation", slug="globex")
     Tenant.objects.filter(pk=renamed.pk).update(name="Hooli", slug="hooli-2")
     assert (names(q="globex"), names(q="Hooli"), names(q="hooli-2")) == ([], ["Hooli"], ["Hooli"])
@@ -98,7 +98,7 @@ def test_a_short_name_is_found_by_its_beginning(few: int) -> None:
     assert names(q="a", state="active") == []
 
 
-def test_signs_that_mean_something_to_a_database_are_signs() -> None:
+def test_characters_with_a_meaning_in_sql_are_searched_literally() -> None:
     for name in (
         'The "Best" Co',
         "100 % Wool",
@@ -121,7 +121,7 @@ def test_signs_that_mean_something_to_a_database_are_signs() -> None:
     assert names(q='"""') == names(q="%%%") == names(q="name : x") == names(q="NEAR(a b)") == []
 
 
-def test_an_org_id_finds_its_tenant_however_it_is_written() -> None:
+def test_an_org_id_finds_its_tenant_in_any_spelling() -> None:
     one = tenant("One")
     tenant("Two")
     for text in (str(one.org_id), str(one.org_id).upper(), one.org_id.hex):
@@ -129,7 +129,7 @@ def test_an_org_id_finds_its_tenant_however_it_is_written() -> None:
     assert names(q=str(one.org_id), state="closed") == []
 
 
-def test_an_address_finds_what_its_person_owns() -> None:
+def test_an_address_finds_the_tenant_of_that_owner() -> None:
     one = tenant("One")
     for email, role in (("ada@one.example", Role.OWNER), ("bob@one.example", Role.EDITOR)):
         Member.objects.create(person=Person.objects.create(email=email), tenant=one, role=role)
@@ -180,19 +180,19 @@ LISTS = {
 @pytest.mark.parametrize(("query", "index"), LISTS.items())
 def test_lists_are_read_in_the_order_of_an_index(query: str, index: str) -> None:
     (plan,) = plans(query)
-    # Of so few rows PostgreSQL may take another one of them.
+    # With so few rows PostgreSQL may choose another one of these indexes.
     assert f"{index} " in f"{plan} " if connection.vendor == "sqlite" else "tenant_newest" in plan
     assert "SORT" not in plan.upper()
     assert "TEMP B-TREE" not in plan
 
 
-def test_searches_go_by_an_index() -> None:
+def test_searches_use_an_index() -> None:
     acme = tenant("Acme")
     people = Person.objects.bulk_create(Person(email=f"ada{number or ''}@acme.example") for number in range(500))
     Member.objects.bulk_create(Member(person=person, tenant=acme, role=Role.OWNER) for person in people)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            # Whatever tests before this one left it to believe of these tables.
+            # Earlier tests may have left it with wrong statistics.
             cursor.execute("ANALYZE")
     assert "one_person_an_email" in plans("q=ada%40acme.example")[0]
     by_name = plans("q=harbour", without=("seqscan", "indexscan"))[-1]
@@ -204,15 +204,15 @@ def test_searches_go_by_an_index() -> None:
 
 
 def plans(query: str, *, without: tuple[str, ...] = ("seqscan", "sort")) -> list[str]:
-    """How the database goes about each query that a page makes. Of few rows PostgreSQL takes no index unasked."""
+    """The plan of each query of a page. With few rows PostgreSQL uses no index unless scans are switched off."""
     with CaptureQueriesContext(connection) as captured:
         page_of(query)
-    asked_of_tables = [one["sql"] for one in captured.captured_queries if 'FROM "tenants_' in one["sql"]]
+    statements = [one["sql"] for one in captured.captured_queries if 'FROM "tenants_' in one["sql"]]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             for way in ("seqscan", "sort", "indexscan"):
                 cursor.execute(f"SET LOCAL enable_{way} = {'off' if way in without else 'on'}")
-        return [explained(cursor, sql) for sql in asked_of_tables]
+        return [explained(cursor, sql) for sql in statements]
 
 
 def explained(cursor: Any, sql: str) -> str:
@@ -227,7 +227,7 @@ def has_trigrams() -> bool:
 
 
 def test_no_migration_has_lost_a_trigger() -> None:
-    """On SQLite, one that makes a table anew loses all of the table's."""
+    """On SQLite, a migration that makes a table again loses the table's triggers."""
     expected = {name for name, *_ in STEPS.TRIGGERS}
     if connection.vendor == "sqlite":
         expected |= {name for name, *_ in (*STEPS.ONLY_SQLITE, *SEARCH.TRIGGERS)}
@@ -240,7 +240,7 @@ def test_no_migration_has_lost_a_trigger() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_names_are_found_without_the_index_and_by_one_that_is_made_afterwards() -> None:
+def test_names_are_found_without_the_index_and_with_a_later_one() -> None:
     call_command("migrate", "tenants", "0005", verbosity=0)
     try:
         tenant("Harbour Foods", slug="quay")
@@ -251,8 +251,8 @@ def test_names_are_found_without_the_index_and_by_one_that_is_made_afterwards() 
     assert names(q="bour") == names(q="quay") == ["Harbour Foods"]
 
 
-def test_what_a_database_cannot_do_is_found_out_without_harm_to_the_migration() -> None:
+def test_a_statement_that_fails_does_not_end_the_migration() -> None:
     with connection.cursor() as cursor:
         editor = SimpleNamespace(connection=connection, execute=lambda statement, params: cursor.execute(statement))
-        assert not SEARCH._is_done(editor, "CREATE EXTENSION no_such_extension")
-        assert SEARCH._is_done(editor, "SELECT 1")
+        assert not SEARCH.succeeds(editor, "CREATE EXTENSION no_such_extension")
+        assert SEARCH.succeeds(editor, "SELECT 1")

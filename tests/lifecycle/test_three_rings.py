@@ -1,4 +1,4 @@
-"""Suspension as the suspended have it: at the door, at Cognito, and with credentials in hand that are still alive."""
+"""What members of a suspended tenant meet at the portal, at Cognito, and at AWS with credentials that still work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from portal.demo.world import World
 from tenants.aws.token_endpoint import TokenEndpoint
 from tenants.domain.errors import PortalError
 from tenants.health.blockers import blockers
-from tenants.lifecycle.closing import plan
+from tenants.lifecycle.closing import plan_closing
 from tenants.lifecycle.suspension import OUTLIVES, rings
 from tenants.lifecycle.transitions import close, reactivate, reopen, suspend
 from tenants.members.roster import disable, remove
@@ -56,7 +56,7 @@ def new_credentials(world: World, tokens: Tokens) -> Any:
 
 
 def reader(world: World, credentials: Any, organisation: Organisation) -> Callable[[], str]:
-    """Queries the organisation's orders: "" where AWS answers, else the code of its refusal."""
+    """Returns a function that queries the organisation's orders; it returns AWS's error code, "" for an answer."""
     table = seeding.clients(world.emulator.endpoint_url, credentials)("dynamodb")
     orders = {":pk": {"S": organisation.space.collection("orders")}}
 
@@ -78,7 +78,7 @@ def reader(world: World, credentials: Any, organisation: Organisation) -> Callab
 def seconds_until_refused(
     read: Callable[[], str], worker: Worker, *, then: Callable[[], Any], most: float = 10.0
 ) -> tuple[float, str]:
-    """From the end of `then`, with the worker at work, until the first refusal; and its code."""
+    """From the end of `then` to the first refusal, with the worker running; and the error code."""
     refused: list[tuple[float, str]] = []
 
     def read_on() -> None:
@@ -99,12 +99,12 @@ def seconds_until_refused(
     return at - began, code
 
 
-def test_credentials_that_are_alive_are_refused_within_two_seconds_though_much_else_is_due(stage: Stage) -> None:
+def test_credentials_are_refused_within_two_seconds_of_a_suspension(stage: Stage) -> None:
     world = stage.world
     own = reader(world, world.credentials_of(ACME_OWNER), ACME)
     others = reader(world, world.credentials_of(GLOBEX_OWNER), GLOBEX)
     assert own() == others() == ""
-    # Updates trickle: whoever waited for Cognito would wait long.
+    # Updates are slow: waiting for Cognito would take too long.
     slow = stage.at_this_pace(UserUpdate=0.5)
     worker = Worker(slow.tools, threading.Event(), threads=2)
     seconds, code = seconds_until_refused(own, worker, then=lambda: suspend(acme(), by=SOMEBODY, why="not paid"))
@@ -113,7 +113,7 @@ def test_credentials_that_are_alive_are_refused_within_two_seconds_though_much_e
     assert others() == ""
 
 
-def test_each_ring_shuts_out_by_itself_and_reactivating_opens_all_of_them(stage: Stage, browse_as: Browse) -> None:
+def test_each_ring_refuses_by_itself_and_reactivating_opens_all(stage: Stage, browse_as: Browse) -> None:
     world, browser = stage.world, browse_as(ACME_OWNER)
     tokens = tokens_of(world, ACME_EDITOR)
     old = reader(world, new_credentials(world, tokens), ACME)
@@ -121,7 +121,7 @@ def test_each_ring_shuts_out_by_itself_and_reactivating_opens_all_of_them(stage:
 
     suspend(acme(), by=SOMEBODY, why="not paid")
     refused = browser.get("/records/")
-    assert (refused.status_code, old()) == (403, ""), "the door alone so far"
+    assert (refused.status_code, old()) == (403, ""), "the portal alone so far"
     assert "Acme Ltd is suspended" in refused.content.decode()
 
     stage.work()
@@ -133,13 +133,13 @@ def test_each_ring_shuts_out_by_itself_and_reactivating_opens_all_of_them(stage:
 
     reactivate(acme(), by=SOMEBODY, why="paid")
     stage.work()
-    assert old() == "", "alive for the rest of their hour"
+    assert old() == "", "valid for the rest of their hour"
     assert reader(world, new_credentials(world, tokens_of(world, ACME_EDITOR)), ACME)() == ""
     assert Browser(world).sign_in(ACME_OWNER, following="/records/").status_code == 200
 
 
 def assert_cognito_gives_nothing_for(tokens: Tokens, world: World) -> None:
-    """Neither for what was issued before, nor for the password."""
+    """Neither for old tokens nor for the password."""
     endpoint = TokenEndpoint(
         domain=world.settings["COGNITO_DOMAIN"],
         client_id=world.settings["COGNITO_CLIENT_ID"],
@@ -153,13 +153,13 @@ def assert_cognito_gives_nothing_for(tokens: Tokens, world: World) -> None:
         tokens_of(world, ACME_EDITOR)
 
 
-def test_the_entry_goes_when_no_credentials_from_before_can_be_alive_and_not_sooner(stage: Stage) -> None:
+def test_the_policy_lists_a_tenant_until_old_credentials_have_expired(stage: Stage) -> None:
     world = stage.world
     old = reader(world, world.credentials_of(ACME_OWNER), ACME)
     suspend(acme(), by=SOMEBODY, why="not paid")
     stage.work()
     with later(world.emulator, OUTLIVES.total_seconds() - 60 * 16):
-        assert old() == "AccessDeniedException", "still alive, but for the entry"
+        assert old() == "AccessDeniedException", "not expired, but denied by the policy"
     with later(world.emulator, OUTLIVES.total_seconds()):
         Suspension.objects.update(deny_until=timezone.now())
         stage.work()
@@ -169,7 +169,7 @@ def test_the_entry_goes_when_no_credentials_from_before_can_be_alive_and_not_soo
 
 
 def long_suspended(stage: Stage) -> Suspension:
-    """Nothing issued before is alive any more, and the policy names the tenant no longer."""
+    """All credentials issued before have expired, and the policy does not list the tenant any more."""
     suspend(acme(), by=SOMEBODY, why="not paid")
     stage.work()
     Suspension.objects.update(deny_until=timezone.now())
@@ -178,7 +178,7 @@ def long_suspended(stage: Stage) -> Suspension:
     return Suspension.objects.get()
 
 
-def let_in_by_hand(stage: Stage) -> Callable[[], str]:
+def enabled_by_hand(stage: Stage) -> Callable[[], str]:
     world = stage.world
     stage.by_hand.admin_enable_user(UserPoolId=stage.tools.directory.pool_id, Username=ACME_EDITOR.email)
     read = reader(world, new_credentials(world, tokens_of(world, ACME_EDITOR)), ACME)
@@ -186,9 +186,9 @@ def let_in_by_hand(stage: Stage) -> Callable[[], str]:
     return read
 
 
-def test_who_was_let_in_by_hand_long_after_is_denied_again_once_that_is_repaired(stage: Stage) -> None:
+def test_a_member_enabled_by_hand_is_denied_once_repaired(stage: Stage) -> None:
     suspension = long_suspended(stage)
-    read = let_in_by_hand(stage)
+    read = enabled_by_hand(stage)
     compared(stage, tenant=acme(), repair=True)
     stage.work()
     assert read() == "AccessDeniedException"
@@ -198,24 +198,24 @@ def test_who_was_let_in_by_hand_long_after_is_denied_again_once_that_is_repaired
     assert suspension.deny_until > timezone.now()
 
 
-def test_who_was_let_in_by_hand_long_after_is_denied_again_once_the_tenant_is_closed(stage: Stage) -> None:
+def test_a_member_enabled_by_hand_is_denied_once_the_tenant_closes(stage: Stage) -> None:
     suspension = long_suspended(stage)
-    read = let_in_by_hand(stage)
+    read = enabled_by_hand(stage)
     closing = close(acme(), by=SOMEBODY, why="asked for", grace=timedelta())
-    assert plan(closing, export=True).steps == ()
+    assert plan_closing(closing, export=True).steps == ()
     suspension.refresh_from_db()
     assert (suspension.signed_out_at, suspension.denied_at, suspension.deny_until) == (None, None, None)
     stage.work()
     assert read() == "AccessDeniedException"
 
 
-def test_who_is_seen_to_have_been_let_in_by_hand_is_denied_before_that_is_repaired(stage: Stage) -> None:
+def test_a_member_seen_enabled_by_hand_is_denied_before_any_repair(stage: Stage) -> None:
     suspension = long_suspended(stage)
-    read = let_in_by_hand(stage)
+    read = enabled_by_hand(stage)
     compared(stage, tenant=acme())
     suspension.refresh_from_db()
-    told = rings(suspension)
-    assert (told.signed_out_at, told.denied_at, told.members_left) == (None, None, 1)
+    reached = rings(suspension)
+    assert (reached.signed_out_at, reached.denied_at, reached.members_left) == (None, None, 1)
     stage.work()
     assert read() == "AccessDeniedException"
     suspension.refresh_from_db()
@@ -223,9 +223,9 @@ def test_who_is_seen_to_have_been_let_in_by_hand_is_denied_before_that_is_repair
     assert any("reconcile --tenant acme --repair" in sentence for sentence in blockers(suspension))
 
 
-def test_who_was_let_in_by_hand_and_is_removed_is_denied_too(stage: Stage) -> None:
+def test_a_member_enabled_by_hand_is_denied_once_removed(stage: Stage) -> None:
     long_suspended(stage)
-    read = let_in_by_hand(stage)
+    read = enabled_by_hand(stage)
     member = Member.objects.get(person__email=ACME_EDITOR.email)
     Member.objects.filter(pk=member.pk).update(seen_enabled=True)
     directory = stage.tools.directory
@@ -237,7 +237,7 @@ def test_who_was_let_in_by_hand_and_is_removed_is_denied_too(stage: Stage) -> No
     assert read() == "AccessDeniedException"
 
 
-def test_disabling_somebody_once_more_begins_nothing_anew(stage: Stage) -> None:
+def test_disabling_a_member_does_not_restart_the_rings(stage: Stage) -> None:
     suspension = long_suspended(stage)
     before = suspension.deny_until
     disable(Member.objects.get(person__email=ACME_EDITOR.email), by=SOMEBODY)
@@ -247,9 +247,7 @@ def test_disabling_somebody_once_more_begins_nothing_anew(stage: Stage) -> None:
     assert suspension.denied_at is not None
 
 
-def test_a_tenant_that_is_being_closed_is_shut_out_the_same_way_until_it_is_reopened(
-    stage: Stage, browse_as: Browse
-) -> None:
+def test_a_closing_tenant_is_shut_out_the_same_way_until_reopened(stage: Stage, browse_as: Browse) -> None:
     world, browser = stage.world, browse_as(ACME_OWNER)
     old = reader(world, world.credentials_of(ACME_EDITOR), ACME)
     closing = close(acme(), by=SOMEBODY, why="asked for")

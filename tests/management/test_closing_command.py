@@ -24,8 +24,7 @@ from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.closing import closing_tenants
 from tenants.lifecycle.transitions import close
 from tenants.models import Lease, Tenant
-from tests.world.closing_jobs import sign_as
-from tests.world.closings import COLLECTIONS, ROWS, Closable, closable
+from tests.world.closings import COLLECTIONS, ROWS, Closable, closable, sign_as
 from tests.world.faults import Switches
 from tests.world.stage import SOMEBODY, Stage, environment_of
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from portal.environment import BASE
 from tenants.domain.roles import Role
-from tenants.health.worker_metrics import metrics_served
+from tenants.health.worker_metrics import serve_metrics
 from tenants.members.roster import disable, remove, set_role
 from tenants.models import Lease, Member, Provisioning, ProvisioningHour, Worker
 from tenants.provisioning.dispatcher import Tally
@@ -206,7 +206,7 @@ def test_options_that_make_no_sense_are_refused_in_a_line(stage: Stage, options:
 
 
 def test_metrics_are_served_on_the_loopback_interface_alone(stage: Stage) -> None:
-    with metrics_served(Tally(applied=7), port=0) as port:
+    with serve_metrics(Tally(applied=7), port=0) as port:
         text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
         assert requests.get(f"http://127.0.0.1:{port}/", timeout=5).status_code == 404
     assert "\nprovisioning_changes_total 7\n" in text

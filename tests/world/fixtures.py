@@ -20,7 +20,7 @@ from tenants.domain.once import forget_all
 from tenants.lifecycle.wiring import reach
 from tenants.provisioning.dispatcher import Tools
 from tenants.provisioning.wiring import tools
-from tests.world.closing_jobs import become_the_job
+from tests.world.closings import become_the_job
 from tests.world.faults import Switches
 from tests.world.pool import with_the_cast_only
 from tests.world.stage import Stage

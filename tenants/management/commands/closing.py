@@ -16,9 +16,10 @@ from typing import Any, NoReturn
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from tenants.domain.actor import at_the_terminal
+from tenants.domain.dates import formatted
 from tenants.domain.errors import PortalError
 from tenants.lifecycle import wiring
-from tenants.lifecycle.closing import Outcome, Reach, closing_tenants, go_on_closing, plan, why_failed
+from tenants.lifecycle.closing import ClosingResult, Reach, closing_tenants, continue_closing, plan_closing, why_failed
 from tenants.management.lookup import tenant_called
 from tenants.models import Tenant
 
@@ -51,7 +52,7 @@ class Command(BaseCommand):
         if any(outcome and outcome.waits_for for outcome in outcomes):
             sys.exit(3)
 
-    def step_of(self, options: dict[str, Any]) -> Callable[[Tenant], Outcome]:
+    def step_of(self, options: dict[str, Any]) -> Callable[[Tenant], ClosingResult]:
         """What is done with each tenant. Whatever can be wrong with the export's place or the settings is told now."""
         where = "" if options["without_export"] else options["export_to"].strip()
         if not where and not options["without_export"]:
@@ -63,15 +64,15 @@ class Command(BaseCommand):
         except PortalError as error:
             raise CommandError(why_failed(error)) from error
 
-    def go_on(self, tenant: Tenant, *, reach: Reach) -> Outcome:
+    def go_on(self, tenant: Tenant, *, reach: Reach) -> ClosingResult:
         # This job's alone: two on the same machine are two.
         holder = f"{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}"
         try:
-            return go_on_closing(tenant, reach=reach, holder=holder, by=at_the_terminal(), tell=self.tell)
+            return continue_closing(tenant, reach=reach, holder=holder, by=at_the_terminal(), report=self.tell)
         finally:
             self.tell("")
 
-    def outcome(self, tenant: Tenant, step: Callable[[Tenant], Outcome]) -> Outcome | None:
+    def outcome(self, tenant: Tenant, step: Callable[[Tenant], ClosingResult]) -> ClosingResult | None:
         """Shown as well. None where it failed, which holds up no other tenant."""
         try:
             outcome = step(tenant)
@@ -84,7 +85,7 @@ class Command(BaseCommand):
         self.show(outcome)
         return outcome
 
-    def show(self, outcome: Outcome) -> None:
+    def show(self, outcome: ClosingResult) -> None:
         name = outcome.tenant.slug
         if self.as_json:
             until = outcome.until.isoformat() if outcome.until else None
@@ -94,7 +95,7 @@ class Command(BaseCommand):
         for done_or_planned in outcome.did:
             self.stdout.write(f"{name}: {'would ' if self.dry_run else ''}{done_or_planned}")
         if outcome.waits_for:
-            until = f", until {outcome.until:%-d %B %Y, %H:%M:%S} UTC" if outcome.until else ""
+            until = f", until {formatted(outcome.until, seconds=True)}" if outcome.until else ""
             self.stdout.write(f"{name}: waits for {outcome.waits_for}{until}")
         elif not outcome.did:
             self.stdout.write(f"{name}: is closed for good, and nothing is left to do")
@@ -107,9 +108,9 @@ class Command(BaseCommand):
             self.stderr.flush()
 
 
-def _planned(tenant: Tenant, *, export: bool) -> Outcome:
-    ahead = plan(tenant, export=export)
-    return Outcome(tenant, ahead.steps, ahead.waits_for, ahead.until)
+def _planned(tenant: Tenant, *, export: bool) -> ClosingResult:
+    ahead = plan_closing(tenant, export=export)
+    return ClosingResult(tenant, ahead.steps, ahead.waits_for, ahead.until)
 
 
 def _identity(tenant: Tenant) -> dict[str, str]:

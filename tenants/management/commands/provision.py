@@ -13,7 +13,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db.models import Count
 
 from tenants.domain.errors import PortalError
-from tenants.health.worker_metrics import metrics_served
+from tenants.health.worker_metrics import serve_metrics
 from tenants.management.errors import in_one_line
 from tenants.management.output import in_number
 from tenants.management.progress import show_line
@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
     def work(self, stop: threading.Event, options: dict[str, Any]) -> None:
         worker = Worker(wiring.tools(threads=options["threads"]), stop, threads=options["threads"], tell=self.tell)
-        with metrics_served(worker.tally, port=options["metrics_port"]) as port:
+        with serve_metrics(worker.tally, port=options["metrics_port"]) as port:
             if port is not None:
                 self.stderr.write(f"Metrics: http://127.0.0.1:{port}/metrics", str)
             worker.work(forever=options["watch"])

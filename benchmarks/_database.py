@@ -1,10 +1,10 @@
-"""A database with as many tenants and members as one likes, as if they had come over three years.
+"""Fills a database with a given number of tenants and members, as if they had come over three years.
 
-Rows go in by COPY or executemany, past the ORM but through every constraint and trigger: tenants begin as pending and
-take their steps. Some of everything is there: rare states, members that wait for Cognito, are stuck or in conflict,
-suspensions, workers, two days of provisioning. The same numbers give the same rows.
+Rows are inserted by COPY or executemany, not by the ORM, but under all constraints and triggers: tenants begin as
+pending and change their states. Rare states are there too: members that are due, stuck or in conflict, suspensions,
+workers, two days of provisioning. The same numbers give the same rows.
 
-    .venv/bin/python benchmarks/_filled.py --tenants 100000 --members 1000000 --database sqlite:///filled.sqlite3
+    .venv/bin/python benchmarks/_database.py --tenants 100000 --members 1000000 --database sqlite:///filled.sqlite3
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _YEARS = timedelta(days=3 * 365)
 _FIRST = ("North", "South", "Blue", "Green", "Silver", "Bright", "Quiet", "Grand", "New", "Old", "United", "Royal")
 _SECOND = ("Harbour", "River", "Meadow", "Granite", "Falcon", "Maple", "Lantern", "Orchard", "Summit", "Compass")
 _THIRD = ("Foods", "Logistics", "Partners", "Energy", "Design", "Clinic", "Robotics", "Press", "Studio", "Works")
-# In one name of two hundred thousand, and in one of ten.
+# RARE is in one name of two hundred thousand, COMMON in one of ten.
 RARE, COMMON = "Quokka", "Harbour"
 _RARE_EVERY = 200_000
-# Of a thousand tenants; all others are active.
+# Which of a thousand tenants are in these states. All others are active.
 _PENDING, _SUSPENDED, _CLOSING, _CLOSED = range(10), range(10, 15), range(15, 16), range(16, 36)
-# Of ten thousand members; all others are settled.
+# Which of ten thousand members are in these states. All others are settled.
 _DUE, _STUCK, _CONFLICT = range(20), range(20, 22), range(22, 23)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tenants", type=int, default=100_000)
-    parser.add_argument("--members", type=int, help="one for each tenant, if nothing else is said")
-    parser.add_argument("--database", required=True, help="an address such as DATABASE_URL has; nothing may be in it")
+    parser.add_argument("--members", type=int, help="by default one for each tenant")
+    parser.add_argument("--database", required=True, help="an address as in DATABASE_URL; the database must be empty")
     options = parser.parse_args()
     use(options.database)
     try:
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def use(database_url: str) -> None:
-    """Once per process, before anything of Django's is imported. AWS is not asked for anything."""
+    """Call once per process, before Django is imported. Nothing here calls AWS."""
     placeholders = (_BASE / ".ci" / "deploy.env").read_text().splitlines()
     os.environ |= dict(line.split("=", 1) for line in placeholders if "=" in line and not line.startswith("#"))
     os.environ |= {
@@ -68,7 +68,7 @@ def use(database_url: str) -> None:
 
 
 def fill(*, tenants: int, members: int) -> float:
-    """Into an empty database, whose tables are made first. How many seconds it took; raises ValueError."""
+    """Makes the tables and fills them. Returns the seconds it took. Raises ValueError if there are tenants already."""
     import django
 
     django.setup()
@@ -78,23 +78,23 @@ def fill(*, tenants: int, members: int) -> float:
     from tenants.models import Tenant
 
     if not 1 <= tenants <= members:
-        raise ValueError("There is a tenant at least, and every tenant has an owner, so there are as many members.")
+        raise ValueError("Give at least one tenant, and at least as many members: every tenant has an owner.")
     call_command("migrate", verbosity=0)
     if Tenant.objects.exists():
         raise ValueError("There are tenants in this database. Give an empty one.")
     began, now = time.perf_counter(), datetime.now(UTC)
     with transaction.atomic():
         _fill_people(tenants, members, now)
-        _take_steps(now)
+        _change_states(now)
         _fill_bookkeeping(now)
     with connection.cursor() as cursor:
-        # What autovacuum would have done by then.
+        # In production, autovacuum would have done this.
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "PRAGMA wal_checkpoint(TRUNCATE)")
     return time.perf_counter() - began
 
 
 def fill_if_empty(tenants: int, members: int = 0) -> int:
-    """Leaves a database as it is that holds some. How many tenants there are then."""
+    """Fills the database unless it has tenants. Returns how many there are."""
     import django
 
     django.setup()
@@ -118,7 +118,7 @@ def name_of(number: int) -> str:
 
 
 def _scattered(number: int) -> int:
-    """Another number for each below 2^32, by Knuth's multiplier: what is near each other is not any more."""
+    """A different number below 2^32 for each, by Knuth's multiplier: neighbours end up far apart."""
     return number * 2654435761 % 2**32
 
 
@@ -159,7 +159,7 @@ def _member(number: int, tenants: int, now: datetime) -> dict[str, Any]:
     if place in _DUE:
         provisioning = "due"
     elif place in _STUCK:
-        provisioning, error = "stuck", "Cognito does not take this address."
+        provisioning, error = "stuck", "Cognito does not accept this address."
     elif place in _CONFLICT:
         provisioning, error = "conflict", "The user pool has a user with this address who belongs to no organisation."
     return {
@@ -174,10 +174,10 @@ def _member(number: int, tenants: int, now: datetime) -> dict[str, Any]:
 
 
 def _insert(model: Any, rows: Iterator[dict[str, Any]]) -> None:
-    """Columns that a row does not name have the model's default. All rows name the same ones, in the same order."""
+    """Columns missing from the rows get the model's default. All rows must have the same columns in the same order."""
     from django.db import connections
 
-    # The connection itself: `django.db.connection` looks for it at each of millions of uses.
+    # `django.db.connection` would look the connection up at each of millions of uses.
     connection = connections["default"]
     first = next(rows)
     fields = {field.attname: field for field in model._meta.concrete_fields}
@@ -204,13 +204,13 @@ def _copy(cursor: Any, statement: str, lines: Iterable[Sequence[Any]]) -> None:
 
 
 def _execute(cursor: Any, statement: str, columns: int, lines: Iterator[Sequence[Any]]) -> None:
-    """In portions: Django keeps all that is given at once."""
+    """In portions, because Django keeps all values of a call in memory."""
     values = ", ".join(["%s"] * columns)
     while portion := list(islice(lines, _AT_ONCE)):
         cursor.executemany(f"{statement} ({values})", portion)
 
 
-def _take_steps(now: datetime) -> None:
+def _change_states(now: datetime) -> None:
     from django.db.models import F
 
     from tenants.models import Suspension, Tenant
@@ -228,7 +228,7 @@ def _take_steps(now: datetime) -> None:
 
 
 def _suspension(tenant: int, place: int, now: datetime) -> dict[str, Any]:
-    """Three under way, one in each ring; the others are over."""
+    """Three are under way, one in each ring. The others are over."""
     rings = {"signed_out_at": now, "denied_at": now, "deny_until": now + timedelta(minutes=75)}
     if place == 0:
         rings = {}

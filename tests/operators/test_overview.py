@@ -1,0 +1,195 @@
+"""The overview's page: problems come first, numbers link to lists, and charts have their numbers in a table."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from tenants.audit.actions import Action
+from tenants.domain.dates import formatted_day
+from tenants.domain.errors import Misconfigured
+from tenants.domain.suspension_policy import ROOM
+from tenants.domain.tenant_state import TenantState
+from tenants.health.overview import MOST_LISTED, Count, overview
+from tenants.models import (
+    Provisioning,
+    ProvisioningHour,
+    Reconciliation,
+    Suspension,
+    Tenant,
+    Worker,
+)
+from tenants.operators.charts import BOTTOM, TOP, Chart, Column, Series, chart, round_above, share
+from tenants.operators.overview import in_words
+from tenants.provisioning.halt import halt
+from tests.world.fixtures import Browser
+from tests.world.use_cases import make_members, tenant_in
+
+HERE = "/operators/"
+A_MOMENT, AN_HOUR = timedelta(microseconds=1), timedelta(hours=1)
+
+
+def text_of(browser: Browser) -> str:
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", browser.get(HERE).content.decode())))
+
+
+def test_the_page_takes_as_many_queries_with_more_rows(operator: Browser) -> None:
+    operator.get(HERE)
+    with CaptureQueriesContext(connection) as empty:
+        operator.get(HERE)
+    for number in range(MOST_LISTED + 5):
+        tenant = Tenant.objects.create(name=f"{number}")
+        Suspension.objects.create(tenant=tenant)
+        Worker.objects.create(name=f"{number}")
+        Reconciliation.objects.create(tenant=tenant, finished_at=timezone.now())
+        ProvisioningHour.objects.create(hour=timezone.now() - number * AN_HOUR)
+    make_members(5, Provisioning.DUE)
+    with CaptureQueriesContext(connection) as full:
+        current = operator.get(HERE).context["overview"]
+    assert len(full) == len(empty) == 7
+    assert len(current.workers) == len(current.under_way.longest) == MOST_LISTED
+    assert current.under_way.count == Count(MOST_LISTED + 5)
+
+
+def test_every_number_links_to_a_list_of_as_many_rows(operator: Browser) -> None:
+    for provisioning, count in ((Provisioning.DUE, 4), (Provisioning.STUCK, 3), (Provisioning.CONFLICT, 2)):
+        make_members(count, provisioning)
+    tenant_in(TenantState.SUSPENDED)
+    page = operator.get(HERE).content.decode()
+    numbers = re.findall(r'<a href="(/operators/\w+/\?(?:state|provisioning)=[^"]+)">([\d,]+)</a>', page)
+    assert len(numbers) == len(TenantState) + 3
+    for address, number in numbers:
+        listed = operator.get(address)
+        assert (listed.status_code, len(listed.context["page"].rows)) == (200, int(number)), address
+    for address in set(re.findall(r'href="(/operators/[^"#]*)', page)):
+        assert operator.get(unescape(address)).status_code == 200, address
+
+
+def test_a_week_links_to_the_list_from_its_last_sign_up_on(operator: Browser) -> None:
+    Tenant.objects.all().update(created_at=timezone.now() - timedelta(weeks=3))
+    week = overview().weeks[-3]
+    for name, at in (("Last", week.ends - A_MOMENT), ("Next", week.ends), ("First", week.begins)):
+        Tenant.objects.create(name=name, created_at=at)
+    page = operator.get(HERE).content.decode()
+    address, number = re.search(
+        rf'<a href="([^"]+)">{formatted_day(week.begins)}</a></th><td class="number">(\d+)', page
+    ).groups()  # type: ignore[union-attr]
+    listed = operator.get(unescape(address)).context["page"].rows
+    assert (number, [tenant.name for tenant in listed][:2]) == ("2", ["Last", "First"])
+
+
+def test_an_empty_platform_shows_what_to_do_next(operator: Browser) -> None:
+    Reconciliation.objects.all().delete()
+    Tenant.objects.all().update(created_at=timezone.now() - timedelta(weeks=50))
+    text = text_of(operator)
+    for words in (
+        "No worker is running, and new members would wait for one. Start one with “manage.py provision --watch”.",
+        "No sign-ups lately",
+        "Nothing was changed in Cognito",
+        "No worker gave a sign of life today",
+        "None under way",
+        "The whole pool has not been compared yet",
+        "manage.py reconcile",
+    ):
+        assert words in text
+
+
+def test_without_problems_it_says_that_nothing_is_to_do(operator: Browser) -> None:
+    Worker.objects.create(name="w")
+    Reconciliation.objects.create(finished_at=timezone.now(), found=2, repaired=2)
+    assert "Nothing needs attention." in text_of(operator)
+
+
+def test_a_comparison_of_one_tenant_is_not_that_of_the_whole_pool(operator: Browser) -> None:
+    Worker.objects.create(name="w")
+    Reconciliation.objects.create(finished_at=timezone.now(), found=4)
+    Reconciliation.objects.create(tenant=Tenant.objects.get(slug="acme"), finished_at=timezone.now())
+    assert "left 4 differences" in text_of(operator)
+
+
+def test_problems_are_listed_first(operator: Browser) -> None:
+    halt(Misconfigured("The user pool is gone."))
+    make_members(1, Provisioning.STUCK)
+    make_members(2, Provisioning.CONFLICT)
+    make_members(1, Provisioning.DUE, due_at=timezone.now() - 3 * AN_HOUR)
+    Reconciliation.objects.create(last_error="Throttled.", found=3, repaired=1)
+    for number in range(ROOM + 1):
+        Suspension.objects.create(tenant=Tenant.objects.create(name=f"{number}"))
+    text = text_of(operator)
+    for words in (
+        "Nobody can be provisioned. The user pool is gone.",
+        "No worker is running, and 1 member waits for one.",
+        "Cognito cannot be made to match for 1 member.",
+        "somebody else’s user has the address of 2 members.",
+        "no room for 1 suspended tenant.",
+        "comparison with Cognito was interrupted",
+        "left 2 differences",
+    ):
+        assert words in text
+    Worker.objects.create(name="w")
+    assert "A member has waited for Cognito for 3 hours." in text_of(operator)
+    Worker.objects.update(unwritten="IAM answered LimitExceeded.")
+    assert "The policy SuspendedTenants cannot be written. IAM answered LimitExceeded." in text_of(operator)
+    assert f"action={Action.PROVISIONING_HALTED}" in operator.get(HERE).content.decode()
+
+
+def test_charts_have_a_title_and_their_numbers_in_a_table(operator: Browser) -> None:
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    ProvisioningHour.objects.create(hour=hour, applied=1234, throttled=56, failed=7)
+    Tenant.objects.create(name="A")
+    page = operator.get(HERE).content.decode()
+    pictures = re.findall(r'<svg[^>]*role="img".*?</svg>', page, re.DOTALL)
+    assert len(pictures) == len(TenantState) + 2
+    assert all("<title" in picture for picture in pictures)
+    cells = "".join(f'<td class="number">{number}</td>' for number in ("1,234", "56", "7"))
+    assert f'<th scope="row">{hour:%-d %B, %H:%M}</th>{cells}' in page
+    assert "style=" not in page
+
+
+def sample(*values: tuple[int, ...]) -> Chart:
+    columns = [Column(f"{number}", f"{number}", value) for number, value in enumerate(values)]
+    return chart(key="k", title="T", head="H", series=(Series("A", "a"), Series("B", "b")), columns=columns)
+
+
+def test_columns_are_stacked_on_the_axis_side_by_side() -> None:
+    made = sample((5, 5), (0, 10), (10, 0))
+    low, high, second, third = made.bars
+    middle = (TOP + BOTTOM) / 2
+    assert [(bar.look, float(bar.y), float(bar.height)) for bar in (low, high)] == [
+        ("a", middle, BOTTOM - middle),
+        ("b", TOP, middle - TOP),
+    ]
+    assert (second.look, float(second.y), third.look) == ("b", TOP, "a")
+    edges = [float(bar.x[:-1]) for bar in (low, second, third)]
+    assert edges[0] > 0
+    assert edges[1] - edges[0] == pytest.approx(100 / 3, abs=0.02)
+    assert edges[2] + float(third.width[:-1]) < 100
+    assert [line.text for line in made.lines] == ["0", "5", "10"]
+
+
+def test_every_number_above_zero_is_visible_in_a_chart() -> None:
+    made = sample((1, 0), (100_000, 0))
+    assert [float(bar.height) >= 2 for bar in made.bars] == [True, True]
+    assert sample((0, 0)).is_empty
+    assert (share(0, 5), share(1, 1_000_000), share(5, 5), share(0, 0)) == ("0%", "0.50%", "100.00%", "0%")
+
+
+def test_scales_end_a_little_above_the_largest_number() -> None:
+    for value in [*range(300), 999, 1000, 1001, 12_345, 98_000, 100_000]:
+        end = round_above(value)
+        assert end >= value
+        assert end % 2 == 0
+        assert end <= max(2, value * 1.6)
+
+
+def test_a_length_of_time_is_given_in_its_largest_unit() -> None:
+    told = {seconds: in_words(timedelta(seconds=seconds)) for seconds in (0, 1, 59, 60, 3599, 3600, 86_400, 200_000)}
+    assert list(told.values()) == [
+        "a moment", "1 second", "59 seconds", "1 minute", "59 minutes", "1 hour", "1 day", "2 days",
+    ]  # fmt: skip
