@@ -1,4 +1,4 @@
-"""Who plays in the demo and in the tests, and the records they start with. The same ids, people and rows every time."""
+"""The people and organisations of the demo and the tests, with their first records. Always the same ids and rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class CastMember:
-    """`organisation` is None for the operator, who belongs to none."""
+    """`organisation` is None for the operator."""
 
     email: str
     name: str
@@ -53,7 +53,7 @@ _FIRST_DAY = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
 def rows_written_by(member: CastMember) -> list[Item]:
-    """The rows this person puts in place: an owner the organisation's, the operator the public ones."""
+    """The rows that this person writes: an owner those of the organisation, the operator the public ones."""
     if member.organisation is not None:
         return list(_organisation_rows(member.organisation))
     return list(_collection_rows(PUBLIC_SPACE, "news", "What is new on the platform", _news()))

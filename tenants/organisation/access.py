@@ -13,7 +13,7 @@ from tenants.aws.records_table import RawAnswer
 from tenants.connections import connections
 from tenants.domain.errors import InvalidInput
 from tenants.domain.keys import PUBLIC_SPACE, owner_in
-from tenants.pages.refusals import record_told_no
+from tenants.pages.refusals import record_refusal
 from tenants.sign_in.access import (
     signed_in,
     signed_in_only,
@@ -32,7 +32,7 @@ def access(request: HttpRequest) -> HttpResponse:
     except InvalidInput as error:
         problem = error
     if answer is not None and answer.code == "AccessDeniedException":
-        record_told_no(request, "DeniedByAws", why=answer.code, asked_for=owner_in(key))
+        record_refusal(request, "DeniedByAws", why=answer.code, asked_for=owner_in(key))
     credentials = connections().federation.credentials_for(who)
     context = {
         "credentials_end": datetime.fromtimestamp(credentials.expires_at, tz=UTC),

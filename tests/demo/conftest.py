@@ -70,7 +70,7 @@ def demo(project: Path) -> Iterator[Demo]:
         text=True,
         start_new_session=True,
     )
-    said = _until(process, "Ctrl-C ends all of it.")
+    said = _until(process, "Ctrl-C ends everything.")
     password = re.search(r"^password: (\S+)$", said, re.MULTILINE)
     assert password, said
     yield Demo(project, f"http://localhost:{port}", f"http://localhost:{emulator_port}", password[1], said, process)

@@ -153,7 +153,7 @@ def test_a_tenant_is_suspended_from_a_second_terminal_while_somebody_reads_in_a_
         reader.stdin.write(f"{demo.password}\n")
         reader.stdin.close()
         assert "with the credentials of one sign-in" in reader.stdout.readline()
-        assert "AWS serves them." in reader.stdout.readline()
+        assert "AWS accepts them." in reader.stdout.readline()
         suspended = run(demo.folder, "tenant", "suspend", "globex", "--reason", "not paid", "--wait", **settings)
         assert "with an explicit deny in an identity-based policy" in reader.stdout.readline()
         reader.send_signal(signal.SIGINT)
@@ -209,9 +209,9 @@ def test_an_older_database_goes_a_worker_that_ends_is_told_of_and_ctrl_c_ends_ev
             stdout=said, stderr=said, start_new_session=True,
         )  # fmt: skip
     try:
-        wait_until_said(tmp_path / "said", "Ctrl-C ends all of it.")
+        wait_until_said(tmp_path / "said", "Ctrl-C ends everything.")
         os.kill(int(process_of(folder, "provision").name), signal.SIGKILL)
-        wait_until_said(tmp_path / "said", "The worker ended by itself; its last words are in var/worker.log.")
+        wait_until_said(tmp_path / "said", "The worker ended by itself: see the end of var/worker.log.")
         assert requests.get(f"http://localhost:{port}/livez", timeout=5).ok
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0

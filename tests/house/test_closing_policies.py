@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from iam import Decision, Outcome, Principal, Request, decide, decide_trust, parse_policy
-from portal.checks import CLOSING, CLOSING_JOB, ROW_ACTIONS, TAGGED, assumed_by, reached_by, roles_of_programs
+from portal.checks import (
+    CLOSING,
+    CLOSING_JOB,
+    ROW_ACTIONS,
+    TAGGED,
+    assumable_roles,
+    excess_permissions,
+    roles_of_programs,
+)
 from portal.demo.cast import ACME, GLOBEX
 from portal.template import TABLE_ARN, boundary, read_template, role_arn, role_policies, trust_policy
 
@@ -159,7 +167,7 @@ def test_with_a_bucket_the_job_writes_and_reads_there_and_deletes_nothing() -> N
 
 def test_no_other_program_can_become_either() -> None:
     for role in roles_of_programs(TEMPLATE):
-        assert assumed_by(role, TEMPLATE) == ([CLOSING] if role == CLOSING_JOB else []), role
+        assert assumable_roles(role, TEMPLATE) == ([CLOSING] if role == CLOSING_JOB else []), role
 
 
 @pytest.mark.parametrize("target", [CLOSING, CLOSING_JOB, "TenantRole"])
@@ -168,24 +176,24 @@ def test_the_check_sees_a_program_that_could_become_another_role(role: str, targ
     widened = copy.deepcopy(TEMPLATE)
     statements = widened["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     statements.append({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": {"GetAtt": f"{target}.Arn"}})
-    assert f"sts:AssumeRole for {target}" in reached_by(role, widened)
+    assert f"sts:AssumeRole for {target}" in excess_permissions(role, widened)
 
 
 def test_the_check_sees_a_closing_role_that_trusts_the_portal_or_reaches_past_its_tag() -> None:
     trusting, loose = copy.deepcopy(TEMPLATE), copy.deepcopy(TEMPLATE)
     (statement,) = trusting["Resources"][CLOSING]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     statement["Principal"]["AWS"] = [{"GetAtt": "ClosingJobRole.Arn"}, {"GetAtt": "PortalRole.Arn"}]
-    assert reached_by("PortalRole", trusting) == ["sts:AssumeRole for ClosingRole"]
+    assert excess_permissions("PortalRole", trusting) == ["sts:AssumeRole for ClosingRole"]
     rows = loose["Resources"][CLOSING]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     rows[0]["Condition"] = {"Null": {"aws:PrincipalTag/org": "false"}}
-    assert reached_by(CLOSING, loose) == ["Query", "DeleteItem"]
+    assert excess_permissions(CLOSING, loose) == ["Query", "DeleteItem"]
 
 
 def test_the_check_sees_what_a_policy_gives_that_stands_apart_from_its_role() -> None:
     widened = copy.deepcopy(TEMPLATE)
     statements = widened["Resources"]["ClosingJobPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     statements.append({"Effect": "Allow", "Action": "dynamodb:Query", "Resource": {"GetAtt": "Table.Arn"}})
-    assert reached_by(CLOSING_JOB, widened) == ["Query"]
+    assert excess_permissions(CLOSING_JOB, widened) == ["Query"]
 
 
 def test_a_suspended_organisation_can_be_closed_all_the_same() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from iam import Decision, Principal, Request, decide, decide_trust, parse_policy, parse_trust_policy
-from portal.checks import ROW_ACTIONS, reached_by, roles_of_programs
+from portal.checks import ROW_ACTIONS, excess_permissions, roles_of_programs
 from portal.demo.cast import ACME, GLOBEX
 from portal.settings import SESSION_COOKIE_AGE
-from portal.template import TABLE_ARN, boundary, read_template, resolved, role_policies
+from portal.template import TABLE_ARN, boundary, read_template, resolve_references, role_policies
 
 READS = ("GetItem", "Query", "BatchGetItem")
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem")
@@ -124,7 +124,7 @@ def test_the_boundary_holds_whatever_else_is_attached() -> None:
 def test_no_role_of_a_program_reaches_a_row_or_could_give_itself_more() -> None:
     assert "PortalRole" in roles_of_programs(TEMPLATE)
     for role in roles_of_programs(TEMPLATE):
-        assert reached_by(role, TEMPLATE) == [], role
+        assert excess_permissions(role, TEMPLATE) == [], role
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_the_check_sees_a_role_that_could(actions: str, resource: Any, found: st
     widened = copy.deepcopy(TEMPLATE)
     statements = widened["Resources"]["PortalRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     statements.append({"Effect": "Allow", "Action": actions, "Resource": resource})
-    assert found in reached_by("PortalRole", widened)
+    assert found in excess_permissions("PortalRole", widened)
 
 
 def test_without_its_guards_the_policy_leaks_a_scan_so_these_tests_would_see_it() -> None:
@@ -169,8 +169,8 @@ def test_without_its_guards_the_policy_leaks_a_scan_so_these_tests_would_see_it(
 
 def test_only_signed_in_people_of_this_identity_pool_assume_the_tenant_role() -> None:
     document = TEMPLATE["Resources"]["TenantRole"]["Properties"]["AssumeRolePolicyDocument"]
-    trust = parse_trust_policy(resolved(document), name="trust")
-    pool = resolved({"Ref": "IdentityPool"})
+    trust = parse_trust_policy(resolve_references(document), name="trust")
+    pool = resolve_references({"Ref": "IdentityPool"})
 
     def may(**changes: Any) -> bool:
         context = {

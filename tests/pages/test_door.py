@@ -135,7 +135,7 @@ def test_somebody_in_no_organisation_may_sign_in_is_told_so_and_may_sign_out(por
 def test_a_role_that_is_too_low_is_told_which_one_is_needed(browse_as: Browse) -> None:
     refused = browse_as(OPERATOR).get("/records/")
     assert refused.status_code == 403
-    assert "not for your role" in text_of(refused)
+    assert "Your role cannot open this page" in text_of(refused)
 
 
 def test_a_new_role_counts_on_the_next_request_once_cognito_has_it(browse_as: Browse, portal: World) -> None:

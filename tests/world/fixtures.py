@@ -14,7 +14,7 @@ from django.test import Client
 
 from emulator.client.sign_in import fill_in
 from portal.demo.cast import OPERATOR, CastMember
-from portal.demo.members import put_members_in_place
+from portal.demo.members import ensure_members
 from portal.demo.world import World, portal_credentials
 from tenants.connections import forget_connections, provisioning_tools
 from tenants.provisioning.dispatcher import Tools
@@ -50,7 +50,7 @@ def new_process(stack: World) -> Iterator[None]:
 
 @pytest.fixture
 def portal(stack: World, db: None) -> World:
-    put_members_in_place(stack.subs)
+    ensure_members(stack.subs)
     return stack
 
 
