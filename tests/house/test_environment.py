@@ -22,7 +22,7 @@ def error_text(**changes: str) -> str:
     return str(refused.value)
 
 
-def test_the_example_is_good() -> None:
+def test_the_example_settings_are_valid() -> None:
     environment = read(GOOD)
     assert environment.allowed_hosts == ["portal.example.com"]
     assert not environment.debug
@@ -64,7 +64,7 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("RECORDS_API_URL", "http://api.example.com/stage", "must begin with https://"),
     ],
 )
-def test_a_malformed_setting_is_named_with_what_is_wrong_and_not_repeated(name: str, value: str, why: str) -> None:
+def test_a_malformed_setting_is_named_with_the_problem_not_the_value(name: str, value: str, why: str) -> None:
     text = error_text(**{name: value})
     assert name in text
     assert why in text
@@ -79,10 +79,10 @@ def test_an_api_may_be_served_under_a_path(url: str) -> None:
     assert read({**GOOD, "RECORDS_API_URL": url}).text["RECORDS_API_URL"] == url
 
 
-def test_blanks_around_hosts_do_not_matter() -> None:
+def test_spaces_around_host_names_are_ignored() -> None:
     assert read({**GOOD, "DJANGO_ALLOWED_HOSTS": "a.example, b.example ,"}).allowed_hosts == ["a.example", "b.example"]
 
 
-def test_keys_can_be_rotated() -> None:
+def test_several_token_keys_are_accepted() -> None:
     keys = read({**GOOD, "TOKEN_ENCRYPTION_KEYS": f"{GOOD['TOKEN_ENCRYPTION_KEYS']}, {GOOD['TOKEN_ENCRYPTION_KEYS']}"})
     assert [len(key) for key in keys.token_keys] == [32, 32]
