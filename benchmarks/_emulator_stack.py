@@ -113,7 +113,7 @@ def query_body(table: str, collection: str, *, after: int | None = None) -> byte
     return json.dumps(request).encode()
 
 
-def signed(stack: Stack, operation: str, body: bytes) -> dict[str, str]:
+def sign_headers(stack: Stack, operation: str, body: bytes) -> dict[str, str]:
     """The headers of the signed request. They are valid for 15 minutes."""
     headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"}
     request = AWSRequest("POST", f"{stack.endpoint_url}/", headers=headers, data=body)
@@ -131,7 +131,7 @@ class Caller:
         self._pool = urllib3.PoolManager(maxsize=1)
 
     def call(self, operation: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
-        headers = headers or signed(self._stack, operation, body)
+        headers = headers or sign_headers(self._stack, operation, body)
         answer = self._pool.request("POST", f"{self._stack.endpoint_url}/", body=body, headers=headers)
         if answer.status != 200:
             raise RuntimeError(f"{operation} answered {answer.status}: {answer.data.decode()}")

@@ -101,7 +101,7 @@ class Answers:
 
     def query(self, request: Request, asked: Any, connection: Connection) -> tuple[int, Any]:
         tally = self.tallies[asked["TableName"]]
-        self.connected(asked["TableName"], connection)
+        self.count_connection(asked["TableName"], connection)
         partition_key = next(iter(asked["ExpressionAttributeValues"].values()))["S"]
         tally["arrived"] += 1
         tally["wrong"] += not signed_by(credentials_of(number_of(partition_key)), request)
@@ -116,11 +116,11 @@ class Answers:
         further = {"LastEvaluatedKey": {"pk": {"S": partition_key}, "sk": {"S": str(page + 1)}}} if page < PAGES else {}
         return 200, {"Items": [], "Count": 0, "ScannedCount": 0, **further}
 
-    def connected(self, table: str, connection: Connection) -> None:
+    def count_connection(self, table: str, connection: Connection) -> None:
         self.open[table].add(connection)
         self.tallies[table]["connections"] = max(self.tallies[table]["connections"], len(self.open[table]))
 
-    def disconnected(self, connection: Connection) -> None:
+    def forget_connection(self, connection: Connection) -> None:
         for connections in self.open.values():
             connections.discard(connection)
 
@@ -154,7 +154,7 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, _problem: Exception | None) -> None:
-        self.answers.disconnected(self)
+        self.answers.forget_connection(self)
 
     def data_received(self, data: bytes) -> None:
         self.received += data

@@ -21,7 +21,7 @@ from statistics import median
 from time import perf_counter
 
 import _project  # noqa: F401 - before any module of the project
-from _emulator_stack import Caller, Stack, get_body, owner_of, query_body, signed
+from _emulator_stack import Caller, Stack, get_body, owner_of, query_body, sign_headers
 
 from emulator import engine
 from emulator.access.principals import Root, Secret
@@ -83,7 +83,7 @@ def app_in_this_process() -> Iterator[tuple[App, Stack]]:
 
 def measure(app: App, stack: Stack, operation: str, body: bytes, rounds: int) -> dict[str, float]:
     """Milliseconds, except for `ratio`."""
-    headers = {name.lower(): value for name, value in signed(stack, operation, body).items()}
+    headers = {name.lower(): value for name, value in sign_headers(stack, operation, body).items()}
     headers["host"] = stack.endpoint_url.removeprefix("http://")
     incoming = Incoming("POST", "/", headers, body)
     handler: Callable[..., tuple[int, object, bytes]] = getattr(

@@ -19,7 +19,7 @@ from time import perf_counter
 
 import _project  # noqa: F401 - before any module of the project
 import psutil  # type: ignore[import-untyped]
-from _emulator_stack import Caller, Stack, get_body, query_body, signed, stack_in_an_emulator
+from _emulator_stack import Caller, Stack, get_body, query_body, sign_headers, stack_in_an_emulator
 
 FEW, COLLECTIONS, ROUNDS = 1_000, 100, 200
 LIMITS = {
@@ -123,7 +123,7 @@ def _in_turns(stack: Stack, caller: Caller, many: int, collection: str = "one") 
     for _ in range(ROUNDS):
         for name, count in (("few", FEW), (collection, many)):
             body = query_body(stack.table, name, after=chance.randrange(max(1, count - 30)))
-            headers = signed(stack, "Query", body)
+            headers = sign_headers(stack, "Query", body)
             began = perf_counter()
             caller.call("Query", body, headers)
             seconds[name].append(perf_counter() - began)
@@ -133,7 +133,7 @@ def _in_turns(stack: Stack, caller: Caller, many: int, collection: str = "one") 
 def _after(stack: Stack, caller: Caller, requests: int) -> float:
     """Megabytes after so many more requests: reads, queries, and a record that is written again."""
     bodies = [("GetItem", get_body(stack.table, "few", 7)), ("Query", query_body(stack.table, "few"))]
-    prepared = [(operation, body, signed(stack, operation, body)) for operation, body in bodies]
+    prepared = [(operation, body, sign_headers(stack, operation, body)) for operation, body in bodies]
     for number in range(requests):
         caller.call(*prepared[number % 8 == 0])
         if number % 40 == 0:

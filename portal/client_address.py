@@ -23,11 +23,11 @@ def _address(text: str) -> str:
     if host.count(":") == 1:
         host = host.partition(":")[0]
     try:
-        return str(_unmapped(ip_address(host)))
+        return str(_unmap(ip_address(host)))
     except ValueError:
         return ""
 
 
-def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _unmap(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """`::ffff:192.0.2.1` as 192.0.2.1: a socket for both versions reports IPv4 clients in the longer form."""
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -36,7 +36,7 @@ class Tenant:
 
     @property
     def claims(self) -> dict[str, Any]:
-        return unverified(self.tokens.id_token)
+        return unverified_claims(self.tokens.id_token)
 
     @property
     def org(self) -> str:
@@ -120,5 +120,5 @@ def refusal(call: Callable[..., Any], **parameters: Any) -> tuple[str, int, str]
     raise AssertionError(f"The call succeeded: {answer}")
 
 
-def unverified(token: str) -> dict[str, Any]:
+def unverified_claims(token: str) -> dict[str, Any]:
     return jwt.decode(token, options={"verify_signature": False})

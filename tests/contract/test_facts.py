@@ -16,10 +16,10 @@ def _tests() -> Iterator[tuple[str, list[str]]]:
             continue
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                yield f"{path.name}::{node.name}", list(_named(node))
+                yield f"{path.name}::{node.name}", list(_facts_of(node))
 
 
-def _named(test: ast.FunctionDef) -> Iterator[str]:
+def _facts_of(test: ast.FunctionDef) -> Iterator[str]:
     for decorator in test.decorator_list:
         if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.fact":
             yield from (str(ast.literal_eval(argument)) for argument in decorator.args)

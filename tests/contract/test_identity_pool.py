@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.stacks import Tenant, Where, refusal, unverified
+from tests.contract.stacks import Tenant, Where, refusal, unverified_claims
 
 
 def logins(where: Where, token: str) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def test_an_access_token_is_refused_as_a_login(where: Where, first: Tenant) -> N
 @pytest.mark.fact("B6.9")
 def test_a_token_with_changed_claims_is_refused(where: Where, first: Tenant, second: Tenant) -> None:
     head, _, signature = first.tokens.id_token.split(".")
-    forged = json.dumps({**unverified(first.tokens.id_token), "custom:org": second.org}).encode()
+    forged = json.dumps({**unverified_claims(first.tokens.id_token), "custom:org": second.org}).encode()
     token = ".".join([head, base64.urlsafe_b64encode(forged).rstrip(b"=").decode(), signature])
     error = refusal(where.unsigned("cognito-identity").get_id, **pool(where), **logins(where, token))
     assert error[:2] == ("NotAuthorizedException", 400)

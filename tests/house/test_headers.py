@@ -43,14 +43,14 @@ def test_a_deployment_does_not_debug() -> None:
 
 
 def test_a_view_without_a_declaration_is_refused(rf: RequestFactory, db: None) -> None:
-    def forgotten(request: object) -> HttpResponse:
+    def undeclared(request: object) -> HttpResponse:
         raise AssertionError("it was opened")
 
     with pytest.raises(Misconfigured, match="not set up correctly"):
-        access_of(forgotten)
+        access_of(undeclared)
     request = rf.get("/")
     request.session = {}  # type: ignore[assignment]
-    refused = Door(lambda _: HttpResponse()).process_view(request, forgotten)
+    refused = Door(lambda _: HttpResponse()).process_view(request, undeclared)
     assert refused is not None
     assert refused.status_code == 500
 

@@ -66,10 +66,10 @@ ANSWERS = {
 NOT_ASKED = {"readyz"}
 
 
-def named(patterns: list[URLPattern | URLResolver], space: str = "") -> Iterator[tuple[str, URLPattern]]:
+def named_patterns(patterns: list[URLPattern | URLResolver], space: str = "") -> Iterator[tuple[str, URLPattern]]:
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            yield from named(pattern.url_patterns, f"{pattern.namespace}:" if pattern.namespace else space)
+            yield from named_patterns(pattern.url_patterns, f"{pattern.namespace}:" if pattern.namespace else space)
         else:
             yield f"{space}{pattern.name}", pattern
 
@@ -82,13 +82,13 @@ def addresses() -> dict[str, str]:
         "seq": AuditEvent.objects.values_list("seq", flat=True)[0],
     }
     made = {}
-    for name, pattern in named(get_resolver().url_patterns):
+    for name, pattern in named_patterns(get_resolver().url_patterns):
         values = {**samples, **PUBLIC_SAMPLES} if name.startswith("public") else samples
         made[name] = reverse(name, kwargs={parameter: values[parameter] for parameter in pattern.pattern.converters})
     return made
 
 
-def expected(name: str, person: CastMember | None) -> int:
+def expected_status(name: str, person: CastMember | None) -> int:
     kind = "visitor" if person is None else "operator" if person is OPERATOR else "member"
     if kind in LET_IN[name]:
         return ANSWERS.get(name, 200)
@@ -102,7 +102,7 @@ def test_every_address_answers_each_person_as_the_matrix_says(
     browser = browse_as(person) if person else Browser(portal)
     asked = {name: address for name, address in addresses().items() if name not in NOT_ASKED}
     answers = {name: browser.get(address).status_code for name, address in asked.items()}
-    assert answers == {name: expected(name, person) for name in asked}
+    assert answers == {name: expected_status(name, person) for name in asked}
     assert set(asked) | NOT_ASKED == set(LET_IN)
 
 
