@@ -1,4 +1,4 @@
-"""Made-up people by number: a benchmark and the canned AWS beside it know the same ones, so one can judge the other."""
+"""Invented people, by number. A benchmark and the fake AWS derive the same ones, so one can check the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tenants.domain.credentials import Credentials
 from tenants.domain.keys import own_space
 from tenants.domain.org_id import OrgId
 
-# AWS promises no length. Tokens of this order are usual, and they are most of what a person takes.
+# AWS documents no length. This one is usual, and most of the memory that a person takes.
 TOKEN_CHARACTERS = 1200
 _NEVER = 4e9
 
@@ -25,7 +25,7 @@ def partition_of(number: int) -> str:
 
 
 def number_of(partition_key: str) -> int:
-    """The reverse of `partition_of`: whose rows these are. Raises ValueError."""
+    """The reverse of `partition_of`: the number of the person who owns the partition. Raises ValueError."""
     org = partition_key.partition("#")[0]
     number = int(org[-12:], 16)
     if org_of(number) != org:
@@ -39,7 +39,7 @@ def credentials_of(number: int) -> Credentials:
 
 
 def make_credentials(number: int) -> Credentials:
-    """The same every time, but new objects."""
+    """The same values every time, in new objects."""
     chance = random.Random(number)
     secret = base64.b64encode(chance.randbytes(30)).decode()
     token = base64.b64encode(chance.randbytes(TOKEN_CHARACTERS * 3 // 4)).decode()

@@ -1,7 +1,7 @@
-"""The portal in this process, on a scratch database and a canned AWS, with made-up people signed in to it.
+"""The portal in this process, on a temporary database and a fake AWS, with invented people signed in.
 
-`set_up` comes first; modules that need Django are imported after it. Requests go to the WSGI application itself, so
-they cost what they cost in a server, without the server.
+Call `set_up` first, and import modules that need Django after it. Requests go to the WSGI application directly, so
+they cost the same as in a server, without the server itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import _project  # noqa: F401 - before any module of the project
 import django
-from _canned import RECORDS, REGION
+from _fake_aws import RECORDS, REGION
 from _people import org_of
 
 _BASE = Path(__file__).resolve().parent.parent
@@ -26,7 +26,7 @@ _HOST = "localhost:8000"
 
 
 def set_up(*, endpoint_url: str, scratch: Path, cache_url: str) -> None:
-    """Once per process. Log lines are written as ever, but to nowhere."""
+    """Call once per process. Log lines are formatted as usual and written to the null device."""
     placeholders = (_BASE / ".ci" / "deploy.env").read_text().splitlines()
     os.environ |= dict(line.split("=", 1) for line in placeholders if "=" in line and not line.startswith("#"))
     os.environ |= {
@@ -56,24 +56,24 @@ def _write_logs_to_nowhere() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """Somebody's cookies. `get` raises RuntimeError for a page that is not there for them."""
+    """One person's cookies. `get` raises RuntimeError if the status is not 200."""
 
     cookie: str
 
     def get(self, address: str) -> bytes:
         from portal.wsgi import application
 
-        answered: list[str] = []
+        statuses: list[str] = []
 
         def start(status: str, _headers: list[tuple[str, str]], _problem: object = None, /) -> Callable[[bytes], None]:
-            answered.append(status)
+            statuses.append(status)
             return lambda _: None
 
         response = application(_environ(address, self.cookie), start)
         page = b"".join(response)
         response.close()
-        if answered != ["200 OK"]:
-            raise RuntimeError(f"{address} was answered with {answered}")
+        if statuses != ["200 OK"]:
+            raise RuntimeError(f"{address} answered {statuses}")
         return page
 
 
@@ -95,7 +95,7 @@ def _environ(address: str, cookie: str) -> dict[str, Any]:
 
 
 def sign_in(number: int) -> Browser:
-    """What the callback does once Cognito has been asked: a member, a sign-in with its tokens, a session."""
+    """Creates a member, a sign-in with its tokens and a session, as the callback does after Cognito's answer."""
     from django.contrib.auth import login
     from django.contrib.sessions.backends.cached_db import SessionStore
     from django.http import HttpRequest

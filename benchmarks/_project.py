@@ -1,4 +1,4 @@
-"""Lets a benchmark run as a file: importing this puts the project's root where Python looks for modules."""
+"""Importing this adds the project's root to `sys.path`, so that a benchmark can run as a file."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Signature version 4, checked from its definition and not with botocore, which made the signature.
+"""Checks Signature Version 4 from its definition, not with botocore, which made the signatures.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -22,7 +22,7 @@ _AUTHORIZATION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`target` is the first line; names of headers are in small letters."""
+    """`target` is the first line. Names of headers are in lower case."""
 
     target: str
     headers: Mapping[str, str]
@@ -30,7 +30,7 @@ class Request:
 
 
 def signed_by(person: Credentials, request: Request) -> bool:
-    """Whether key id, session token and signature are all this person's. For a POST to `/` without a query."""
+    """Whether key id, session token and signature are this person's. Only for a POST to `/` without a query."""
     given = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if given is None or given["key_id"] != person.access_key_id:
         return False

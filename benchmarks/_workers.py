@@ -1,4 +1,4 @@
-"""What the questions about provisioning share: settings for workers, and members for them to make."""
+"""Shared by the benchmarks of provisioning: settings for workers, and members for them to provision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CATEGORIES = ("UserCreation", "UserUpdate", "UserRead", "UserList")
 
 
 def set_up(database: str, *, rate: float, **settings: str) -> None:
-    """The environment of this process, and so of the workers'; `rate` is the limit of each category of calls."""
+    """Sets the environment of this process and of the workers it starts. `rate` is calls per second, per category."""
     placeholders = (BASE / ".ci" / "deploy.env").read_text().splitlines()
     os.environ |= dict(line.split("=", 1) for line in placeholders if "=" in line and not line.startswith("#"))
     os.environ |= settings
@@ -30,7 +30,7 @@ def set_up(database: str, *, rate: float, **settings: str) -> None:
 
 
 def give_members(domain: str, count: int) -> None:
-    """A tenant of so many, all of them due at once. Nobody is mailed."""
+    """Creates a tenant with `count` members, all of them due at once. Nobody gets mail."""
     from django.db import transaction
 
     from tenants.domain.actor import at_the_terminal

@@ -1,8 +1,8 @@
-"""What does it cost to enforce policies, on top of what the engine costs anyway?
+"""How much time does the emulator add to the engine, by enforcing policies?
 
-Prints the median milliseconds of a GetItem and of a Query of 25, as the emulator answers a member (request read,
-signature checked, IAM asked, engine run) and as the engine alone does (body parsed, engine run), the median of the
-paired differences, and the median of their ratios. Both in this process and in turns, so that HTTP plays no part.
+Prints the median milliseconds of a GetItem and of a Query of 25 rows: in the emulator (request read, signature
+checked, IAM decided, engine run) and in the engine alone (body parsed, engine run). Also prints the medians of the
+paired differences and ratios. Both run in this process, in turns, without HTTP.
 
     .venv/bin/python benchmarks/emulator_overhead.py [--rounds N] [--json] [--check]
 """
@@ -21,7 +21,7 @@ from statistics import median
 from time import perf_counter
 
 import _project  # noqa: F401 - before any module of the project
-from _emulated import Caller, Stack, get_body, owner_of, query_body, signed
+from _emulator_stack import Caller, Stack, get_body, owner_of, query_body, sign_headers
 
 from emulator import engine
 from emulator.access.principals import Root, Secret
@@ -65,7 +65,7 @@ def arguments() -> argparse.Namespace:
 
 @contextmanager
 def app_in_this_process() -> Iterator[tuple[App, Stack]]:
-    """Served over HTTP in a thread, so that it is filled as any other; asked directly from here."""
+    """Serves HTTP in a thread, to be filled with records. The measured calls go to the app directly."""
     patches.apply_all()
     root = RootKey("AKIABENCHMARK", "a-secret-of-some-length")
     app = App(Root(Secret(root.access_key_id, root.secret_access_key)))
@@ -82,8 +82,8 @@ def app_in_this_process() -> Iterator[tuple[App, Stack]]:
 
 
 def measure(app: App, stack: Stack, operation: str, body: bytes, rounds: int) -> dict[str, float]:
-    """Milliseconds; `ratio` without unit."""
-    headers = {name.lower(): value for name, value in signed(stack, operation, body).items()}
+    """Milliseconds, except for `ratio`."""
+    headers = {name.lower(): value for name, value in sign_headers(stack, operation, body).items()}
     headers["host"] = stack.endpoint_url.removeprefix("http://")
     incoming = Incoming("POST", "/", headers, body)
     handler: Callable[..., tuple[int, object, bytes]] = getattr(
@@ -94,7 +94,7 @@ def measure(app: App, stack: Stack, operation: str, body: bytes, rounds: int) ->
     def ours() -> bytes:
         answer = loop.run_until_complete(app(incoming))
         if not isinstance(answer, Reply) or answer.status != 200:
-            raise RuntimeError(f"{operation} was answered: {answer}")
+            raise RuntimeError(f"{operation} answered {answer}")
         return answer.body
 
     def engine_alone() -> bytes:
@@ -102,7 +102,7 @@ def measure(app: App, stack: Stack, operation: str, body: bytes, rounds: int) ->
             return handler(json.loads(body))[2]
 
     if ours() != engine_alone():
-        raise RuntimeError("The two do not answer the same.")
+        raise RuntimeError("The emulator and the engine answer differently.")
     pairs = [(_seconds(ours), _seconds(engine_alone)) for _ in range(WARM_UP + rounds)][WARM_UP:]
     loop.close()
     return {

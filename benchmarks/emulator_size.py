@@ -1,8 +1,8 @@
-"""How soon is the emulator ready, and how big and how slow does it get?
+"""How fast does the emulator start, and how much memory and time does it need with many records?
 
-Prints the seconds from nothing to a deployed stack (median of three), the memory with 100,000 records in it, the median
-milliseconds of a Query of 25 among them against one among 1,000 (in one collection, and spread over a hundred), over
-HTTP and in turns, and what 20,000 requests add to its memory. About two minutes.
+Prints the seconds until the stack is deployed (median of three), the memory with 100,000 records, and what 20,000
+requests add to it. Also prints the median milliseconds of a Query of 25 rows over HTTP, among 1,000 records and among
+100,000, in one collection and in a hundred. Takes about two minutes.
 
     .venv/bin/python benchmarks/emulator_size.py [--records N] [--requests N] [--json] [--check]
 """
@@ -19,7 +19,7 @@ from time import perf_counter
 
 import _project  # noqa: F401 - before any module of the project
 import psutil  # type: ignore[import-untyped]
-from _emulated import Caller, Stack, get_body, query_body, signed, stack_in_an_emulator
+from _emulator_stack import Caller, Stack, get_body, query_body, sign_headers, stack_in_an_emulator
 
 FEW, COLLECTIONS, ROUNDS = 1_000, 100, 200
 LIMITS = {
@@ -27,7 +27,7 @@ LIMITS = {
     "megabytes_with_the_records": 600.0,
     "query_in_one_collection_ratio": 2.0,
     "query_in_many_collections_ratio": 2.0,
-    # Flat: less than a fifth of a kilobyte a request.
+    # Less than 0.2 kilobytes per request.
     "megabytes_added_by_requests": 4.0,
 }
 
@@ -62,7 +62,10 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "--records", type=int, default=100_000, help="loaded: into one collection, and again into a hundred"
+        "--records",
+        type=int,
+        default=100_000,
+        help="number of records to load into one collection, and again into a hundred",
     )
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--json", action="store_true")
@@ -103,7 +106,7 @@ def _seconds_to_ready() -> float:
 
 
 def _spread(records: int) -> tuple[float, float]:
-    """The same number of records in a hundred collections: the ratio to a thousand in one, and the seconds."""
+    """With the records in a hundred collections: the ratio to 1,000 records in one, and the seconds."""
     with stack_in_an_emulator() as stack:
         caller = Caller(stack)
         caller.load("few", FEW)
@@ -114,13 +117,13 @@ def _spread(records: int) -> tuple[float, float]:
 
 
 def _in_turns(stack: Stack, caller: Caller, many: int, collection: str = "one") -> tuple[float, float]:
-    """Median seconds of a page somewhere among few, and somewhere among many."""
-    chosen = random.Random(0)
+    """Median seconds of a random page among few records, then among many."""
+    chance = random.Random(0)
     seconds: dict[str, list[float]] = {"few": [], collection: []}
     for _ in range(ROUNDS):
         for name, count in (("few", FEW), (collection, many)):
-            body = query_body(stack.table, name, after=chosen.randrange(max(1, count - 30)))
-            headers = signed(stack, "Query", body)
+            body = query_body(stack.table, name, after=chance.randrange(max(1, count - 30)))
+            headers = sign_headers(stack, "Query", body)
             began = perf_counter()
             caller.call("Query", body, headers)
             seconds[name].append(perf_counter() - began)
@@ -128,9 +131,9 @@ def _in_turns(stack: Stack, caller: Caller, many: int, collection: str = "one") 
 
 
 def _after(stack: Stack, caller: Caller, requests: int) -> float:
-    """Megabytes once so many more requests were answered: reads, pages, and a record that is written again."""
+    """Megabytes after so many more requests: reads, queries, and a record that is written again."""
     bodies = [("GetItem", get_body(stack.table, "few", 7)), ("Query", query_body(stack.table, "few"))]
-    prepared = [(operation, body, signed(stack, operation, body)) for operation, body in bodies]
+    prepared = [(operation, body, sign_headers(stack, operation, body)) for operation, body in bodies]
     for number in range(requests):
         caller.call(*prepared[number % 8 == 0])
         if number % 40 == 0:

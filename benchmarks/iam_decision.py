@@ -1,8 +1,7 @@
 """How long does one decision take?
 
-Prints the median microseconds of `iam.decide` for the product's policies (those of TenantRole in infra/template.yaml,
-repeated here with a table's ARN in place of CloudFormation's functions), with and without building the request and the
-explanation.
+Prints the median microseconds of `iam.decide`, with and without building the request and the explanation. The policies
+are those of TenantRole in infra/template.yaml, repeated here with an ARN in place of CloudFormation's functions.
 
     .venv/bin/python benchmarks/iam_decision.py
 """

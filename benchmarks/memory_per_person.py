@@ -1,9 +1,9 @@
 """How much memory does the web process keep per signed-in person, and how many sockets does it hold?
 
-First a Federation alone: 2,000 people get credentials from an identity pool that lives here, and what Python allocated
-and kept is counted. The shared cache is another process's in production and so is left out; what a person takes there
-is printed beside it. Then the whole portal: the same people open a records page each, eight threads at a time, and
-everything the process has kept since is counted, with the cache in files; so are the connections that carried queries.
+Measures a Federation first: 2,000 people get credentials from a fake identity pool in this process, and the memory that
+Python keeps is counted. The shared cache is not counted, because it is another process in production; its bytes are
+printed as well. Measures the whole portal next: people open a records page each, in eight threads, with the cache in
+files. Counts the memory that the process keeps, and the connections to DynamoDB.
 
     .venv/bin/python benchmarks/memory_per_person.py [--people N] [--json] [--check]
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import _project  # noqa: F401 - before any module of the project
-from _canned import RECORDS, canned_aws
+from _fake_aws import RECORDS, fake_aws
 from _people import TOKEN_CHARACTERS, make_credentials, org_of
 from _portal import Browser, set_up, sign_in
 
@@ -33,14 +33,14 @@ from tenants.aws.token_endpoint import Tokens
 
 THREADS = 8
 MOST_BYTES = 2048
-# People before counting begins: what every process has once, however many come, is there after them.
+# This many people come before counting begins, so that memory every process needs once is not counted.
 WARM_UP = 120
 SECRET_KEY = bytes(32)
 
 
 def main() -> int:
     options = arguments()
-    with canned_aws() as aws, tempfile.TemporaryDirectory() as scratch:
+    with fake_aws() as aws, tempfile.TemporaryDirectory() as scratch:
         set_up(endpoint_url=aws.endpoint_url, scratch=Path(scratch), cache_url=f"filecache://{scratch}/cache")
         in_federation, in_cache = federation_alone(options.people)
         in_process = whole_portal(options.pages)
@@ -59,39 +59,39 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--people", type=int, default=2_000)
-    parser.add_argument("--pages", type=int, default=300, help="how many people open a page of the whole portal")
+    parser.add_argument("--pages", type=int, default=300, help="number of people who open a page of the whole portal")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--check", action="store_true", help="fail where a goal is not met")
+    parser.add_argument("--check", action="store_true", help="exit 1 when a goal is not met")
     return parser.parse_args()
 
 
 def as_text(found: Mapping[str, float], met: Mapping[str, bool], options: argparse.Namespace) -> str:
     verdict = {name: "met" if good else "not met" for name, good in met.items()}
     return f"""\
-{found["federation_bytes"]:6,.0f} bytes a person in a Federation: {options.people:,} people
-{TOKEN_CHARACTERS:6,} of them are the session token
-{found["process_bytes"]:6,.0f} bytes a person in the whole process: {options.pages:,} people, a page each
-{found["shared_cache_bytes"]:6,.0f} bytes a person in the shared cache, which is not counted above
+{found["federation_bytes"]:6,.0f} bytes per person in a Federation, with {options.people:,} people
+{TOKEN_CHARACTERS:6,} of these bytes are the session token
+{found["process_bytes"]:6,.0f} bytes per person in the whole process, with {options.pages:,} people and a page each
+{found["shared_cache_bytes"]:6,.0f} bytes per person in the shared cache, not counted above
 goal: at most {MOST_BYTES:,} bytes: {verdict["bytes"]}
 goal: no more connections to DynamoDB than the {THREADS} threads: {found["connections"]}, {verdict["connections"]}"""
 
 
 class IdentityPoolHere:
-    """In place of `tenants.aws.identity_pool`; the ID token of a made-up person is their number."""
+    """Replaces `tenants.aws.identity_pool`. The ID token of an invented person is their number."""
 
     def credentials(self, _identity_id: str, id_token: str) -> Any:
         return replace(make_credentials(int(id_token)), expires_at=time.time() + 60 * 60)
 
 
 class TokensHere:
-    """In place of `tenants.sign_in.sessions.Sessions`, which would ask a database."""
+    """Replaces `tenants.sign_in.sessions.Sessions`, which needs a database."""
 
     def tokens_of(self, sign_in_id: uuid.UUID) -> Tokens:
         return Tokens(id_token=str(sign_in_id.int), refresh_token="")
 
 
 class ForgetfulCache:
-    """Keeps nothing; counts the bytes it was given to keep."""
+    """Stores nothing. Counts the bytes that it should store."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -110,7 +110,7 @@ class ForgetfulCache:
 
 
 def federation_alone(people: int) -> tuple[float, float]:
-    """Bytes a person, in the process and in the shared cache."""
+    """Bytes per person in the process, then in the shared cache."""
     from tenants.sign_in.federation import Federation
     from tenants.sign_in.sealing import Sealer
     from tenants.sign_in.single_flight import SingleFlight
@@ -144,7 +144,7 @@ def _signed_in(number: int) -> Any:
 
 
 def whole_portal(people: int) -> float:
-    """Bytes a person that the process keeps of them after a page, whatever part of it does."""
+    """Bytes per person that any part of the process keeps after a page."""
     from django.db import transaction
 
     with transaction.atomic():
@@ -165,7 +165,7 @@ def open_pages(threads: ThreadPoolExecutor, browsers: Sequence[Browser]) -> None
 
 
 def kept_by(work: Callable[[], None], *, warm_up: Callable[[], None]) -> int:
-    """Bytes that Python had allocated for the work and not given back when it was over."""
+    """Bytes that Python allocated for the work and did not free afterwards."""
     tracemalloc.start()
     warm_up()
     gc.collect()

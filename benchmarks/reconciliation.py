@@ -87,11 +87,11 @@ def set_up(world: World, database: str) -> None:
     django.setup()
     from django.core.management import call_command
 
-    from portal.demo.members import put_members_in_place
+    from portal.demo.members import ensure_members
     from tenants.models import Tenant
 
     call_command("migrate", verbosity=0)
-    put_members_in_place(world.subs)
+    ensure_members(world.subs)
     Tenant.objects.create(org_id=ORG, name="A large one", slug="a-large-one")
 
 

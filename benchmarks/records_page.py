@@ -1,9 +1,9 @@
-"""What does a records page of 25 rows cost, against the ways most people would write it?
+"""What does a records page of 25 rows cost, compared with the usual ways to write it?
 
-Prints the median milliseconds of CPU a page takes in the portal's process, and the median of the ratios within each
-round, in which every variant has its turn. AWS is canned and in another process; wall time plays no part. Everything
-else is real: middleware, session (in a local-memory cache), the door, the federation's credentials, the page's
-template. The pages of all variants are the same to the letter, or there is no result.
+Prints the median milliseconds of CPU time per page in the portal's process, and the median of the ratios within each
+round. Each round runs every variant. A fake AWS runs in another process, and its time does not count. Everything else
+is real: middleware, session (in a local-memory cache), the door, the credentials and the page's template. The variants
+must produce identical pages, or there is no result.
 
     .venv/bin/python benchmarks/records_page.py [--rounds N] [--requests N] [--json] [--check]
 """
@@ -24,7 +24,7 @@ from statistics import median
 from time import process_time
 
 import _project  # noqa: F401 - before any module of the project
-from _canned import RECORDS, Canned, canned_aws
+from _fake_aws import RECORDS, FakeAws, fake_aws
 from _portal import Browser, set_up, sign_in
 
 PORTAL, SHARED, SESSION = "the portal", "shared stock client + stock template", "Session + resource per request"
@@ -36,9 +36,9 @@ ADDRESSES = {
     SESSION: "/records/session/each/orders/",
     "the portal, without the query": "/records/without/query/orders/",
 }
-# A page of this one takes as long as dozens of the others. Fewer than these would get away without collecting garbage.
+# This variant is dozens of times slower, so it runs fewer pages. With fewer than three, no garbage is collected.
 PAGES_OF_SESSION = 3
-MADE_FOR_THE_PAGE = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
+DIFFERS_BY_PAGE = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,17 @@ GOALS = (
     Goal("must", SESSION, 0.04, must=True),
 )
 
-# Seconds of CPU per page, by variant; the same place in every list is the same round.
+# Seconds of CPU time per page, by variant. The same index in each list is the same round.
 Measured = Mapping[str, Sequence[float]]
 
 
 def main() -> int:
     options = arguments()
-    with canned_aws() as aws, tempfile.TemporaryDirectory() as scratch:
+    with fake_aws() as aws, tempfile.TemporaryDirectory() as scratch:
         measured = measure(aws, Path(scratch), rounds=options.rounds, requests=options.requests)
         wrong = aws.tally(RECORDS)["wrong"]
     if wrong:
-        print(f"{wrong} queries were not signed by the person whose rows they asked for")
+        print(f"{wrong} queries were not signed by the owner of the rows")
         return 1
     print(json.dumps(as_json(measured), indent=2) if options.json else as_text(measured))
     missed = [goal for goal in GOALS if goal.must and ratio(measured, PORTAL, goal.against) > goal.at_most]
@@ -78,11 +78,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--requests", type=int, default=20, help="pages per variant and round")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--check", action="store_true", help="fail where a goal that must be met is not")
+    parser.add_argument("--check", action="store_true", help="exit 1 when a required goal is not met")
     return parser.parse_args()
 
 
-def measure(aws: Canned, scratch: Path, *, rounds: int, requests: int) -> Measured:
+def measure(aws: FakeAws, scratch: Path, *, rounds: int, requests: int) -> Measured:
     set_up(endpoint_url=aws.endpoint_url, scratch=scratch, cache_url="locmemcache://")
     from django.conf import settings
 
@@ -100,17 +100,17 @@ def measure(aws: Canned, scratch: Path, *, rounds: int, requests: int) -> Measur
 
 
 def compare_pages(browser: Browser) -> None:
-    """Also the warm-up. Raises ValueError where a variant shows something else than the portal."""
-    pages = {variant: MADE_FOR_THE_PAGE.sub(b"", browser.get(address)) for variant, address in ADDRESSES.items()}
+    """Raises ValueError if a variant's page differs from the portal's. Also warms up."""
+    pages = {variant: DIFFERS_BY_PAGE.sub(b"", browser.get(address)) for variant, address in ADDRESSES.items()}
     if pages[PORTAL].count(b'<tr><th scope="row">') != 25:
         raise ValueError("the portal does not show 25 rows")
     for variant, page in pages.items():
         if page != pages[PORTAL]:
-            raise ValueError(f"not the same page as the portal's: {variant}")
+            raise ValueError(f"this page differs from the portal's: {variant}")
 
 
 def seconds_a_page(browser: Browser, address: str, pages: int) -> float:
-    """Nobody pays for the garbage of the variant before."""
+    # So that a variant does not pay for the garbage of the previous one.
     gc.collect()
     start = process_time()
     for _ in range(pages):

@@ -1,14 +1,13 @@
-"""Is every call signed by the person it is made for, at full size?
+"""Does every call carry the signature of the right person, under load?
 
 Makes 80,000 Queries for fifty people through the portal's one records client, in threads: single calls, paginators, and
-paginators between whose pages the same thread reads for somebody else. Two calls in a hundred are answered with a 500
-first and retried by botocore. A server in another process checks key id, session token and signature of every request
-that arrives. The control does what the portal must not, sets credentials on the shared client before each call, and
-has to be caught.
+paginators with calls for another person between their pages. Two calls in a hundred fail with a 500 first, and botocore
+retries them. A server in another process checks key id, session token and signature of every request. The control sets
+credentials on the shared client before each call, which the portal must not do. The server must detect it.
 
     .venv/bin/python benchmarks/signing.py [--calls N] [--json]
 
-Ends with 1 where a call was signed wrongly, or where the control was not caught.
+Exits with 1 if a call had a wrong signature, or if the control was not detected.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from typing import Any
 
 import _project  # noqa: F401 - before any module of the project
 import botocore.session
-from _canned import PAGES, REGION, Canned, canned_aws
+from _fake_aws import PAGES, REGION, FakeAws, fake_aws
 from _people import credentials_of, partition_of
 from botocore.config import Config
 from botocore.credentials import Credentials as BotocoreCredentials
@@ -35,7 +34,7 @@ from tenants.aws.signing import signing_as
 
 PEOPLE, THREADS = 50, 16
 CONTROL_CALLS = 4_000
-# A unit of work asks about as a page would: once, or page after page, or for two people in turns.
+# Calls in a unit of work: one call, page after page, or two people in turns.
 CALLS_A_UNIT = {"single": 1, "paginator": PAGES, "in turns": 2 * PAGES}
 Work = Callable[[int], int]
 
@@ -45,7 +44,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=80_000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with canned_aws() as aws:
+    with fake_aws() as aws:
         in_threads(bound_work(aws), units(options.calls))
         in_threads(mutating_work(aws), [1] * min(CONTROL_CALLS, options.calls))
         bound, control = aws.tally("Bound"), aws.tally("Control")
@@ -58,13 +57,15 @@ def as_text(bound: Counter[str], control: Counter[str]) -> str:
     for name, tally in (("the portal's client", bound), ("control: credentials set on a shared client", control)):
         counts = (tally["arrived"], tally["retried"], tally["wrong"], tally["connections"])
         lines.append("{:44}{:9,}{:9,}{:7,}{:13}".format(name, *counts))
-    lines.append(f"goal: none signed wrongly: {'not met' if bound['wrong'] else 'met'}")
-    lines.append(f"the control was {'caught' if control['wrong'] else 'NOT caught, so the line above means nothing'}")
+    lines.append(f"goal: no wrong signatures: {'not met' if bound['wrong'] else 'met'}")
+    lines.append(
+        f"the control was {'detected' if control['wrong'] else 'NOT detected, so the line above means nothing'}"
+    )
     return "\n".join(lines)
 
 
 def units(calls: int) -> list[int]:
-    """Sizes of units that together make at least so many calls, in an order of chance."""
+    """Sizes of units that add up to at least this many calls, in random order."""
     chance = random.Random(calls)
     made: list[int] = []
     while calls > 0:
@@ -80,15 +81,15 @@ def in_threads(work: Callable[[int, int], object], sizes: list[int]) -> None:
             pass
 
 
-def bound_work(aws: Canned) -> Callable[[int, int], object]:
+def bound_work(aws: FakeAws) -> Callable[[int, int], object]:
     client = records_client(region=REGION, endpoint_url=aws.endpoint_url, connections=THREADS)
 
     def single(person: int) -> None:
         with signing_as(credentials_of(person)):
-            client.query(**asked("Bound", person))
+            client.query(**query_of("Bound", person))
 
     def pages(person: int) -> Iterator[Any]:
-        return iter(client.get_paginator("query").paginate(**asked("Bound", person)))
+        return iter(client.get_paginator("query").paginate(**query_of("Bound", person)))
 
     def paginator(person: int) -> None:
         with signing_as(credentials_of(person)):
@@ -105,7 +106,7 @@ def bound_work(aws: Canned) -> Callable[[int, int], object]:
     return lambda person, size: kinds[size](person)
 
 
-def mutating_work(aws: Canned) -> Callable[[int, int], object]:
+def mutating_work(aws: FakeAws) -> Callable[[int, int], object]:
     held = BotocoreCredentials("nobody", "nobody", "nobody")
     session = botocore.session.Session()
     session._credentials = held  # type: ignore[attr-defined]
@@ -115,12 +116,12 @@ def mutating_work(aws: Canned) -> Callable[[int, int], object]:
     def work(person: int, _size: int) -> None:
         own = credentials_of(person)
         held.access_key, held.secret_key, held.token = own.access_key_id, own.secret_access_key, own.session_token
-        client.query(**asked("Control", person))
+        client.query(**query_of("Control", person))
 
     return work
 
 
-def asked(table: str, person: int) -> Any:
+def query_of(table: str, person: int) -> Any:
     return {
         "TableName": table,
         "KeyConditionExpression": "pk = :pk",

@@ -1,4 +1,4 @@
-"""The project in Django's register, for its commands and checks."""
+"""Registers the project as a Django app, for its commands and system checks."""
 
 from django.apps import AppConfig
 

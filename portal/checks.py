@@ -1,4 +1,4 @@
-"""What must hold before the portal may serve: checked by Django at start and by `check --deploy`."""
+"""System checks: conditions that must hold before the portal serves. Run at start and by `check --deploy`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from iam import Principal, Request, UnsupportedPolicy, decide, decide_trust
 from portal.template import TABLE_ARN, read_template, role_arn, role_policies, trust_policy
 
-# Whatever reads, writes, copies or gives away rows.
+# Every action that reads, writes, copies or exports rows.
 ROW_ACTIONS = (
     "GetItem", "BatchGetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
     "ConditionCheckItem", "PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete", "GetRecords",
     "GetShardIterator", "DescribeStream", "ExportTableToPointInTime", "ImportTable", "CreateBackup",
     "RestoreTableFromBackup", "RestoreTableToPointInTime", "PutResourcePolicy", "UpdateTable", "DeleteTable",
 )  # fmt: skip
-# The table, and everything of it that has an ARN of its own.
+# The table and its parts that have their own ARN.
 ROW_PLACES = (TABLE_ARN, f"{TABLE_ARN}/index/any", f"{TABLE_ARN}/stream/any", f"{TABLE_ARN}/backup/any")
-# What would let a role give itself the rest, on something that is not its business.
+# A role with one of these actions on an unrelated resource could give itself more permissions.
 ELSEWHERE = "arn:aws:iam::123456789012:role/another"
 ESCALATIONS = (
     "sts:AssumeRole", "iam:PassRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy",
@@ -29,7 +29,7 @@ ESCALATIONS = (
     "cognito-identity:SetPrincipalTagAttributeMap", "cognito-identity:SetIdentityPoolRoles",
 )  # fmt: skip
 _FEDERATED = "cognito-identity.amazonaws.com"
-# The one program that may take on another role, and which: with it, one organisation's rows.
+# The only program that may assume another role, and that role. It reaches one organisation's rows.
 CLOSING_JOB, CLOSING = "ClosingJobRole", "ClosingRole"
 _ASSUME = "sts:AssumeRole"
 _SOME_ORG = "00000000-0000-4000-8000-000000000000"
@@ -38,16 +38,16 @@ TAGGED = {"aws:RequestTag/org": _SOME_ORG, "aws:TagKeys": ["org"]}
 
 @register(Tags.security)
 def only_people_reach_rows(**_: Any) -> list[CheckMessage]:
-    """No role but the ones that people's credentials are of may reach the table, or give itself more than it has."""
+    """Only the roles behind people's credentials may reach the table. No other role may extend its own permissions."""
     try:
         template = read_template()
-        reached = {role: found for role in roles_of_programs(template) if (found := reached_by(role, template))}
+        reached = {role: found for role in roles_of_programs(template) if (found := excess_permissions(role, template))}
     except (UnsupportedPolicy, OSError, ValueError, TypeError, KeyError) as error:
-        return [Error(f"The roles in infra/template.yaml cannot be judged: {error}", id="portal.E002")]
+        return [Error(f"The roles in infra/template.yaml cannot be checked: {error}", id="portal.E002")]
     return [
         Error(
             f"{role} may call {', '.join(found)}.",
-            hint="Take it out of infra/template.yaml: rows are reached with people's credentials only.",
+            hint="Remove this from infra/template.yaml: only people's own credentials may reach rows.",
             id="portal.E001",
         )
         for role, found in reached.items()
@@ -65,16 +65,18 @@ def roles_of_programs(template: dict[str, Any]) -> list[str]:
     ]
 
 
-def reached_by(role: str, template: dict[str, Any]) -> list[str]:
-    """Row actions that a role may call on anything of the table that is not of the organisation it is tagged with,
-    whatever keys are asked for; roles that it may take on and should not; and ways to get more.
+def excess_permissions(role: str, template: dict[str, Any]) -> list[str]:
+    """What the role may do and should not, as names of actions; empty when all is well.
+
+    That is: row actions outside the organisation in the role's tag, roles it could assume, and ways to extend its
+    own permissions.
     """
     policies = role_policies(template, role)
 
     def may(action: str, resource: str, **context: Any) -> bool:
         return decide(Request(action, resource, context), identity=policies).allowed
 
-    asked = [
+    contexts = [
         {**keys, **tag}
         for keys in ({}, {"dynamodb:LeadingKeys": ["any"]}, {"dynamodb:LeadingKeys": ["PUBLIC#any"]})
         for tag in ({}, {"aws:PrincipalTag/org": _SOME_ORG}, {"aws:PrincipalTag/org": "PUBLIC"})
@@ -82,14 +84,18 @@ def reached_by(role: str, template: dict[str, Any]) -> list[str]:
     rows = [
         action
         for action in ROW_ACTIONS
-        if any(may(f"dynamodb:{action}", place, **context) for place in ROW_PLACES for context in asked)
+        if any(may(f"dynamodb:{action}", place, **context) for place in ROW_PLACES for context in contexts)
     ]
-    roles = [f"{_ASSUME} for {name}" for name in assumed_by(role, template) if (role, name) != (CLOSING_JOB, CLOSING)]
-    return rows + roles + [action for action in ESCALATIONS if may(action, ELSEWHERE)]
+    others = [name for name in assumable_roles(role, template) if (role, name) != (CLOSING_JOB, CLOSING)]
+    return (
+        rows
+        + [f"{_ASSUME} for {name}" for name in others]
+        + [action for action in ESCALATIONS if may(action, ELSEWHERE)]
+    )
 
 
-def assumed_by(role: str, template: dict[str, Any]) -> list[str]:
-    """Roles of the template that this one may take on by its own policies, and ClosingRole where that trusts it."""
+def assumable_roles(role: str, template: dict[str, Any]) -> list[str]:
+    """Roles of the template that this role's own policies let it assume, and ClosingRole if that one trusts it."""
     policies, trust = role_policies(template, role), trust_policy(template, CLOSING)
     myself = Principal("AWS", role_arn(role))
     found = [
@@ -111,7 +117,7 @@ def no_emulator_in_a_deployment(**_: Any) -> list[CheckMessage]:
     return [
         Error(
             f"AWS_ENDPOINT_URL sends every call to {where} instead of AWS.",
-            hint="Leave AWS_ENDPOINT_URL unset in a deployment; the emulator keeps nobody's secrets.",
+            hint="Leave AWS_ENDPOINT_URL unset in a deployment. The emulator does not protect secrets.",
             id="portal.E003",
         )
     ]
@@ -119,7 +125,7 @@ def no_emulator_in_a_deployment(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.caches, deploy=True)
 def cache_is_shared(**_: Any) -> list[CheckMessage]:
-    """Sessions and what the door knows must be the same for all processes."""
+    """All processes must share sessions and the cached standing of each person."""
     if settings.CACHES["default"]["BACKEND"].endswith((".LocMemCache", ".DummyCache")):
-        return [Error("CACHE_URL names a cache that every process has for itself.", id="portal.E004")]
+        return [Error("CACHE_URL names a cache that processes do not share.", id="portal.E004")]
     return []

@@ -1,7 +1,7 @@
-"""The settings a process gets from its environment, all checked at once.
+"""Reads the settings from the environment and checks them all at once.
 
-django-environ parses the URLs; everything else is read as it stands, because its conveniences would hide mistakes
-(a value that starts with `$` is a reference to it, an unescaped password changes the host).
+django-environ parses URLs only. Its other conveniences would hide mistakes: it takes a value that starts with `$` for
+a reference, and an unescaped password changes the host.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import environ
 import jsonschema
 from django.core.exceptions import ImproperlyConfigured
 
-# name -> (what it is, the default or None where it must be given). docs/settings.md lists the same; a test compares.
+# name -> (description, default). No default means required. A test compares this with docs/settings.md.
 SETTINGS: dict[str, tuple[str, str | None]] = {
     "DJANGO_SECRET_KEY": ("signs sessions and forms; 50 random characters or more", None),
-    "DJANGO_DEBUG": ("true or false", "false"),
+    "DJANGO_DEBUG": ("true shows Django's error pages; never in a deployment", "false"),
     "DJANGO_ALLOWED_HOSTS": ("host names, separated by commas; empty means the host of PORTAL_URL", ""),
     "PORTAL_URL": ("where the portal is served, such as https://portal.example.com", None),
     "DATABASE_URL": (
@@ -44,20 +44,20 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
     "RECORDS_API_URL": ("URL of the HTTP API, from the stack; empty where it is not deployed", ""),
     "TENANT_ROLE_ARN": ("from the stack", None),
     "SUSPENSION_POLICY_ARN": ("from the stack", None),
-    "CLOSING_ROLE_ARN": ("from the stack; only the job that closes tenants needs it", ""),
-    "TENANT_PLANS": ("names separated by commas; the first is what a new tenant gets", "free,team,business"),
+    "CLOSING_ROLE_ARN": ("from the stack; only the closing job needs it", ""),
+    "TENANT_PLANS": ("names separated by commas; a new tenant gets the first", "free,team,business"),
     "TENANT_METADATA_SCHEMA": (
         "a JSON schema, or the path of a file with one",
         '{"type": "object", "maxProperties": 50}',
     ),
-    "CLOSING_GRACE_DAYS": ("days in which a closing can be taken back", "30"),
+    "CLOSING_GRACE_DAYS": ("days during which a tenant that is being closed can be reopened", "30"),
     "COGNITO_CALLS_PER_SECOND": (
-        "quotas of the user pool by category; those of a new AWS account by default",
+        "quotas of the user pool by category; the defaults are those of a new AWS account",
         "UserCreation=50,UserUpdate=25,UserRead=120,UserList=30",
     ),
-    "AUDIT_KEEP_DAYS": ("days the audit trail is kept at least", "730"),
-    "METRICS_TOKEN": ("what a collector of metrics sends as bearer token; empty closes /metrics", ""),
-    "TRUSTED_PROXIES": ("how many proxies before the portal add to X-Forwarded-For", "0"),
+    "AUDIT_KEEP_DAYS": ("minimum number of days to keep the audit trail", "730"),
+    "METRICS_TOKEN": ("bearer token of the metrics collector; empty closes /metrics", ""),
+    "TRUSTED_PROXIES": ("number of proxies in front of the portal that add to X-Forwarded-For", "0"),
 }
 
 BASE = Path(__file__).resolve().parent.parent
@@ -66,7 +66,7 @@ VAR = BASE / "var"
 
 @dataclass(frozen=True)
 class Environment:
-    """Checked values, by the names above."""
+    """The checked values. `text` has every setting by its name above, as text."""
 
     text: Mapping[str, str]
     debug: bool
@@ -103,30 +103,30 @@ def read(variables: Mapping[str, str]) -> Environment:
 
 
 def _problem(name: str, value: str) -> str:
-    """What is wrong with it, in a few words; "" for nothing."""
+    """What is wrong with the value, such as "is missing"; "" if nothing is."""
     if not value:
         return "is missing" if SETTINGS[name][1] is None else ""
     if value.startswith("$"):
-        return "starts with $, which looks like a variable that was never filled in"
+        return "starts with $, which looks like a variable that was not replaced"
     try:
-        _CHECKS.get(name, _anything)(value)
+        _CHECKS.get(name, _accept)(value)
     except (ValueError, ImproperlyConfigured) as error:
         return str(error)
     return ""
 
 
-def _anything(value: str) -> None:
+def _accept(value: str) -> None:
     pass
 
 
 def _secret_key(value: str) -> None:
     if len(value) < 50 or len(set(value)) < 5:
-        raise ValueError("is too short or too regular")
+        raise ValueError("is too short or repeats too few characters")
 
 
 def _true_or_false(value: str) -> None:
     if value.lower() not in {"true", "false"}:
-        raise ValueError("is neither true nor false")
+        raise ValueError("must be true or false")
 
 
 def _web_url(value: str) -> None:
@@ -134,17 +134,17 @@ def _web_url(value: str) -> None:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("is not a web address")
     if parts.path or parts.query or parts.fragment:
-        raise ValueError("has something after the host; leave that out, the last slash too")
+        raise ValueError("has something after the host; remove it, including the last slash")
     if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
-        raise ValueError("must be https anywhere but on this machine")
+        raise ValueError("must begin with https://, except on this machine")
 
 
 def _api_url(value: str) -> None:
-    """A path may follow the host (the emulator serves APIs under one), but no slash at its end."""
+    """A path may follow the host, as in the emulator's addresses of APIs. It must not end with a slash."""
     path = urlsplit(value).path
     _web_url(value.removesuffix(path))
     if path.endswith("/"):
-        raise ValueError("ends with a slash; leave that out")
+        raise ValueError("ends with a slash; remove it")
 
 
 def _service_url(value: str) -> None:
@@ -155,14 +155,14 @@ def _service_url(value: str) -> None:
 def _database_url(value: str) -> None:
     _service_url(value)
     if urlsplit(value).scheme not in {"sqlite", "postgres", "postgresql"}:
-        raise ValueError("is neither a postgres:// nor a sqlite:// address")
+        raise ValueError("does not begin with postgres:// or sqlite://")
     _database(value)
 
 
 def _cache_url(value: str) -> None:
     _service_url(value)
     if urlsplit(value).scheme not in {"redis", "rediss", "filecache", "locmemcache"}:
-        raise ValueError("is none of redis://, rediss://, filecache:// and locmemcache://")
+        raise ValueError("does not begin with redis://, rediss://, filecache:// or locmemcache://")
 
 
 def _pattern(pattern: str, example: str) -> Callable[[str], None]:
@@ -186,7 +186,7 @@ def _token_keys(value: str) -> list[bytes]:
 def _plans(value: str) -> list[str]:
     plans = [part.strip() for part in value.split(",")]
     if not all(re.fullmatch(r"[a-z0-9-]{1,40}", plan) for plan in plans) or len(set(plans)) != len(plans):
-        raise ValueError("is not a list of different names in small letters, digits and hyphens")
+        raise ValueError("must be different names in lower-case letters, digits and hyphens, separated by commas")
     return plans
 
 
@@ -218,12 +218,12 @@ def _calls_per_second(value: str) -> dict[str, float]:
 
 def _days(value: str) -> None:
     if not value.isdecimal() or int(value) > 36_500:
-        raise ValueError("is not a number of days")
+        raise ValueError("must be a number of days, 36500 at most")
 
 
-def _few(value: str) -> None:
+def _digit(value: str) -> None:
     if not (value.isascii() and value.isdecimal() and int(value) < 10):
-        raise ValueError("is not a number from 0 to 9")
+        raise ValueError("must be a number from 0 to 9")
 
 
 def _metrics_token(value: str) -> None:
@@ -255,7 +255,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "COGNITO_CALLS_PER_SECOND": _calls_per_second,
     "AUDIT_KEEP_DAYS": _days,
     "METRICS_TOKEN": _metrics_token,
-    "TRUSTED_PROXIES": _few,
+    "TRUSTED_PROXIES": _digit,
     "SUSPENSION_POLICY_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:policy/.+", "arn:aws:iam::123456789012:policy/name"),
 }
 
@@ -265,7 +265,7 @@ def _database(url: str) -> dict[str, Any]:
     if config["ENGINE"] == "django.db.backends.sqlite3":
         config["NAME"] = _in_project(config["NAME"])
         config["OPTIONS"] = {
-            # A reader that turns writer half-way would otherwise fail at once instead of waiting its turn.
+            # Without this, a transaction that reads before it writes fails at once instead of waiting.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON",
@@ -285,10 +285,10 @@ def _cache(url: str) -> dict[str, Any]:
 
 
 def _in_project(path: str) -> str:
-    """Paths under `/var/` of a URL without a host mean the project's own `var/`, wherever a command is typed."""
+    """A path that begins with `/var/` means the project's own `var/`, whatever the current directory is."""
     relative = path.removeprefix("/")
     if not relative.startswith("var/"):
         return path
-    # Sessions are in there: for the owner alone.
+    # Readable by its owner only, because it holds sessions.
     VAR.mkdir(mode=0o700, exist_ok=True)
     return str(BASE / relative)

@@ -1,6 +1,6 @@
-"""How gunicorn runs the portal: threads, because a page mostly waits for AWS."""
+"""Gunicorn's configuration. It uses threads, because a page mostly waits for AWS."""
 
-from portal.observability import logging_of
+from portal.observability import logging_config
 
 workers = 1
 threads = 16
@@ -9,7 +9,7 @@ timeout = 30
 graceful_timeout = 3
 keepalive = 15
 accesslog = None
-# A key of 2,048 bytes is three times as long in an address; the default would refuse it before any page of ours.
+# DynamoDB keys have up to 2,048 bytes, three times as many in an address. The default limit is too low for them.
 limit_request_line = 8190
 control_socket_disable = True
-logconfig_dict = logging_of("INFO")
+logconfig_dict = logging_config("INFO")

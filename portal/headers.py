@@ -1,4 +1,4 @@
-"""Headers on every answer: the content security policy, and no caching of what belongs to a person."""
+"""Headers on every response: the content security policy, and no caching of personal pages."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 
 class Headers:
-    """The setting has the name and meaning it has in Django 6, which brings a middleware of its own."""
+    """Reads SECURE_CSP, which has the same name and meaning as in Django 6. Django 6 brings its own middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -17,6 +17,6 @@ class Headers:
         response = self.get_response(request)
         response["Content-Security-Policy"] = self.policy
         response["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
-        # The browser's Back must show nothing of a session that has ended.
+        # After sign-out, the browser's Back button must not show earlier pages.
         response.setdefault("Cache-Control", "no-store")
         return response

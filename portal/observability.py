@@ -1,6 +1,6 @@
-"""One JSON line per event, each with the request's id and, once known, the person's sub and org. Never a token.
+"""Logs one JSON line per event, with the request id and, when known, the person's sub and org id. Never a token.
 
-Values reach a line only by being named in `extra=`; addresses are logged without their query, which can hold a code.
+Only values named in `extra=` are logged. Addresses are logged without their query, which can hold a sign-in code.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class JsonLines(logging.Formatter):
 
 
 def configure(options: Mapping[str, Any]) -> None:
-    """Django's LOGGING_CONFIG; `options` is LOGGING."""
-    logging.config.dictConfig(logging_of(options["level"]))
+    """The function that LOGGING_CONFIG names. `options` is LOGGING."""
+    logging.config.dictConfig(logging_config(options["level"]))
 
 
-def logging_of(level: str) -> dict[str, Any]:
+def logging_config(level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -53,12 +53,12 @@ def logging_of(level: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # Its debug lines hold signatures and bodies, its info lines where credentials were found.
+            # Its debug lines hold signatures and bodies, its info lines say where it found credentials.
             "botocore": {"level": "WARNING"},
             "urllib3": {"level": "WARNING"},
-            # One line per request is ours; Django's own would repeat the refusals.
+            # RequestLog already logs each request. Django would log refusals a second time.
             "django.request": {"level": "ERROR"},
-            # Anybody can send any Host; each would be a traceback.
+            # Any client can send a wrong Host, and each would log a traceback.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
         },
@@ -66,7 +66,7 @@ def logging_of(level: str) -> dict[str, Any]:
 
 
 class RequestLog:
-    """Gives every request an id, answers with it in `X-Request-Id`, and writes one line when it is done."""
+    """Gives every request an id, returns it in `X-Request-Id`, and logs one line when the request is done."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

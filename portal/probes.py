@@ -1,4 +1,4 @@
-"""Load balancers ask a process how it is by its address, not by the portal's name, and over plain HTTP."""
+"""Lets a load balancer call the health pages by the process's own address. It does not know the portal's host name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PATHS = frozenset({"/livez", "/readyz"})
 
 
 class Probes:
-    """Takes their requests as if they had asked for the portal; nothing that these pages answer depends on the name."""
+    """Replaces Host on the health pages, so that ALLOWED_HOSTS lets them through. Their answers do not depend on it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

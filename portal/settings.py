@@ -1,4 +1,4 @@
-"""Django's settings: what is fixed here, what differs between a laptop and AWS from the environment."""
+"""Django's settings. Values that differ between a laptop and AWS come from the environment."""
 
 import os
 
@@ -7,7 +7,7 @@ import environ as django_environ
 from portal import environment, gunicorn
 
 BASE_DIR = environment.BASE
-# All of the settings or none of them: a file must not fill the gaps of an environment that was made for something else.
+# Read the file only if the environment has no settings at all: the two must not be mixed.
 if "PORTAL_URL" not in os.environ and (BASE_DIR / ".env").exists():
     django_environ.Env.read_env(BASE_DIR / ".env")
 ENV = environment.read(os.environ)
@@ -76,9 +76,9 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = HTTPS
-# Strict would lose the state of the sign-in on the way back from Cognito.
+# Strict would drop the cookie, and the sign-in's state with it, on the way back from Cognito.
 SESSION_COOKIE_SAMESITE = "Lax"
-# The life of the refresh token in infra/template.yaml: afterwards there is nothing to renew with.
+# As long as the refresh token in infra/template.yaml lives. After that, nothing can be renewed.
 SESSION_COOKIE_AGE = 12 * 60 * 60
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
 CSRF_COOKIE_HTTPONLY = True
@@ -86,7 +86,7 @@ CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 CSRF_FAILURE_VIEW = "tenants.pages.refusals.stale_form"
-# What was done is told on the next page, out of the session: names of tenants are not for a cookie.
+# Messages for the next page hold names of tenants, so they are kept in the session and not in a cookie.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 SECURE_SSL_REDIRECT = HTTPS
@@ -159,9 +159,9 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "portal.static_files.Storage"},
 }
-# Files are served straight from the source where nobody ran collectstatic; with it, hashed and compressed.
+# Without collectstatic, files are served from their sources.
 WHITENOISE_USE_FINDERS = True
-# What the process may talk to from a page, beyond itself: Cognito, where signing out sends the form.
+# `form-action` includes Cognito because the form that signs out is redirected there.
 SECURE_CSP = {
     "default-src": "'none'",
     "script-src": "'self'",

@@ -1,4 +1,4 @@
-"""Static files: hashed, compressed and cached for good after collectstatic; under their own names before it."""
+"""Static files. After collectstatic: hashed, compressed, cached for ever. Before it: served under their own names."""
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 

@@ -1,6 +1,6 @@
-"""Policies out of `infra/template.yaml`, for the checks and tests that hold them to what the product promises.
+"""Reads the policies in `infra/template.yaml`, for the system checks and tests of who may reach which rows.
 
-References become ARNs of a made-up stack, so that a request can be decided offline against the text that is deployed.
+References become ARNs of an invented stack. Requests can then be decided offline, against the text that is deployed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/Table"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short functions, each as a mapping of its name to its argument."""
+    """Reads CloudFormation's short functions such as `!Ref x`, each as a mapping of its name to its argument."""
 
 
 def _function(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -38,26 +38,26 @@ _Loader.add_multi_constructor("!", _function)
 
 
 def read_template(text: str | None = None) -> dict[str, Any]:
-    """The template as data, functions as `{"Ref": …}`, `{"GetAtt": …}`, `{"Sub": …}`, `{"If": […]}`."""
+    """The template as data. Functions are `{"Ref": …}`, `{"GetAtt": …}`, `{"Sub": …}` or `{"If": […]}`."""
     content: dict[str, Any] = yaml.load(text or TEMPLATE.read_text(), Loader=_Loader)  # noqa: S506 - a SafeLoader
     return content
 
 
 def role_policies(template: Mapping[str, Any], role: str) -> list[Policy]:
-    """The identity policies of a role of the template: inline ones, and those of the template that are attached to it.
+    """A role's identity policies: inline ones and attached ones. All of them must be in the template.
 
-    Whether a policy is made under a condition is not asked: all of them are.
+    Includes policies that CloudFormation creates under a condition only. Raises TypeError for a policy from elsewhere.
     """
     resources = template["Resources"]
     properties = resources[role]["Properties"]
     documents = {policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies", [])}
-    for name in (*_names(properties.get("ManagedPolicyArns", [])), *_attached_from_outside(resources, role)):
+    for name in (*_names(properties.get("ManagedPolicyArns", [])), *_policies_that_name(resources, role)):
         documents[name] = resources[name]["Properties"]["PolicyDocument"]
-    return [parse_policy(resolved(document), name=name) for name, document in documents.items()]
+    return [parse_policy(resolve_references(document), name=name) for name, document in documents.items()]
 
 
-def _attached_from_outside(resources: Mapping[str, Any], role: str) -> Iterator[str]:
-    """Policies that name the role, instead of being named by it."""
+def _policies_that_name(resources: Mapping[str, Any], role: str) -> Iterator[str]:
+    """Policies that list the role in `Roles`, instead of being listed by the role."""
     for name, resource in resources.items():
         if resource["Type"] in _POLICIES and role in _names(resource["Properties"].get("Roles", [])):
             yield name
@@ -65,7 +65,7 @@ def _attached_from_outside(resources: Mapping[str, Any], role: str) -> Iterator[
 
 def trust_policy(template: Mapping[str, Any], role: str) -> Policy:
     document = template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]
-    return parse_trust_policy(resolved(document), name=f"trust of {role}")
+    return parse_trust_policy(resolve_references(document), name=f"trust of {role}")
 
 
 def role_arn(role: str) -> str:
@@ -75,13 +75,13 @@ def role_arn(role: str) -> str:
 def boundary(template: Mapping[str, Any], role: str) -> list[Policy]:
     (name,) = _names([template["Resources"][role]["Properties"]["PermissionsBoundary"]])
     document = template["Resources"][name]["Properties"]["PolicyDocument"]
-    return [parse_policy(resolved(document), name=name)]
+    return [parse_policy(resolve_references(document), name=name)]
 
 
-def resolved(value: Any) -> Any:
-    """With made-up ARNs for what only a deployed stack knows. Raises ValueError for a function it does not know."""
+def resolve_references(value: Any) -> Any:
+    """The value with invented ARNs in place of references. Raises ValueError for an unexpected function."""
     if isinstance(value, list):
-        return [resolved(part) for part in value]
+        return [resolve_references(part) for part in value]
     if not isinstance(value, dict):
         return value
     if len(value) == 1:
@@ -91,14 +91,14 @@ def resolved(value: Any) -> Any:
         if name == "Ref":
             return _arn(argument)
         if name == "Sub" and isinstance(argument, str):
-            return _VARIABLE.sub(_substituted, argument.strip())
+            return _VARIABLE.sub(_substitute, argument.strip())
         if name in {"Sub", "If", "Join"}:
-            raise ValueError(f"{name} is not expected in a policy")
-    return {key: resolved(part) for key, part in value.items()}
+            raise ValueError(f"unexpected {name} in a policy")
+    return {key: resolve_references(part) for key, part in value.items()}
 
 
-def _substituted(variable: re.Match[str]) -> str:
-    """`${!x}` is how a template writes what is a variable of the policy: `${x}`."""
+def _substitute(variable: re.Match[str]) -> str:
+    """In a template, `${!x}` stands for the policy variable `${x}`."""
     name = variable[1]
     return f"${{{name[1:]}}}" if name.startswith("!") else _PSEUDO.get(name, name)
 
@@ -106,10 +106,10 @@ def _substituted(variable: re.Match[str]) -> str:
 def _names(references: list[Any]) -> Iterator[str]:
     for reference in references:
         if not (isinstance(reference, dict) and isinstance(reference.get("Ref"), str)):
-            raise TypeError("a policy or role from outside this template cannot be judged")
+            raise TypeError("a policy or role is not in this template")
         yield reference["Ref"]
 
 
 def _arn(name: str) -> str:
-    """A trust policy names roles, and those have to look like roles; all of the template are called so."""
+    """Roles need an ARN of IAM, because trust policies name them. Every role's name in the template ends with Role."""
     return role_arn(name) if name.endswith("Role") else _ACCOUNT.format(service="example", name=f"resource/{name}")

@@ -1,4 +1,4 @@
-"""The world of the tests: the same cast, rows and stack as the demo's, in one emulator for the whole run."""
+"""The world of the tests: the demo's cast, rows and stack, in one emulator for the whole run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ pytest_plugins = ["tests.world.fixtures"]
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest test begins first, or at the end one process works on it and the others wait."""
+    """Starts the longest test first. Otherwise all other processes would wait for it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("postgres") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nobody_waits_seconds_between_botocores_tries() -> Iterator[None]:
-    """How many there are stays as it is."""
+def short_waits_between_botocores_attempts() -> Iterator[None]:
+    """The number of attempts does not change."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
         yield
@@ -38,16 +38,16 @@ def world() -> Iterator[World]:
 
 @pytest.fixture(scope="session", autouse=True)
 def tables_can_be_emptied_after_a_test() -> None:
-    """SQLite empties a table row by row, which the triggers refuse: they step aside for it."""
+    """Drops the triggers of SQLite while its tables are emptied: they refuse to delete rows."""
     if connection.vendor != "sqlite":
         return
     emptying = connection.ops.sql_flush
 
-    def with_triggers_aside(*arguments: Any, **options: Any) -> list[str]:
+    def without_triggers(*arguments: Any, **options: Any) -> list[str]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
             triggers = cursor.fetchall()
         drops = [f"DROP TRIGGER {name}" for name, _ in triggers]
         return [*drops, *emptying(*arguments, **options), *(text for _, text in triggers)]
 
-    connection.ops.sql_flush = with_triggers_aside  # type: ignore[method-assign]
+    connection.ops.sql_flush = without_triggers  # type: ignore[method-assign]

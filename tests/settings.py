@@ -1,4 +1,4 @@
-"""The portal's settings for the tests: placeholders, until a test asks for the world (tests/conftest.py)."""
+"""The portal's settings for tests: example values, until a test uses the world of tests/conftest.py."""
 
 import os
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 _PLACEHOLDERS = Path(__file__).resolve().parent.parent / ".ci" / "deploy.env"
 _SCRATCH = Path(tempfile.mkdtemp(prefix="portal-tests-"))
 
-# A test begins with an empty cache: of several processes each has a database of Redis to itself.
+# A test begins with an empty cache, so each test process has its own database of Redis.
 _REDIS = os.environ.get("TEST_CACHE_URL") and (
     f"{os.environ['TEST_CACHE_URL']}/{8 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))}"
 )
@@ -27,8 +27,8 @@ os.environ |= {
 from portal.settings import *  # noqa: E402, F403 - the environment had to be there first
 
 if not os.environ.get("TEST_DATABASE_URL"):
-    # A file, since an SQLite database in memory is not for many threads.
+    # A file, because threads cannot share an SQLite database in memory.
     DATABASES["default"]["TEST"] = {"NAME": str(_SCRATCH / "test.sqlite3")}  # noqa: F405
 
-# Every test client is a server of its own, which would look through all static files when it starts.
+# Otherwise every test client would list all static files when it starts.
 WHITENOISE_AUTOREFRESH = True

@@ -1,5 +1,5 @@
-// Two conveniences; every page works without them. Copy buttons beside code that people quote elsewhere, and a
-// spoken count after the rows of a table were replaced.
+// Two conveniences; every page works without them. Adds copy buttons beside code that people quote elsewhere, and
+// tells screen readers the new count after htmx replaced the rows of a table.
 for (const code of navigator.clipboard ? document.querySelectorAll("code[data-copy]") : []) {
   const button = document.createElement("button");
   button.type = "button";
@@ -18,7 +18,7 @@ for (const code of navigator.clipboard ? document.querySelectorAll("code[data-co
 }
 
 document.body.addEventListener("htmx:afterSettle", () => {
-  const said = document.getElementById("said");
-  const news = document.querySelector("#rows [data-said]");
-  if (said && news) said.textContent = news.textContent;
+  const status = document.getElementById("announcement");
+  const summary = document.querySelector("#rows [data-announce]");
+  if (status && summary) status.textContent = summary.textContent;
 });

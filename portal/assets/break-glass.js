@@ -1,4 +1,4 @@
-// Takes the key of a break-glass link out of the address, where history would keep it, and puts it into the form.
+// Moves the key of a break-glass link from the address into the form, so that the browser's history does not keep it.
 const key = document.getElementById("key");
 if (key && location.hash.length > 1) {
   key.value = location.hash.slice(1);

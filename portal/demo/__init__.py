@@ -1,1 +1,1 @@
-"""A whole world on one machine: the emulator, the stack, a cast of people, their records, and the portal."""
+"""The demo on one machine: the emulator with the stack, a cast of people with their records, and the portal."""

@@ -1,4 +1,4 @@
-"""Who plays in the demo and in the tests, and the records they start with. The same ids, people and rows every time."""
+"""The people and organisations of the demo and the tests, with their first records. Always the same ids and rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class CastMember:
-    """`organisation` is None for the operator, who belongs to none."""
+    """`organisation` is None for the operator."""
 
     email: str
     name: str
@@ -53,21 +53,19 @@ _FIRST_DAY = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
 def rows_written_by(member: CastMember) -> list[Item]:
-    """The rows this person puts in place: an owner the organisation's, the operator the public ones."""
+    """The rows that this person writes: an owner those of the organisation, the operator the public ones."""
     if member.organisation is not None:
         return list(_organisation_rows(member.organisation))
-    return list(_collection_rows(PUBLIC_SPACE, "news", "What is new on the platform", _news()))
+    return list(_collection_rows(PUBLIC_SPACE, "news", "News of the platform", _news()))
 
 
 def _organisation_rows(organisation: Organisation) -> Iterator[Item]:
     space, chance = organisation.space, random.Random(organisation.org_id.value)  # noqa: S311 - a story, not a secret
     orders, products = (260, 48) if organisation == ACME else (190, 31)
-    yield from _collection_rows(space, "orders", "What was ordered, by whom, for how much", _orders(chance, orders))
-    yield from _collection_rows(space, "products", "What can be ordered", _products(chance, products))
-    yield from _collection_rows(
-        space, "invoices", "One for every order that was shipped", _invoices(chance, orders // 3)
-    )
-    yield from _collection_rows(space, "samples", "One record of every kind DynamoDB knows", _samples())
+    yield from _collection_rows(space, "orders", "Orders, with the person and the total", _orders(chance, orders))
+    yield from _collection_rows(space, "products", "Products for sale", _products(chance, products))
+    yield from _collection_rows(space, "invoices", "An invoice for each shipped order", _invoices(chance, orders // 3))
+    yield from _collection_rows(space, "samples", "A record with every type of DynamoDB", _samples())
 
 
 def _collection_rows(
@@ -146,8 +144,8 @@ def _samples() -> Iterator[tuple[str, dict[str, AttributeValue]]]:
             },
         },
     )
-    yield ("a key / with a slash", {"note": _text("Any key DynamoDB takes has an address here.")})
-    yield ("..", {"note": _text("Even this one.")})
+    yield ("a key / with a slash", {"note": _text("Every key that DynamoDB accepts has an address in the portal.")})
+    yield ("..", {"note": _text("This one has an address too.")})
 
 
 def _news() -> Iterator[tuple[str, dict[str, AttributeValue]]]:
@@ -157,7 +155,7 @@ def _news() -> Iterator[tuple[str, dict[str, AttributeValue]]]:
             f"{day:%Y-%m-%d}",
             {
                 "title": _text(f"Platform news, issue {place + 1}"),
-                "body": _text("Public records begin with PUBLIC#. Everybody who is signed in may read them."),
+                "body": _text("Keys of public records begin with PUBLIC#. Everybody who signs in can read them."),
             },
         )
 

@@ -1,4 +1,4 @@
-"""The cast in Django's database: what should be. Run once Cognito has told everybody's `sub`."""
+"""Writes the cast into the database, once each person's `sub` is known from Cognito."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tenants.sign_in.standing import forget_standing
 
 
 @transaction.atomic
-def put_members_in_place(subs: Mapping[str, str]) -> None:
-    """`subs` maps e-mail addresses to subs. Who is in place with the same sub already is left as they are."""
-    there = set(Member.objects.filter(person__email__in=subs).values_list("person__email", "person__sub"))
-    cast = [one for one in CAST if one.email in subs and (one.email, uuid.UUID(subs[one.email])) not in there]
+def ensure_members(subs: Mapping[str, str]) -> None:
+    """`subs` maps e-mail addresses to subs. Leaves a member alone whose sub is already the same."""
+    existing = set(Member.objects.filter(person__email__in=subs).values_list("person__email", "person__sub"))
+    cast = [one for one in CAST if one.email in subs and (one.email, uuid.UUID(subs[one.email])) not in existing]
     if not cast:
         return
     people = _people(cast, subs)
@@ -35,7 +35,7 @@ def put_members_in_place(subs: Mapping[str, str]) -> None:
 
 
 def _people(cast: Sequence[CastMember], subs: Mapping[str, str]) -> Mapping[str, Person]:
-    """By address. With another sub, they are of an earlier world: what they had signed in with is worth nothing."""
+    """By e-mail address. Another sub belongs to an earlier world, so its sign-ins are deleted."""
     people = {person.email: person for person in Person.objects.filter(email__in=[one.email for one in cast])}
     earlier, new = list(people.values()), []
     for one in cast:
@@ -51,7 +51,7 @@ def _people(cast: Sequence[CastMember], subs: Mapping[str, str]) -> Mapping[str,
 
 
 def _tenants(organisations: Sequence[Organisation]) -> Mapping[str, Tenant]:
-    """By organisation's id."""
+    """By org id."""
     ids = [one.org_id.value for one in organisations]
     tenants = {str(tenant.org_id): tenant for tenant in Tenant.objects.filter(org_id__in=ids)}
     new = [

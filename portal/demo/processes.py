@@ -1,4 +1,4 @@
-"""The demo's own processes beside the emulator: gunicorn with the portal, and the worker. Started, watched, ended."""
+"""Starts, watches and ends the demo's own processes: gunicorn with the portal, and the worker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
 
 class CannotRun(Exception):
-    """Why the demo could not start or go on, in a line for a terminal."""
+    """The demo could not start or continue. The message is one line for a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,45 +33,45 @@ class Process:
     log: Path
 
     @property
-    def last_words(self) -> str:
-        return f"its last words are in {shown(self.log)}"
+    def log_hint(self) -> str:
+        return f"see the end of {short_path(self.log)}"
 
 
 @contextmanager
 def portal(port: int, settings: Mapping[str, str]) -> Iterator[Process]:
-    """Comes back when it answers. Raises CannotRun."""
-    # It calls AWS as the people who are signed in, so it is given no AWS identity at all.
+    """Yields once the portal answers. Raises CannotRun."""
+    # The portal calls AWS with the credentials of the people who are signed in, so it gets no AWS keys itself.
     own = {name: value for name, value in settings.items() if name not in _KEYS}
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn", "-b", f"{LOOPBACK}:{port}"]
-    with _started([*gunicorn, "portal.wsgi"], own, PORTAL_LOG, ends_in_seconds=4) as process:
+    with _process([*gunicorn, "portal.wsgi"], own, PORTAL_LOG, ends_in_seconds=4) as process:
         _wait_until_served(process, f"http://localhost:{port}/livez")
         yield process
 
 
 @contextmanager
 def worker(settings: Mapping[str, str]) -> Iterator[Process]:
-    """As PortalRole, whose keys are among the settings. It writes down what it has in hand before it ends."""
-    with _started([*MANAGE, "provision", "--watch"], settings, WORKER_LOG, ends_in_seconds=10) as process:
+    """Runs as PortalRole, whose keys are among the settings. Has ten seconds to save its work when it ends."""
+    with _process([*MANAGE, "provision", "--watch"], settings, WORKER_LOG, ends_in_seconds=10) as process:
         yield process
 
 
 def watch(portal: Process, worker: Process, emulator: Emulator, *, tell: Callable[[str], None]) -> None:
-    """Blocks while they run; without the worker, the rest goes on. Raises CannotRun."""
-    told = False
+    """Blocks while they run. Raises CannotRun if the portal or the emulator ends; goes on without the worker."""
+    reported = False
     while True:
         if portal.popen.poll() is not None:
-            raise CannotRun(f"The portal ended by itself; {portal.last_words}.")
+            raise CannotRun(f"The portal ended by itself: {portal.log_hint}.")
         if not emulator.running:
             raise CannotRun("The emulator ended by itself.")
-        if not told and worker.popen.poll() is not None:
-            told = True
-            tell(f"\nThe worker ended by itself; {worker.last_words}. {_WITHOUT_A_WORKER}")
+        if not reported and worker.popen.poll() is not None:
+            reported = True
+            tell(f"\nThe worker ended by itself: {worker.log_hint}. {_WITHOUT_A_WORKER}")
         time.sleep(0.2)
 
 
 _WITHOUT_A_WORKER = (
-    "Nothing reaches Cognito any more, and suspensions stop at the portal's door. "
-    "Start one in a second terminal: .venv/bin/python manage.py provision --watch"
+    "Without a worker, changes do not reach Cognito, and a suspension closes the portal only. "
+    "Start a worker in a second terminal: .venv/bin/python manage.py provision --watch"
 )
 
 
@@ -80,12 +80,12 @@ def environment_for_children(settings: Mapping[str, str]) -> dict[str, str]:
     return {**inherited, **settings, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
-def shown(path: Path) -> str:
+def short_path(path: Path) -> str:
     return str(path.relative_to(BASE))
 
 
 @contextmanager
-def _started(
+def _process(
     command: Sequence[str], settings: Mapping[str, str], log: Path, *, ends_in_seconds: float
 ) -> Iterator[Process]:
     with log.open("ab") as file:
@@ -96,7 +96,7 @@ def _started(
             stdout=file,
             stderr=file,
             cwd=BASE,
-            # Ctrl-C is for the command that was typed; it ends the others in order.
+            # Ctrl-C must reach the demo command only, which then ends the others in order.
             start_new_session=True,
         )
     try:
@@ -118,4 +118,4 @@ def _wait_until_served(process: Process, address: str) -> None:
                 return
         except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.1)
-    raise CannotRun(f"The portal did not start; {process.last_words}.")
+    raise CannotRun(f"The portal did not start: {process.log_hint}.")

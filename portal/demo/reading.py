@@ -1,4 +1,4 @@
-"""Somebody of the demo who signs in once and goes on reading with the credentials they got, suspended or not."""
+"""Signs in as one person of the demo, then keeps reading with the same credentials, even after a suspension."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tenants.domain.keys import PUBLIC_SPACE
 
 
 def credentials_of(member: CastMember, password: str) -> Credentials:
-    """Through the sign-in pages and the identity pool. Raises SignInFailed."""
+    """Uses the sign-in pages and the identity pool, as a browser would. Raises SignInFailed."""
     tokens = sign_in(
         domain=settings.COGNITO_DOMAIN,
         client_id=settings.OIDC_RP_CLIENT_ID,
@@ -39,12 +39,12 @@ def partition_of(member: CastMember) -> str:
 
 
 def changes_while_reading(member: CastMember, credentials: Credentials, *, every_seconds: float) -> Iterator[RawAnswer]:
-    """The first answer, and each that is not like the one before. Raises what `RecordsTable` raises."""
+    """Yields the first answer, then each answer that allows or refuses differently. Never ends by itself."""
     client = clients.records_client(region=settings.AWS_REGION, endpoint_url=settings.AWS_ENDPOINT_URL, connections=1)
-    table, before = RecordsTable(client=client, name=settings.RECORDS_TABLE), None
+    table, last = RecordsTable(client=client, name=settings.RECORDS_TABLE), None
     while True:
         answer = table.try_partition(credentials, partition_of(member), limit=1)
-        if answer.allowed != before:
-            before = answer.allowed
+        if answer.allowed != last:
+            last = answer.allowed
             yield answer
         time.sleep(every_seconds)

@@ -1,4 +1,4 @@
-"""Runs the demo and ends it: the emulator with the stack in it, a database to go with it, the worker, the portal."""
+"""Runs the demo and ends it: the emulator with the stack, a database, the worker and the portal."""
 
 from __future__ import annotations
 
@@ -25,14 +25,22 @@ from emulator.client.sign_in import Credentials
 from emulator.state.directory import KEPT_PASSWORD, write_privately
 from portal.demo import processes
 from portal.demo.cast import ACME, ACME_OWNER, CAST, GLOBEX, OPERATOR
-from portal.demo.processes import LOOPBACK, MANAGE, PORTAL_LOG, WORKER_LOG, CannotRun, environment_for_children, shown
+from portal.demo.processes import (
+    LOOPBACK,
+    MANAGE,
+    PORTAL_LOG,
+    WORKER_LOG,
+    CannotRun,
+    environment_for_children,
+    short_path,
+)
 from portal.demo.world import World, build, closing_credentials, is_built, portal_credentials, resume
 from portal.environment import VAR
 
 ENV_FILE = VAR / "demo.env"
 CLOSING_ENV_FILE = VAR / "closing.env"
 DATABASE_FILE = VAR / "demo.sqlite3"
-# The user pool that the database is about.
+# The id of the user pool whose people are in the database.
 _POOL_FILE = VAR / "demo.pool"
 
 Tell = Callable[[str], None]
@@ -41,14 +49,14 @@ Tell = Callable[[str], None]
 def run(*, tell: Tell) -> None:
     """Blocks until Ctrl-C or SIGTERM. Raises CannotRun."""
     port, emulator_port = _port("PORT", 8000), _port("EMULATOR_PORT", 4566)
-    with ExitStack() as running, _ended_like_interrupted():
+    with ExitStack() as running, _signals_as_ctrl_c():
         try:
-            running.enter_context(_alone_in_var())
+            running.enter_context(_only_demo_in_var())
             tell("Starting the emulator")
             world = _world(running, emulator_port, f"http://localhost:{port}", tell)
             environment = _write_environment(world)
             tell("Preparing the database")
-            _put_members_in_place(world, environment)
+            _prepare_database(world, environment)
             tell("Starting the worker and the portal")
             worker = running.enter_context(processes.worker(environment))
             portal = running.enter_context(processes.portal(port, environment))
@@ -59,14 +67,14 @@ def run(*, tell: Tell) -> None:
 
 
 def run_emulator(*, tell: Tell, state: Path | None = None, reset: bool = False) -> None:
-    """Blocks until Ctrl-C or SIGTERM. Raises CannotRun. What is in it is kept in the directory `state`, if any."""
+    """Blocks until Ctrl-C or SIGTERM. Keeps the emulator's data in the directory `state`, if any. Raises CannotRun."""
     port, emulator_port = _port("PORT", 8000, must_be_free=False), _port("EMULATOR_PORT", 4566)
-    with ExitStack() as running, _ended_like_interrupted():
+    with ExitStack() as running, _signals_as_ctrl_c():
         try:
-            running.enter_context(_alone_in_var())
+            running.enter_context(_only_demo_in_var())
             world = _world(running, emulator_port, f"http://localhost:{port}", tell, state=state, reset=reset)
-            _put_members_in_place(world, _write_environment(world))
-            tell(f"{world.emulator.endpoint_url}  password: {world.password}  settings: {shown(ENV_FILE)}")
+            _prepare_database(world, _write_environment(world))
+            tell(f"{world.emulator.endpoint_url}  password: {world.password}  settings: {short_path(ENV_FILE)}")
             while world.emulator.running:
                 time.sleep(0.5)
             raise CannotRun("The emulator ended by itself.")
@@ -91,17 +99,17 @@ def _world(
 
 
 def open_world(emulator: Emulator, portal_url: str, tell: Tell, *, state: Path | None) -> World:
-    """Builds the demo's world or, where `state` holds one, goes on with it. Raises CannotRun, DeployFailed."""
+    """Resumes the world kept in `state`, or builds a new one. Raises CannotRun, DeployFailed."""
     if state is None:
         return build(emulator=emulator, portal_url=portal_url, tell=tell)
     password = state / KEPT_PASSWORD
     if password.exists():
-        tell(f"Going on with what is kept in {state}")
+        tell(f"Continuing with the data in {state}")
         return resume(emulator=emulator, portal_url=portal_url, password=password.read_text("utf-8"), tell=tell)
     if is_built(emulator):
-        raise CannotRun(f"The demo kept in {state} was never finished; --reset begins anew.")
+        raise CannotRun(f"The demo in {state} is incomplete. Start afresh with --reset.")
     world = build(emulator=emulator, portal_url=portal_url, tell=tell)
-    # Last: it says that people and rows are complete.
+    # Written last: this file marks people and rows as complete.
     write_privately(password, world.password)
     return world
 
@@ -116,13 +124,13 @@ def _port(variable: str, default: int, *, must_be_free: bool = True) -> int:
             probe.bind((LOOPBACK, int(text)))
         except OSError as error:
             if must_be_free:
-                raise CannotRun(f"Port {text} is taken; choose another one with {variable}.") from error
+                raise CannotRun(f"Port {text} is in use. Choose another one with {variable}.") from error
     return int(text)
 
 
 def _write_environment(world: World) -> dict[str, str]:
-    """All settings of the demo, readable by its owner alone, for this and other terminals."""
-    # Of an earlier world: sessions and credentials that mean nothing in this one.
+    """Writes the demo's settings to a file that only its owner can read, for commands in other terminals."""
+    # Sessions and credentials of an earlier world are useless in this one.
     shutil.rmtree(VAR / "cache", ignore_errors=True)
     settings = {
         "DJANGO_SECRET_KEY": secrets.token_urlsafe(60),
@@ -135,7 +143,7 @@ def _write_environment(world: World) -> dict[str, str]:
         **_as_variables(portal_credentials(world)),
     }
     _write_variables(ENV_FILE, settings)
-    # In a file of their own, which no process of the demo is started with.
+    # Kept apart: no process of the demo may hold the closing job's credentials.
     _write_variables(CLOSING_ENV_FILE, _as_variables(closing_credentials(world)))
     return settings
 
@@ -154,8 +162,11 @@ def _write_variables(path: Path, variables: Mapping[str, str]) -> None:
         file.writelines(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
 
 
-def _put_members_in_place(world: World, environment: Mapping[str, str]) -> None:
-    """Raises CannotRun. A database that is about another world goes: it would suspend and close what is new here."""
+def _prepare_database(world: World, environment: Mapping[str, str]) -> None:
+    """Migrates and fills the database. Raises CannotRun.
+
+    Deletes a database of another user pool first, because its suspensions would apply to the new tenants.
+    """
     if not _POOL_FILE.exists() or _POOL_FILE.read_text() != world.settings["COGNITO_USER_POOL_ID"]:
         for ending in ("", "-wal", "-shm"):
             DATABASE_FILE.with_name(f"{DATABASE_FILE.name}{ending}").unlink(missing_ok=True)
@@ -173,20 +184,20 @@ def _put_members_in_place(world: World, environment: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _alone_in_var() -> Iterator[None]:
-    """Settings, database and cache of a demo are in `var/`, so a checkout runs one at a time."""
+def _only_demo_in_var() -> Iterator[None]:
+    """Holds a lock: a checkout has one `var/` with settings, database and cache, so it can run one demo at a time."""
     VAR.mkdir(mode=0o700, exist_ok=True)
     with (VAR / "demo.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise CannotRun("A demo is running from this checkout already; end it first.") from error
+            raise CannotRun("A demo is already running from this checkout. End it first.") from error
         yield
 
 
 @contextmanager
-def _ended_like_interrupted() -> Iterator[None]:
-    """However this process is asked to end, closing its terminal included, it ends the others."""
+def _signals_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the other processes too, as Ctrl-C does."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -206,21 +217,21 @@ def _welcome(world: World) -> str:
     )
     foreign = urlencode({"pk": GLOBEX.space.collection("orders")})
     return f"""
-The portal:   {world.portal_url}
-Its AWS:      {world.emulator.endpoint_url}   (mail: {world.emulator.endpoint_url}/mailbox)
+Portal:     {world.portal_url}
+Local AWS:  {world.emulator.endpoint_url}   (mail: {world.emulator.endpoint_url}/mailbox)
 password: {world.password}
 
 {people}
 
-Sign in as owner@acme.example, then ask for a key of Globex and read AWS's refusal:
+Sign in as {ACME_OWNER.email}, ask for a key of Globex and see AWS refuse it:
   {world.portal_url}/access/?{foreign}
   ({ACME.name} is {ACME.org_id}, {GLOBEX.name} is {GLOBEX.org_id})
 
-Sign in as {OPERATOR.email} and suspend Acme: its owner is refused by the portal, then by Cognito and AWS:
+Sign in as {OPERATOR.email} and suspend Acme: the portal refuses its owner, then Cognito and AWS do:
   {world.portal_url}/operators/
-  (in a second terminal, manage.py demo_read {ACME_OWNER.email} shows the moment)
+  (in a second terminal, manage.py demo_read {ACME_OWNER.email} shows when)
 
-Settings for a second terminal:  set -a; . {shown(ENV_FILE)}; set +a
-To close a tenant there:         set -a; . {shown(ENV_FILE)}; . {shown(CLOSING_ENV_FILE)}; set +a
-Logs of portal and worker:       {shown(PORTAL_LOG)}, {shown(WORKER_LOG)}
-Ctrl-C ends all of it."""
+Settings for a second terminal:  set -a; . {short_path(ENV_FILE)}; set +a
+To close a tenant there:         set -a; . {short_path(ENV_FILE)}; . {short_path(CLOSING_ENV_FILE)}; set +a
+Logs:                            {short_path(PORTAL_LOG)}, {short_path(WORKER_LOG)}
+Ctrl-C ends everything."""

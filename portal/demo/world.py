@@ -1,7 +1,7 @@
-"""Builds the world that the demo shows and the tests use: the stack in an emulator, the people and the rows in it.
+"""Builds the world of the demo and the tests: the stack in an emulator, with its people and rows.
 
-People get their password from the deployer, as an invitation would have them choose one; rows are written by the
-people themselves, with their own temporary credentials, as everything in the portal is.
+The deployer sets everybody's password, in place of an invitation. People write the rows themselves, with their own
+temporary credentials, as they do in the portal.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EXPORT_BUCKET = "portal-exports"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """`settings` are the stack's, by the names of the environment; `subs` are by e-mail address."""
+    """`settings` are those of the stack, by the names of environment variables. `subs` has e-mail addresses as keys."""
 
     emulator: Emulator
     outputs: Mapping[str, str]
@@ -35,7 +35,7 @@ class World:
     subs: Mapping[str, str]
 
     def credentials_of(self, member: CastMember) -> Credentials:
-        """What any client would do: sign in through the hosted pages, hand the ID token to the identity pool."""
+        """Signs in through the hosted pages and gives the ID token to the identity pool, as any client would."""
         tokens = sign_in(
             domain=self.settings["COGNITO_DOMAIN"],
             client_id=self.settings["COGNITO_CLIENT_ID"],
@@ -57,11 +57,11 @@ class World:
 
 
 def build(*, emulator: Emulator, portal_url: str, tell: Callable[[str], None] = lambda _: None) -> World:
-    """Deploys the real template into a running emulator, creates the cast and has them write their rows."""
-    outputs, settings = _deployed(emulator, portal_url, tell)
+    """Deploys infra/template.yaml into a running emulator, creates the cast and writes their rows as them."""
+    outputs, settings = _deploy(emulator, portal_url, tell)
     deployer = seeding.clients(emulator.endpoint_url, emulator.root)
     tell("Creating people")
-    password = password_for_everybody()
+    password = new_password()
     subs = {
         member.email: seeding.create_person(
             deployer("cognito-idp"),
@@ -85,8 +85,8 @@ def build(*, emulator: Emulator, portal_url: str, tell: Callable[[str], None] = 
 def resume(
     *, emulator: Emulator, portal_url: str, password: str, tell: Callable[[str], None] = lambda _: None
 ) -> World:
-    """The world that an emulator has kept: the stack is brought up to date, people and rows are as they were left."""
-    outputs, settings = _deployed(emulator, portal_url, tell)
+    """The world in an emulator that kept its data. Updates the stack; people and rows stay as they are."""
+    outputs, settings = _deploy(emulator, portal_url, tell)
     user_pool = seeding.clients(emulator.endpoint_url, emulator.root)("cognito-idp")
     emails = {member.email for member in CAST}
     subs = seeding.subs_by_email(user_pool, settings["COGNITO_USER_POOL_ID"])
@@ -101,17 +101,15 @@ def resume(
 
 
 def is_built(emulator: Emulator) -> bool:
-    """Whether the emulator holds the stack already, from an earlier run."""
+    """Whether the emulator has the stack from an earlier run."""
     stacks = seeding.clients(emulator.endpoint_url, emulator.root)("cloudformation")
     pages = stacks.get_paginator("list_stacks").paginate()
     found = (summary for page in pages for summary in page["StackSummaries"])
     return any(summary["StackName"] == STACK_NAME and summary["StackStatus"] != "DELETE_COMPLETE" for summary in found)
 
 
-def _deployed(
-    emulator: Emulator, portal_url: str, tell: Callable[[str], None]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """The stack's outputs, and its settings."""
+def _deploy(emulator: Emulator, portal_url: str, tell: Callable[[str], None]) -> tuple[dict[str, str], dict[str, str]]:
+    """The stack's outputs, then its settings."""
     tell("Deploying infra/template.yaml")
     parameters = {
         "PortalUrl": portal_url,
@@ -132,18 +130,18 @@ def _deployed(
 
 
 def portal_credentials(world: World) -> Credentials:
-    """Of PortalRole, for twelve hours: what the portal's own processes hold, where they hold any."""
+    """Of PortalRole, for twelve hours. For the worker; the web process gets none."""
     deployer = seeding.clients(world.emulator.endpoint_url, world.emulator.root)
     return seeding.assume_role(deployer("sts"), world.outputs["PortalRoleArn"], seconds=12 * 60 * 60)
 
 
 def closing_credentials(world: World) -> Credentials:
-    """Of ClosingJobRole, for twelve hours: for the job that closes tenants, and for no process of the portal's own."""
+    """Of ClosingJobRole, for twelve hours. For the closing job only, never for the portal or the worker."""
     deployer = seeding.clients(world.emulator.endpoint_url, world.emulator.root)
     role = world.outputs["ClosingJobRoleArn"]
     return seeding.assume_role(deployer("sts"), role, seconds=12 * 60 * 60, name="closing-job")
 
 
-def password_for_everybody() -> str:
-    """Fits the pool's policy; new for every world."""
+def new_password() -> str:
+    """Meets the pool's password policy."""
     return f"Demo-{secrets.token_hex(4)}-{secrets.randbelow(9000) + 1000}"

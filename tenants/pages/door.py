@@ -1,4 +1,4 @@
-"""The door: every request passes it, and every refusal is answered here."""
+"""The door: a middleware that checks every request before its view and turns each PortalError into a page."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tenants.sign_in.access import access_of, admit
 
 
 class Door:
-    """Sets `request.signed_in` to the person (a `SignedIn`) or None, after the view's own declaration was honoured.
+    """Admits a request as its view declares, then sets `request.signed_in` to a `SignedIn` or None.
 
-    Views that are open to all get no such attribute: nobody has looked.
+    Views that are open to all do not get the attribute, because the session was not read.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -23,7 +23,7 @@ class Door:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        # Django's own answer to a wrong method is an empty page.
+        # Django answers a wrong method with an empty page.
         return method_not_allowed(request, response) if response.status_code == 405 else response
 
     def process_view(self, request: HttpRequest, view: Callable[..., Any], *_arguments: object) -> HttpResponse | None:

@@ -1,4 +1,4 @@
-"""What every page's frame needs: who is signed in, where, on which stack, and where they can go."""
+"""What the frame of every page needs: the signed-in person, the stack, and the pages this person may open."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Link:
     here: bool
 
 
-# The operators' own pages, below the header's. A timeline is a tenant's.
+# The operators' navigation. Timelines are missing because each belongs to one tenant.
 _SECTIONS = (
     ("Overview", "operators:overview"),
     ("Tenants", "operators:tenants"),
@@ -33,7 +33,7 @@ _SECTIONS = (
 
 
 def header(request: HttpRequest) -> dict[str, object]:
-    """Context processor: `who` (a SignedIn or None), `places`, `sections` where there are any, `stack`."""
+    """Context processor: `who` (a SignedIn or None), `places` and `sections` (lists of Link), and `stack` (text)."""
     who = _who(request)
     return {"who": who, "places": _places(request, who), "sections": _sections(request, who), "stack": _stack()}
 
@@ -42,7 +42,7 @@ def _who(request: HttpRequest) -> SignedIn | None:
     if hasattr(request, "signed_in"):
         signed_in: SignedIn | None = request.signed_in
         return signed_in
-    # A refusal came before or instead of a view; the session may be missing where it came very early.
+    # The request was refused before its view, perhaps so early that it has no session yet.
     return unchecked_person(request) if hasattr(request, "session") else None
 
 

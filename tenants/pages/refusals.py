@@ -1,4 +1,4 @@
-"""How each error looks from outside: its status, its page, its line in the log. The one table for all of them."""
+"""The one table of errors: the HTTP status, the page and the log level of each."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _log = logging.getLogger("portal.refusals")
 class Refusal:
     status: int
     template: str
-    # A level of the logging module: what an operator has to look at is an ERROR.
+    # A level of the logging module. ERROR means that an operator must act.
     level: int = logging.INFO
-    # Whether the audit trail has it: somebody was told no. Not that they have to sign in, nor what fails by itself.
+    # Whether it is in the audit trail. Refusals of a person are; a request to sign in and failures of AWS are not.
     recorded: bool = False
 
 
@@ -58,21 +58,21 @@ REFUSALS: dict[type[errors.PortalError], Refusal] = {
     CredentialsExpired: Refusal(503, "unavailable", logging.WARNING),
     errors.Misconfigured: Refusal(500, "misconfigured", logging.ERROR),
 }
-# What a form carries along, and choices, which are made again at a glance.
+# Fields that a person does not type: hidden ones, and choices that are quick to make again.
 _NOT_TYPED = {"csrfmiddlewaretoken", "chosen", "list", "over", "role", "plan"}
 _CONVERTER = re.compile(r"<\w+:")
 
 
 def refuse(request: HttpRequest, error: errors.PortalError) -> HttpResponse:
-    """The answer to a request that ended in `error`. Ends the session where the error says it has ended."""
+    """The response to a request that raised `error`. Also ends the session, if the error says that it has ended."""
     refusal, why = REFUSALS[type(error)], error.for_operators
     _log.log(refusal.level, error.message, extra={"refusal": type(error).__name__, "why": why})
     if refusal.recorded:
-        record_told_no(request, type(error).__name__, why=why)
+        record_refusal(request, type(error).__name__, why=why)
     if refusal.template == "session_ended":
         request.session.flush()
     if request.headers.get("HX-Request"):
-        # A partial update cannot show a page: the browser goes to the address itself and sees it there.
+        # A partial update cannot show the refusal, so the browser loads the whole page instead.
         return HttpResponse(status=204, headers={"HX-Redirect": request.get_full_path()})
     if isinstance(error, errors.SignInNeeded) and request.method == "GET":
         return HttpResponseRedirect(_sign_in_address(request))
@@ -82,8 +82,8 @@ def refuse(request: HttpRequest, error: errors.PortalError) -> HttpResponse:
     return response
 
 
-def record_told_no(request: HttpRequest, refusal: str, *, why: str, **more: str) -> None:
-    """In the audit trail. Of the address only which page it is of: what stands in its place may be a record's key."""
+def record_refusal(request: HttpRequest, refusal: str, *, why: str, **more: str) -> None:
+    """Adds a refusal to the audit trail, with the page's route: its address may hold the key of a record."""
     who: SignedIn | None = getattr(request, "signed_in", None) or unchecked_person(request)
     route = request.resolver_match.route if request.resolver_match else ""
     record_refusal_once(
@@ -110,12 +110,12 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 
 def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django passes it
-    # Without the header, which asks the session and the database: they may be what failed.
+    # Rendered without the header, which reads the session and the database. One of them may have failed.
     return HttpResponse(render_to_string("pages/refusals/server_error.html", {"request_id": request_id()}), status=500)
 
 
 def method_not_allowed(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
-    """A page in place of an empty answer; which methods there are stays in its `Allow`."""
+    """A page instead of an empty response. Keeps the header `Allow`, which lists the methods."""
     page = _page(request, "method_not_allowed", 405)
     page["Allow"] = answer.headers.get("Allow", "")
     return page
@@ -127,18 +127,18 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _page(request: HttpRequest, template: str, status: int, **context: object) -> HttpResponse:
-    shown = {"request_id": request_id(), "sign_in_address": _sign_in_address(request), **context}
-    return render(request, f"pages/refusals/{template}.html", shown, status=status)
+    values = {"request_id": request_id(), "sign_in_address": _sign_in_address(request), **context}
+    return render(request, f"pages/refusals/{template}.html", values, status=status)
 
 
 def _sent(request: HttpRequest) -> list[tuple[str, str]]:
-    """What somebody typed into a form that was not taken, for them to copy."""
+    """The texts that a person typed into the form (label, text), so that they can copy them from the page."""
     texts = ((name, str(value).strip()) for name, value in request.POST.items() if name not in _NOT_TYPED)
     return [(name.replace("_", " ").capitalize(), text) for name, text in texts if text]
 
 
 def _sign_in_address(request: HttpRequest) -> str:
-    """Back to this page afterwards; after a form was sent, to the page it was on: sending again is theirs to do."""
+    """Leads back to this page after signing in. After a POST, leads to the page with the form, to be sent again."""
     next_page = request.get_full_path() if request.method == "GET" else request.headers.get("Referer", "/")
     if request.path.startswith("/oidc/"):
         next_page = request.session.get("oidc_login_next") or "/"

@@ -220,7 +220,7 @@ def test_a_refusal_that_cannot_be_recorded_is_still_a_refusal(
     with head_out_of_reach():
         page = browser.get("/operators/")
     assert page.status_code == 403
-    assert "not for your role" in page.content.decode()
+    assert "Your role cannot open this page" in page.content.decode()
     assert "refusal not recorded" in caplog.text
     assert told() == []
 

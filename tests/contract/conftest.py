@@ -1,4 +1,4 @@
-"""The stack of the contract suite, and what its marks mean."""
+"""Fixtures of the contract suite, and the meaning of its marks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test here may run on AWS; one that names an unknown fact is not run at all."""
+    """Marks every test here to run on AWS as well, and skips tests of unknown facts."""
     for item in items:
         if item.path.parent != _HERE:
             continue
         item.add_marker(pytest.mark.aws)
         named = [str(fact) for mark in item.iter_markers("fact") for fact in mark.args]
         if any(confidences().get(fact) == "unknown" for fact in named):
-            item.add_marker(pytest.mark.skip(reason=f"nobody knows {', '.join(named)}"))
+            item.add_marker(pytest.mark.skip(reason=f"unknown fact: {', '.join(named)}"))
 
 
 @pytest.fixture(scope="session")

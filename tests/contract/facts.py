@@ -15,5 +15,5 @@ def confidences() -> dict[str, str]:
 
 
 def rows() -> list[tuple[str, str, str, str]]:
-    """Id, sentence, confidence and page of each."""
+    """Each fact as (id, sentence, confidence, page)."""
     return [match.groups() for line in FACTS.read_text("utf-8").splitlines() if (match := _ROW.fullmatch(line))]  # type: ignore[misc]

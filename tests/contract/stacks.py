@@ -1,7 +1,7 @@
-"""Where the contract is checked: a stack, an administrator's clients and two tenants' tokens. boto3 and HTTP only.
+"""The stack that the contract is checked on: an administrator's clients and tokens of two tenants. Only boto3 and HTTP.
 
-On this machine all of it is the tests' world. With AWS_CONTRACT_STACK in the environment it is that stack on AWS, and
-the tokens are those of two people who signed in to it (docs/local-aws.md says how).
+By default, this is the tests' world. With AWS_CONTRACT_STACK in the environment, it is that stack on AWS, with tokens
+of two people who signed in to it (see docs/local-aws.md).
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Tenant:
-    """A person of an organisation who may write its rows."""
+    """A person who may write the rows of their organisation."""
 
     tokens: Tokens
     credentials: Mapping[str, Any] = field(repr=False)
 
     @property
     def claims(self) -> dict[str, Any]:
-        return unverified(self.tokens.id_token)
+        return unverified_claims(self.tokens.id_token)
 
     @property
     def org(self) -> str:
@@ -45,7 +45,7 @@ class Tenant:
 
 @dataclass(frozen=True)
 class Where:
-    """`endpoint_url` is None on AWS; `administrator` are the keys of who deployed, None for boto3's own."""
+    """`endpoint_url` is None on AWS. `administrator` holds the deployer's keys; None means boto3's default ones."""
 
     region: str
     endpoint_url: str | None
@@ -111,14 +111,14 @@ def tokens_from_environment(which: str) -> Tokens:
 
 
 def refusal(call: Callable[..., Any], **parameters: Any) -> tuple[str, int, str]:
-    """Code, status and message of the error that a call answers with. Fails if it does not."""
+    """The error of a call as (code, status, message). Raises AssertionError if the call succeeds."""
     try:
         answer = call(**parameters)
     except ClientError as failure:
         error, status = failure.response["Error"], failure.response["ResponseMetadata"]["HTTPStatusCode"]
         return error["Code"], status, error.get("Message", "")
-    raise AssertionError(f"It was answered: {answer}")
+    raise AssertionError(f"The call succeeded: {answer}")
 
 
-def unverified(token: str) -> dict[str, Any]:
+def unverified_claims(token: str) -> dict[str, Any]:
     return jwt.decode(token, options={"verify_signature": False})

@@ -1,4 +1,4 @@
-"""The sign-in domain, the discovery documents and the tokens they issue."""
+"""The sign-in domain: its endpoints, its keys and the tokens it issues."""
 
 import base64
 import hmac
@@ -42,7 +42,7 @@ def token(where: Where, secret: str, **form: str) -> tuple[int, Any]:
 
 @pytest.mark.fact("A3.2")
 @pytest.mark.parametrize("change", [{"client_id": "nobody"}, {"redirect_uri": "https://elsewhere.example/"}])
-def test_a_stranger_is_not_sent_back(where: Where, change: dict[str, str]) -> None:
+def test_an_unknown_client_or_redirect_is_not_sent_back(where: Where, change: dict[str, str]) -> None:
     answer = authorize(where, **change)
     assert 300 <= answer.status_code < 500
     host = urlsplit(answer.headers.get("Location", "")).hostname
@@ -55,7 +55,7 @@ def test_a_stranger_is_not_sent_back(where: Where, change: dict[str, str]) -> No
     ("change", "error"),
     [({"code_challenge_method": "plain"}, "invalid_request"), ({"scope": "openid everything"}, "invalid_scope")],
 )
-def test_a_request_that_is_not_good_is_sent_back(where: Where, change: dict[str, str], error: str) -> None:
+def test_an_invalid_request_is_sent_back_with_the_error(where: Where, change: dict[str, str], error: str) -> None:
     location = authorize(where, **change).headers["Location"]
     assert location.startswith(where.redirect_uri)
     answer = parse_qs(urlsplit(location).query)
@@ -63,7 +63,7 @@ def test_a_request_that_is_not_good_is_sent_back(where: Where, change: dict[str,
 
 
 @pytest.mark.fact("A3.5", "A3.6", "A3.7")
-def test_the_token_endpoint_says_what_is_wrong(where: Where) -> None:
+def test_the_token_endpoint_names_the_error(where: Where) -> None:
     secret = client_secret(where)
     code = {"grant_type": "authorization_code", "code": "none", "redirect_uri": where.redirect_uri}
     assert token(where, secret, **code, code_verifier="x" * 43) == (400, {"error": "invalid_grant"})
@@ -72,7 +72,7 @@ def test_the_token_endpoint_says_what_is_wrong(where: Where) -> None:
 
 
 @pytest.mark.fact("A3.10")
-def test_revoking_what_is_no_token_is_fine(where: Where) -> None:
+def test_revoking_an_invalid_token_succeeds(where: Where) -> None:
     auth = (where.outputs["LoginClientId"], client_secret(where))
     answer = requests.post(f"{where.domain}/oauth2/revoke", data={"token": "none"}, auth=auth, timeout=10)
     assert (answer.status_code, answer.content) == (200, b"")
@@ -90,7 +90,7 @@ def keys(where: Where) -> dict[str, Any]:
 
 
 @pytest.mark.fact("A3.1", "A3.8")
-def test_an_id_token_says_whom_it_is_for(where: Where, first: Tenant) -> None:
+def test_an_id_token_names_its_audience_and_user(where: Where, first: Tenant) -> None:
     given = first.tokens.id_token
     head = jwt.get_unverified_header(given)
     assert head["alg"] == "RS256"
@@ -107,7 +107,7 @@ def test_an_id_token_says_whom_it_is_for(where: Where, first: Tenant) -> None:
 
 
 @pytest.mark.fact("A3.9")
-def test_an_access_token_is_for_no_audience_and_of_another_key(where: Where, first: Tenant) -> None:
+def test_an_access_token_has_no_audience_and_another_key(where: Where, first: Tenant) -> None:
     given = first.tokens.access_token
     head = jwt.get_unverified_header(given)
     claims = jwt.decode(given, keys(where)[head["kid"]], algorithms=["RS256"], issuer=issuer(where))
@@ -117,7 +117,7 @@ def test_an_access_token_is_for_no_audience_and_of_another_key(where: Where, fir
 
 
 @pytest.mark.fact("A1.17", "A5.1")
-def test_nobody_signs_themselves_up(where: Where) -> None:
+def test_people_cannot_sign_themselves_up(where: Where) -> None:
     client_id, name = where.outputs["LoginClientId"], "x@example.com"
     digest = hmac.digest(client_secret(where).encode(), (name + client_id).encode(), "sha256")
     asked = {"ClientId": client_id, "Username": name, "Password": "Long-enough-1-2-3"}

@@ -1,4 +1,4 @@
-"""The facts are well kept: every id once, every test names what it checks, and nothing unknown is asserted."""
+"""The list of facts is sound: ids are unique, every test names its facts, and no test asserts an unknown one."""
 
 import ast
 from collections.abc import Iterator
@@ -10,22 +10,22 @@ _HERE = Path(__file__).parent
 
 
 def _tests() -> Iterator[tuple[str, list[str]]]:
-    """Every test of the contract with the facts it names."""
+    """Each contract test with the ids of its facts."""
     for path in _HERE.glob("test_*.py"):
         if path.name == Path(__file__).name:
             continue
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                yield f"{path.name}::{node.name}", list(_named(node))
+                yield f"{path.name}::{node.name}", list(_facts_of(node))
 
 
-def _named(test: ast.FunctionDef) -> Iterator[str]:
+def _facts_of(test: ast.FunctionDef) -> Iterator[str]:
     for decorator in test.decorator_list:
         if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.fact":
             yield from (str(ast.literal_eval(argument)) for argument in decorator.args)
 
 
-def test_every_fact_has_an_id_of_its_own_a_sentence_a_confidence_and_a_page() -> None:
+def test_every_fact_has_an_id_a_sentence_a_confidence_and_a_page() -> None:
     listed = [
         line for line in FACTS.read_text("utf-8").splitlines() if line.startswith("| ") and " Id " not in line[:6]
     ]
@@ -36,7 +36,7 @@ def test_every_fact_has_an_id_of_its_own_a_sentence_a_confidence_and_a_page() ->
         assert page, fact
 
 
-def test_every_test_names_facts_that_there_are_and_none_that_nobody_knows() -> None:
+def test_every_contract_test_names_known_facts() -> None:
     tests = list(_tests())
     assert len(tests) > 30
     for test, named in tests:

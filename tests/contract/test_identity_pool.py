@@ -1,4 +1,4 @@
-"""From a token to credentials."""
+"""The identity pool: exchanging a token for credentials."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.stacks import Tenant, Where, refusal, unverified
+from tests.contract.stacks import Tenant, Where, refusal, unverified_claims
 
 
 def logins(where: Where, token: str) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def identity_of(where: Where, tenant: Tenant) -> str:
 
 
 @pytest.mark.fact("B1.1", "B1.4")
-def test_a_person_has_one_identity_and_nobody_else_has_it(where: Where, first: Tenant, second: Tenant) -> None:
+def test_each_person_has_one_identity_of_their_own(where: Where, first: Tenant, second: Tenant) -> None:
     mine, again, theirs = identity_of(where, first), identity_of(where, first), identity_of(where, second)
     assert mine == again != theirs
     assert re.fullmatch(rf"{where.region}:[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}", mine)
@@ -42,7 +42,7 @@ def test_credentials_live_for_an_hour(where: Where, first: Tenant) -> None:
 
 
 @pytest.mark.fact("B6.1", "B6.8")
-def test_a_provider_that_the_pool_does_not_know(where: Where, first: Tenant) -> None:
+def test_an_unknown_provider_is_refused(where: Where, first: Tenant) -> None:
     provider = f"cognito-idp.{where.region}.amazonaws.com/{where.region}_Elsewhere"
     asked = {**pool(where), "Logins": {provider: first.tokens.id_token}}
     error = refusal(where.unsigned("cognito-identity").get_id, **asked)
@@ -54,23 +54,23 @@ def test_a_provider_that_the_pool_does_not_know(where: Where, first: Tenant) -> 
 
 
 @pytest.mark.fact("B6.4", "B6.8")
-def test_an_access_token_is_no_id_token(where: Where, first: Tenant) -> None:
+def test_an_access_token_is_refused_as_a_login(where: Where, first: Tenant) -> None:
     asked = {**pool(where), **logins(where, first.tokens.access_token)}
     error = refusal(where.unsigned("cognito-identity").get_id, **asked)
     assert error == ("NotAuthorizedException", 400, "Invalid login token. Missing a required claim: aud")
 
 
 @pytest.mark.fact("B6.9")
-def test_a_token_that_says_more_than_was_signed_is_refused(where: Where, first: Tenant, second: Tenant) -> None:
+def test_a_token_with_changed_claims_is_refused(where: Where, first: Tenant, second: Tenant) -> None:
     head, _, signature = first.tokens.id_token.split(".")
-    forged = json.dumps({**unverified(first.tokens.id_token), "custom:org": second.org}).encode()
+    forged = json.dumps({**unverified_claims(first.tokens.id_token), "custom:org": second.org}).encode()
     token = ".".join([head, base64.urlsafe_b64encode(forged).rstrip(b"=").decode(), signature])
     error = refusal(where.unsigned("cognito-identity").get_id, **pool(where), **logins(where, token))
     assert error[:2] == ("NotAuthorizedException", 400)
 
 
 @pytest.mark.fact("B6.5", "B6.7", "B6.8")
-def test_an_identity_answers_to_its_own_login_only(where: Where, first: Tenant, second: Tenant) -> None:
+def test_an_identity_accepts_its_own_login_only(where: Where, first: Tenant, second: Tenant) -> None:
     ask, mine = where.unsigned("cognito-identity").get_credentials_for_identity, identity_of(where, first)
     code, status, message = refusal(ask, IdentityId=mine, **logins(where, second.tokens.id_token))
     assert (code, status) == ("NotAuthorizedException", 400)
@@ -83,7 +83,7 @@ def test_an_identity_answers_to_its_own_login_only(where: Where, first: Tenant, 
 
 
 @pytest.mark.fact("B6.6", "B6.8")
-def test_without_a_login_there_is_no_identity(where: Where) -> None:
+def test_an_identity_needs_a_login(where: Where) -> None:
     assert refusal(where.unsigned("cognito-identity").get_id, **pool(where)) == (
         "NotAuthorizedException",
         400,
@@ -92,7 +92,7 @@ def test_without_a_login_there_is_no_identity(where: Where) -> None:
 
 
 @pytest.mark.fact("B6.10")
-def test_a_pool_that_is_not_there(where: Where, first: Tenant) -> None:
+def test_a_missing_identity_pool_is_not_found(where: Where, first: Tenant) -> None:
     asked = {"IdentityPoolId": f"{where.region}:00000000-0000-4000-8000-000000000000"}
     error = refusal(where.unsigned("cognito-identity").get_id, **asked, **logins(where, first.tokens.id_token))
     assert error[:2] == ("ResourceNotFoundException", 400)
@@ -119,9 +119,9 @@ def test_the_map_turns_claims_of_the_token_into_tags(where: Where, first: Tenant
 
 
 @pytest.mark.fact("B2.1")
-def test_the_map_has_its_limits(where: Where) -> None:
+def test_the_map_of_tags_refuses_a_long_key(where: Where) -> None:
     admin, wide = where.admin("cognito-identity"), {"k" * 129: "sub"}
-    # A pool of its own: were it accepted, the deployed one would lose its map.
+    # A separate pool: if the call succeeded, the deployed pool would lose its map.
     own = admin.create_identity_pool(IdentityPoolName="contract", AllowUnauthenticatedIdentities=False)
     asked = {"IdentityPoolId": own["IdentityPoolId"], "IdentityProviderName": where.provider, "PrincipalTags": wide}
     try:

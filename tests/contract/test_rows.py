@@ -1,4 +1,4 @@
-"""Rows of one table, two tenants: what DynamoDB judges of each operation, and how it says no."""
+"""Two tenants' rows in one table: which operations DynamoDB allows, and how it refuses the others."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +17,7 @@ def key(org: str, sk: str = "1") -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def rows(where: Where, first: Tenant, second: Tenant) -> Iterator[None]:
-    """One row of each, written by themselves."""
+    """Each tenant writes one row of its own."""
     for tenant in (first, second):
         where.dynamodb(tenant).put_item(TableName=where.table, Item={**key(tenant.org), "v": {"S": "before"}})
     yield
@@ -92,9 +92,7 @@ def test_a_foreign_key_is_denied_under_the_operations_own_name(
 
 @pytest.mark.fact("D1.6", "D4.7")
 @pytest.mark.parametrize("action", IN_TRANSACTIONS)
-def test_a_transaction_is_denied_by_one_items_action_and_nothing_of_it_happens(
-    where: Where, first: Tenant, second: Tenant, action: str
-) -> None:
+def test_one_denied_item_denies_the_whole_transaction(where: Where, first: Tenant, second: Tenant, action: str) -> None:
     call = IN_TRANSACTIONS[action]
     code, status, message = refusal(lambda: call(where.dynamodb(first), where.table, first.org, second.org))
     assert (code, status) == ("AccessDeniedException", 400)
@@ -103,7 +101,7 @@ def test_a_transaction_is_denied_by_one_items_action_and_nothing_of_it_happens(
 
 
 @pytest.mark.fact("D1.1", "D1.2", "D1.5", "D1.6")
-def test_own_keys_are_let_through(where: Where, first: Tenant) -> None:
+def test_own_keys_are_allowed(where: Where, first: Tenant) -> None:
     db = where.dynamodb(first)
     for call in READS.values():
         call(db, where.table, first.org, "PUBLIC")
@@ -118,7 +116,7 @@ def test_own_keys_are_let_through(where: Where, first: Tenant) -> None:
 
 @pytest.mark.fact("D1.7", "C1", "C21")
 @pytest.mark.parametrize("action", STATEMENTS)
-def test_a_statement_is_denied_under_the_name_of_what_it_does(where: Where, first: Tenant, action: str) -> None:
+def test_a_partiql_statement_is_denied_under_its_own_action(where: Where, first: Tenant, action: str) -> None:
     statement = STATEMENTS[action].format(t=where.table, own=first.org)
     code, _, message = refusal(where.dynamodb(first).execute_statement, Statement=statement)
     assert code == "AccessDeniedException"
@@ -128,7 +126,7 @@ def test_a_statement_is_denied_under_the_name_of_what_it_does(where: Where, firs
 
 
 @pytest.mark.fact("D1.4", "D1.10", "C1", "C5")
-def test_what_has_no_leading_keys_is_denied(where: Where, first: Tenant) -> None:
+def test_operations_without_leading_keys_are_denied(where: Where, first: Tenant) -> None:
     db = where.dynamodb(first)
     own = {"FilterExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": key(first.org)["pk"]}}
     for refused in (
@@ -142,7 +140,7 @@ def test_what_has_no_leading_keys_is_denied(where: Where, first: Tenant) -> None
 
 
 @pytest.mark.fact("D1.3")
-def test_an_index_is_another_resource_than_its_table(where: Where, first: Tenant) -> None:
+def test_an_index_is_a_resource_of_its_own(where: Where, first: Tenant) -> None:
     pk = {":pk": key(first.org)["pk"]}
     query = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": pk, "IndexName": "contract"}
     code, _, message = refusal(where.dynamodb(first).query, TableName=where.table, **query)
@@ -151,7 +149,7 @@ def test_an_index_is_another_resource_than_its_table(where: Where, first: Tenant
 
 
 @pytest.mark.fact("D4.8")
-def test_a_filter_widens_nothing(where: Where, first: Tenant, second: Tenant) -> None:
+def test_a_filter_does_not_open_foreign_keys(where: Where, first: Tenant, second: Tenant) -> None:
     values = {":pk": key(second.org)["pk"], ":own": {"S": first.org}}
     query = {"KeyConditionExpression": "pk = :pk", "FilterExpression": "begins_with(pk, :own)"}
     code, _, _ = refusal(where.dynamodb(first).query, TableName=where.table, ExpressionAttributeValues=values, **query)
@@ -160,7 +158,7 @@ def test_a_filter_widens_nothing(where: Where, first: Tenant, second: Tenant) ->
 
 @pytest.mark.fact("D4.9")
 @pytest.mark.parametrize("sk", ["1", "not there yet"])
-def test_an_update_moves_no_item(where: Where, first: Tenant, second: Tenant, sk: str) -> None:
+def test_an_update_cannot_move_an_item(where: Where, first: Tenant, second: Tenant, sk: str) -> None:
     db, foreign = where.dynamodb(first), key(second.org)["pk"]
     update = {"UpdateExpression": "SET #k = :v", "ExpressionAttributeNames": {"#k": "pk"}}
     one = {"TableName": where.table, "Key": key(first.org, sk)}
@@ -178,19 +176,19 @@ def test_an_update_moves_no_item(where: Where, first: Tenant, second: Tenant, sk
 @pytest.mark.parametrize(
     "change", [str.upper, lambda org: org + "0", lambda org: org[:-1], lambda org: "", lambda org: "*"]
 )
-def test_a_key_that_is_nearly_the_own_is_not(where: Where, first: Tenant, change: Callable[[str], str]) -> None:
+def test_a_key_that_resembles_the_own_one_is_denied(where: Where, first: Tenant, change: Callable[[str], str]) -> None:
     code, _, _ = refusal(where.dynamodb(first).get_item, TableName=where.table, Key=key(change(first.org)))
     assert code == "AccessDeniedException"
 
 
 @pytest.mark.fact("D4.4")
-def test_a_table_that_is_not_there_is_denied_too(where: Where, first: Tenant) -> None:
+def test_a_missing_table_is_denied_too(where: Where, first: Tenant) -> None:
     code, _, _ = refusal(where.dynamodb(first).get_item, TableName="not-there-at-all", Key=key(first.org))
     assert code == "AccessDeniedException"
 
 
 @pytest.mark.fact("D4.3")
-def test_bad_credentials_are_told_apart(where: Where, first: Tenant) -> None:
+def test_each_kind_of_bad_credentials_has_its_own_error(where: Where, first: Tenant) -> None:
     keys = dict(first.credentials)
     unknown = {**keys, "aws_access_key_id": "ASIA" + "A" * 16}
     wrong = {**keys, "aws_secret_access_key": "wrong"}
@@ -202,7 +200,7 @@ def test_bad_credentials_are_told_apart(where: Where, first: Tenant) -> None:
 
 
 @pytest.mark.fact("D4.1", "D4.2", "D5.1")
-def test_a_denial_looks_the_same_on_the_wire(where: Where) -> None:
+def test_a_denial_over_http_has_the_documented_form(where: Where) -> None:
     headers = {
         "X-Amz-Target": "DynamoDB_20120810.GetItem",
         "Content-Type": "application/x-amz-json-1.0",
@@ -217,9 +215,7 @@ def test_a_denial_looks_the_same_on_the_wire(where: Where) -> None:
 
 
 @pytest.mark.fact("C21", "B1.9")
-def test_a_denial_names_the_session_the_action_and_the_resource_and_no_condition(
-    where: Where, first: Tenant, second: Tenant
-) -> None:
+def test_a_denial_names_session_action_and_resource_only(where: Where, first: Tenant, second: Tenant) -> None:
     _, _, message = refusal(where.dynamodb(first).get_item, TableName=where.table, Key=key(second.org))
     role = where.outputs["TenantRoleArn"].replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
     assert message == (
@@ -229,7 +225,7 @@ def test_a_denial_names_the_session_the_action_and_the_resource_and_no_condition
 
 
 @pytest.mark.fact("C22")
-def test_everybody_may_ask_who_they_are(where: Where, first: Tenant) -> None:
+def test_everybody_may_call_get_caller_identity(where: Where, first: Tenant) -> None:
     who = where.client("sts", first.credentials).get_caller_identity()
     assert who["Arn"].endswith("/CognitoIdentityCredentials")
     assert who["UserId"].startswith("AROA")

@@ -1,4 +1,4 @@
-"""People of the pool as an administrator keeps them; every test makes its own and takes it away."""
+"""Users of the pool, as an administrator manages them. Each test creates its own user and deletes it."""
 
 import secrets
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def create(where: Where, email: str, **attributes: str) -> Any:
 
 @pytest.fixture
 def person(where: Where, email: str) -> Iterator[dict[str, str]]:
-    """The pool and the name of a fresh user in an organisation."""
+    """A new user with an org, as the parameters that name it in a call."""
     create(where, email, custom_org=ORG, custom_role="viewer")
     who = {"UserPoolId": where.outputs["UserPoolId"], "Username": email}
     yield who
@@ -44,13 +44,13 @@ def update(where: Where, who: dict[str, str], name: str, value: str) -> dict[str
 
 
 @pytest.mark.fact("A1.6")
-def test_an_administrator_sets_what_no_client_may_write(where: Where, person: dict[str, str]) -> None:
+def test_an_administrator_can_set_the_org_of_a_new_user(where: Where, person: dict[str, str]) -> None:
     assert attributes(where, person)["custom:org"] == ORG
 
 
 @pytest.mark.fact("A1.1", "A1.3", "A5.1")
 @pytest.mark.parametrize("value", [ORG.replace("0", "1"), ORG])
-def test_an_immutable_attribute_stays_as_it_was_made(where: Where, person: dict[str, str], value: str) -> None:
+def test_an_immutable_attribute_cannot_be_changed(where: Where, person: dict[str, str], value: str) -> None:
     call = where.admin("cognito-idp").admin_update_user_attributes
     code, status, message = refusal(call, **update(where, person, "custom:org", value))
     assert (code, status) == ("InvalidParameterException", 400)
@@ -72,7 +72,7 @@ def test_an_immutable_attribute_that_was_never_set_stays_empty(where: Where, ema
 
 @pytest.mark.fact("A1.14")
 @pytest.mark.parametrize("org", ["short", ORG + "0"])
-def test_a_value_of_another_length_is_refused(where: Where, email: str, org: str) -> None:
+def test_an_org_of_another_length_is_refused(where: Where, email: str, org: str) -> None:
     code, status, _ = refusal(create, where=where, email=email, custom_org=org)
     assert (code, status) == ("InvalidParameterException", 400)
 
@@ -86,13 +86,13 @@ def test_an_empty_value_deletes_an_attribute(where: Where, person: dict[str, str
 
 
 @pytest.mark.fact("A5.1", "A5.2")
-def test_a_name_is_taken_once(where: Where, person: dict[str, str]) -> None:
+def test_a_user_name_can_exist_only_once(where: Where, person: dict[str, str]) -> None:
     code, status, _ = refusal(create, where=where, email=person["Username"])
     assert (code, status) == ("UsernameExistsException", 400)
 
 
 @pytest.mark.fact("A5.3")
-def test_nobody_of_that_name(where: Where, email: str) -> None:
+def test_an_unknown_user_is_not_found(where: Where, email: str) -> None:
     who = {"UserPoolId": where.outputs["UserPoolId"], "Username": email}
     error = refusal(where.admin("cognito-idp").admin_get_user, **who)
     assert error == ("UserNotFoundException", 400, "User does not exist.")
@@ -106,6 +106,6 @@ def test_a_weak_password_is_refused(where: Where, person: dict[str, str]) -> Non
 
 
 @pytest.mark.fact("A5.5")
-def test_a_pool_that_is_not_there(where: Where) -> None:
+def test_a_missing_user_pool_is_not_found(where: Where) -> None:
     call = where.admin("cognito-idp").describe_user_pool
     assert refusal(call, UserPoolId=f"{where.region}_Elsewhere")[:2] == ("ResourceNotFoundException", 400)

@@ -1,4 +1,4 @@
-"""The demo itself, as a newcomer starts it: a copy of the project, its own `var/`, free ports, one process to end."""
+"""The demo, started as a newcomer would: a copy of the project, its own `var/`, and free ports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 
 from portal.environment import BASE
 
-_LEFT_BEHIND = shutil.ignore_patterns(".*", "var", "__pycache__", "tests", "docs", "benchmarks")
+_NOT_COPIED = shutil.ignore_patterns(".*", "var", "__pycache__", "tests", "docs", "benchmarks")
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _CHROMIUM_ON_MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
@@ -30,7 +30,7 @@ class Demo:
     url: str
     emulator_url: str
     password: str
-    said: str
+    output: str
     process: subprocess.Popen[str]
 
 
@@ -42,7 +42,7 @@ def free_port() -> int:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """What a terminal has before anybody sourced anything: no setting of ours or AWS's."""
+    """The environment of a new terminal, without settings of the portal or of AWS."""
     inherited = {
         name: value for name, value in os.environ.items()
         if not name.startswith(("AWS_", "DJANGO_", "COGNITO_", "PORTAL_", "RECORDS_"))
@@ -54,7 +54,7 @@ def environment(**changes: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkout") / "project"
-    shutil.copytree(BASE, folder, ignore=_LEFT_BEHIND)
+    shutil.copytree(BASE, folder, ignore=_NOT_COPIED)
     return folder
 
 
@@ -70,10 +70,10 @@ def demo(project: Path) -> Iterator[Demo]:
         text=True,
         start_new_session=True,
     )
-    said = _until(process, "Ctrl-C ends all of it.")
-    password = re.search(r"^password: (\S+)$", said, re.MULTILINE)
-    assert password, said
-    yield Demo(project, f"http://localhost:{port}", f"http://localhost:{emulator_port}", password[1], said, process)
+    output = _read_until(process, "Ctrl-C ends everything.")
+    password = re.search(r"^password: (\S+)$", output, re.MULTILINE)
+    assert password, output
+    yield Demo(project, f"http://localhost:{port}", f"http://localhost:{emulator_port}", password[1], output, process)
     process.send_signal(signal.SIGINT)
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=15)
@@ -83,14 +83,14 @@ def demo(project: Path) -> Iterator[Demo]:
     process.stdout.close()
 
 
-def _until(process: subprocess.Popen[str], words: str) -> str:
-    said = ""
+def _read_until(process: subprocess.Popen[str], words: str) -> str:
+    output = ""
     assert process.stdout
     for line in process.stdout:
-        said += line
+        output += line
         if words in line:
-            return said
-    raise AssertionError(f"the demo ended:\n{said}")
+            return output
+    raise AssertionError(f"the demo ended:\n{output}")
 
 
 def chromium_path() -> str | None:
@@ -100,7 +100,7 @@ def chromium_path() -> str | None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    """Headless; where none is installed the test is skipped, unless REQUIRE_BROWSER says that it may not be."""
+    """A headless browser. Without one, the test is skipped, or fails if REQUIRE_BROWSER is set."""
     path = chromium_path()
     if path is None:
         if os.environ.get("REQUIRE_BROWSER"):
@@ -108,7 +108,7 @@ def chromium() -> Iterator[Any]:
         pytest.skip("no Chromium on this machine")
     from playwright.sync_api import sync_playwright
 
-    # Without these it looks things up outside; as root (in a container) it needs to do without its sandbox.
+    # Without these, Chromium calls other hosts. As root, in a container, it cannot use its sandbox.
     arguments = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments, chromium_sandbox=os.geteuid() != 0)

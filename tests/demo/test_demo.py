@@ -1,4 +1,4 @@
-"""`manage.py demo` and what it leaves for a second terminal."""
+"""`manage.py demo`, and the settings that it writes for a second terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(folder: Path, *command: str, **changes: str) -> subprocess.CompletedProc
 
 
 def settings_of(demo: Demo, *files: str) -> dict[str, str]:
-    """As `set -a; . var/demo.env` gives them to a shell; `files` are sourced after it."""
+    """The variables of a shell that sources var/demo.env, then `files`."""
     sourced = "; ".join(f". var/{name}" for name in ("demo.env", *files))
     shell = subprocess.run(
         ["sh", "-c", f"set -a; {sourced}; exec env -0"], cwd=demo.folder, env={"PATH": "/usr/bin:/bin"},
@@ -38,12 +38,12 @@ def settings_of(demo: Demo, *files: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in shell.stdout.split("\0") if "=" in line)
 
 
-def test_it_says_where_it_is_who_can_sign_in_and_what_to_try(demo: Demo) -> None:
+def test_the_demo_prints_its_addresses_people_and_what_to_try(demo: Demo) -> None:
     for expected in (demo.url, demo.emulator_url, str(GLOBEX.org_id), *(member.email for member in CAST)):
-        assert expected in demo.said
+        assert expected in demo.output
 
 
-def test_the_portal_answers_and_static_files_are_there(demo: Demo) -> None:
+def test_the_demo_serves_pages_and_static_files(demo: Demo) -> None:
     page = requests.get(demo.url, timeout=5)
     assert page.ok
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
@@ -51,7 +51,7 @@ def test_the_portal_answers_and_static_files_are_there(demo: Demo) -> None:
     assert requests.get(demo.url + stylesheet, timeout=5).headers["Content-Type"].startswith("text/css")
 
 
-def test_settings_are_left_for_their_owner_alone(demo: Demo) -> None:
+def test_only_the_owner_can_read_the_demos_settings(demo: Demo) -> None:
     file = demo.folder / "var" / "demo.env"
     assert file.stat().st_mode & 0o777 == 0o600
     assert settings_of(demo)["PORTAL_URL"] == demo.url
@@ -77,7 +77,7 @@ def test_a_second_terminal_can_use_the_commands(demo: Demo) -> None:
         ((), {"AWS_ENDPOINT_URL": "http://localhost:1"}, "http://localhost:1 does not answer"),
     ],
 )
-def test_stack_env_says_in_a_line_why_it_cannot(
+def test_stack_env_reports_a_failure_in_one_line(
     demo: Demo, arguments: tuple[str, ...], changes: dict[str, str], words: str
 ) -> None:
     answer = run(demo.folder, "stack_env", *arguments, **{**settings_of(demo), **changes})
@@ -112,11 +112,11 @@ def test_the_portals_own_keys_get_access_denied_from_the_table(demo: Demo) -> No
         assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
-def test_the_closing_jobs_keys_are_in_a_file_of_their_own_and_in_no_process_of_the_demo(demo: Demo) -> None:
+def test_no_process_of_the_demo_has_the_closing_jobs_keys(demo: Demo) -> None:
     assert (demo.folder / "var" / "closing.env").stat().st_mode & 0o777 == 0o600
     own, job = settings_of(demo), settings_of(demo, "closing.env")
     assert own["AWS_ACCESS_KEY_ID"] != job["AWS_ACCESS_KEY_ID"]
-    assert "var/closing.env" in demo.said
+    assert "var/closing.env" in demo.output
     answer = run(demo.folder, "closing", "--export-to", "var/exports", **job)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "No tenant is being closed.\n", "")
     for process in Path("/proc").glob("[0-9]*"):
@@ -126,7 +126,7 @@ def test_the_closing_jobs_keys_are_in_a_file_of_their_own_and_in_no_process_of_t
 
 
 def process_of(folder: Path, word: str) -> Path:
-    """The one that was started there with this word, as the directory that Linux has for it."""
+    """The process started in the folder with this word in its command, as a directory in /proc."""
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             command = (process / "cmdline").read_text().split("\0")
@@ -141,7 +141,7 @@ def test_the_worker_has_the_portals_keys_and_the_web_process_has_none(demo: Demo
     assert "AWS_SECRET_ACCESS_KEY" not in (process_of(demo.folder, "portal.wsgi") / "environ").read_text()
 
 
-def test_a_tenant_is_suspended_from_a_second_terminal_while_somebody_reads_in_a_third(demo: Demo) -> None:
+def test_a_suspension_from_a_second_terminal_stops_a_reader(demo: Demo) -> None:
     settings = settings_of(demo)
     with subprocess.Popen(
         [sys.executable, "manage.py", "demo_read", "owner@globex.example"],
@@ -153,7 +153,7 @@ def test_a_tenant_is_suspended_from_a_second_terminal_while_somebody_reads_in_a_
         reader.stdin.write(f"{demo.password}\n")
         reader.stdin.close()
         assert "with the credentials of one sign-in" in reader.stdout.readline()
-        assert "AWS serves them." in reader.stdout.readline()
+        assert "AWS accepts them." in reader.stdout.readline()
         suspended = run(demo.folder, "tenant", "suspend", "globex", "--reason", "not paid", "--wait", **settings)
         assert "with an explicit deny in an identity-based policy" in reader.stdout.readline()
         reader.send_signal(signal.SIGINT)
@@ -167,14 +167,14 @@ def test_a_tenant_is_suspended_from_a_second_terminal_while_somebody_reads_in_a_
     assert run(demo.folder, "tenant", "reactivate", "globex", **settings).returncode == 0
 
 
-def test_without_settings_a_command_names_what_is_missing(project: Path) -> None:
+def test_a_command_without_settings_names_the_missing_ones(project: Path) -> None:
     answer = run(project, "check")
     assert answer.returncode != 0
     assert "COGNITO_CLIENT_SECRET: is missing" in answer.stderr
 
 
 @pytest.mark.parametrize("variable", ["PORT", "EMULATOR_PORT"])
-def test_a_taken_port_is_one_line_that_names_it_and_its_variable(project: Path, variable: str) -> None:
+def test_a_port_in_use_is_reported_in_one_line(project: Path, variable: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -188,30 +188,28 @@ def test_a_taken_port_is_one_line_that_names_it_and_its_variable(project: Path, 
 
 
 @pytest.mark.parametrize("port", ["0", "99999", "http"])
-def test_a_port_that_is_none_is_one_line_too(project: Path, port: str) -> None:
+def test_an_invalid_port_is_reported_in_one_line(project: Path, port: str) -> None:
     answer = run(project, "demo", PORT=port)
     assert answer.returncode == 1
     assert answer.stderr.strip() == f"CommandError: PORT={port} is not a port between 1 and 65535."
 
 
-def test_an_older_database_goes_a_worker_that_ends_is_told_of_and_ctrl_c_ends_everything(
-    project: Path, tmp_path: Path
-) -> None:
+def test_the_demo_survives_an_old_database_and_a_killed_worker(project: Path, tmp_path: Path) -> None:
     folder = tmp_path / "project"
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns("var"))
     (folder / "var").mkdir()
     (folder / "var" / "demo.sqlite3").write_bytes(b"of another version")
     port, emulator_port = free_port(), free_port()
-    with (tmp_path / "said").open("w") as said:
+    with (tmp_path / "output").open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "demo"], cwd=folder,
             env=environment(PORT=str(port), EMULATOR_PORT=str(emulator_port)),
-            stdout=said, stderr=said, start_new_session=True,
+            stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     try:
-        wait_until_said(tmp_path / "said", "Ctrl-C ends all of it.")
+        wait_for_output(tmp_path / "output", "Ctrl-C ends everything.")
         os.kill(int(process_of(folder, "provision").name), signal.SIGKILL)
-        wait_until_said(tmp_path / "said", "The worker ended by itself; its last words are in var/worker.log.")
+        wait_for_output(tmp_path / "output", "The worker ended by itself: see the end of var/worker.log.")
         assert requests.get(f"http://localhost:{port}/livez", timeout=5).ok
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0
@@ -223,7 +221,7 @@ def test_an_older_database_goes_a_worker_that_ends_is_told_of_and_ctrl_c_ends_ev
             requests.get(f"http://localhost:{ended}/", timeout=1)
 
 
-def wait_until_said(file: Path, words: str) -> None:
+def wait_for_output(file: Path, words: str) -> None:
     deadline = time.monotonic() + 90
     while words not in file.read_text():
         assert time.monotonic() < deadline, file.read_text()

@@ -1,4 +1,4 @@
-"""Who may call which paths of the HTTP API: the template's policy and boundary, decided offline."""
+"""Who may call which paths of the HTTP API, by the template's policy and boundary, decided offline."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ API = "arn:aws:execute-api:eu-west-1:123456789012:RecordsApi/$default"
 OWN, FOREIGN = str(ACME.org_id), str(GLOBEX.org_id)
 
 
-def allowed(path: str, *, method: str = "GET", api: str = API, whatever: bool = False, **tags: str) -> bool:
-    """`path` without its first slash. With `whatever` the role's own policy allows everything."""
+def is_allowed(path: str, *, method: str = "GET", api: str = API, boundary_only: bool = False, **tags: str) -> bool:
+    """`path` has no first slash. With `boundary_only`, the role's own policy allows everything."""
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     context = {f"aws:PrincipalTag/{name}": value for name, value in tags.items()}
     return decide(
         Request("execute-api:Invoke", f"{api}/{method}/{path}", context),
-        identity=[parse_policy(everything)] if whatever else role_policies(TEMPLATE, "TenantRole"),
+        identity=[parse_policy(everything)] if boundary_only else role_policies(TEMPLATE, "TenantRole"),
         boundary=boundary(TEMPLATE, "TenantRole"),
     ).allowed
 
@@ -28,7 +28,7 @@ def allowed(path: str, *, method: str = "GET", api: str = API, whatever: bool = 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_members_call_the_paths_of_their_organisation_and_no_others(role: str, method: str) -> None:
     for path, may in ((f"{OWN}/profile", True), (f"{OWN}/a/b/c", True), (f"{FOREIGN}/profile", False)):
-        assert allowed(path, method=method, org=OWN, role=role) is may
+        assert is_allowed(path, method=method, org=OWN, role=role) is may
 
 
 @pytest.mark.parametrize(
@@ -38,21 +38,21 @@ def test_members_call_the_paths_of_their_organisation_and_no_others(role: str, m
         f"/{OWN}/profile", "{org}/{proxy+}", "*/profile",
     ],
 )  # fmt: skip
-def test_nothing_that_only_resembles_the_own_organisation_will_do(path: str) -> None:
-    assert not allowed(path, org=OWN, role="owner")
+def test_a_path_that_only_resembles_the_own_organisation_is_refused(path: str) -> None:
+    assert not is_allowed(path, org=OWN, role="owner")
 
 
-def test_without_an_organisation_there_is_no_path_whatever_is_allowed() -> None:
+def test_the_boundary_allows_no_path_without_an_organisation() -> None:
     for path in (f"{OWN}/profile", "/profile", "*/profile", "${aws:PrincipalTag/org}/profile"):
-        assert not allowed(path, role="operator")
-        assert not allowed(path, role="operator", whatever=True)
-        assert not allowed(path, org=FOREIGN, role="owner", whatever=True)
+        assert not is_allowed(path, role="operator")
+        assert not is_allowed(path, role="operator", boundary_only=True)
+        assert not is_allowed(path, org=FOREIGN, role="owner", boundary_only=True)
 
 
-def test_other_apis_and_stages_are_not_theirs() -> None:
+def test_other_apis_and_stages_are_refused() -> None:
     for api in (API.replace("RecordsApi", "Another"), API.replace("$default", "staging")):
-        assert not allowed(f"{OWN}/profile", api=api, org=OWN, role="owner")
-        assert not allowed(f"{OWN}/profile", api=api, org=OWN, role="owner", whatever=True)
+        assert not is_allowed(f"{OWN}/profile", api=api, org=OWN, role="owner")
+        assert not is_allowed(f"{OWN}/profile", api=api, org=OWN, role="owner", boundary_only=True)
 
 
 def test_the_function_reads_no_rows() -> None:

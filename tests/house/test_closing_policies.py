@@ -1,4 +1,4 @@
-"""The policies under which a tenant is closed, decided offline: one organisation at a time, and no other program."""
+"""The policies of the closing job, decided offline: it reaches one organisation at a time, and nobody else does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from iam import Decision, Outcome, Principal, Request, decide, decide_trust, parse_policy
-from portal.checks import CLOSING, CLOSING_JOB, ROW_ACTIONS, TAGGED, assumed_by, reached_by, roles_of_programs
+from portal.checks import (
+    CLOSING,
+    CLOSING_JOB,
+    ROW_ACTIONS,
+    TAGGED,
+    assumable_roles,
+    excess_permissions,
+    roles_of_programs,
+)
 from portal.demo.cast import ACME, GLOBEX
 from portal.template import TABLE_ARN, boundary, read_template, role_arn, role_policies, trust_policy
 
@@ -16,7 +24,7 @@ NEEDED = ("Query", "DeleteItem")
 ORG = str(ACME.org_id)
 OWN = [ACME.space.collection("orders"), ACME.space.catalogue, f"{ORG}#orders~07", f"{ORG}#a#b"]
 FOREIGN = [GLOBEX.space.collection("orders"), GLOBEX.space.catalogue]
-# Keys that look like Acme's to somebody who compares carelessly.
+# Keys that a careless comparison would take for Acme's.
 LOOKALIKES = [
     ORG,
     f"{ORG}~#orders",
@@ -41,7 +49,7 @@ def decision(action: str, keys: list[str] | None, *, org: str | None, **more: st
 
 
 @pytest.mark.parametrize("action", NEEDED)
-def test_rows_of_the_organisation_in_the_tag_are_read_and_deleted_and_no_others(action: str) -> None:
+def test_the_closing_role_reads_and_deletes_rows_of_its_tag_only(action: str) -> None:
     for key in OWN:
         assert decision(action, [key], org=ORG).allowed, key
     for key in (*FOREIGN, *LOOKALIKES, "PUBLIC#news", "PUBLIC#"):
@@ -51,35 +59,35 @@ def test_rows_of_the_organisation_in_the_tag_are_read_and_deleted_and_no_others(
 
 @pytest.mark.parametrize("action", NEEDED)
 @pytest.mark.parametrize("org", [None, "", "*", "?", ORG[:-1], ORG.upper(), "${aws:PrincipalTag/org}"])
-def test_without_that_very_tag_nothing_is_reached(action: str, org: str | None) -> None:
+def test_another_value_of_the_tag_reaches_no_row(action: str, org: str | None) -> None:
     for key in (*OWN, *FOREIGN, "PUBLIC#news", "#orders", "#"):
         assert not decision(action, [key], org=org).allowed, key
 
 
 @pytest.mark.parametrize("action", ROW_ACTIONS)
-def test_whatever_names_no_key_is_refused(action: str) -> None:
+def test_a_request_without_a_key_is_refused(action: str) -> None:
     for tag in (ORG, "PUBLIC", None):
         assert not decision(action, None, org=tag).allowed
         assert not decision(action, [], org=tag).allowed
 
 
 @pytest.mark.parametrize("action", sorted(set(ROW_ACTIONS) - set(NEEDED)))
-def test_nothing_but_reading_and_deleting_is_allowed_on_own_rows(action: str) -> None:
+def test_only_reading_and_deleting_own_rows_is_allowed(action: str) -> None:
     assert not decision(action, [OWN[0]], org=ORG).allowed
     assert not decision(action, [OWN[0]], org=ORG, **{"dynamodb:EnclosingOperation": "TransactWriteItems"}).allowed
 
 
 @pytest.mark.parametrize("action", ["Scan", "PartiQLSelect", "PartiQLDelete", "ExportTableToPointInTime"])
-def test_ways_past_the_keys_are_denied_and_not_only_forgotten(action: str) -> None:
+def test_actions_without_keys_are_denied_explicitly(action: str) -> None:
     assert decision(action, [OWN[0]], org=ORG).outcome is Outcome.EXPLICITLY_DENIED
 
 
-def test_a_tag_public_would_not_make_public_rows_the_own_ones() -> None:
+def test_the_tag_public_does_not_open_the_public_rows() -> None:
     for action in NEEDED:
         assert decision(action, ["PUBLIC#news"], org="PUBLIC").outcome is Outcome.EXPLICITLY_DENIED
 
 
-def test_the_boundary_holds_whatever_is_attached_to_the_role_later() -> None:
+def test_the_boundary_limits_any_policy_attached_to_the_closing_role() -> None:
     everything = parse_policy(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}, name="everything"
     )
@@ -92,10 +100,10 @@ def test_the_boundary_holds_whatever_is_attached_to_the_role_later() -> None:
         assert not decide(request, identity=[everything], boundary=boundary(TEMPLATE, CLOSING)).allowed
 
 
-# ── Who may become what ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── Who may assume which role ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def trusted(role: str, tags: dict[str, str]) -> bool:
+def may_assume(role: str, tags: dict[str, str]) -> bool:
     context: dict[str, Any] = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
     if tags:
         context["aws:TagKeys"] = list(tags)
@@ -104,9 +112,9 @@ def trusted(role: str, tags: dict[str, str]) -> bool:
     return all(decide_trust(action, trust, context, principal=who).allowed for action in actions)
 
 
-def test_the_closing_role_is_for_the_closing_job_and_for_no_other_role_of_the_stack() -> None:
+def test_only_the_closing_job_may_assume_the_closing_role() -> None:
     roles = [name for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == "AWS::IAM::Role"]
-    assert {role for role in roles if trusted(role, {"org": ORG})} == {CLOSING_JOB}
+    assert {role for role in roles if may_assume(role, {"org": ORG})} == {CLOSING_JOB}
 
 
 @pytest.mark.parametrize(
@@ -123,11 +131,11 @@ def test_the_closing_role_is_for_the_closing_job_and_for_no_other_role_of_the_st
     ],
     ids=str,
 )
-def test_it_is_not_assumed_without_one_organisations_id_for_the_only_tag(tags: dict[str, str]) -> None:
-    assert not trusted(CLOSING_JOB, tags)
+def test_the_closing_role_needs_one_org_id_as_its_only_tag(tags: dict[str, str]) -> None:
+    assert not may_assume(CLOSING_JOB, tags)
 
 
-def test_the_job_may_take_on_that_role_with_that_tag_and_do_nothing_else() -> None:
+def test_the_job_may_only_assume_the_closing_role_with_that_tag() -> None:
     policies = [policy for policy in role_policies(TEMPLATE, CLOSING_JOB) if policy.name != "ExportPolicy"]
 
     def may(action: str, resource: str, **context: Any) -> bool:
@@ -142,7 +150,7 @@ def test_the_job_may_take_on_that_role_with_that_tag_and_do_nothing_else() -> No
         assert not may(action, TABLE_ARN, **TAGGED, **{"dynamodb:LeadingKeys": [OWN[0]], "aws:PrincipalTag/org": ORG})
 
 
-def test_with_a_bucket_the_job_writes_and_reads_there_and_deletes_nothing() -> None:
+def test_the_job_writes_and_reads_its_bucket_and_deletes_nothing() -> None:
     policies = role_policies(TEMPLATE, CLOSING_JOB)
 
     def may(action: str, resource: str) -> bool:
@@ -157,39 +165,39 @@ def test_with_a_bucket_the_job_writes_and_reads_there_and_deletes_nothing() -> N
     assert not may("s3:PutBucketPolicy", bucket)
 
 
-def test_no_other_program_can_become_either() -> None:
+def test_no_program_can_assume_another_role_except_the_closing_job() -> None:
     for role in roles_of_programs(TEMPLATE):
-        assert assumed_by(role, TEMPLATE) == ([CLOSING] if role == CLOSING_JOB else []), role
+        assert assumable_roles(role, TEMPLATE) == ([CLOSING] if role == CLOSING_JOB else []), role
 
 
 @pytest.mark.parametrize("target", [CLOSING, CLOSING_JOB, "TenantRole"])
 @pytest.mark.parametrize("role", ["PortalRole", "ProfileRole"])
-def test_the_check_sees_a_program_that_could_become_another_role(role: str, target: str) -> None:
+def test_the_check_finds_a_program_that_could_assume_another_role(role: str, target: str) -> None:
     widened = copy.deepcopy(TEMPLATE)
     statements = widened["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     statements.append({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": {"GetAtt": f"{target}.Arn"}})
-    assert f"sts:AssumeRole for {target}" in reached_by(role, widened)
+    assert f"sts:AssumeRole for {target}" in excess_permissions(role, widened)
 
 
-def test_the_check_sees_a_closing_role_that_trusts_the_portal_or_reaches_past_its_tag() -> None:
+def test_the_check_finds_a_closing_role_that_is_too_open() -> None:
     trusting, loose = copy.deepcopy(TEMPLATE), copy.deepcopy(TEMPLATE)
     (statement,) = trusting["Resources"][CLOSING]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     statement["Principal"]["AWS"] = [{"GetAtt": "ClosingJobRole.Arn"}, {"GetAtt": "PortalRole.Arn"}]
-    assert reached_by("PortalRole", trusting) == ["sts:AssumeRole for ClosingRole"]
+    assert excess_permissions("PortalRole", trusting) == ["sts:AssumeRole for ClosingRole"]
     rows = loose["Resources"][CLOSING]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     rows[0]["Condition"] = {"Null": {"aws:PrincipalTag/org": "false"}}
-    assert reached_by(CLOSING, loose) == ["Query", "DeleteItem"]
+    assert excess_permissions(CLOSING, loose) == ["Query", "DeleteItem"]
 
 
-def test_the_check_sees_what_a_policy_gives_that_stands_apart_from_its_role() -> None:
+def test_the_check_reads_policies_that_list_the_role() -> None:
     widened = copy.deepcopy(TEMPLATE)
     statements = widened["Resources"]["ClosingJobPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     statements.append({"Effect": "Allow", "Action": "dynamodb:Query", "Resource": {"GetAtt": "Table.Arn"}})
-    assert reached_by(CLOSING_JOB, widened) == ["Query"]
+    assert excess_permissions(CLOSING_JOB, widened) == ["Query"]
 
 
-def test_a_suspended_organisation_can_be_closed_all_the_same() -> None:
-    """The Deny on its id is attached to the role of people, and to that alone."""
+def test_a_suspended_organisation_can_be_closed() -> None:
+    """The Deny on its org id is attached to TenantRole only, not to the roles that close it."""
     attached = {
         name for name, resource in TEMPLATE["Resources"].items()
         if {"Ref": "SuspendedTenants"} in resource["Properties"].get("ManagedPolicyArns", [])
@@ -198,6 +206,6 @@ def test_a_suspended_organisation_can_be_closed_all_the_same() -> None:
     assert "Roles" not in TEMPLATE["Resources"]["SuspendedTenants"]["Properties"]
 
 
-def test_neither_role_is_tagged_itself() -> None:
+def test_neither_closing_role_is_tagged_itself() -> None:
     for role in (CLOSING, CLOSING_JOB):
         assert "Tags" not in TEMPLATE["Resources"][role]["Properties"]

@@ -1,4 +1,4 @@
-"""Habits of the house that a reader would otherwise have to remember."""
+"""Conventions of the code that a reader would otherwise have to remember."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def views() -> Iterator[tuple[str, object]]:
 
 @pytest.mark.parametrize(("address", "view"), list(views()), ids=lambda value: value if isinstance(value, str) else "")
 def test_every_view_declares_who_may_open_it(address: str, view: object) -> None:
-    assert isinstance(getattr(view, "access", None), Access), f"{address} declares nobody"
+    assert isinstance(getattr(view, "access", None), Access), f"{address} does not declare who may open it"
 
 
 ROOMS = ("portal", "tenants", "iam", "emulator", "infra", "templates", "benchmarks", "tests")
@@ -42,13 +42,13 @@ def test_every_setting_is_documented_and_nothing_else() -> None:
     assert documented == set(SETTINGS)
 
 
-def test_every_command_of_ours_is_documented() -> None:
+def test_every_command_is_documented() -> None:
     ours = {name for name, app in get_commands().items() if app in {"portal", "tenants"}}
     text = (BASE / "docs" / "commands.md").read_text()
     assert {name for name in ours if f"manage.py {name}`" not in text} == set()
 
 
-def test_every_direct_dependency_earns_its_place_in_a_line() -> None:
+def test_every_direct_dependency_is_explained() -> None:
     text = (BASE / "docs" / "decisions" / "0001-dependencies.md").read_text()
     for file in ("requirements.in", "requirements-dev.in"):
         for line in (BASE / file).read_text().splitlines():
@@ -57,7 +57,7 @@ def test_every_direct_dependency_earns_its_place_in_a_line() -> None:
                 assert f"`{name[0]}`" in text, f"{name[0]} of {file} is not explained"
 
 
-def test_boto3_is_imported_where_aws_is_spoken_to_and_nowhere_else() -> None:
+def test_boto3_is_imported_only_where_aws_is_called() -> None:
     allowed = ("tenants/aws/", "emulator/", "infra/", "tests/", "benchmarks/")
     for path in files("py"):
         if path.startswith(allowed):
@@ -70,14 +70,14 @@ def test_boto3_is_imported_where_aws_is_spoken_to_and_nowhere_else() -> None:
             assert not {name.split(".")[0] for name in names} & {"boto3", "botocore"}, path
 
 
-def test_pages_hold_no_script_or_style_of_their_own() -> None:
+def test_templates_have_no_inline_script_or_style() -> None:
     for path in files("html"):
         text = (BASE / path).read_text()
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|hx-on|<script(?![^>]*\bsrc=)", text), path
 
 
-def test_template_handlers_import() -> None:
-    """Every `Handler:` of the template, of which there is none yet, must be importable beside it."""
+def test_handlers_of_the_template_can_be_imported() -> None:
+    """Every module that a `Handler:` of the template names must be beside it."""
     text = (BASE / "infra" / "template.yaml").read_text()
     for module in re.findall(r"Handler: (\w+)\.\w+", text):
         assert (BASE / "infra" / f"{module}.py").exists()

@@ -1,4 +1,4 @@
-"""Settings from the environment: all of them checked, every problem named at once, no value repeated."""
+"""Settings from the environment: all are checked, every problem is named at once, and no value is repeated."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ GOOD = dict(
 )
 
 
-def complaint(**changes: str) -> str:
+def error_text(**changes: str) -> str:
     with pytest.raises(ImproperlyConfigured) as refused:
         read({**GOOD, **changes})
     return str(refused.value)
 
 
-def test_the_example_is_good() -> None:
+def test_the_example_settings_are_valid() -> None:
     environment = read(GOOD)
     assert environment.allowed_hosts == ["portal.example.com"]
     assert not environment.debug
@@ -39,14 +39,14 @@ def test_every_missing_setting_is_named_at_once() -> None:
     ("name", "value", "why"),
     [
         ("DJANGO_SECRET_KEY", "hunter2", "too short"),
-        ("DJANGO_SECRET_KEY", "$SECRET", "variable that was never filled in"),
-        ("DJANGO_DEBUG", "yes", "neither true nor false"),
+        ("DJANGO_SECRET_KEY", "$SECRET", "variable that was not replaced"),
+        ("DJANGO_DEBUG", "yes", "must be true or false"),
         ("PORTAL_URL", "portal.example.com", "not a web address"),
         ("PORTAL_URL", "https://portal.example.com/", "something after the host"),
-        ("PORTAL_URL", "http://portal.example.com", "must be https"),
+        ("PORTAL_URL", "http://portal.example.com", "must begin with https://"),
         ("DATABASE_URL", "postgres://u:p@ss/w#1@h/db", "not percent-encoded"),
-        ("DATABASE_URL", "mysql://u@h/db", "neither a postgres"),
-        ("CACHE_URL", "memcached://h", "none of redis"),
+        ("DATABASE_URL", "mysql://u@h/db", "does not begin with postgres"),
+        ("CACHE_URL", "memcached://h", "does not begin with redis"),
         ("TOKEN_ENCRYPTION_KEYS", "not base64!", "not base64"),
         ("TOKEN_ENCRYPTION_KEYS", "c2hvcnQ=", "32 bytes"),
         ("AWS_REGION", "Ireland", "does not look like eu-west-1"),
@@ -56,16 +56,16 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("TENANT_ROLE_ARN", "TenantRole", "does not look like"),
         ("CLOSING_ROLE_ARN", "ClosingRole", "does not look like"),
         ("METRICS_TOKEN", "short", "shorter than 20"),
-        ("TRUSTED_PROXIES", "one", "not a number from 0 to 9"),
-        ("TRUSTED_PROXIES", "-1", "not a number from 0 to 9"),
-        ("TRUSTED_PROXIES", "10", "not a number from 0 to 9"),
+        ("TRUSTED_PROXIES", "one", "must be a number from 0 to 9"),
+        ("TRUSTED_PROXIES", "-1", "must be a number from 0 to 9"),
+        ("TRUSTED_PROXIES", "10", "must be a number from 0 to 9"),
         ("RECORDS_API_URL", "https://api.example.com/stage/", "ends with a slash"),
         ("RECORDS_API_URL", "https://api.example.com/stage?x", "something after the host"),
-        ("RECORDS_API_URL", "http://api.example.com/stage", "must be https"),
+        ("RECORDS_API_URL", "http://api.example.com/stage", "must begin with https://"),
     ],
 )
-def test_a_malformed_setting_is_named_with_what_is_wrong_and_not_repeated(name: str, value: str, why: str) -> None:
-    text = complaint(**{name: value})
+def test_a_malformed_setting_is_named_with_the_problem_not_the_value(name: str, value: str, why: str) -> None:
+    text = error_text(**{name: value})
     assert name in text
     assert why in text
     if name in {"DJANGO_SECRET_KEY", "TOKEN_ENCRYPTION_KEYS", "DATABASE_URL"}:
@@ -79,10 +79,10 @@ def test_an_api_may_be_served_under_a_path(url: str) -> None:
     assert read({**GOOD, "RECORDS_API_URL": url}).text["RECORDS_API_URL"] == url
 
 
-def test_blanks_around_hosts_do_not_matter() -> None:
+def test_spaces_around_host_names_are_ignored() -> None:
     assert read({**GOOD, "DJANGO_ALLOWED_HOSTS": "a.example, b.example ,"}).allowed_hosts == ["a.example", "b.example"]
 
 
-def test_keys_can_be_rotated() -> None:
+def test_several_token_keys_are_accepted() -> None:
     keys = read({**GOOD, "TOKEN_ENCRYPTION_KEYS": f"{GOOD['TOKEN_ENCRYPTION_KEYS']}, {GOOD['TOKEN_ENCRYPTION_KEYS']}"})
     assert [len(key) for key in keys.token_keys] == [32, 32]

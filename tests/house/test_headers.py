@@ -1,4 +1,4 @@
-"""What every answer says to the browser, and what a repr or a log never says."""
+"""Headers of every response, and secrets that a repr must not show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tenants.pages.door import Door
 from tenants.sign_in.access import access_of
 
 
-def test_the_policy_lets_a_page_load_from_here_alone(client: Client) -> None:
+def test_the_content_security_policy_allows_this_site_only(client: Client) -> None:
     policy = client.get("/livez", headers={"host": "localhost"})["Content-Security-Policy"]
     parts = dict(part.strip().split(" ", 1) for part in policy.split(";"))
     assert parts == {
@@ -30,7 +30,7 @@ def test_the_policy_lets_a_page_load_from_here_alone(client: Client) -> None:
     }
 
 
-def test_a_page_cannot_be_framed_guessed_at_or_kept(client: Client) -> None:
+def test_a_page_cannot_be_framed_sniffed_or_cached(client: Client) -> None:
     answer = client.get("/livez", headers={"host": "localhost"})
     assert answer["X-Frame-Options"] == "DENY"
     assert answer["X-Content-Type-Options"] == "nosniff"
@@ -42,15 +42,15 @@ def test_a_deployment_does_not_debug() -> None:
     assert settings.DEBUG is False
 
 
-def test_a_view_that_declares_nothing_opens_for_nobody(rf: RequestFactory, db: None) -> None:
-    def forgotten(request: object) -> HttpResponse:
+def test_a_view_without_a_declaration_is_refused(rf: RequestFactory, db: None) -> None:
+    def undeclared(request: object) -> HttpResponse:
         raise AssertionError("it was opened")
 
     with pytest.raises(Misconfigured, match="not set up correctly"):
-        access_of(forgotten)
+        access_of(undeclared)
     request = rf.get("/")
     request.session = {}  # type: ignore[assignment]
-    refused = Door(lambda _: HttpResponse()).process_view(request, forgotten)
+    refused = Door(lambda _: HttpResponse()).process_view(request, undeclared)
     assert refused is not None
     assert refused.status_code == 500
 
@@ -67,6 +67,6 @@ def test_secrets_do_not_show_in_a_repr(held: object) -> None:
     assert "hush" not in repr(held)
 
 
-def test_the_worlds_secrets_do_not_show_in_a_repr(world: World) -> None:
+def test_secrets_of_the_world_do_not_show_in_a_repr(world: World) -> None:
     for secret in (world.password, world.settings["COGNITO_CLIENT_SECRET"], world.emulator.root.secret_access_key):
         assert secret not in repr(world)

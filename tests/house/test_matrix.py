@@ -1,4 +1,4 @@
-"""Every address, opened by everybody: generated from the URLconf, so that a new page cannot be forgotten."""
+"""Every person opens every address. The list is generated from the URLconf, so a new page cannot be forgotten."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVERYBODY, OPERATORS = {"visitor", "operator", "member"}, {"operator"}
 TENANT_STEPS = (
     "activate", "rename", "slug", "plan", "metadata", "add-member", "suspend", "reactivate", "close", "reopen",
 )  # fmt: skip
-# Who is let in, written down once more: the views' own declarations are what is tested.
+# Who may open each page. Written again here, because the test checks the declarations of the views.
 LET_IN = {
     "home": EVERYBODY,
     "livez": EVERYBODY,
@@ -53,8 +53,8 @@ LET_IN = {
     "operators:audit_entry": OPERATORS,
     "operators:audit_export": OPERATORS,
 }
-# A sign-in that nobody started is refused; starting one leads to Cognito; what is only ever sent is not opened; and
-# without a token of its own there are no metrics.
+# A callback without a sign-in is refused, and starting a sign-in redirects to Cognito. Two addresses accept forms only.
+# Metrics need a token.
 ANSWERS = {
     "oidc_authentication_callback": 400,
     "oidc_authentication_init": 302,
@@ -62,14 +62,14 @@ ANSWERS = {
     "operators:audit_export": 405,
     "metrics": 404,
 }
-# What depends on more than who asks has tests of its own.
+# The answer depends on more than the person. It has tests of its own.
 NOT_ASKED = {"readyz"}
 
 
-def named(patterns: list[URLPattern | URLResolver], space: str = "") -> Iterator[tuple[str, URLPattern]]:
+def named_patterns(patterns: list[URLPattern | URLResolver], space: str = "") -> Iterator[tuple[str, URLPattern]]:
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            yield from named(pattern.url_patterns, f"{pattern.namespace}:" if pattern.namespace else space)
+            yield from named_patterns(pattern.url_patterns, f"{pattern.namespace}:" if pattern.namespace else space)
         else:
             yield f"{space}{pattern.name}", pattern
 
@@ -82,13 +82,13 @@ def addresses() -> dict[str, str]:
         "seq": AuditEvent.objects.values_list("seq", flat=True)[0],
     }
     made = {}
-    for name, pattern in named(get_resolver().url_patterns):
+    for name, pattern in named_patterns(get_resolver().url_patterns):
         values = {**samples, **PUBLIC_SAMPLES} if name.startswith("public") else samples
         made[name] = reverse(name, kwargs={parameter: values[parameter] for parameter in pattern.pattern.converters})
     return made
 
 
-def expected(name: str, person: CastMember | None) -> int:
+def expected_status(name: str, person: CastMember | None) -> int:
     kind = "visitor" if person is None else "operator" if person is OPERATOR else "member"
     if kind in LET_IN[name]:
         return ANSWERS.get(name, 200)
@@ -96,18 +96,18 @@ def expected(name: str, person: CastMember | None) -> int:
 
 
 @pytest.mark.parametrize("person", PEOPLE, ids=lambda person: person.email if person else "visitor")
-def test_every_address_answers_everybody_as_written_down(
+def test_every_address_answers_each_person_as_the_matrix_says(
     portal: World, browse_as: Browse, person: CastMember | None
 ) -> None:
     browser = browse_as(person) if person else Browser(portal)
     asked = {name: address for name, address in addresses().items() if name not in NOT_ASKED}
     answers = {name: browser.get(address).status_code for name, address in asked.items()}
-    assert answers == {name: expected(name, person) for name in asked}
+    assert answers == {name: expected_status(name, person) for name in asked}
     assert set(asked) | NOT_ASKED == set(LET_IN)
 
 
 @pytest.mark.parametrize("person", [None, ACME_OWNER], ids=lambda person: person.email if person else "visitor")
-def test_nobody_but_an_operator_can_send_a_form_of_theirs(
+def test_only_operators_can_send_the_operators_forms(
     portal: World, browse_as: Browse, person: CastMember | None
 ) -> None:
     browser = browse_as(person) if person else Browser(portal)

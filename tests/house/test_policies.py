@@ -1,4 +1,4 @@
-"""The policies of infra/template.yaml, decided offline: who reaches which rows, and that no role reaches more."""
+"""The policies of infra/template.yaml, decided offline: who reaches which rows, and that no role reaches more rows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from iam import Decision, Principal, Request, decide, decide_trust, parse_policy, parse_trust_policy
-from portal.checks import ROW_ACTIONS, reached_by, roles_of_programs
+from portal.checks import ROW_ACTIONS, excess_permissions, roles_of_programs
 from portal.demo.cast import ACME, GLOBEX
 from portal.settings import SESSION_COOKIE_AGE
-from portal.template import TABLE_ARN, boundary, read_template, resolved, role_policies
+from portal.template import TABLE_ARN, boundary, read_template, resolve_references, role_policies
 
 READS = ("GetItem", "Query", "BatchGetItem")
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem")
@@ -29,7 +29,7 @@ def decision(action: str, keys: list[str] | None, *, org: str | None, role: str 
     )
 
 
-# The table of who may do what: role -> (read own, write own, read public, write public).
+# role -> (read own, write own, read public, write public)
 WHO_MAY = {
     "owner": (True, True, True, False),
     "admin": (True, True, True, False),
@@ -51,7 +51,7 @@ def cases_of(role: str) -> list[tuple[tuple[str, ...], str, bool]]:
 
 
 @pytest.mark.parametrize("role", WHO_MAY)
-def test_each_role_reaches_what_the_design_says(role: str) -> None:
+def test_each_role_reaches_its_rows_only(role: str) -> None:
     org = None if role == "operator" else str(ACME.org_id)
     for actions, key, may in cases_of(role):
         for action in actions:
@@ -61,7 +61,7 @@ def test_each_role_reaches_what_the_design_says(role: str) -> None:
 
 @pytest.mark.parametrize("role", WHO_MAY)
 @pytest.mark.parametrize("action", ROW_ACTIONS)
-def test_no_role_does_anything_without_leading_keys(role: str, action: str) -> None:
+def test_no_role_may_act_without_leading_keys(role: str, action: str) -> None:
     assert not decision(action, None, org=str(ACME.org_id), role=role).allowed
     assert not decision(action, [], org=str(ACME.org_id), role=role).allowed
 
@@ -84,7 +84,7 @@ def test_a_missing_tag_or_an_unknown_role_reaches_nothing(org: str | None, role:
             assert not decision(action, [key], org=org, role=role).allowed
 
 
-def test_the_placeholder_of_the_suspended_is_nobody_and_a_listed_org_reaches_nothing() -> None:
+def test_a_listed_org_is_denied_and_the_placeholder_denies_nobody() -> None:
     suspended = copy.deepcopy(TEMPLATE)
     statement = suspended["Resources"]["SuspendedTenants"]["Properties"]["PolicyDocument"]["Statement"][0]
     statement["Condition"]["StringEquals"]["aws:PrincipalTag/org"].append(str(ACME.org_id))
@@ -97,7 +97,7 @@ def test_the_placeholder_of_the_suspended_is_nobody_and_a_listed_org_reaches_not
     assert (before.outcome.value, after.outcome.value) == ("Allowed", "ExplicitlyDenied")
 
 
-def test_the_boundary_holds_whatever_else_is_attached() -> None:
+def test_the_boundary_limits_any_policy_attached_to_the_tenant_role() -> None:
     everything = parse_policy(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}, name="everything"
     )
@@ -121,10 +121,10 @@ def test_the_boundary_holds_whatever_else_is_attached() -> None:
         assert not decide(request, identity=[everything], boundary=boundary(TEMPLATE, "TenantRole")).allowed
 
 
-def test_no_role_of_a_program_reaches_a_row_or_could_give_itself_more() -> None:
+def test_no_role_of_a_program_reaches_rows_or_can_extend_itself() -> None:
     assert "PortalRole" in roles_of_programs(TEMPLATE)
     for role in roles_of_programs(TEMPLATE):
-        assert reached_by(role, TEMPLATE) == [], role
+        assert excess_permissions(role, TEMPLATE) == [], role
 
 
 @pytest.mark.parametrize(
@@ -140,14 +140,14 @@ def test_no_role_of_a_program_reaches_a_row_or_could_give_itself_more() -> None:
         ("cognito-identity:*", "*", "cognito-identity:SetPrincipalTagAttributeMap"),
     ],
 )
-def test_the_check_sees_a_role_that_could(actions: str, resource: Any, found: str) -> None:
+def test_the_check_finds_a_role_that_reaches_rows_or_can_extend_itself(actions: str, resource: Any, found: str) -> None:
     widened = copy.deepcopy(TEMPLATE)
     statements = widened["Resources"]["PortalRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     statements.append({"Effect": "Allow", "Action": actions, "Resource": resource})
-    assert found in reached_by("PortalRole", widened)
+    assert found in excess_permissions("PortalRole", widened)
 
 
-def test_without_its_guards_the_policy_leaks_a_scan_so_these_tests_would_see_it() -> None:
+def test_a_policy_without_its_guards_allows_a_scan() -> None:
     loose = copy.deepcopy(TEMPLATE)
     for resource in ("TenantRole", "TenantBoundary"):
         properties = loose["Resources"][resource]["Properties"]
@@ -167,10 +167,10 @@ def test_without_its_guards_the_policy_leaks_a_scan_so_these_tests_would_see_it(
     assert leaky.allowed
 
 
-def test_only_signed_in_people_of_this_identity_pool_assume_the_tenant_role() -> None:
+def test_only_people_of_this_identity_pool_assume_the_tenant_role() -> None:
     document = TEMPLATE["Resources"]["TenantRole"]["Properties"]["AssumeRolePolicyDocument"]
-    trust = parse_trust_policy(resolved(document), name="trust")
-    pool = resolved({"Ref": "IdentityPool"})
+    trust = parse_trust_policy(resolve_references(document), name="trust")
+    pool = resolve_references({"Ref": "IdentityPool"})
 
     def may(**changes: Any) -> bool:
         context = {
@@ -190,11 +190,11 @@ def test_only_signed_in_people_of_this_identity_pool_assume_the_tenant_role() ->
         assert not may(**wrong), wrong
 
 
-def test_identities_are_made_as_the_product_needs_them() -> None:
+def test_the_user_pool_and_identity_pool_are_set_up_safely() -> None:
     resources = TEMPLATE["Resources"]
     client = resources["LoginClient"]["Properties"]
     schema = {field["Name"]: field for field in resources["UserPool"]["Properties"]["Schema"]}
-    # Mutable only where people sign up themselves, which is not the default.
+    # Mutable only if people sign up themselves, which is not the default.
     assert schema["org"]["Mutable"] == {"If": ["PeopleSignUpThemselves", True, False]}
     assert TEMPLATE["Parameters"]["SignUp"]["Default"] == "portal"
     assert schema["org"]["StringAttributeConstraints"] == {"MinLength": "36", "MaxLength": "36"}

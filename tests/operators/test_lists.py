@@ -166,7 +166,7 @@ def test_an_address_that_makes_no_sense_is_told_with_a_way_on(operator: Browser)
     ):
         page = operator.get(f"/operators/{address}")
         assert page.status_code == 400, address
-        assert "Start again on this page" in page.content.decode(), address
+        assert "Reset this page" in page.content.decode(), address
 
 
 def test_a_page_whose_rows_are_gone_leads_to_the_first_one(operator: Browser) -> None:

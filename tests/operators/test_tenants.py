@@ -288,4 +288,4 @@ def test_the_header_leads_operators_to_their_pages_and_nobody_else(browse_as: Br
     assert "/operators/" not in text_of(browse_as(ACME_OWNER).get("/"))
     refused = text_of(browse_as(ACME_OWNER).get("/operators/tenants/"))
     assert GLOBEX.name not in refused
-    assert "people who run the platform" in refused
+    assert "operators of the platform" in refused

@@ -1,4 +1,4 @@
-"""What the door does when the database, the token and the session disagree, or when time has passed."""
+"""The door when database, token and session differ, and when tokens expire."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def member(who: CastMember) -> Member:
     return Member.objects.select_related("tenant", "person").get(person__email=who.email)
 
 
-def let_the_token_run_out(browser: Browser) -> None:
+def expire_claims(browser: Browser) -> None:
     session = browser.session
     session["sign_in"]["claims"]["expires_at"] = int(time.time()) - 5
     session.save()
 
 
-def test_a_suspended_tenant_is_shut_out_on_the_next_request_and_let_in_again_when_it_is_active(
+def test_suspending_and_reactivating_counts_on_the_next_request(
     browse_as: Browse,
 ) -> None:
     browser, acme = browse_as(ACME_OWNER), Tenant.objects.get(name="Acme Ltd")
@@ -63,27 +63,27 @@ def test_a_suspended_tenant_is_shut_out_on_the_next_request_and_let_in_again_whe
     assert browser.get("/records/").status_code == 200
 
 
-def test_a_suspension_in_the_middle_of_somebodys_request_counts_on_the_next_one_too(portal: World) -> None:
+def test_a_suspension_during_a_request_counts_on_the_next_one(portal: World) -> None:
     acme, owner = Tenant.objects.get(name="Acme Ltd"), member(ACME_OWNER).person_id
     forget_standing(owner)
     suspended: list[Tenant] = []
 
-    def suspended_after_it_was_read(execute: Any, *arguments: Any) -> Any:
+    def suspend_after_the_read(execute: Any, *arguments: Any) -> Any:
         answer = execute(*arguments)
         if not suspended:
             suspended.append(acme)
-            # Like another process, which drops what is kept before this one keeps what it has read.
+            # As if another process changed the tenant before this one cached what it has read.
             suspend(acme, by=SOMEBODY, why="not paid")
         return answer
 
-    with databases["default"].execute_wrapper(suspended_after_it_was_read):
+    with databases["default"].execute_wrapper(suspend_after_the_read):
         standing_of(owner)
     standing = standing_of(owner)
     assert standing is not None
     assert standing.tenant_state == TenantState.SUSPENDED
 
 
-def test_a_disabled_member_is_shut_out_on_the_next_request(browse_as: Browse) -> None:
+def test_a_disabled_member_is_refused_on_the_next_request(browse_as: Browse) -> None:
     browser = browse_as(ACME_EDITOR)
     disable(member(ACME_EDITOR), by=SOMEBODY)
     refused = browser.get("/records/")
@@ -101,14 +101,14 @@ def test_a_removed_member_has_no_organisation_on_the_next_request(browse_as: Bro
     assert "not a member of an organisation" in text_of(refused)
 
 
-def test_a_person_that_is_gone_is_a_visitor(browse_as: Browse) -> None:
+def test_a_deleted_person_is_a_visitor(browse_as: Browse) -> None:
     browser = browse_as(ACME_EDITOR)
     Person.objects.get(email=ACME_EDITOR.email).delete()
     cache.clear()
     assert browser.get("/records/").status_code == 302
 
 
-def test_a_change_that_went_past_the_portal_is_seen_within_seconds(browse_as: Browse) -> None:
+def test_a_change_made_outside_the_portal_counts_within_seconds(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     Tenant.objects.update(state=TenantState.SUSPENDED, suspended_at=timezone.now(), reason="by hand")
     deadline = time.monotonic() + 10
@@ -117,7 +117,7 @@ def test_a_change_that_went_past_the_portal_is_seen_within_seconds(browse_as: Br
     assert browser.get("/records/").status_code == 403
 
 
-def test_somebody_in_no_organisation_may_sign_in_is_told_so_and_may_sign_out(portal: World) -> None:
+def test_a_person_without_an_organisation_may_sign_in_and_out(portal: World) -> None:
     deployer = seeding.clients(portal.emulator.endpoint_url, portal.emulator.root)
     nobody = CastMember(f"{uuid.uuid4().hex}@nowhere.example", "No Body", Role.VIEWER, None)
     seeding.create_person(
@@ -132,13 +132,13 @@ def test_somebody_in_no_organisation_may_sign_in_is_told_so_and_may_sign_out(por
     assert browser.post("/oidc/logout/").status_code == 302
 
 
-def test_a_role_that_is_too_low_is_told_which_one_is_needed(browse_as: Browse) -> None:
+def test_a_refusal_names_the_roles_that_may_open_the_page(browse_as: Browse) -> None:
     refused = browse_as(OPERATOR).get("/records/")
     assert refused.status_code == 403
-    assert "not for your role" in text_of(refused)
+    assert "Your role cannot open this page" in text_of(refused)
 
 
-def test_a_new_role_counts_on_the_next_request_once_cognito_has_it(browse_as: Browse, portal: World) -> None:
+def test_a_new_role_counts_once_cognito_has_it(browse_as: Browse, portal: World) -> None:
     browser = browse_as(ACME_EDITOR)
     pool = seeding.clients(portal.emulator.endpoint_url, portal.emulator.root)("cognito-idp")
 
@@ -157,7 +157,7 @@ def test_a_new_role_counts_on_the_next_request_once_cognito_has_it(browse_as: Br
         in_cognito("editor")
 
 
-def test_a_role_that_only_the_database_knows_lets_nobody_in_and_cognito_is_not_asked_every_time(
+def test_a_role_missing_in_cognito_is_refused_without_asking_it_each_time(
     browse_as: Browse, switches: Switches
 ) -> None:
     browser = browse_as(ACME_VIEWER)
@@ -174,7 +174,7 @@ def test_a_role_that_only_the_database_knows_lets_nobody_in_and_cognito_is_not_a
 
 
 @pytest.mark.parametrize("differs", ["sub", "org", "role"])
-def test_claims_and_standing_must_agree_in_everything(differs: str) -> None:
+def test_claims_and_standing_must_be_equal(differs: str) -> None:
     claims = Claims("s", "e", "n", ACME_OWNER.org, "owner", 0)
     standing = Standing(1, "s", "e", "n", ACME_OWNER.org, "Acme Ltd", "active", "owner", enabled=True)
     check_standing(standing, claims)
@@ -182,16 +182,16 @@ def test_claims_and_standing_must_agree_in_everything(differs: str) -> None:
         check_standing(standing, replace(claims, **{differs: "viewer"}))
 
 
-def test_a_renewed_token_of_somebody_else_ends_the_session(browse_as: Browse) -> None:
+def test_a_renewed_token_of_another_person_ends_the_session(browse_as: Browse) -> None:
     browser, other = browse_as(ACME_OWNER), browse_as(ACME_VIEWER)
     here = sessions()
     mine, theirs = (SignIn.objects.get(pk=b.session["sign_in"]["id"]) for b in (browser, other))
     assert here.replace_tokens(mine.id, replace(here.tokens_of(theirs.id), id_token="expired"))
-    let_the_token_run_out(browser)
+    expire_claims(browser)
     assert browser.get("/records/").status_code == 401
 
 
-def test_a_session_of_another_version_means_signing_in_again(browse_as: Browse) -> None:
+def test_a_session_of_another_version_must_sign_in_again(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     for stored in ({"id": "x"}, {"id": str(uuid.uuid4()), "person": 1, "claims": {"sub": 1}}, "text"):
         session = browser.session
@@ -200,7 +200,7 @@ def test_a_session_of_another_version_means_signing_in_again(browse_as: Browse) 
         assert browser.get("/records/").status_code == 302
 
 
-def test_tokens_of_browsers_that_never_signed_out_are_cleared_away(browse_as: Browse) -> None:
+def test_tokens_of_abandoned_browsers_are_deleted_at_the_next_sign_in(browse_as: Browse) -> None:
     browse_as(ACME_OWNER)
     browse_as(ACME_VIEWER)
     SignIn.objects.update(renewed_at=timezone.now() - timedelta(hours=13))
@@ -208,21 +208,21 @@ def test_tokens_of_browsers_that_never_signed_out_are_cleared_away(browse_as: Br
     assert sorted(SignIn.objects.values_list("person__email", flat=True)) == [ACME_OWNER.email, ACME_VIEWER.email]
 
 
-def test_an_expiring_token_is_renewed_without_the_person_noticing_on_any_method(browse_as: Browse) -> None:
+def test_an_expiring_token_is_renewed_during_any_request(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
-    let_the_token_run_out(browser)
+    expire_claims(browser)
     assert browser.head("/records/").status_code == 200
     assert browser.session["sign_in"]["claims"]["expires_at"] > time.time()
 
 
 def expire_everywhere(browser: Browser) -> None:
-    """The session's claims and the kept ID token have both run out; the refresh token has not."""
-    let_the_token_run_out(browser)
+    """Expires the session's claims and the stored ID token, but not the refresh token."""
+    expire_claims(browser)
     here, row = sessions(), SignIn.objects.get()
     assert here.replace_tokens(row.id, replace(here.tokens_of(row.id), id_token="expired"))
 
 
-def test_the_refresh_token_is_rotated_and_the_new_one_kept(browse_as: Browse) -> None:
+def test_the_rotated_refresh_token_is_kept(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     first = sessions().tokens_of(SignIn.objects.get().id).refresh_token
     expire_everywhere(browser)
@@ -253,9 +253,7 @@ def test_many_requests_with_an_expired_token_renew_it_once(browse_as: Browse, sw
     assert switches.calls()["oauth2.token"] == 1
 
 
-def test_when_it_cannot_be_renewed_the_person_signs_in_again_and_lands_where_they_were(
-    browse_as: Browse, portal: World
-) -> None:
+def test_after_a_failed_renewal_signing_in_leads_back_to_the_page(browse_as: Browse, portal: World) -> None:
     browser = browse_as(ACME_OWNER)
     expire_everywhere(browser)
     row = SignIn.objects.get()
@@ -269,16 +267,16 @@ def test_when_it_cannot_be_renewed_the_person_signs_in_again_and_lands_where_the
     assert "ORD-2026-0100" in again.content.decode()
 
 
-def test_a_partial_update_with_an_ended_session_sends_the_whole_page_to_sign_in(browse_as: Browse) -> None:
+def test_a_partial_update_with_an_ended_session_reloads_the_page(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     SignIn.objects.all().delete()
-    let_the_token_run_out(browser)
+    expire_claims(browser)
     answer = browser.get("/records/orders/", headers={"HX-Request": "true"})
     assert answer["HX-Redirect"] == "/records/orders/"
     assert not answer.content
 
 
-def test_tokens_moved_to_another_row_do_not_open(browse_as: Browse) -> None:
+def test_tokens_moved_to_another_row_cannot_be_opened(browse_as: Browse) -> None:
     browse_as(ACME_OWNER)
     stolen = SignIn.objects.get()
     mine = SignIn.objects.create(person=stolen.person, sealed_tokens=stolen.sealed_tokens)
@@ -286,5 +284,5 @@ def test_tokens_moved_to_another_row_do_not_open(browse_as: Browse) -> None:
         sessions().tokens_of(mine.id)
 
 
-def test_these_tests_run_on_the_database_that_was_asked_for(db: None) -> None:
+def test_these_tests_run_on_the_requested_database(db: None) -> None:
     assert databases["default"].vendor == ("postgresql" if os.environ.get("TEST_DATABASE_URL") else "sqlite")

@@ -1,4 +1,4 @@
-"""Every refusal has its own page, a request id that is in the log, and nothing in either that is secret."""
+"""Every refusal has a page and a log line with the same request id, and neither holds a secret."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ def leaves(root: type[Exception]) -> Iterator[type[Exception]]:
     children = root.__subclasses__()
     for child in children:
         yield from leaves(child)
-    # Unreachable's parent can be raised as it is.
     if not children:
         yield root
 
 
-def test_every_error_of_the_tree_has_a_status_and_a_page() -> None:
+def test_every_error_has_a_status_and_a_page() -> None:
     assert failures.CredentialsExpired in set(leaves(errors.PortalError))
     assert set(leaves(errors.PortalError)) - set(REFUSALS) == set()
 
@@ -61,7 +60,7 @@ def log_lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, A
         ({"drop": True}, "not answering"),
     ],
 )
-def test_dynamodb_in_trouble_is_a_503_with_retry(
+def test_a_failing_dynamodb_is_a_503_with_retry_after(
     browse_as: Browse, switches: Switches, fault: dict[str, Any], words: str
 ) -> None:
     browser = browse_as(ACME_OWNER)
@@ -77,7 +76,7 @@ def test_dynamodb_in_trouble_is_a_503_with_retry(
 
 
 @pytest.mark.parametrize("fault", [{"code": "TooManyRequestsException", "status": 400}, {"drop": True}])
-def test_the_identity_pool_in_trouble_is_a_503_and_the_session_stays(
+def test_a_failing_identity_pool_is_a_503_and_keeps_the_session(
     browse_as: Browse, switches: Switches, fault: dict[str, Any]
 ) -> None:
     browser = browse_as(ACME_OWNER)
@@ -87,7 +86,7 @@ def test_the_identity_pool_in_trouble_is_a_503_and_the_session_stays(
     assert browser.get("/records/orders/").status_code == 200
 
 
-def test_a_denial_by_iam_says_what_was_refused_and_why_in_awss_words(browse_as: Browse, switches: Switches) -> None:
+def test_a_denial_by_iam_has_a_page(browse_as: Browse, switches: Switches) -> None:
     browser = browse_as(ACME_OWNER)
     switches.fail("DynamoDB.Query", code="AccessDeniedException", status=400, count=1)
     page = browser.get("/records/orders/")
@@ -95,7 +94,7 @@ def test_a_denial_by_iam_says_what_was_refused_and_why_in_awss_words(browse_as: 
     assert "AWS refused" in page.content.decode()
 
 
-def test_an_identity_pool_that_is_set_up_wrongly_is_an_operators_matter(
+def test_a_misconfigured_identity_pool_is_logged_for_the_operators(
     browse_as: Browse, switches: Switches, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     browser = browse_as(ACME_OWNER)
@@ -110,7 +109,7 @@ def test_an_identity_pool_that_is_set_up_wrongly_is_an_operators_matter(
     assert line["request_id"] == page["X-Request-Id"]
 
 
-def test_an_unknown_page_is_a_404_that_still_says_who_you_are(browse_as: Browse) -> None:
+def test_an_unknown_page_is_a_404_that_names_the_person(browse_as: Browse) -> None:
     page = browse_as(ACME_OWNER).get("/no/such/page/")
     assert page.status_code == 404
     assert "Ada Acme" in page.content.decode()
@@ -123,13 +122,13 @@ def test_a_visitor_is_sent_to_sign_in_and_back(client: Client, portal: World) ->
     assert answer["Location"] == "/oidc/authenticate/?next=%2Frecords%2Forders%2F%3Fprefix%3Da"
 
 
-def test_a_request_id_from_a_proxy_is_kept_and_a_strange_one_replaced(portal: World) -> None:
+def test_a_valid_request_id_is_kept_and_an_invalid_one_replaced(portal: World) -> None:
     browser = Browser(portal)
     assert browser.get("/", headers={"X-Request-Id": "abc-12345678"})["X-Request-Id"] == "abc-12345678"
     assert browser.get("/", headers={"X-Request-Id": "<script>"})["X-Request-Id"] != "<script>"
 
 
-def test_log_lines_name_the_request_the_person_and_the_organisation_and_never_a_token(
+def test_log_lines_name_request_person_and_org_and_never_a_token(
     browser: Browser, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     browser.sign_in(ACME_OWNER, following="/records/orders/")
@@ -145,7 +144,7 @@ def test_log_lines_name_the_request_the_person_and_the_organisation_and_never_a_
         assert secret not in everything
 
 
-def test_an_error_nobody_foresaw_is_a_page_with_a_request_id_and_no_details(
+def test_an_unexpected_error_has_a_page_with_a_request_id_only(
     browse_as: Browse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = browse_as(ACME_OWNER)

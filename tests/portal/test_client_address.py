@@ -1,4 +1,4 @@
-"""Where a request comes from: what our own proxies wrote is believed, and nothing that a client says of itself."""
+"""The client's address: entries of our own proxies are trusted, and nothing that a client invents."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import pytest
 
 from portal.client_address import client_address
 
-CLIENT, PROXY, MADE_UP = "203.0.113.9", "10.0.0.1", "192.0.2.66"
+CLIENT, PROXY, INVENTED = "203.0.113.9", "10.0.0.1", "192.0.2.66"
 
 
 @pytest.mark.parametrize(
     ("proxies", "connection", "forwarded_for", "address"),
     [
         (0, CLIENT, "", CLIENT),
-        (0, CLIENT, MADE_UP, CLIENT),
+        (0, CLIENT, INVENTED, CLIENT),
         (1, PROXY, CLIENT, CLIENT),
-        (1, PROXY, f"{MADE_UP}, {CLIENT}", CLIENT),
-        (2, PROXY, f"{MADE_UP}, {CLIENT}, 10.0.0.2", CLIENT),
-        # Somebody got past a proxy, or one does not write.
+        (1, PROXY, f"{INVENTED}, {CLIENT}", CLIENT),
+        (2, PROXY, f"{INVENTED}, {CLIENT}, 10.0.0.2", CLIENT),
+        # The request did not pass all proxies, or one of them adds no entry.
         (1, CLIENT, "", CLIENT),
         (2, PROXY, CLIENT, PROXY),
         (1, PROXY, "no address", PROXY),
@@ -27,10 +27,10 @@ CLIENT, PROXY, MADE_UP = "203.0.113.9", "10.0.0.1", "192.0.2.66"
         (1, PROXY, "2001:DB8:0::1", "2001:db8::1"),
         (0, f"::ffff:{CLIENT}", "", CLIENT),
         (0, "", "", ""),
-        (1, "", MADE_UP, MADE_UP),
+        (1, "", INVENTED, INVENTED),
     ],
 )
-def test_as_many_hops_are_believed_as_there_are_proxies(
+def test_only_entries_of_our_own_proxies_are_trusted(
     proxies: int, connection: str, forwarded_for: str, address: str
 ) -> None:
     assert client_address(connection=connection, forwarded_for=forwarded_for, proxies=proxies) == address

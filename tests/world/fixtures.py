@@ -14,7 +14,7 @@ from django.test import Client
 
 from emulator.client.sign_in import fill_in
 from portal.demo.cast import OPERATOR, CastMember
-from portal.demo.members import put_members_in_place
+from portal.demo.members import ensure_members
 from portal.demo.world import World, portal_credentials
 from tenants.domain.once import forget_all
 from tenants.lifecycle.wiring import reach
@@ -59,7 +59,7 @@ def programs_start_anew() -> None:
 
 @pytest.fixture
 def portal(stack: World, db: None) -> World:
-    put_members_in_place(stack.subs)
+    ensure_members(stack.subs)
     return stack
 
 

@@ -1,4 +1,4 @@
-"""`manage.py demo`: everything on this machine, no AWS account. Ends all of it with Ctrl-C."""
+"""`manage.py demo`: runs everything on this machine, without an AWS account."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from portal.demo.running import run
 
 class Command(BaseCommand):
     help = (
-        "Starts the emulator, deploys infra/template.yaml into it, fills in the demo and serves the portal. "
-        "PORT and EMULATOR_PORT say where (8000 and 4566). Ctrl-C ends all of it."
+        "Starts the emulator, deploys infra/template.yaml into it, creates the demo's people and rows and serves the "
+        "portal. Uses the ports PORT (8000) and EMULATOR_PORT (4566). Ctrl-C ends everything."
     )
     requires_system_checks: list[str] = []
 
@@ -25,5 +25,5 @@ class Command(BaseCommand):
 
     def tell(self, line: str) -> None:
         self.stdout.write(line)
-        # Into a pipe or a file, too, each step is there as it happens.
+        # In a pipe or a file, too, each step must appear as it happens.
         self.stdout.flush()

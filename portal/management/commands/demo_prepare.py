@@ -1,4 +1,4 @@
-"""What the demo needs once there are settings: tables, static files, the cast. `demo` calls it."""
+"""Prepares the database and static files of the demo. `demo` calls it once there are settings."""
 
 import json
 import sys
@@ -6,15 +6,15 @@ from typing import Any
 
 from django.core.management import BaseCommand, call_command
 
-from portal.demo.members import put_members_in_place
+from portal.demo.members import ensure_members
 
 
 class Command(BaseCommand):
     help = (
-        "Migrates, collects static files and puts the demo's people in place. Reads {e-mail: sub} as JSON from stdin."
+        "Migrates, collects static files and adds the demo's people. Reads {e-mail: sub} as JSON from standard input."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
-        put_members_in_place(json.load(sys.stdin))
+        ensure_members(json.load(sys.stdin))

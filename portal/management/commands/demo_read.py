@@ -1,4 +1,4 @@
-"""`manage.py demo_read`: reads on with one sign-in's credentials, to see when AWS stops serving them."""
+"""`manage.py demo_read`: keeps reading with the credentials of one sign-in, to see when AWS refuses them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tenants.domain.errors import PortalError
 
 class Command(BaseCommand):
     help = (
-        "Signs in as one of the demo's people and reads a row twenty times a second with the credentials of that one "
-        "sign-in, until Ctrl-C. Says when AWS begins to refuse them, and when it serves them again."
+        "Signs in as one of the demo's people and reads a row twenty times a second with the credentials of that "
+        "sign-in, until Ctrl-C. Says when AWS begins to refuse them, and when it accepts them again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -28,15 +28,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.AWS_ENDPOINT_URL:
-            raise CommandError("This is for the demo. Its settings: set -a; . var/demo.env; set +a")
+            raise CommandError("This needs the settings of the demo: set -a; . var/demo.env; set +a")
         member = next(member for member in CAST if member.email == options["email"])
         try:
             credentials = credentials_of(member, self.password())
             self.tell(f"{member.email} reads {partition_of(member)} with the credentials of one sign-in.")
             for answer in changes_while_reading(member, credentials, every_seconds=0.05):
-                self.tell("AWS serves them." if answer.allowed else f"AWS refuses them: {_why(answer.body)}")
+                self.tell("AWS accepts them." if answer.allowed else f"AWS refuses them: {_reason(answer.body)}")
         except SignInFailed as error:
-            raise CommandError(f"{member.email} could not be signed in. {error}") from error
+            raise CommandError(f"{member.email} could not sign in. {error}") from error
         except PortalError as error:
             raise CommandError(error.message) from error
         except KeyboardInterrupt:
@@ -50,6 +50,6 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _why(body: str) -> str:
-    said = json.loads(body)
-    return str(said.get("message") or said.get("Message") or body)
+def _reason(body: str) -> str:
+    answer = json.loads(body)
+    return str(answer.get("message") or answer.get("Message") or body)

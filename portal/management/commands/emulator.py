@@ -1,4 +1,4 @@
-"""`manage.py emulator`: only the local AWS, with the stack deployed in it."""
+"""`manage.py emulator`: runs the local AWS only, with the stack deployed in it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from portal.demo.running import run_emulator
 
 class Command(BaseCommand):
     help = (
-        "Starts the emulator on EMULATOR_PORT (4566) with infra/template.yaml deployed and the demo's people and rows "
-        "in it, writes var/demo.env for other commands and fills the database they name. Ctrl-C ends it, and what is "
-        "in it is gone unless --state names a directory."
+        "Starts the emulator on EMULATOR_PORT (4566), with infra/template.yaml and the demo's people and rows in it. "
+        "Writes var/demo.env for other commands and prepares the database. Ctrl-C ends it and deletes its data, "
+        "unless --state names a directory to keep it in."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--state", type=Path, metavar="DIR", help="keep everything in this directory")
-        parser.add_argument("--reset", action="store_true", help="forget what the directory holds, and begin anew")
+        parser.add_argument("--reset", action="store_true", help="delete the data in the directory and start afresh")
 
     def handle(self, *args: Any, **options: Any) -> None:
         state, reset = options["state"], options["reset"]

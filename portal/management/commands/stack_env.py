@@ -1,4 +1,4 @@
-"""Prints the settings that come from a deployed stack."""
+"""`manage.py stack_env`: prints the settings that come from a deployed stack."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from tenants.domain.errors import DeniedByAws, Misconfigured, PortalError, Unava
 
 class Command(BaseCommand):
     help = (
-        "Prints the settings that come from a deployed stack, ready for .env; the client's secret is among them. "
-        "Uses the AWS credentials, region and AWS_ENDPOINT_URL of the environment. Exit codes: 0 printed, 1 could not."
+        "Prints the settings that come from a deployed stack as lines for .env. The client's secret is among them. "
+        "Uses the AWS credentials, region and AWS_ENDPOINT_URL of the environment. Exit codes: 0 done, 1 failed."
     )
     requires_system_checks: list[str] = []
 
@@ -26,21 +26,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if not region:
-            raise CommandError("Say which region: set AWS_REGION, for example AWS_REGION=eu-west-1.")
+            raise CommandError("Name a region: set AWS_REGION, for example AWS_REGION=eu-west-1.")
         where: dict[str, Any] = {"region": region, "endpoint_url": os.environ.get("AWS_ENDPOINT_URL") or None}
         try:
             settings = stack_settings(
                 stacks_client(**where), people_client(**where), options["stack"], endpoint_url=where["endpoint_url"]
             )
         except PortalError as error:
-            raise CommandError(_in_words(error, where["endpoint_url"])) from error
+            raise CommandError(_message(error, where["endpoint_url"])) from error
         if options["json"]:
             self.stdout.write(json.dumps(settings, indent=2))
         else:
             self.stdout.write("\n".join(f"{name}={shlex.quote(value)}" for name, value in settings.items()))
 
 
-def _in_words(error: PortalError, endpoint_url: str | None) -> str:
+def _message(error: PortalError, endpoint_url: str | None) -> str:
     if isinstance(error, Misconfigured):
         return error.why
     if isinstance(error, Unavailable):

@@ -1,4 +1,4 @@
-"""An emulator with the product's stack in it and Acme's owner signed in, for the questions about its speed and size."""
+"""An emulator with the product's stack and Acme's owner signed in, to measure its speed and size."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BATCH = 25
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """`seconds_to_ready` from before the emulator's process `pid` existed to the deployed stack."""
+    """`seconds_to_ready` is from the start of the emulator's process `pid` to the deployed stack."""
 
     endpoint_url: str
     table: str
@@ -42,19 +42,19 @@ class Stack:
 def stack_in_an_emulator() -> Iterator[Stack]:
     began = perf_counter()
     with start() as emulator:
-        outputs = _deployed(emulator.endpoint_url, emulator.root)
+        outputs = _deploy(emulator.endpoint_url, emulator.root)
         ready = perf_counter() - began
         owner = _owner(emulator.endpoint_url, emulator.root, outputs)
         yield Stack(emulator.endpoint_url, outputs["TableName"], owner, emulator.pid, ready)
 
 
 def owner_of(endpoint_url: str, root: RootKey) -> Stack:
-    """A stack in an emulator that is running already."""
-    outputs = _deployed(endpoint_url, root)
+    """Deploys the stack into an emulator that is running already."""
+    outputs = _deploy(endpoint_url, root)
     return Stack(endpoint_url, outputs["TableName"], _owner(endpoint_url, root, outputs))
 
 
-def _deployed(endpoint_url: str, root: RootKey) -> dict[str, str]:
+def _deploy(endpoint_url: str, root: RootKey) -> dict[str, str]:
     return deploy(endpoint_url, root, template=TEMPLATE, parameters={"DeletionProtection": "false"})
 
 
@@ -81,7 +81,7 @@ def _owner(endpoint_url: str, root: RootKey, outputs: Mapping[str, str]) -> Cred
 
 
 def record(collection: str, number: int) -> dict[str, Any]:
-    """About 300 bytes, as the demo's are."""
+    """About 300 bytes, like the demo's records."""
     return {
         "pk": {"S": f"{ACME}#{collection}"},
         "sk": {"S": f"{number:08d}"},
@@ -113,8 +113,8 @@ def query_body(table: str, collection: str, *, after: int | None = None) -> byte
     return json.dumps(request).encode()
 
 
-def signed(stack: Stack, operation: str, body: bytes) -> dict[str, str]:
-    """The headers of the request. They stay good for a quarter of an hour."""
+def sign_headers(stack: Stack, operation: str, body: bytes) -> dict[str, str]:
+    """The headers of the signed request. They are valid for 15 minutes."""
     headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"}
     request = AWSRequest("POST", f"{stack.endpoint_url}/", headers=headers, data=body)
     owner = stack.owner
@@ -124,14 +124,14 @@ def signed(stack: Stack, operation: str, body: bytes) -> dict[str, str]:
 
 
 class Caller:
-    """One connection that is kept. Raises RuntimeError for anything but 200."""
+    """Keeps one connection open. Raises RuntimeError if the status is not 200."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._pool = urllib3.PoolManager(maxsize=1)
 
     def call(self, operation: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
-        headers = headers or signed(self._stack, operation, body)
+        headers = headers or sign_headers(self._stack, operation, body)
         answer = self._pool.request("POST", f"{self._stack.endpoint_url}/", body=body, headers=headers)
         if answer.status != 200:
             raise RuntimeError(f"{operation} answered {answer.status}: {answer.data.decode()}")

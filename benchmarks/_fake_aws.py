@@ -1,8 +1,8 @@
-"""AWS out of a can, in a process of its own: the CPU time of the benchmark's process is then the portal's alone.
+"""A fake AWS in its own process, so that the CPU time of the benchmark's process is that of the portal only.
 
-Run as a file it is that process: a small HTTP server that answers a Query with the demo's orders or with nothing, and
-the identity pool's two calls with made-up credentials. It checks the signature of every Query against the person whose
-partition is asked for, and counts. `canned_aws` starts one.
+Run as a file, it is that process: a small HTTP server. It answers a Query with the demo's orders or with nothing, and
+the two calls of the identity pool with invented credentials. It checks that the owner of the partition signed each
+Query, and counts. `fake_aws` starts it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from portal.demo.cast import ACME_OWNER, rows_written_by
 from tenants.domain.values import plain
 
 REGION = "eu-west-1"
-# A Query of RECORDS is answered with rows. Any other table is empty, three pages long, and fails now and then.
+# A Query of RECORDS returns rows. A Query of another table returns three empty pages, and sometimes fails.
 RECORDS = "Records"
 PAGES = 3
 FAILS_ONE_IN = 50
@@ -39,12 +39,14 @@ _JSON = "application/x-amz-json-1.0"
 
 
 @dataclass(frozen=True, slots=True)
-class Canned:
+class FakeAws:
     endpoint_url: str
 
     def tally(self, table: str) -> Counter[str]:
-        """Queries `arrived`, `wrong` (not signed by the partition's person), `failed` and `retried`, and how many
-        connections at once carried them (`connections`)."""
+        """Counts of Queries: `arrived`, `wrong` (not signed by the partition's owner), `failed` and `retried`.
+
+        Also `connections`, the most that were open at once.
+        """
         connection = http.client.HTTPConnection(self.endpoint_url.removeprefix("http://"))
         connection.request("GET", f"/tally/{table}")
         counted: dict[str, int] = json.load(connection.getresponse())
@@ -53,14 +55,14 @@ class Canned:
 
 
 @contextmanager
-def canned_aws() -> Iterator[Canned]:
+def fake_aws() -> Iterator[FakeAws]:
     process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    given, told = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+    stdin, stdout = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
     try:
-        yield Canned(told.readline().decode().strip())
+        yield FakeAws(stdout.readline().decode().strip())
     finally:
-        given.close()  # which it takes for the end
-        told.close()
+        stdin.close()  # this ends the process
+        stdout.close()
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -69,14 +71,14 @@ def canned_aws() -> Iterator[Canned]:
 
 
 def orders() -> list[dict[str, Any]]:
-    """As many of the demo's orders as a page of 25 asks for, as they are on the wire."""
+    """The demo's orders for a page of 25 rows, in the form of the DynamoDB API."""
     wanted = ACME_OWNER.organisation.space.collection("orders") if ACME_OWNER.organisation else ""
     of_acme = (row for row in rows_written_by(ACME_OWNER) if row["pk"]["S"] == wanted)
     return [{name: plain(value) for name, value in row.items()} for row in islice(of_acme, ROWS)]
 
 
 class Answers:
-    """What is said to each operation, and what was counted, per table."""
+    """The answer to each operation, and the counts per table."""
 
     def __init__(self) -> None:
         rows = orders()
@@ -99,7 +101,7 @@ class Answers:
 
     def query(self, request: Request, asked: Any, connection: Connection) -> tuple[int, Any]:
         tally = self.tallies[asked["TableName"]]
-        self.connected(asked["TableName"], connection)
+        self.count_connection(asked["TableName"], connection)
         partition_key = next(iter(asked["ExpressionAttributeValues"].values()))["S"]
         tally["arrived"] += 1
         tally["wrong"] += not signed_by(credentials_of(number_of(partition_key)), request)
@@ -114,11 +116,11 @@ class Answers:
         further = {"LastEvaluatedKey": {"pk": {"S": partition_key}, "sk": {"S": str(page + 1)}}} if page < PAGES else {}
         return 200, {"Items": [], "Count": 0, "ScannedCount": 0, **further}
 
-    def connected(self, table: str, connection: Connection) -> None:
+    def count_connection(self, table: str, connection: Connection) -> None:
         self.open[table].add(connection)
         self.tallies[table]["connections"] = max(self.tallies[table]["connections"], len(self.open[table]))
 
-    def disconnected(self, connection: Connection) -> None:
+    def forget_connection(self, connection: Connection) -> None:
         for connections in self.open.values():
             connections.discard(connection)
 
@@ -139,7 +141,7 @@ class Answers:
 
 
 def _number_in(asked: Any) -> int:
-    """The ID token of a made-up person is their number."""
+    """The ID token of an invented person is their number."""
     return int(next(iter(asked.get("Logins", {"": "0"}).values())))
 
 
@@ -152,14 +154,14 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, _problem: Exception | None) -> None:
-        self.answers.disconnected(self)
+        self.answers.forget_connection(self)
 
     def data_received(self, data: bytes) -> None:
         self.received += data
         while (request := self.next_request()) is not None:
             status, body = self.answers.to(request, self)
             head = (
-                f"HTTP/1.1 {status} {'OK' if status == 200 else 'Internal Server Error'}\r\nServer: canned\r\n"
+                f"HTTP/1.1 {status} {'OK' if status == 200 else 'Internal Server Error'}\r\nServer: fake\r\n"
                 f"Content-Type: {_JSON}\r\nContent-Length: {len(body)}\r\nConnection: keep-alive\r\n"
                 f"x-amzn-RequestId: {uuid.uuid4()}\r\nx-amz-crc32: {zlib.crc32(body)}\r\n\r\n"
             )
@@ -180,7 +182,7 @@ class Connection(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Until standard input ends, which it does at the latest with the process that started this one."""
+    """Serves until standard input ends, at the latest with the process that started this one."""
     loop, over, answers = asyncio.get_running_loop(), asyncio.Event(), Answers()
     server = await loop.create_server(lambda: Connection(answers), "127.0.0.1", 0)
     loop.add_reader(sys.stdin, over.set)

@@ -1,0 +1,7 @@
+"""Settings for `demo`, `emulator` and `stack_env`, which run before there is a stack. No pages, no database."""
+
+import secrets
+
+SECRET_KEY = secrets.token_urlsafe(50)
+INSTALLED_APPS = ["portal"]
+USE_TZ = True
