@@ -116,6 +116,8 @@ def _deploy(emulator: Emulator, portal_url: str, tell: Callable[[str], None]) ->
         "PortalPrincipal": seeding.ROOT_ARN,
         "ClosingPrincipal": seeding.ROOT_ARN,
         "ExportBucket": EXPORT_BUCKET,
+        "PublicReads": "true",
+        "BrowserReads": "true",
         "DeletionProtection": "false",
     }
     seeding.make_bucket(emulator.endpoint_url, emulator.root, EXPORT_BUCKET)
