@@ -25,16 +25,16 @@ def is_allowed(path: str, *, method: str = "GET", api: str = API, boundary_only:
     ).allowed
 
 
-@pytest.mark.parametrize("whatever", [False, True])
+@pytest.mark.parametrize("boundary_only", [False, True])
 @pytest.mark.parametrize("client", [LOGIN, BROWSER, ""])
 @pytest.mark.parametrize("role", ["owner", "admin", "editor", "viewer", "operator", "superuser", ""])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"])
-def test_each_role_calls_its_own_paths_only(role: str, method: str, client: str, whatever: bool) -> None:
+def test_each_role_calls_its_own_paths_only(role: str, method: str, client: str, boundary_only: bool) -> None:
     reads = method == "GET" and role in {"owner", "admin", "editor", "viewer"}
     changes = method in {"POST", "PUT", "PATCH", "DELETE"} and role in {"owner", "admin", "editor"} and client == LOGIN
     tags = {name: value for name, value in {"org": OWN, "role": role, "client": client}.items() if value}
     for path, own in ((f"{OWN}/profile", True), (f"{OWN}/a/b/c", True), (f"{FOREIGN}/profile", False)):
-        assert is_allowed(path, method=method, whatever=whatever, **tags) is (own and (reads or changes))
+        assert is_allowed(path, method=method, boundary_only=boundary_only, **tags) is (own and (reads or changes))
 
 
 @pytest.mark.parametrize(
