@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-con
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import requests
@@ -14,11 +15,14 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
 from tenants.domain.credentials import Credentials
-from tenants.domain.errors import Throttled, Unreachable
+from tenants.domain.errors import InvalidInput, Throttled, Unreachable
 
 SERVICE = "The API (API Gateway)"
 _TIMEOUT = (2, 5)
-_MOST_BYTES = 64_000
+_MOST_CHARACTERS = 64_000
+MOST_PATH = 500
+# What an address may hold as it is; everything else has to be encoded.
+_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,14 @@ class RecordsApi:
     def get(self, credentials: Credentials, path: str) -> ApiAnswer:
         """`path` begins with a slash and is sent as it is. An answer of 403 or 404 is an answer.
 
-        Raises Throttled or Unreachable.
+        Raises InvalidInput, Throttled or Unreachable.
         """
+        if len(path) > MOST_PATH or not _PATH.fullmatch(path):
+            raise InvalidInput(
+                f"Enter a path that begins with a slash, of at most {MOST_PATH} characters: letters, digits, and "
+                "everything else percent-encoded.",
+                field="path",
+            )
         signed = AWSRequest("GET", f"{self.url}{path}")
         SigV4Auth(_frozen(credentials), "execute-api", self.region).add_auth(signed)
         try:
@@ -57,7 +67,7 @@ class RecordsApi:
             raise Throttled(SERVICE, "it answered 429")
         if answer.status_code >= 500:
             raise Unreachable(SERVICE, f"it answered {answer.status_code}")
-        return ApiAnswer(answer.status_code, answer.headers.get("apigw-requestid", ""), answer.text[:_MOST_BYTES])
+        return ApiAnswer(answer.status_code, answer.headers.get("apigw-requestid", ""), answer.text[:_MOST_CHARACTERS])
 
 
 def _as_it_is(signed: AWSRequest) -> requests.PreparedRequest:

@@ -1,4 +1,4 @@
-"""The page that says what a person's AWS credentials carry, and what AWS answers when they try a partition key."""
+"""The page that says what a person's AWS credentials carry, and what AWS answers when they try a key or a path."""
 
 from __future__ import annotations
 
@@ -9,38 +9,60 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from tenants.aws.records_api import ApiAnswer
 from tenants.aws.records_table import RawAnswer
 from tenants.domain.errors import InvalidInput
 from tenants.domain.keys import PUBLIC_SPACE, owner_in
 from tenants.pages.refusals import record_refusal
-from tenants.records.wiring import records
-from tenants.sign_in.access import (
-    signed_in,
-    signed_in_only,
-)
+from tenants.records.wiring import api, records
+from tenants.sign_in.access import signed_in, signed_in_only
+from tenants.sign_in.sessions import SignedIn
 from tenants.sign_in.wiring import federation
 
 
 @signed_in_only
 @require_safe
 def access(request: HttpRequest) -> HttpResponse:
-    who, key = signed_in(request), request.GET.get("pk", "")
-    problem: InvalidInput | None = None
-    answer: RawAnswer | None = None
+    who, problem = signed_in(request), None
+    answer, api_answer = None, None
     try:
-        answer = records().try_key(who, key) if "pk" in request.GET else None
+        answer, api_answer = _try_key(request, who), _try_path(request, who)
     except InvalidInput as error:
         problem = error
-    if answer is not None and answer.code == "AccessDeniedException":
-        record_refusal(request, "DeniedByAws", why=answer.code, asked_for=owner_in(key))
-    credentials = federation().credentials_for(who)
+    own_org = who.claims.org
     context = {
-        "credentials_end": datetime.fromtimestamp(credentials.expires_at, tz=UTC),
+        "credentials_end": datetime.fromtimestamp(federation().credentials_for(who).expires_at, tz=UTC),
         "role_arn": settings.TENANT_ROLE_ARN,
         "table": settings.RECORDS_TABLE,
-        "key": key,
-        "own_key": who.space.catalogue if who.claims.org else PUBLIC_SPACE.catalogue,
+        "key": request.GET.get("pk", ""),
+        "own_key": who.space.catalogue if own_org else PUBLIC_SPACE.catalogue,
         "answer": answer,
+        "api_url": settings.RECORDS_API_URL,
+        "path": request.GET.get("path", ""),
+        "own_path": f"/{own_org}/profile" if own_org else "",
+        "api_answer": api_answer,
         "problem": problem,
     }
     return render(request, "organisation/access.html", context, status=400 if problem else 200)
+
+
+def _try_key(request: HttpRequest, who: SignedIn) -> RawAnswer | None:
+    """Raises InvalidInput."""
+    if "pk" not in request.GET:
+        return None
+    key = request.GET["pk"]
+    answer = records().try_key(who, key)
+    if answer.code == "AccessDeniedException":
+        record_refusal(request, "DeniedByAws", why=answer.code, asked_for=owner_in(key))
+    return answer
+
+
+def _try_path(request: HttpRequest, who: SignedIn) -> ApiAnswer | None:
+    """Raises InvalidInput."""
+    if "path" not in request.GET or not settings.RECORDS_API_URL:
+        return None
+    path = request.GET["path"]
+    answer = api().get(federation().credentials_for(who), path)
+    if answer.status == 403:
+        record_refusal(request, "DeniedByAws", why="Forbidden", asked_for=owner_in(path[1:].replace("/", "#", 1)))
+    return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from tenants.aws.clients import records_client
+from tenants.aws.records_api import RecordsApi
 from tenants.aws.records_table import RecordsTable
 from tenants.domain.once import once
 from tenants.records.reading import Records
@@ -17,3 +18,9 @@ def records() -> Records:
         region=settings.AWS_REGION, endpoint_url=settings.AWS_ENDPOINT_URL, connections=settings.AWS_CONNECTIONS
     )
     return Records(table=RecordsTable(client=client, name=settings.RECORDS_TABLE), federation=federation())
+
+
+@once
+def api() -> RecordsApi:
+    """Only where RECORDS_API_URL is set."""
+    return RecordsApi(settings.RECORDS_API_URL, settings.AWS_REGION)

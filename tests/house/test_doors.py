@@ -12,8 +12,8 @@ from tenants import audit, models
 
 # By module, or by a name in one. Tests and `portal` may import anything.
 DOORS = {
-    "aws": "directory export_store failures id_tokens identity_pool records_table suspension_policy tagged_credentials "
-    "tenant_rows token_endpoint",
+    "aws": "directory export_store failures id_tokens identity_pool records_api records_table suspension_policy "
+    "tagged_credentials tenant_rows token_endpoint",
     "audit": f"{' '.join(audit.__all__)} actions chain.Point csv reading retention timeline",
     "drift": "repair run walk.Listener",
     "health": "blockers overview worker_metrics",

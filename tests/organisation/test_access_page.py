@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from portal.demo.cast import ACME, ACME_OWNER, GLOBEX, GLOBEX_OWNER, OPERATOR, CastMember
 from portal.demo.world import World
+from tenants.audit.actions import Action
+from tenants.models import AuditEvent
 from tests.world.fixtures import Browser
 
 Browse = Callable[[CastMember], Browser]
@@ -70,3 +73,46 @@ def test_aws_refuses_keys_that_only_look_like_ones_own(browse_as: Browse, key: s
     page = try_key(browse_as(ACME_OWNER), key)
     assert "AccessDeniedException" in page
     assert "<script>alert" not in page
+
+
+def try_path(browser: Browser, path: str) -> str:
+    text: str = browser.get("/access/", {"path": path}).content.decode()
+    return text
+
+
+def test_the_own_path_of_the_api_answers_with_the_profile(browse_as: Browse) -> None:
+    page = try_path(browse_as(ACME_OWNER), f"/{ACME.org_id}/profile")
+    assert "Allowed: the API answered" in page
+    assert f"&quot;org&quot;: &quot;{ACME.org_id}&quot;" in page
+
+
+@pytest.mark.parametrize(
+    "path", [f"/{GLOBEX.org_id}/profile", f"/{GLOBEX.org_id}/{ACME.org_id}/profile", f"//{ACME.org_id}/profile", "/"]
+)
+def test_every_other_path_is_refused_by_aws(browse_as: Browse, path: str) -> None:
+    page = try_path(browse_as(ACME_OWNER), path)
+    assert "Allowed: the API answered" not in page
+    assert "&quot;message&quot;: &quot;" in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refused_path_is_in_the_audit_trail_with_its_org(browse_as: Browse) -> None:
+    try_path(browse_as(ACME_OWNER), f"/{GLOBEX.org_id}/profile")
+    entry = AuditEvent.objects.filter(action=Action.REFUSED).latest("seq")
+    assert (entry.after["refusal"], entry.after["asked_for"]) == ("DeniedByAws", str(GLOBEX.org_id))
+
+
+@pytest.mark.parametrize(
+    "path", ["", "profile", "https://elsewhere.example/", "/a b", "/ü", "/x" * 300, "/a?b", "/a#b"]
+)
+def test_an_impossible_path_is_a_message_next_to_its_field(browse_as: Browse, path: str) -> None:
+    answer = browse_as(ACME_OWNER).get("/access/", {"path": path})
+    assert answer.status_code == 400
+    assert 'id="path-error"' in answer.content.decode()
+
+
+def test_without_an_api_there_is_nothing_to_call(browse_as: Browse, settings: Any) -> None:
+    browser = browse_as(ACME_OWNER)
+    settings.RECORDS_API_URL = ""
+    page = try_path(browser, f"/{ACME.org_id}/profile")
+    assert "Try a path of the API" not in page

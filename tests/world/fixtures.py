@@ -30,7 +30,8 @@ from tests.world.stage import Stage
 def stack(world: World, settings: Any) -> World:
     """The settings are the stack's outputs, and the shared cache is empty."""
     for name in ("AWS_REGION", "AWS_ENDPOINT_URL", "COGNITO_USER_POOL_ID", "COGNITO_DOMAIN",
-                 "COGNITO_IDENTITY_POOL_ID", "RECORDS_TABLE", "TENANT_ROLE_ARN", "SUSPENSION_POLICY_ARN"):  # fmt: skip
+                 "COGNITO_IDENTITY_POOL_ID", "RECORDS_TABLE", "TENANT_ROLE_ARN", "SUSPENSION_POLICY_ARN",
+                 "RECORDS_API_URL"):  # fmt: skip
         setattr(settings, name, world.settings[name])
     settings.OIDC_RP_CLIENT_ID = world.settings["COGNITO_CLIENT_ID"]
     settings.OIDC_RP_CLIENT_SECRET = world.settings["COGNITO_CLIENT_SECRET"]
