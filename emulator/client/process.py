@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
-from emulator.state.directory import read_root_key
+from emulator.root_key import UnreadableRootKey, read_root_key
 
 _STOP_SECONDS = 5.0
 _PIPE = subprocess.PIPE
@@ -96,14 +96,17 @@ def start(*, port: int = 0, root: RootKey | None = None, state: Path | None = No
             raise EmulatorFailed(err.read().decode(errors="replace").strip() or "It ended without a word.")
     log = threading.Thread(target=_relay, args=(err,), name="emulator-log", daemon=True)
     log.start()
-    return Emulator(json.loads(line)["endpoint"], key or _kept_key(state), process, log)
+    return Emulator(json.loads(line)["endpoint"], key or _stored_key(state), process, log)
 
 
-def _kept_key(state: Path | None) -> RootKey:
-    kept = read_root_key(state) if state else None
-    if kept is None:
+def _stored_key(state: Path | None) -> RootKey:
+    try:
+        stored = read_root_key(state) if state else None
+    except UnreadableRootKey as failure:
+        raise EmulatorFailed(str(failure)) from failure
+    if stored is None:
         raise EmulatorFailed(f"{state} holds no root key.")
-    return RootKey(*kept)
+    return RootKey(*stored)
 
 
 def _relay(log: IO[bytes]) -> None:

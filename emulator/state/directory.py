@@ -14,14 +14,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emulator.root_key import ROOT_KEY_FILE, UnreadableRootKey, read_root_key
+
 FORMAT = "1"
 # How the names of stores that hold rows begin.
 ROWS = "rows:"
-_ENTRIES, _ROOT_KEY, _LOCK = "state.sqlite3", "root-key.json", "emulator.lock"
+_ENTRIES, _LOCK = "state.sqlite3", "emulator.lock"
 # What the demo keeps beside it, and wants gone with the rest.
 KEPT_PASSWORD = "demo-password"  # noqa: S105 - a file name
 _OURS = frozenset(
-    {_ENTRIES, f"{_ENTRIES}-wal", f"{_ENTRIES}-shm", f"{_ENTRIES}-journal", _ROOT_KEY, _LOCK, KEPT_PASSWORD}
+    {_ENTRIES, f"{_ENTRIES}-wal", f"{_ENTRIES}-shm", f"{_ENTRIES}-journal", ROOT_KEY_FILE, _LOCK, KEPT_PASSWORD}
 )
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -92,11 +94,11 @@ class StateDirectory:
 
     def root_key(self, given: tuple[str, str] | None) -> tuple[str, str]:
         """The key that is given, else the one kept, else a new one; kept from now on."""
-        kept = read_root_key(self.path)
-        key = given or kept or (f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
-        if key != kept:
+        stored = _stored_root_key(self.path)
+        key = given or stored or (f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
+        if key != stored:
             text = json.dumps({"access_key_id": key[0], "secret_access_key": key[1]})
-            write_privately(self.path / _ROOT_KEY, text)
+            write_privately(self.path / ROOT_KEY_FILE, text)
         return key
 
     def close(self) -> None:
@@ -104,15 +106,11 @@ class StateDirectory:
         os.close(self._lock)
 
 
-def read_root_key(path: Path) -> tuple[str, str] | None:
-    """Access key id and secret of the account's root, where an emulator has kept them."""
+def _stored_root_key(path: Path) -> tuple[str, str] | None:
     try:
-        stored = json.loads((path / _ROOT_KEY).read_text("utf-8"))
-        return stored["access_key_id"], stored["secret_access_key"]
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as failure:
-        raise StateRefused(f"{path / _ROOT_KEY} holds no key; --reset begins anew.") from failure
+        return read_root_key(path)
+    except UnreadableRootKey as failure:
+        raise StateRefused(str(failure)) from failure
 
 
 def write_privately(path: Path, text: str) -> None:

@@ -1,12 +1,12 @@
 """What is refused before anybody judges it: other hosts, unreadable requests, bodies that are no request at all."""
 
 import asyncio
-import http.client
 import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -175,7 +175,7 @@ def test_a_request_that_takes_too_long_is_not_waited_for(monkeypatch: pytest.Mon
 def test_each_request_of_a_connection_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "REQUEST_SECONDS", 0.3)
     with _served() as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = HTTPConnection("127.0.0.1", port, timeout=5)
         for _ in range(3):
             threading.Event().wait(0.2)
             connection.request("GET", "/")

@@ -213,7 +213,7 @@ def test_a_fault_that_is_not_understood_is_not_switched_on(stack: Stack) -> None
 
 _CHECK = """
 from importlib.metadata import version
-from emulator import patches
+from emulator.server import patches
 ours = version("ministack")
 for installed, parameters in (
     (ours, patches.PARAMETERS),
