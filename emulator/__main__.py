@@ -25,7 +25,7 @@ from emulator.state.directory import StateDirectory, StateRefused
 
 if TYPE_CHECKING:
     from emulator.server.app import App
-    from emulator.state.autosave import Keeper
+    from emulator.state.autosave import Autosave
 
 
 def main() -> int:
@@ -73,22 +73,22 @@ def _run(
     from emulator.access.principals import Root, Secret
     from emulator.server import patches
     from emulator.server.app import App
-    from emulator.state.autosave import Keeper
+    from emulator.state.autosave import Autosave
 
     try:
         patches.apply_all()
     except patches.WrongEngine as failure:
         return _fail(str(failure))
     app = App(Root(Secret(*key)))
-    keeper = Keeper(directory, app) if directory else None
-    if keeper is not None:
-        keeper.restore()
+    autosave = Autosave(directory, app) if directory else None
+    if autosave is not None:
+        autosave.restore()
     gc.freeze()
-    asyncio.run(_serve(app, keeper, sockets, with_parent=with_parent))
+    asyncio.run(_serve(app, autosave, sockets, with_parent=with_parent))
     return 0
 
 
-async def _serve(app: "App", keeper: "Keeper | None", sockets: list[socket.socket], *, with_parent: bool) -> None:
+async def _serve(app: "App", autosave: "Autosave | None", sockets: list[socket.socket], *, with_parent: bool) -> None:
     from emulator.functions import http_api, lambdas
 
     stop = asyncio.Event()
@@ -96,20 +96,20 @@ async def _serve(app: "App", keeper: "Keeper | None", sockets: list[socket.socke
     for signalled in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signalled, stop.set)
     if with_parent:
-        Thread(target=_when_input_ends, args=(loop, stop), name="parent-watch", daemon=True).start()
+        Thread(target=_stop_at_end_of_input, args=(loop, stop), name="parent-watch", daemon=True).start()
     port = sockets[0].getsockname()[1]
-    lambdas.surroundings.endpoint_url = f"http://localhost:{port}"
+    lambdas.runtime_context.endpoint_url = f"http://localhost:{port}"
     serving = asyncio.create_task(serve(app, sockets, stop))
-    http_api.moved()
-    keeping = asyncio.create_task(keeper.keep(stop)) if keeper else None
+    http_api.update_endpoints()
+    saving = asyncio.create_task(autosave.run(stop)) if autosave else None
     print(json.dumps({"endpoint": f"http://localhost:{port}"}), flush=True)
     await serving
-    if keeper is not None and keeping is not None:
-        await keeping
-        await keeper.close()
+    if autosave is not None and saving is not None:
+        await saving
+        await autosave.close()
 
 
-def _when_input_ends(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+def _stop_at_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
     with contextlib.suppress(RuntimeError):  # the loop has ended by itself

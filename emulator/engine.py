@@ -33,30 +33,30 @@ _ENVIRONMENT = {
 }
 
 
-class _Unread(ModuleType):
+class _LazyModule(ModuleType):
     """A module whose code runs when something first asks for a name in it."""
 
     def __getattr__(self, name: str) -> Any:
-        loader: importlib.abc.Loader | None = self.__dict__.get("_loader_of_unread")
+        loader: importlib.abc.Loader | None = self.__dict__.get("_pending_loader")
         if loader is None or name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        del self.__dict__["_loader_of_unread"]
+        del self.__dict__["_pending_loader"]
         loader.exec_module(self)
         return getattr(self, name)
 
 
-class _LaterLoader(importlib.abc.Loader):
+class _LazyLoader(importlib.abc.Loader):
     def __init__(self, loader: importlib.abc.Loader) -> None:
         self._loader = loader
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-        return _Unread(spec.name)
+        return _LazyModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__dict__["_loader_of_unread"] = self._loader
+        module.__dict__["_pending_loader"] = self._loader
 
 
-class _LaterFinder(importlib.abc.MetaPathFinder):
+class _LazyFinder(importlib.abc.MetaPathFinder):
     """Finds the engine's other services. (`importlib.util.LazyLoader` would run them at their second import.)"""
 
     def find_spec(
@@ -67,11 +67,11 @@ class _LaterFinder(importlib.abc.MetaPathFinder):
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _LaterLoader(spec.loader)
+            spec.loader = _LazyLoader(spec.loader)
         return spec
 
 
-def _without_its_application() -> ModuleType:
+def _empty_application() -> ModuleType:
     application = ModuleType("ministack.app")
     application.__dict__.update(AUTH=True, _MAIN_LOOP=None)
     return application
@@ -82,8 +82,8 @@ def _load(name: str) -> Any:
 
 
 os.environ.update(_ENVIRONMENT)
-sys.modules["ministack.app"] = _without_its_application()
-sys.meta_path.insert(0, _LaterFinder())
+sys.modules["ministack.app"] = _empty_application()
+sys.meta_path.insert(0, _LazyFinder())
 logging.getLogger().setLevel(logging.WARNING)
 
 responses = _load("core.responses")

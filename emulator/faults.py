@@ -68,14 +68,14 @@ class Fault:
     rate: float = 1.0
     delay_seconds: float = 0.0
     drop: bool = False
-    _owed: float = 0.0
+    _accumulated_rate: float = 0.0
 
-    def takes_turn(self) -> bool:
-        self._owed += self.rate
+    def is_due(self) -> bool:
+        self._accumulated_rate += self.rate
         # A third three times over is one.
-        if self.count == 0 or self._owed < 1 - 1e-9:
+        if self.count == 0 or self._accumulated_rate < 1 - 1e-9:
             return False
-        self._owed -= 1
+        self._accumulated_rate -= 1
         if self.count is not None:
             self.count -= 1
         return True
@@ -118,21 +118,21 @@ class Switchboard:
     def switch_on(self, fault: Fault) -> None:
         self._faults[fault.operation] = fault
 
-    def switched_on(self) -> list[dict[str, Any]]:
+    def active_faults(self) -> list[dict[str, Any]]:
         faults = [fault for fault in self._faults.values() if fault.count != 0]
         return [{name: value for name, value in asdict(fault).items() if name in _MEMBERS} for fault in faults]
 
     def clear(self) -> None:
         self._faults.clear()
 
-    async def meet(self, operation: str, *, signed: bool = True) -> Dropped | None:
+    async def apply(self, operation: str, *, signed: bool = True) -> Dropped | None:
         """Counts the call and lets the closest fault for it happen: waits, raises `AwsError`, or answers `Dropped`.
 
         An unsigned call has no credentials that could have expired.
         """
         self.calls[operation] += 1
-        fault = self._for(operation) if self._faults else None
-        if fault is None or (fault.fault == "expired-credentials" and not signed) or not fault.takes_turn():
+        fault = self._closest_fault(operation) if self._faults else None
+        if fault is None or (fault.fault == "expired-credentials" and not signed) or not fault.is_due():
             return None
         if fault.delay_seconds:
             await asyncio.sleep(fault.delay_seconds)
@@ -142,6 +142,6 @@ class Switchboard:
             raise error
         return None
 
-    def _for(self, operation: str) -> Fault | None:
+    def _closest_fault(self, operation: str) -> Fault | None:
         names = (operation, f"{operation.partition('.')[0]}.*", "*")
         return next((self._faults[name] for name in names if name in self._faults), None)

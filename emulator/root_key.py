@@ -1,4 +1,4 @@
-"""Reads the account's root key from a state directory. Standard library only: programs that start the emulator use it."""
+"""Reads the account's root key from a state directory. Standard library only, for programs that start the emulator."""
 
 import json
 from pathlib import Path

@@ -14,7 +14,7 @@ from enum import Enum
 from iam.failures import UnsupportedPolicy
 from iam.operators import OPERATORS, Comparison, Operand
 from iam.patterns import KEY, Test
-from iam.prose import Mismatch, listed
+from iam.prose import Mismatch, join_list
 from iam.request import Context, ContextValue, Request
 
 _KEY = re.compile(KEY)
@@ -44,7 +44,7 @@ class Condition:
 
     def matches(self, request: Request) -> bool:
         context = request.values
-        found = self._found(context)
+        found = self._request_value(context)
         if found is None:
             return self.when_absent
         if self.quantifier is Quantifier.NONE:
@@ -52,13 +52,13 @@ class Condition:
             return isinstance(found, str) and self._accepts(found, self._tests(context))
         values = (found,) if isinstance(found, str) else found
         tests = self._tests(context)
-        together = all if self.quantifier is Quantifier.ALL else any
-        return together(self._accepts(value, tests) for value in values)
+        combine = all if self.quantifier is Quantifier.ALL else any
+        return combine(self._accepts(value, tests) for value in values)
 
     def explain(self, request: Request) -> Mismatch:
-        return Mismatch("Condition", self._compared(request.values), operator=self.name, key=self.key)
+        return Mismatch("Condition", self._mismatch_detail(request.values), operator=self.name, key=self.key)
 
-    def _found(self, context: Context) -> ContextValue | None:
+    def _request_value(self, context: Context) -> ContextValue | None:
         """An empty string counts as no value under a set operator, and as a value otherwise."""
         found = context.get(self.folded_key)
         return None if found == "" and self.quantifier is not Quantifier.NONE else found
@@ -70,18 +70,18 @@ class Condition:
     def _accepts(self, value: str, tests: list[Test]) -> bool:
         return any(test(value) for test in tests) is not self.comparison.negated
 
-    def _compared(self, context: Context) -> str:
-        found = self._found(context)
+    def _mismatch_detail(self, context: Context) -> str:
+        found = self._request_value(context)
         if found is None:
             return f"the request has no value for {self.key}"
         if self.quantifier is Quantifier.NONE and not isinstance(found, str):
             return f"the request has a list of values for {self.key}, which only ForAllValues or ForAnyValue can match"
-        refused = self._refused(found, context)
+        refused = self._refused_values(found, context)
         verb = ("is" if len(refused) == 1 else "are") + ("" if self.comparison.negated else " not")
-        wanted = listed(operand.show(context) for operand in self.operands)
-        return f"{listed(refused, last='and')} {verb} {self.comparison.relation} {wanted}"
+        wanted = join_list(operand.show(context) for operand in self.operands)
+        return f"{join_list(refused, last='and')} {verb} {self.comparison.relation} {wanted}"
 
-    def _refused(self, found: ContextValue, context: Context) -> list[str]:
+    def _refused_values(self, found: ContextValue, context: Context) -> list[str]:
         tests = self._tests(context)
         values = (found,) if isinstance(found, str) else found
         return [f'"{value}"' for value in values if not self._accepts(value, tests)]
@@ -144,7 +144,7 @@ def _text(where: str, value: object) -> str:
 def _parse(name: str, key: str, values: tuple[str, ...], *, variables: bool) -> AnyCondition:
     if name == "Null":
         return _parse_null(key, values)
-    quantifier, base, if_exists = _take_apart(name)
+    quantifier, base, if_exists = _split_name(name)
     comparison = OPERATORS[base]
     operands = tuple(_operand(comparison, name, key, value, variables=variables) for value in values)
     return Condition(
@@ -158,7 +158,7 @@ def _parse(name: str, key: str, values: tuple[str, ...], *, variables: bool) -> 
     )
 
 
-def _take_apart(name: str) -> tuple[Quantifier, str, bool]:
+def _split_name(name: str) -> tuple[Quantifier, str, bool]:
     prefix, colon, rest = name.rpartition(":")
     base = rest.removesuffix("IfExists")
     if prefix + colon not in _QUANTIFIERS or base not in OPERATORS:

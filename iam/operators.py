@@ -101,7 +101,7 @@ def _segment_test(tests: list[Test]) -> Test:
     return test
 
 
-def _typed(noun: str, read_policy: Read, read_request: Read, compare: Compare) -> Compile:
+def _typed_comparison(noun: str, read_policy: Read, read_request: Read, compare: Compare) -> Compile:
     """A request's value that cannot be read as the type is in no relation to anything, which is a match for a negated
     operator.
     """
@@ -121,8 +121,8 @@ def _constant(written: str, test: Test) -> Operand:
     return Operand(lambda _context: test, lambda _context: f'"{written}"')
 
 
-def _ordered(noun: str, read: Read, compare: Compare) -> Compile:
-    return _typed(noun, read, read, compare)
+def _same_type_comparison(noun: str, read: Read, compare: Compare) -> Compile:
+    return _typed_comparison(noun, read, read, compare)
 
 
 def _read_number(text: str) -> Decimal | None:
@@ -177,18 +177,18 @@ def _within(address: Address, network: Network) -> bool:
 def _ordering(prefix: str, noun: str, read: Read, words: tuple[str, str, str, str]) -> dict[str, Comparison]:
     below, at_most, above, at_least = words
     return {
-        f"{prefix}Equals": Comparison(_ordered(noun, read, operator.eq), "equal to"),
-        f"{prefix}NotEquals": Comparison(_ordered(noun, read, operator.eq), "equal to", negated=True),
-        f"{prefix}LessThan": Comparison(_ordered(noun, read, operator.lt), below),
-        f"{prefix}LessThanEquals": Comparison(_ordered(noun, read, operator.le), at_most),
-        f"{prefix}GreaterThan": Comparison(_ordered(noun, read, operator.gt), above),
-        f"{prefix}GreaterThanEquals": Comparison(_ordered(noun, read, operator.ge), at_least),
+        f"{prefix}Equals": Comparison(_same_type_comparison(noun, read, operator.eq), "equal to"),
+        f"{prefix}NotEquals": Comparison(_same_type_comparison(noun, read, operator.eq), "equal to", negated=True),
+        f"{prefix}LessThan": Comparison(_same_type_comparison(noun, read, operator.lt), below),
+        f"{prefix}LessThanEquals": Comparison(_same_type_comparison(noun, read, operator.le), at_most),
+        f"{prefix}GreaterThan": Comparison(_same_type_comparison(noun, read, operator.gt), above),
+        f"{prefix}GreaterThanEquals": Comparison(_same_type_comparison(noun, read, operator.ge), at_least),
     }
 
 
 _DATE_WORDS = ("before", "at or before", "after", "at or after")
 _NUMBER_WORDS = ("less than", "at most", "greater than", "at least")
-_ADDRESS = _typed("an IP address or range", _read_network, _read_address, _within)
+_ADDRESS = _typed_comparison("an IP address or range", _read_network, _read_address, _within)
 
 OPERATORS: Mapping[str, Comparison] = {
     "StringEquals": Comparison(_equal, "equal to"),
@@ -201,8 +201,8 @@ OPERATORS: Mapping[str, Comparison] = {
     "ArnNotEquals": Comparison(_arn_like, "like", negated=True),
     "ArnLike": Comparison(_arn_like, "like"),
     "ArnNotLike": Comparison(_arn_like, "like", negated=True),
-    "Bool": Comparison(_ordered("true or false", _read_bool, operator.eq), "equal to"),
-    "BinaryEquals": Comparison(_ordered("base64 text", _read_binary, operator.eq), "equal to"),
+    "Bool": Comparison(_same_type_comparison("true or false", _read_bool, operator.eq), "equal to"),
+    "BinaryEquals": Comparison(_same_type_comparison("base64 text", _read_binary, operator.eq), "equal to"),
     "IpAddress": Comparison(_ADDRESS, "in"),
     "NotIpAddress": Comparison(_ADDRESS, "in", negated=True),
     **_ordering("Numeric", "a number", _read_number, _NUMBER_WORDS),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from iam.failures import UnsupportedPolicy
-from iam.prose import Mismatch, listed
+from iam.prose import Mismatch, join_list
 from iam.request import Principal, Request
 
 _ACCOUNT_OF = re.compile(r"arn:[\w-]+:[\w-]+::(\d{12}):", re.ASCII)
@@ -39,14 +39,16 @@ class PrincipalElement:
         return request.principal is not None and not self.named.isdisjoint(_names(request.principal))
 
     def explain(self, request: Request) -> Mismatch:
-        return Mismatch("Principal", f"{request.principal or 'nobody'} is not {listed(sorted(map(str, self.named)))}")
+        return Mismatch(
+            "Principal", f"{request.principal or 'nobody'} is not {join_list(sorted(map(str, self.named)))}"
+        )
 
 
 def _names(principal: Principal) -> set[Principal]:
     """Every way a policy may name this principal: itself, the role behind a session, its account."""
     if principal.type != "AWS":
         return {principal}
-    ids = {principal.id, _short(principal.id), _role_of_session(principal.id), _account(principal.id)}
+    ids = {principal.id, _normal_form(principal.id), _role_of_session(principal.id), _account(principal.id)}
     return {Principal("AWS", name) for name in ids}
 
 
@@ -79,12 +81,12 @@ def _parse_one(kind: object, name: object) -> Principal:
         case "AWS" | "Federated" | "Service":
             if not isinstance(name, str) or not _KNOWN[kind].fullmatch(name):
                 raise UnsupportedPolicy(f"Principal {kind} {name!r} is malformed")
-            return Principal(kind, _short(name) if kind == "AWS" else name)
+            return Principal(kind, _normal_form(name) if kind == "AWS" else name)
         case _:
             raise UnsupportedPolicy(f"unknown kind of Principal {kind!r}")
 
 
-def _short(name: str) -> str:
+def _normal_form(name: str) -> str:
     """One spelling for an account, and for a role (a session's ARN does not carry the role's path, so neither does
     this).
     """

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SHOWN = 4
+MAX_LISTED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Mismatch:
         return f"{where} — {self.detail}"
 
 
-def listed(texts: Iterable[str], *, last: str = "or") -> str:
+def join_list(texts: Iterable[str], *, last: str = "or") -> str:
     """A list for a person, cut short when it is long."""
     every = list(texts)
-    hidden = len(every) - SHOWN
-    shown = every if hidden <= 1 else [*every[:SHOWN], f"{hidden} others"]
+    hidden = len(every) - MAX_LISTED
+    shown = every if hidden <= 1 else [*every[:MAX_LISTED], f"{hidden} others"]
     *first, final = shown
     return f"{', '.join(first)} {last} {final}" if first else final

@@ -67,7 +67,7 @@ def _normalise(context: Mapping[str, str | Sequence[str]]) -> dict[str, ContextV
         if folded in seen:
             raise InvalidRequest(f"context key {key} is given twice (keys are case-insensitive)")
         seen.add(folded)
-        value = given if isinstance(given, str) else _several(key, given)
+        value = given if isinstance(given, str) else _read_list(key, given)
         if value is not None:
             values[folded] = value
     return values
@@ -79,7 +79,7 @@ def _fold_key(key: object) -> str:
     return key.lower()
 
 
-def _several(key: str, given: object) -> tuple[str, ...] | None:
+def _read_list(key: str, given: object) -> tuple[str, ...] | None:
     if not isinstance(given, list | tuple) or not all(isinstance(value, str) for value in given):
         raise InvalidRequest(f"context key {key} is neither text nor a list of text")
     return tuple(given) if any(given) else None

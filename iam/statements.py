@@ -10,7 +10,7 @@ from enum import Enum
 from iam.conditions import AnyCondition
 from iam.patterns import Template, Test
 from iam.principals import PrincipalElement
-from iam.prose import Mismatch, listed
+from iam.prose import Mismatch, join_list
 from iam.request import Request
 
 
@@ -49,7 +49,7 @@ class ActionElement:
 
     def explain(self, request: Request) -> Mismatch:
         element, verb = ("NotAction", "is") if self.negated else ("Action", "is not")
-        return Mismatch(element, f'"{request.action}" {verb} among {_quoted(self.written)}')
+        return Mismatch(element, f'"{request.action}" {verb} among {_quote(self.written)}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class ResourceElement:
     templates: tuple[Template, ...]
 
     def matches(self, request: Request) -> bool:
-        return self._named(request) is not self.negated
+        return self._is_named(request) is not self.negated
 
-    def _named(self, request: Request) -> bool:
+    def _is_named(self, request: Request) -> bool:
         for template in self.templates:
             test = template.test(request.values)
             if test is not None and test(request.resource):
@@ -71,15 +71,15 @@ class ResourceElement:
 
     def explain(self, request: Request) -> Mismatch:
         element, verb = ("NotResource", "is") if self.negated else ("Resource", "is not")
-        shown = listed(template.show(request.values) for template in self.templates)
+        shown = join_list(template.show(request.values) for template in self.templates)
         return Mismatch(element, f'"{request.resource}" {verb} like {shown}')
 
 
 Part = PrincipalElement | ActionElement | ResourceElement | AnyCondition
 
 
-def _quoted(texts: tuple[str, ...]) -> str:
-    return listed(f'"{text}"' for text in texts)
+def _quote(texts: tuple[str, ...]) -> str:
+    return join_list(f'"{text}"' for text in texts)
 
 
 @dataclass(frozen=True, slots=True)

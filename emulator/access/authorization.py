@@ -25,11 +25,11 @@ def authorize(principal: Principal, checks: Sequence[Check], incoming: Incoming)
     """Raises `AwsError`: AccessDeniedException for the first question that is answered with no, then any flaw."""
     if isinstance(principal, Root):
         return
-    binding = principal.binding()
+    policies = principal.effective_policies()
     common = {**connection_context(incoming), **principal.context()}
     for check in checks:
         request = Request(check.action, check.resource, {**common, **check.context})
-        decision = decide(request, identity=binding.identity, boundary=binding.boundary, session=binding.session)
+        decision = decide(request, identity=policies.identity, boundary=policies.boundary, session=policies.session)
         if not decision.allowed:
             raise AwsError("AccessDeniedException", denial(principal.arn, check, decision), coral=True)
     for check in checks:

@@ -58,13 +58,13 @@ class Table:
         return found
 
 
-def leading_keys(values: Iterable[str]) -> dict[str, str | Sequence[str]]:
+def leading_key_context(values: Iterable[str]) -> dict[str, str | Sequence[str]]:
     """The condition keys of these partition key values: AWS knows them under two names, and has none for none."""
     distinct = list(dict.fromkeys(values))
     return {"dynamodb:LeadingKeys": distinct, "dynamodb:FirstPartitionKeyValues": distinct} if distinct else {}
 
 
-def table_called(name: object) -> Table:
+def resolve_table(name: object) -> Table:
     """The table a request names, by name or by its full ARN in this account and region; nothing else is understood."""
     prefix = f"arn:aws:dynamodb:{engine.region()}:{engine.ACCOUNT}:table/"
     plain = name[len(prefix) :] if isinstance(name, str) and name.startswith(prefix) else name

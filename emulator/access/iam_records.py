@@ -13,8 +13,8 @@ from typing import Any
 
 from emulator import clock, engine
 
-_READING = ("Get", "List", "Simulate", "Generate")
-_LONGEST_SECONDS = 3600.0
+_READ_PREFIXES = ("Get", "List", "Simulate", "Generate")
+_MAX_DELAY = 3600.0
 
 Store = Mapping[str, Any]
 
@@ -35,38 +35,38 @@ class Records:
 
 
 _delay = 0.0
-_past: deque[tuple[float, Records]] = deque()
+_snapshots: deque[tuple[float, Records]] = deque()
 
 
-def switch(data: object) -> None:
+def set_delay(data: object) -> None:
     """`{"seconds": n}`: from now on changes count that much later; 0 makes all of them count. Raises ValueError."""
     global _delay
     seconds = data.get("seconds") if isinstance(data, dict) else None
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= _LONGEST_SECONDS:
-        raise ValueError(f"seconds is no number from 0 to {_LONGEST_SECONDS:.0f}.")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= _MAX_DELAY:
+        raise ValueError(f"seconds is no number from 0 to {_MAX_DELAY:.0f}.")
     _delay = float(seconds)
     if not _delay:
-        _past.clear()
+        _snapshots.clear()
 
 
-def before_change(operation: str) -> None:
+def snapshot_before(operation: str) -> None:
     """Keeps what is in place, to be judged by for a while, if this operation may change it."""
-    if not _delay or operation.startswith(_READING):
+    if not _delay or operation.startswith(_READ_PREFIXES):
         return
-    while len(_past) > 1 and _past[0][0] <= clock.now() - _delay:
-        _past.popleft()
-    _past.append((clock.now(), copy.deepcopy(_present())))
+    while len(_snapshots) > 1 and _snapshots[0][0] <= clock.now() - _delay:
+        _snapshots.popleft()
+    _snapshots.append((clock.now(), copy.deepcopy(_current())))
 
 
 def records() -> Records:
     if _delay:
-        for changed_at, before in _past:
+        for changed_at, before in _snapshots:
             if changed_at > clock.now() - _delay:
                 return before
-    return _present()
+    return _current()
 
 
-def _present() -> Records:
+def _current() -> Records:
     iam = engine.iam
     return Records(
         iam._roles, iam._users, iam._groups, iam._policies, iam._user_inline_policies, iam._group_inline_policies

@@ -9,7 +9,7 @@ from typing import Any
 
 from emulator import engine
 from emulator.access.checks import Check
-from emulator.access.dynamodb_tables import Table, leading_keys, table_called
+from emulator.access.dynamodb_tables import Table, leading_key_context, resolve_table
 from emulator.wire import AwsError
 
 Statement = Mapping[str, Any]
@@ -30,12 +30,12 @@ _RETURNING = {
 }
 
 
-def one_statement(operation: str, data: Mapping[str, Any]) -> Iterator[Check]:
+def statement_check(operation: str, data: Mapping[str, Any]) -> Iterator[Check]:
     enclosing = operation if operation == "ExecuteTransaction" else None
     yield _check(data, enclosing)
 
 
-def statements_of(member: str) -> Callable[[str, Mapping[str, Any]], Iterator[Check]]:
+def statement_checks_in(member: str) -> Callable[[str, Mapping[str, Any]], Iterator[Check]]:
     """For operations whose statements are a list in `member`."""
 
     def each(operation: str, data: Mapping[str, Any]) -> Iterator[Check]:
@@ -43,18 +43,18 @@ def statements_of(member: str) -> Callable[[str, Mapping[str, Any]], Iterator[Ch
         if not isinstance(statements, list) or not all(isinstance(entry, dict) for entry in statements):
             raise AwsError("SerializationException", f"{member} is not a list of statements.")
         for entry in statements:
-            yield from one_statement(operation, entry)
+            yield from statement_check(operation, entry)
 
     return each
 
 
 def _check(entry: Mapping[str, Any], enclosing: str | None) -> Check:
-    statement = _parsed(entry)
+    statement = _parse(entry)
     action = f"dynamodb:{_ACTIONS[statement['op']]}"
     target = statement["select"] if statement["op"] == "EXISTS" else statement
-    table = table_called(target["table"])
+    table = resolve_table(target["table"])
     keys = _leading_keys(target, table)
-    context: Keys = {**leading_keys(keys), **_attributes(target)}
+    context: Keys = {**leading_key_context(keys), **_attributes(target)}
     if action == "dynamodb:PartiQLSelect":
         context["dynamodb:FullTableScan"] = "false" if keys else "true"
         context["dynamodb:Select"] = _select(target)
@@ -65,7 +65,7 @@ def _check(entry: Mapping[str, Any], enclosing: str | None) -> Check:
     return Check(action, table.index_arn(target.get("index")), context)
 
 
-def _parsed(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _parse(entry: Mapping[str, Any]) -> dict[str, Any]:
     statement, parameters = entry.get("Statement"), entry.get("Parameters") or []
     if not isinstance(statement, str) or not isinstance(parameters, list):
         raise AwsError("SerializationException", "A statement is text, its parameters are a list.")
@@ -83,17 +83,17 @@ def _leading_keys(statement: Statement, table: Table) -> list[str]:
     if name is None:
         return []
     if statement["op"] == "INSERT":
-        item = _inserted(statement)
+        item = _inserted_item(statement)
         return [_text(item[name])] if name in item else []
-    return [_text(value) for value in _pinned(statement, name)]
+    return [_text(value) for value in _partition_key_values(statement, name)]
 
 
-def _inserted(statement: Statement) -> Mapping[str, Any]:
+def _inserted_item(statement: Statement) -> Mapping[str, Any]:
     item: Mapping[str, Any] = statement.get("item") or {}
     return item["M"] if set(item) == {"M"} else item
 
 
-def _pinned(statement: Statement, name: str) -> Iterator[object]:
+def _partition_key_values(statement: Statement, name: str) -> Iterator[object]:
     for attribute, operator, value in statement.get("conditions") or []:
         if attribute == name and operator == "=":
             yield value
@@ -116,7 +116,7 @@ def _return_values(statement: Statement) -> str:
 
 def _attributes(statement: Statement) -> Keys:
     """The top-level attributes that a statement names."""
-    named = dict.fromkeys(_inserted(statement))
+    named = dict.fromkeys(_inserted_item(statement))
     for path in statement.get("projections") or []:
         # The engine takes such a text for a name first and for a path only then.
         named.update({path: None, path.partition(".")[0].partition("[")[0]: None})

@@ -30,7 +30,7 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
+class EffectivePolicies:
     """The policies that decide for a principal, as `iam.decide` takes them."""
 
     identity: Sequence[Policy]
@@ -57,11 +57,11 @@ class User:
     unique_id: str
     key: Secret
 
-    def binding(self) -> Binding:
+    def effective_policies(self) -> EffectivePolicies:
         now = records()
         record = now.users.get(self.name)
         if record is None:
-            return Binding(identity=())
+            return EffectivePolicies(identity=())
         groups = [group for group in now.groups.values() if self.name in group["Users"]]
         inline = dict(now.user_inline_policies.get(self.name) or {})
         attached = list(record["AttachedPolicies"])
@@ -69,7 +69,7 @@ class User:
             mine = now.group_inline_policies.get(group["GroupName"]) or {}
             inline |= {f"{group['GroupName']}/{name}": document for name, document in mine.items()}
             attached += group["AttachedPolicies"]
-        return Binding(_identity_policies(inline, attached), _boundary(record))
+        return EffectivePolicies(_identity_policies(inline, attached), _boundary(record))
 
     def context(self) -> Context:
         tags = {tag["Key"]: tag["Value"] for tag in (records().users.get(self.name) or {}).get("Tags", [])}
@@ -110,19 +110,19 @@ class Session:
     def unique_id(self) -> str:
         return f"{self.role_id}:{self.name}"
 
-    def binding(self) -> Binding:
+    def effective_policies(self) -> EffectivePolicies:
         role = find_role(self.role_arn)
         if role is None or role["RoleId"] != self.role_id:
-            return Binding(identity=())
+            return EffectivePolicies(identity=())
         identity = _identity_policies(role["InlinePolicies"], role["AttachedPolicies"])
-        return Binding(identity, _boundary(role), self.policies)
+        return EffectivePolicies(identity, _boundary(role), self.policies)
 
     def context(self) -> Context:
         role = find_role(self.role_arn) or {}
         tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
         issued = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.issued_at))
         return {
-            **_tag_keys(_overlaid(tags, self.tags)),
+            **_tag_keys(_merge_tags(tags, self.tags)),
             **self.federation,
             "aws:PrincipalArn": self.role_arn,
             "aws:PrincipalType": "AssumedRole",
@@ -137,7 +137,7 @@ Principal = Root | User | Session
 class Sessions:
     """Temporary credentials by access key id, kept a while beyond their end so that an expired one is known as such."""
 
-    _KEPT_SECONDS = 6 * 3600
+    _RETENTION_SECONDS = 6 * 3600
 
     def __init__(self) -> None:
         self._by_key: dict[str, Session] = {}
@@ -170,12 +170,12 @@ class Sessions:
             federation=federation or {},
             transitive=transitive,
         )
-        self._forget_old(now)
+        self._delete_old(now)
         self._by_key[session.key.access_key_id] = session
         return session
 
-    def _forget_old(self, now: float) -> None:
-        old = [key for key, session in self._by_key.items() if session.expires_at + self._KEPT_SECONDS < now]
+    def _delete_old(self, now: float) -> None:
+        old = [key for key, session in self._by_key.items() if session.expires_at + self._RETENTION_SECONDS < now]
         for key in old:
             del self._by_key[key]
 
@@ -198,7 +198,7 @@ def find_role(arn: str) -> dict[str, Any] | None:
 
 
 def trust_policy(role: Mapping[str, Any]) -> Policy:
-    return _parsed_trust(role["AssumeRolePolicyDocument"], role["RoleName"])
+    return _parse_trust(role["AssumeRolePolicyDocument"], role["RoleName"])
 
 
 def managed_policy(arn: str) -> Policy:
@@ -207,11 +207,11 @@ def managed_policy(arn: str) -> Policy:
     if record is None:
         raise AwsError("AccessDeniedException", f"The policy {arn} does not exist.", 403)
     document = record["Versions"][record["DefaultVersionId"]]["Document"]
-    return _parsed(document, record["PolicyName"])
+    return _parse(document, record["PolicyName"])
 
 
 def _identity_policies(inline: Mapping[str, str], attached: Sequence[str]) -> tuple[Policy, ...]:
-    return (*(_parsed(text, name) for name, text in inline.items()), *(managed_policy(arn) for arn in attached))
+    return (*(_parse(text, name) for name, text in inline.items()), *(managed_policy(arn) for arn in attached))
 
 
 def _boundary(record: Mapping[str, Any]) -> Sequence[Policy] | None:
@@ -220,12 +220,12 @@ def _boundary(record: Mapping[str, Any]) -> Sequence[Policy] | None:
 
 
 @lru_cache(maxsize=512)
-def _parsed(document: str, name: str) -> Policy:
+def _parse(document: str, name: str) -> Policy:
     return parse_policy(document, name=name)
 
 
 @lru_cache(maxsize=128)
-def _parsed_trust(document: str, name: str) -> Policy:
+def _parse_trust(document: str, name: str) -> Policy:
     return parse_trust_policy(document, name=name)
 
 
@@ -233,7 +233,7 @@ def _tag_keys(tags: Mapping[str, str]) -> dict[str, str]:
     return {f"aws:PrincipalTag/{key}": value for key, value in tags.items()}
 
 
-def _overlaid(role_tags: Mapping[str, str], session_tags: Mapping[str, str]) -> dict[str, str]:
+def _merge_tags(role_tags: Mapping[str, str], session_tags: Mapping[str, str]) -> dict[str, str]:
     """A session tag replaces the role's tag of the same key, whatever the case of its letters."""
     named = {key.lower() for key in session_tags}
     return {key: value for key, value in role_tags.items() if key.lower() not in named} | dict(session_tags)

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from emulator import clock
 from emulator.wire import AwsError
 
-_FREE_FAILURES = 5
+_MAX_FAILURES = 5
 _LONGEST_LOCK = 15 * 60
 _FORGET_SECONDS = 15 * 60
 _HOUR = 3600
 # Names counted before old ones are cleared away.
-_MANY = 10_000
+_CLEANUP_SIZE = 10_000
 # Per person and hour.
-_ALLOWED = {
+_ALLOWED_PER_HOUR = {
     "ConfirmSignUp": 15,
     "ResendConfirmationCode": 5,
     "ForgotPassword": 5,
@@ -50,32 +50,32 @@ class Attempts:
         failures = self._passwords.get(_key(pool_id, name))
         return failures is not None and clock.now() < failures.locked_until
 
-    def wrong_password(self, pool_id: str, name: str) -> None:
+    def record_failure(self, pool_id: str, name: str) -> None:
         """From the fifth on, n failures lock for 2^(n-5) seconds, a quarter of an hour at most."""
         now = clock.now()
-        if len(self._passwords) > _MANY:
+        if len(self._passwords) > _CLEANUP_SIZE:
             self._passwords = {key: old for key, old in self._passwords.items() if now - old.last < 2 * _FORGET_SECONDS}
         failures = self._passwords.setdefault(_key(pool_id, name), _Failures())
         if now - failures.last > _FORGET_SECONDS:
             failures.count = 0
         failures.count, failures.last = failures.count + 1, now
-        if failures.count >= _FREE_FAILURES:
-            failures.locked_until = now + min(2 ** (failures.count - _FREE_FAILURES), _LONGEST_LOCK)
+        if failures.count >= _MAX_FAILURES:
+            failures.locked_until = now + min(2 ** (failures.count - _MAX_FAILURES), _LONGEST_LOCK)
 
-    def right_password(self, pool_id: str, name: str) -> None:
+    def record_success(self, pool_id: str, name: str) -> None:
         self._passwords.pop(_key(pool_id, name), None)
 
-    def use(self, operation: str, pool_id: str, name: str) -> None:
+    def count_use(self, operation: str, pool_id: str, name: str) -> None:
         """Counts one use. Raises `AwsError` once the hour's are used up."""
         now, key = clock.now(), f"{operation} {_key(pool_id, name)}"
         recent = [moment for moment in self._uses.get(key, []) if now - moment < _HOUR]
-        if len(recent) >= _ALLOWED[operation]:
+        if len(recent) >= _ALLOWED_PER_HOUR[operation]:
             raise AwsError("LimitExceededException", "Attempt limit exceeded, please try after some time.")
-        if len(self._uses) > _MANY:
+        if len(self._uses) > _CLEANUP_SIZE:
             self._uses = {other: uses for other, uses in self._uses.items() if now - uses[-1] < _HOUR}
         self._uses[key] = [*recent, now]
 
-    def forgive(self, operation: str, pool_id: str, name: str) -> None:
+    def reset(self, operation: str, pool_id: str, name: str) -> None:
         self._uses.pop(f"{operation} {_key(pool_id, name)}", None)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from emulator.cognito.pools import Client, Record
 from emulator.wire import AwsError
 
-_NEVER_BY_A_CLIENT = frozenset({"sub", "email_verified", "phone_number_verified", "identities", "updated_at"})
+_NOT_WRITABLE_BY_CLIENTS = frozenset({"sub", "email_verified", "phone_number_verified", "identities", "updated_at"})
 
 
-def written(entries: object) -> dict[str, str]:
+def parse_attributes(entries: object) -> dict[str, str]:
     """The attributes of a request, by name. Raises `AwsError` for anything but a list of distinct names with text."""
     if entries is None:
         return {}
@@ -34,7 +34,7 @@ def check_creation(pool: Record, values: Mapping[str, str], *, client: Client | 
     for definition in pool["SchemaAttributes"]:
         name = definition["Name"]
         if definition.get("Required") and name != "sub" and not values.get(name):
-            raise _unfit(f"{name}: The attribute is required")
+            raise _schema_error(f"{name}: The attribute is required")
 
 
 def check_update(pool: Record, values: Mapping[str, str], *, client: Client | None) -> None:
@@ -56,7 +56,7 @@ def _check_client(client: Client, values: Mapping[str, str]) -> None:
     for name in values:
         required = bool(definitions.get(name, {}).get("Required"))
         allowed = listed is None or name in listed or required
-        if name not in definitions or name in _NEVER_BY_A_CLIENT or not allowed:
+        if name not in definitions or name in _NOT_WRITABLE_BY_CLIENTS or not allowed:
             raise AwsError("NotAuthorizedException", "A client attempted to write unauthorized attribute")
 
 
@@ -65,7 +65,7 @@ def _definition(pool: Record, name: str) -> dict[str, Any]:
         if definition["Name"] == name:
             found: dict[str, Any] = definition
             return found
-    raise _unfit(f"Type for attribute {{{name}}} could not be determined")
+    raise _schema_error(f"Type for attribute {{{name}}} could not be determined")
 
 
 def _check_value(definition: Mapping[str, Any], name: str, value: str) -> None:
@@ -73,21 +73,21 @@ def _check_value(definition: Mapping[str, Any], name: str, value: str) -> None:
     if kind == "Number":
         _check_number(definition.get("NumberAttributeConstraints") or {}, name, value)
     elif kind == "Boolean" and value.lower() not in ("true", "false"):
-        raise _unfit(f"{name}: Value is not a boolean")
+        raise _schema_error(f"{name}: Value is not a boolean")
     elif kind == "String":
         limits = definition.get("StringAttributeConstraints") or {}
         if len(value) < int(limits.get("MinLength") or 0):
-            raise _unfit(f"{name}: String must be at least {limits['MinLength']} characters")
+            raise _schema_error(f"{name}: String must be at least {limits['MinLength']} characters")
         if len(value) > int(limits.get("MaxLength") or 2048):
-            raise _unfit(f"{name}: String must be no longer than {limits.get('MaxLength') or 2048} characters")
+            raise _schema_error(f"{name}: String must be no longer than {limits.get('MaxLength') or 2048} characters")
 
 
 def _check_number(limits: Mapping[str, Any], name: str, value: str) -> None:
     if not value.lstrip("-").isdecimal():
-        raise _unfit(f"{name}: Value is not a number")
+        raise _schema_error(f"{name}: Value is not a number")
     if not float(limits.get("MinValue") or "-inf") <= float(value) <= float(limits.get("MaxValue") or "inf"):
-        raise _unfit(f"{name}: Value is out of range")
+        raise _schema_error(f"{name}: Value is out of range")
 
 
-def _unfit(what: str) -> AwsError:
+def _schema_error(what: str) -> AwsError:
     return AwsError("InvalidParameterException", f"Attributes did not conform to the schema: {what}")

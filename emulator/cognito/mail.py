@@ -26,7 +26,7 @@ _RESET_BODY = "Your password reset code is {####}"
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class MailTemplate:
     """Words with placeholders: `{####}` is the code or password, `{username}` the name to sign in with."""
 
     subject: str
@@ -35,7 +35,7 @@ class Letter:
 
 
 @dataclass
-class Post:
+class Mailer:
     mailbox: Mailbox
 
     async def send_code(
@@ -59,19 +59,19 @@ class Post:
         attributes = triggers.attributes_in_events(user)
         event = triggers.Event(pool, _SOURCES[kind], user["Username"], attributes, client, metadata)
         wording = await triggers.wording(event, with_username=False)
-        letter = Letter(wording.subject or subject, wording.body or body, kind)
-        self.deliver(pool, user, letter, code, to=to)
+        template = MailTemplate(wording.subject or subject, wording.body or body, kind)
+        self.deliver(pool, user, template, code, to=to)
 
     async def invitation(
         self, pool: Record, username: str, attributes: Mapping[str, str], metadata: Mapping[str, str] | None
-    ) -> Letter:
+    ) -> MailTemplate:
         """Worded before the user exists: where the trigger fails nobody is made."""
         subject, body, _ = engine.cognito._resolve_invite_template(pool)
         event = triggers.Event(pool, "CustomMessage_AdminCreateUser", username, attributes, metadata=metadata)
         wording = await triggers.wording(event, with_username=True)
-        return Letter(wording.subject or subject, wording.body or body, "invitation")
+        return MailTemplate(wording.subject or subject, wording.body or body, "invitation")
 
-    def deliver(self, pool: Record, user: Record, letter: Letter, secret: str, *, to: str = "") -> None:
+    def deliver(self, pool: Record, user: Record, template: MailTemplate, secret: str, *, to: str = "") -> None:
         """Somebody without an address gets nothing."""
         attributes = attributes_of(user)
         address = to or attributes.get("email", "")
@@ -79,14 +79,14 @@ class Post:
             return
         name = str(engine.cognito._template_username(pool, user["Username"], attributes))
         sender, _, _ = engine.cognito._resolve_email_sender(pool)
-        self.mailbox.post(
+        self.mailbox.add(
             to=address,
             sender=str(sender),
-            subject=_filled(letter.subject, name, secret),
-            body=_filled(letter.body, name, secret),
-            kind=letter.kind,
+            subject=_expand(template.subject, name, secret),
+            body=_expand(template.body, name, secret),
+            kind=template.kind,
         )
 
 
-def _filled(words: str, name: str, secret: str) -> str:
+def _expand(words: str, name: str, secret: str) -> str:
     return str(engine.cognito._expand_template(words, name, secret))

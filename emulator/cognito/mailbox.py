@@ -7,7 +7,7 @@ from typing import Any
 
 from emulator import clock
 
-_MOST = 1000
+_MAX_MAILS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Mail:
 class Mailbox:
     """Everybody's. The oldest are dropped when there are very many."""
 
-    _mails: deque[Mail] = field(default_factory=lambda: deque(maxlen=_MOST))
+    _mails: deque[Mail] = field(default_factory=lambda: deque(maxlen=_MAX_MAILS))
 
-    def post(self, *, to: str, sender: str, subject: str, body: str, kind: str) -> None:
+    def add(self, *, to: str, sender: str, subject: str, body: str, kind: str) -> None:
         self._mails.append(Mail(secrets.token_hex(8), to, sender, subject, body, kind, clock.now()))
 
     def newest_first(self, *, to: str = "") -> list[Mail]:

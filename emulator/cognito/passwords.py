@@ -13,12 +13,12 @@ def policy_errors(pool: Record, password: str) -> list[str]:
     return errors
 
 
-def check_new_password(pool: Record, password: str, *, said: str = "Password did not conform with policy") -> None:
+def check_new_password(pool: Record, password: str, *, prefix: str = "Password did not conform with policy") -> None:
     """Raises `AwsError` with the first thing that is missing, in the words of the API."""
     errors = policy_errors(pool, password)
     if errors:
         first = "Password not long enough" if "length" in errors[0] else errors[0]
-        raise AwsError("InvalidPasswordException", f"{said}: {first}")
+        raise AwsError("InvalidPasswordException", f"{prefix}: {first}")
 
 
 def set_password(user: Record, password: str, *, status: str) -> None:
@@ -26,7 +26,7 @@ def set_password(user: Record, password: str, *, status: str) -> None:
     user.update(_password=password, UserStatus=status, UserLastModifiedDate=now, _password_since=now)
 
 
-def temporary_has_expired(pool: Record, user: Record) -> bool:
+def temporary_password_expired(pool: Record, user: Record) -> bool:
     if user["UserStatus"] != "FORCE_CHANGE_PASSWORD":
         return False
     policy = (pool.get("Policies") or {}).get("PasswordPolicy") or {}

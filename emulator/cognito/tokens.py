@@ -48,7 +48,7 @@ class SignIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedTokens:
     access_token: str
     id_token: str | None
     seconds: int
@@ -66,7 +66,9 @@ def new_sign_in(client: Client, user: Record, *, scope: str, auth_time: int) -> 
     return SignIn(client.pool_id, client.id, user["Username"], sub, scope, origin_jti, auth_time)
 
 
-def issue(client: Client, user: Record, sign_in: SignIn, *, overrides: Overrides = NONE, nonce: str = "") -> Issued:
+def issue(
+    client: Client, user: Record, sign_in: SignIn, *, overrides: Overrides = NONE, nonce: str = ""
+) -> IssuedTokens:
     """An ID token comes with the scope `openid`, and with a sign-in through the API."""
     now = int(clock.now())
     common = {
@@ -79,14 +81,14 @@ def issue(client: Client, user: Record, sign_in: SignIn, *, overrides: Overrides
     }
     groups = _group_claims(user, overrides)
     scope = overrides.access.scope(sign_in.scope)
-    access_claims = {**common, **_groups_only(groups), **_access_claims(client, sign_in, now, scope)}
-    access = _signed(overrides.access.applied(access_claims, access=True), sign_in.pool_id, "access")
+    access_claims = {**common, **_only_groups(groups), **_access_claims(client, sign_in, now, scope)}
+    access = _sign(overrides.access.apply(access_claims, access=True), sign_in.pool_id, "access")
     identity = None
     if "openid" in sign_in.scope.split() or sign_in.scope == API_SCOPE:
         claims = {**readable_claims(client, user), **common, **groups, **_id_claims(client, sign_in, now, access)}
-        claims = overrides.identity.applied(claims, access=False)
-        identity = _signed({**claims, "nonce": nonce} if nonce else claims, sign_in.pool_id, "id")
-    return Issued(access, identity, client.seconds("access"))
+        claims = overrides.identity.apply(claims, access=False)
+        identity = _sign({**claims, "nonce": nonce} if nonce else claims, sign_in.pool_id, "id")
+    return IssuedTokens(access, identity, client.seconds("access"))
 
 
 def _group_claims(user: Record, overrides: Overrides) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def _group_claims(user: Record, overrides: Overrides) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if value}
 
 
-def _groups_only(claims: Mapping[str, Any]) -> dict[str, Any]:
+def _only_groups(claims: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if name == "cognito:groups"}
 
 
@@ -129,11 +131,11 @@ def _id_claims(client: Client, sign_in: SignIn, now: int, access_token: str) -> 
     }
 
 
-def _signed(claims: Mapping[str, Any], pool_id: str, use: str) -> str:
+def _sign(claims: Mapping[str, Any], pool_id: str, use: str) -> str:
     return str(engine.cognito._signed_jwt(dict(claims), pool_id, use))
 
 
-def readable(client: Client, attribute: str) -> bool:
+def may_read(client: Client, attribute: str) -> bool:
     """Whether the client may read the attribute. Without a list that is every standard attribute and no custom one."""
     listed = client.record.get("ReadAttributes")
     return attribute in listed if listed else not attribute.startswith(("custom:", "dev:"))
@@ -142,7 +144,7 @@ def readable(client: Client, attribute: str) -> bool:
 def readable_claims(client: Client, user: Record) -> dict[str, Any]:
     claims: dict[str, Any] = {}
     for name, value in attributes_of(user).items():
-        if name != "sub" and readable(client, name):
+        if name != "sub" and may_read(client, name):
             claims[name] = value == "true" if name in _FLAGS else value
     return claims
 
@@ -150,7 +152,7 @@ def readable_claims(client: Client, user: Record) -> dict[str, Any]:
 def unreadable_scope(client: Client, scope: str) -> bool:
     """Whether a scope covers an attribute the client may not read: then the token endpoint issues nothing."""
     covered = (_SCOPE_ATTRIBUTES.get(name, frozenset()) for name in scope.split())
-    return any(not readable(client, attribute) for attributes in covered for attribute in attributes)
+    return any(not may_read(client, attribute) for attributes in covered for attribute in attributes)
 
 
 def verified_claims(token: object) -> dict[str, Any] | None:

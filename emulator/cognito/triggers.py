@@ -18,15 +18,15 @@ from emulator.wire import AwsError
 SECONDS = float(os.environ.get("EMULATOR_TRIGGER_SECONDS") or 5)
 ATTEMPTS = 3
 _ENVELOPE = ("version", "triggerSource", "region", "userPoolId", "userName")
-_CALLED = frozenset(
+_SUPPORTED = frozenset(
     {"PreSignUp", "PostConfirmation", "CustomMessage", "PreTokenGeneration", "PreTokenGenerationConfig"}
 )
 _NO_CLIENT = "CLIENT_ID_NOT_APPLICABLE"
 
 
-def check_known(config: Mapping[str, Any] | None) -> None:
+def check_supported(config: Mapping[str, Any] | None) -> None:
     """Raises ValueError for a trigger that is not called here: a pool without it would be another pool."""
-    others = sorted(name for name, function in (config or {}).items() if function and name not in _CALLED)
+    others = sorted(name for name, function in (config or {}).items() if function and name not in _SUPPORTED)
     if others:
         raise ValueError(f"Triggers that are not called here: {', '.join(others)}")
 
@@ -46,22 +46,22 @@ class Event:
     version: str = "1"
 
 
-async def trigger(name: str, event: Event) -> Mapping[str, Any] | None:
+async def run_trigger(name: str, event: Event) -> Mapping[str, Any] | None:
     """The function's response to `PreSignUp`, `PostConfirmation` or `CustomMessage`; None where the pool has none.
 
     Raises `AwsError` as the API of Cognito answers.
     """
     function = (event.pool.get("LambdaConfig") or {}).get(name)
-    return await call(name, str(function), event) if function else None
+    return await invoke(name, str(function), event) if function else None
 
 
-async def call(name: str, function_arn: str, event: Event) -> Mapping[str, Any]:
+async def invoke(name: str, function_arn: str, event: Event) -> Mapping[str, Any]:
     pool_id = str(event.pool["Id"])
     pool_arn = f"arn:aws:cognito-idp:{region_of(pool_id)}:{engine.ACCOUNT}:userpool/{pool_id}"
     if not may_invoke(function_arn, principal="cognito-idp.amazonaws.com", source_arn=pool_arn):
         raise AwsError("UnexpectedLambdaException", f"{name} invocation failed due to error AccessDeniedException.")
-    sent = _shape(event)
-    answer = await _answer(name, function_arn, sent)
+    sent = _event_json(event)
+    answer = await _invoke(name, function_arn, sent)
     intact = isinstance(answer, dict) and all(answer.get(member) == sent[member] for member in _ENVELOPE)
     if not intact or not isinstance(answer.get("response"), dict):
         raise AwsError("InvalidLambdaResponseException", "Unrecognizable lambda output")
@@ -69,7 +69,7 @@ async def call(name: str, function_arn: str, event: Event) -> Mapping[str, Any]:
     return response
 
 
-async def _answer(name: str, function_arn: str, sent: Mapping[str, Any]) -> Any:
+async def _invoke(name: str, function_arn: str, sent: Mapping[str, Any]) -> Any:
     for _ in range(ATTEMPTS):
         try:
             return await run_handler(function_arn, sent, seconds=SECONDS)
@@ -84,7 +84,7 @@ async def _answer(name: str, function_arn: str, sent: Mapping[str, Any]) -> Any:
     raise AwsError("UnexpectedLambdaException", text)
 
 
-def _shape(event: Event) -> dict[str, Any]:
+def _event_json(event: Event) -> dict[str, Any]:
     metadata = {"clientMetadata": dict(event.metadata)} if event.metadata else {}
     return {
         "version": event.version,
@@ -118,16 +118,16 @@ class SignUpDecision:
 async def before_sign_up(event: Event, *, validation_data: Mapping[str, str] | None) -> SignUpDecision:
     """PreSignUp. Of an administrator's creation the decision is ignored, as on AWS, but not a refusal."""
     flags = ("autoConfirmUser", "autoVerifyEmail", "autoVerifyPhone")
-    sent = _with(
+    sent = _with_details(
         event, request={"validationData": dict(validation_data or {}) or None}, response=dict.fromkeys(flags, False)
     )
-    response = await trigger("PreSignUp", sent) or {}
+    response = await run_trigger("PreSignUp", sent) or {}
     return SignUpDecision(*(response.get(flag) is True for flag in flags))
 
 
 async def after_confirmation(event: Event) -> None:
     """PostConfirmation. Nothing of its response is read."""
-    await trigger("PostConfirmation", event)
+    await run_trigger("PostConfirmation", event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ async def wording(event: Event, *, with_username: bool) -> Wording:
         "usernameParameter": "{username}" if with_username else None,
     }
     blank = {"smsMessage": None, "emailMessage": None, "emailSubject": None}
-    response = await trigger("CustomMessage", _with(event, request=request, response=blank)) or {}
+    response = await run_trigger("CustomMessage", _with_details(event, request=request, response=blank)) or {}
     body = response.get("emailMessage") or None
     needed = ["{####}", "{username}"] if with_username else ["{####}"]
     if body is not None and not all(placeholder in str(body) for placeholder in needed):
@@ -156,7 +156,7 @@ async def wording(event: Event, *, with_username: bool) -> Wording:
     return Wording(str(subject) if subject else None, str(body) if body else None)
 
 
-def _with(event: Event, *, request: Mapping[str, Any], response: Mapping[str, Any]) -> Event:
+def _with_details(event: Event, *, request: Mapping[str, Any], response: Mapping[str, Any]) -> Event:
     return Event(
         event.pool, event.source, event.username, event.attributes, event.client, event.metadata, request, response
     )

@@ -46,7 +46,7 @@ class Api:
     name: str
     routes: dict[str, Route] = field(default_factory=dict)
     integrations: dict[str, str] = field(default_factory=dict)
-    staged: bool = False
+    has_stage: bool = False
 
     def arn(self, method: str, path: str) -> str:
         """What `execute-api:Invoke` is asked about: the path as it is requested, never the route."""
@@ -54,7 +54,7 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class RouteMatch:
     route: Route
     function_arn: str
     parameters: Mapping[str, str]
@@ -63,19 +63,19 @@ class Matched:
 apis: dict[str, Api] = {}
 
 
-def matching(api: Api, method: str, path: str) -> Matched | None:
+def match_route(api: Api, method: str, path: str) -> RouteMatch | None:
     """The most specific route: fixed parts before variables, those before the rest of a path, a method before ANY."""
     best: tuple[list[int], Route, dict[str, str]] | None = None
     for route in api.routes.values():
-        found = _taken(route, method, path)
+        found = _match(route, method, path)
         if found is not None and (best is None or found[0] < best[0]):
             best = (found[0], route, found[1])
-    if best is None or not api.staged:
+    if best is None or not api.has_stage:
         return None
-    return Matched(best[1], api.integrations[best[1].target], best[2])
+    return RouteMatch(best[1], api.integrations[best[1].target], best[2])
 
 
-def _taken(route: Route, method: str, path: str) -> tuple[list[int], dict[str, str]] | None:
+def _match(route: Route, method: str, path: str) -> tuple[list[int], dict[str, str]] | None:
     """How unspecific the route is for this request, part by part, and its path parameters."""
     if route.key == STAGE:
         return [9], {}
@@ -103,7 +103,7 @@ def _taken(route: Route, method: str, path: str) -> tuple[list[int], dict[str, s
 
 
 def endpoint(api_id: str) -> str:
-    return f"{lambdas.surroundings.endpoint_url}{PREFIX}{api_id}"
+    return f"{lambdas.runtime_context.endpoint_url}{PREFIX}{api_id}"
 
 
 def make_api(name: str, props: Mapping[str, Any]) -> Api:
@@ -141,11 +141,11 @@ def put_route(route_id: str | None, props: Mapping[str, Any]) -> str:
 def put_stage(props: Mapping[str, Any]) -> str:
     if props.get("StageName") != STAGE or str(props.get("AutoDeploy")).lower() != "true":
         raise ValueError(f"Only the stage {STAGE}, deployed by itself, is served here.")
-    _api(props).staged = True
+    _api(props).has_stage = True
     return STAGE
 
 
-def forget(kind: str, physical_id: str, props: Mapping[str, Any]) -> None:
+def delete_resource(kind: str, physical_id: str, props: Mapping[str, Any]) -> None:
     """`kind` is the last part of the resource's type."""
     api = apis.get(physical_id if kind == "Api" else str(props.get("ApiId")))
     if api is None:
@@ -153,15 +153,15 @@ def forget(kind: str, physical_id: str, props: Mapping[str, Any]) -> None:
     if kind == "Api":
         del apis[api.id]
     elif kind == "Stage":
-        api.staged = False
+        api.has_stage = False
     else:
         (api.routes if kind == "Route" else api.integrations).pop(physical_id, None)
 
 
-def serve() -> None:
+def register_resources() -> None:
     """Has the engine's stacks make these resources here."""
     engine.provisioners._RESOURCE_HANDLERS.update({
-        "AWS::ApiGatewayV2::Api": {"create": _create_api, "update": _keep_api, "delete": _deleting("Api")},
+        "AWS::ApiGatewayV2::Api": {"create": _create_api, "update": _keep_api, "delete": _delete_handler("Api")},
         "AWS::ApiGatewayV2::Integration": _handlers("Integration", put_integration),
         "AWS::ApiGatewayV2::Route": _handlers("Route", put_route),
         "AWS::ApiGatewayV2::Stage": _handlers("Stage", lambda _, props: put_stage(props)),
@@ -184,20 +184,20 @@ def _handlers(kind: str, put: Callable[[str | None, Props], str]) -> dict[str, C
     def update(physical_id: str, _old: Props, new: Props, _stack_name: str) -> Created:
         return put(physical_id, new), {}
 
-    return {"create": create, "update": update, "delete": _deleting(kind)}
+    return {"create": create, "update": update, "delete": _delete_handler(kind)}
 
 
-def _deleting(kind: str) -> Callable[[str, Props], None]:
-    return lambda physical_id, props: forget(kind, physical_id, props)
+def _delete_handler(kind: str) -> Callable[[str, Props], None]:
+    return lambda physical_id, props: delete_resource(kind, physical_id, props)
 
 
-def moved() -> None:
+def update_endpoints() -> None:
     """An emulator that kept its state may be served on another port now: the stacks say where their APIs are."""
     for _, stack in engine.cloudformation._stacks.all_items():
         for output in stack.get("Outputs") or []:
             value = output.get("OutputValue")
             if isinstance(value, str):
-                output["OutputValue"] = _ENDPOINT.sub(lambdas.surroundings.endpoint_url, value)
+                output["OutputValue"] = _ENDPOINT.sub(lambdas.runtime_context.endpoint_url, value)
 
 
 def _api(props: Mapping[str, Any]) -> Api:

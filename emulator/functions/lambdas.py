@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from emulator import engine
 from emulator.access.principals import Sessions, find_role, trust_policy
-from emulator.functions.runtime import Failure, Invocation, in_thread, ready
+from emulator.functions.runtime import Failure, Invocation, prepare, run_in_thread
 from iam import Principal, decide_trust
 
 DEFAULT_FOLDER = Path(__file__).resolve().parent.parent.parent / "infra"
@@ -62,7 +62,7 @@ class Permission:
 
 
 @dataclass
-class Surroundings:
+class RuntimeContext:
     """Where functions find this emulator, and who opens the sessions of their roles. Set once, at the start."""
 
     endpoint_url: str = ""
@@ -71,7 +71,7 @@ class Surroundings:
 
 functions: dict[str, Function] = {}
 permissions: dict[str, dict[str, Permission]] = {}
-surroundings = Surroundings()
+runtime_context = RuntimeContext()
 
 
 def find_function(name_or_arn: str) -> Function | None:
@@ -110,10 +110,10 @@ async def run_handler(function: str, event: Mapping[str, Any], *, seconds: float
         event=json.dumps(event),
     )
     limit = min(found.timeout, seconds or found.timeout)
-    await ready()
+    await prepare()
     try:
         async with asyncio.timeout(limit):
-            return json.loads(await in_thread(invocation))
+            return json.loads(await run_in_thread(invocation))
     except TimeoutError as late:
         if limit == found.timeout:
             raise HandlerFailed("raised", f"Task timed out after {limit:.2f} seconds") from late
@@ -123,8 +123,8 @@ async def run_handler(function: str, event: Mapping[str, Any], *, seconds: float
 
 
 def _environment(function: Function) -> dict[str, str]:
-    role = _assumable(function.role_arn)
-    session = surroundings.sessions.open(role, name=function.name, seconds=_SESSION_SECONDS, tags={})
+    role = _find_role(function.role_arn)
+    session = runtime_context.sessions.open(role, name=function.name, seconds=_SESSION_SECONDS, tags={})
     region = function.arn.split(":")[3]
     return {
         "AWS_REGION": region,
@@ -132,11 +132,11 @@ def _environment(function: Function) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": session.key.access_key_id,
         "AWS_SECRET_ACCESS_KEY": session.key.secret_access_key,
         "AWS_SESSION_TOKEN": session.token,
-        "AWS_ENDPOINT_URL": surroundings.endpoint_url,
+        "AWS_ENDPOINT_URL": runtime_context.endpoint_url,
     }
 
 
-def _assumable(role_arn: str) -> dict[str, Any]:
+def _find_role(role_arn: str) -> dict[str, Any]:
     role = find_role(role_arn)
     lambda_service = Principal("Service", "lambda.amazonaws.com")
     if role is None or not decide_trust("sts:AssumeRole", trust_policy(role), {}, principal=lambda_service).allowed:
@@ -147,13 +147,13 @@ def _assumable(role_arn: str) -> dict[str, Any]:
 # ── In a template ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def declare(name: str, props: Mapping[str, Any]) -> Function:
+def put_function(name: str, props: Mapping[str, Any]) -> Function:
     """An `AWS::Lambda::Function` made or changed. Raises ValueError for what cannot be run here."""
     if not str(props.get("Runtime", "")).startswith("python3."):
         raise ValueError("Only functions in Python are run here.")
     folder, text = _code(props.get("Code"))
     try:
-        _assumable(str(props.get("Role")))
+        _find_role(str(props.get("Role")))
     except HandlerFailed as failure:
         raise ValueError(failure.message) from failure
     variables = (props.get("Environment") or {}).get("Variables") or {}
@@ -172,7 +172,7 @@ def declare(name: str, props: Mapping[str, Any]) -> Function:
     return function
 
 
-def permit(statement_id: str, props: Mapping[str, Any]) -> None:
+def put_permission(statement_id: str, props: Mapping[str, Any]) -> None:
     """An `AWS::Lambda::Permission` made. Raises ValueError where there is no such function."""
     function = find_function(str(props.get("FunctionName", "")))
     if function is None or props.get("Action") != "lambda:InvokeFunction":
@@ -182,12 +182,12 @@ def permit(statement_id: str, props: Mapping[str, Any]) -> None:
     )
 
 
-def forget_function(name: str) -> None:
+def delete_function(name: str) -> None:
     functions.pop(_arn(name), None)
     permissions.pop(_arn(name), None)
 
 
-def forget_permission(statement_id: str) -> None:
+def delete_permission(statement_id: str) -> None:
     for statements in permissions.values():
         statements.pop(statement_id, None)
 

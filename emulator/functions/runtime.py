@@ -71,12 +71,12 @@ _run: ContextVar[_Run | None] = ContextVar("lambda_run", default=None)
 _once = threading.Lock()
 
 
-async def ready() -> None:
+async def prepare() -> None:
     """Loads what every handler needs, once: no handler's time is spent on it."""
-    await asyncio.to_thread(_give_every_run_its_own)
+    await asyncio.to_thread(_patch_once)
 
 
-async def in_thread(invocation: Invocation) -> str:
+async def run_in_thread(invocation: Invocation) -> str:
     """The handler's answer, as JSON. Raises `Failure`."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str] = loop.create_future()
@@ -85,22 +85,22 @@ async def in_thread(invocation: Invocation) -> str:
         try:
             result = _invoke(invocation)
         except Failure as failure:
-            _tell(loop, answer, partial(answer.set_exception, failure))
+            _settle(loop, answer, partial(answer.set_exception, failure))
         else:
-            _tell(loop, answer, partial(answer.set_result, result))
+            _settle(loop, answer, partial(answer.set_result, result))
 
     # Not the loop's pool: a handler that never ends must not keep the process from ending.
     threading.Thread(target=work, name=f"lambda-{invocation.function_name}", daemon=True).start()
     return await answer
 
 
-def _tell(loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[str]", settle: Callable[[], None]) -> None:
-    def unless_too_late() -> None:
+def _settle(loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[str]", settle: Callable[[], None]) -> None:
+    def settle_if_pending() -> None:
         if not answer.done():
             settle()
 
     with contextlib.suppress(RuntimeError):  # the emulator has ended meanwhile
-        loop.call_soon_threadsafe(unless_too_late)
+        loop.call_soon_threadsafe(settle_if_pending)
 
 
 def _invoke(invocation: Invocation) -> str:
@@ -141,7 +141,7 @@ class _Environment(MutableMapping[str, str]):
     def __init__(self, process: MutableMapping[str, str]) -> None:
         self._process = process
 
-    def _seen(self) -> dict[str, str]:
+    def _variables(self) -> dict[str, str]:
         run = _run.get()
         return {**self._process, **(run.environment if run else {})}
 
@@ -160,16 +160,16 @@ class _Environment(MutableMapping[str, str]):
         del (self._process if run is None else run.environment)[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._seen())
+        return iter(self._variables())
 
     def __len__(self) -> int:
-        return len(self._seen())
+        return len(self._variables())
 
     def copy(self) -> dict[str, str]:
-        return self._seen()
+        return self._variables()
 
 
-def _give_every_run_its_own() -> None:
+def _patch_once() -> None:
     with _once:
         _patch_boto3_and_environment()
 

@@ -20,7 +20,7 @@ def refuse_in_update_item() -> None:
     def checked(data: dict[str, Any]) -> Answer:
         named = set(data.get("AttributeUpdates") or {})
         table = engine.dynamodb._tables.get(engine.dynamodb._normalize_table_name(data.get("TableName")))
-        return _refusal(table, named) or update(data)
+        return _key_update_error(table, named) or update(data)
 
     engine.dynamodb._update_item = checked
 
@@ -29,7 +29,7 @@ def refuse_in_transactions() -> None:
     check: Callable[[str, Mapping[str, Any]], Answer | None] = engine.dynamodb._transact_write_action_error
 
     def checked(op_type: str, op: Mapping[str, Any]) -> Answer | None:
-        return check(op_type, op) or (_refusal_of_member(op) if op_type == "Update" else None)
+        return check(op_type, op) or (_transaction_update_error(op) if op_type == "Update" else None)
 
     engine.dynamodb._transact_write_action_error = checked
 
@@ -39,18 +39,20 @@ def refuse_in_statements() -> None:
 
     def checked(table: dict[str, Any], parsed: Mapping[str, Any], data: object = None) -> Answer:
         paths = [parts for parts, _ in parsed.get("assignments") or []] + list(parsed.get("removes") or [])
-        return _refusal(table, {parts[0] for parts in paths}) or update(table, parsed, data)
+        return _key_update_error(table, {parts[0] for parts in paths}) or update(table, parsed, data)
 
     engine.dynamodb._partiql_update = checked
 
 
-def _refusal_of_member(op: Mapping[str, Any]) -> Answer | None:
+def _transaction_update_error(op: Mapping[str, Any]) -> Answer | None:
     table = engine.dynamodb._tables.get(op.get("TableName"))
     names = op.get("ExpressionAttributeNames") or {}
-    return _refusal(table, {names.get(name, name) for name in _targets(op.get("UpdateExpression") or "")})
+    return _key_update_error(
+        table, {names.get(name, name) for name in _written_names(op.get("UpdateExpression") or "")}
+    )
 
 
-def _targets(expression: str) -> Iterator[str]:
+def _written_names(expression: str) -> Iterator[str]:
     """The first name of each path that is written: what follows a clause's keyword, or a comma outside brackets."""
     depth, at_target = 0, False
     for kind, text in engine.dynamodb._tokenize(expression):
@@ -64,6 +66,6 @@ def _targets(expression: str) -> Iterator[str]:
             at_target = False
 
 
-def _refusal(table: dict[str, Any] | None, written: set[Any]) -> Answer | None:
-    refusal: Answer | None = engine.dynamodb._key_attribute_update_error(table, written) if table else None
-    return refusal
+def _key_update_error(table: dict[str, Any] | None, written: set[Any]) -> Answer | None:
+    error: Answer | None = engine.dynamodb._key_attribute_update_error(table, written) if table else None
+    return error

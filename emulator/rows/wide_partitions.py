@@ -20,7 +20,7 @@ Table = dict[str, Any]
 Ordered = list[tuple[Any, str]]
 
 _WIDE = 100
-_MOST_ORDERED = 256
+_MAX_ORDERED = 256
 # Rows that a page does not count: the one it starts after, and those equal to an exclusive bound.
 _UNCOUNTED = 4
 _LARGEST_ROW = 400 * 1024
@@ -60,14 +60,14 @@ def apply() -> None:
     tables, query = _Tables(), engine.dynamodb._query
     tables._data, tables.view = engine.dynamodb._tables._data, None
 
-    def narrowed_query(data: dict[str, Any]) -> Any:
+    def query_with_view(data: dict[str, Any]) -> Any:
         tables.view = _view(data)
         try:
             return query(data)
         finally:
             tables.view = None
 
-    engine.dynamodb._tables, engine.dynamodb._query = tables, narrowed_query
+    engine.dynamodb._tables, engine.dynamodb._query = tables, query_with_view
 
 
 def row_added(table: Table, partition: str, sort: str, item: Mapping[str, Any]) -> None:
@@ -144,8 +144,8 @@ def _page(
 ) -> dict[str, Any]:
     forward = data.get("ScanIndexForward", True) is not False
     with _lock:
-        ordered = _in_order(table, partition, rows)
-        first, end = _between(ordered, bounds)
+        ordered = _ordered_keys(table, partition, rows)
+        first, end = _range_of(ordered, bounds)
         if after := data.get("ExclusiveStartKey"):
             start = engine.dynamodb._sort_key_value(after[table["sk_name"]], _type(table))
             first = max(first, bisect_left(ordered, (start,))) if forward else first
@@ -154,31 +154,31 @@ def _page(
         limit = data.get("Limit")
         if limit is not None and 0 < limit <= _SMALL_PAGE:
             return {ordered[place][1]: rows[ordered[place][1]] for place in islice(places, limit + _UNCOUNTED)}
-        return _a_page_by_size(ordered, places, rows)
+        return _page_by_size(ordered, places, rows)
 
 
-def _a_page_by_size(ordered: Ordered, places: range, rows: Mapping[str, Any]) -> dict[str, Any]:
-    enough, size, page = engine.dynamodb._DDB_PAGE_SIZE_BYTES + _UNCOUNTED * _LARGEST_ROW, 0, {}
+def _page_by_size(ordered: Ordered, places: range, rows: Mapping[str, Any]) -> dict[str, Any]:
+    limit, size, page = engine.dynamodb._DDB_PAGE_SIZE_BYTES + _UNCOUNTED * _LARGEST_ROW, 0, {}
     for place in places:
         sort = ordered[place][1]
         page[sort] = rows[sort]
         size += engine.dynamodb._item_size_bytes(rows[sort])
-        if size > enough:
+        if size > limit:
             break
     return page
 
 
-def _in_order(table: Table, partition: str, rows: Mapping[str, Any]) -> Ordered:
+def _ordered_keys(table: Table, partition: str, rows: Mapping[str, Any]) -> Ordered:
     key = table["TableId"], partition
     ordered = _ordered.get(key)
     if ordered is None:
-        while len(_ordered) >= _MOST_ORDERED:
+        while len(_ordered) >= _MAX_ORDERED:
             del _ordered[next(iter(_ordered))]
         ordered = _ordered[key] = sorted((_value(table, item), sort) for sort, item in rows.items())
     return ordered
 
 
-def _between(ordered: Ordered, bounds: _Bounds) -> tuple[int, int]:
+def _range_of(ordered: Ordered, bounds: _Bounds) -> tuple[int, int]:
     if bounds.prefix is not None:
         length = len(bounds.prefix)
         first = bisect_left(ordered, (bounds.prefix,))

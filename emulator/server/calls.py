@@ -43,7 +43,7 @@ _BY_SCOPE = {
 }
 
 
-class NotACall(Exception):
+class UnreadableCall(Exception):
     """The request is no call of a service that is served here, or may be more than one."""
 
     def __init__(self, message: str, code: str = "UnknownOperationException", status: int = 400) -> None:
@@ -67,13 +67,13 @@ class Call:
 
 
 def read_call(incoming: Incoming) -> Call:
-    """Raises `NotACall`. The signature has not been checked."""
+    """Raises `UnreadableCall`. The signature has not been checked."""
     if incoming.method != "POST" or incoming.path != "/":
-        raise NotACall("Nothing is served at this address.", status=404)
+        raise UnreadableCall("Nothing is served at this address.", status=404)
     if "?" in incoming.target:
-        raise NotACall("An AWS call here has no query string.")
+        raise UnreadableCall("An AWS call here has no query string.")
     if incoming.headers.get("content-encoding"):
-        raise NotACall("An encoded body is not accepted.")
+        raise UnreadableCall("An encoded body is not accepted.")
     if "x-amz-target" in incoming.headers:
         return _json_call(incoming)
     return _form_call(incoming)
@@ -83,9 +83,9 @@ def _json_call(incoming: Incoming) -> Call:
     prefix, _, operation = incoming.headers["x-amz-target"].rpartition(".")
     service = _BY_TARGET.get(prefix)
     if service is None or not _OPERATION.fullmatch(operation):
-        raise NotACall("The target header names no operation that is served here.")
+        raise UnreadableCall("The target header names no operation that is served here.")
     if not _JSON.fullmatch(incoming.headers.get("content-type", "")):
-        raise NotACall("The body of this operation is JSON, and the content type does not say so.")
+        raise UnreadableCall("The body of this operation is JSON, and the content type does not say so.")
     code = f"{_CORAL if service.signing_name == 'dynamodb' else ''}SerializationException"
     return Call(service, operation, _json_object(incoming.body, code), _signed_region(incoming), incoming)
 
@@ -93,41 +93,43 @@ def _json_call(incoming: Incoming) -> Call:
 def _json_object(body: bytes, code: str) -> dict[str, Any]:
     """Half of a surrogate pair is no text: it could be stored and never be sent again. `code` names a refusal."""
     try:
-        data = json.loads(body.decode("utf-8"), object_pairs_hook=_distinct, parse_constant=_no_constant)
+        data = json.loads(body.decode("utf-8"), object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant)
         if b"\\u" in body:  # only what is written as an escape can be half a pair
             json.dumps(data, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as failure:
-        raise NotACall(f"The body is no JSON object: {failure}", code) from failure
+        raise UnreadableCall(f"The body is no JSON object: {failure}", code) from failure
     if not isinstance(data, dict):
-        raise NotACall("The body is no JSON object.", code)
+        raise UnreadableCall("The body is no JSON object.", code)
     return data
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a name is given twice in one object")
     return found
 
 
-def _no_constant(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
 def _form_call(incoming: Incoming) -> Call:
     if not _FORM.fullmatch(incoming.headers.get("content-type", "")):
-        raise NotACall("The request names no operation.")
+        raise UnreadableCall("The request names no operation.")
     try:
         values = parse_qs(incoming.body.decode("utf-8"), keep_blank_values=True, max_num_fields=2000)
     except ValueError as failure:
-        raise NotACall("The body is no form.", "MalformedQueryString") from failure
+        raise UnreadableCall("The body is no form.", "MalformedQueryString") from failure
     found = _SCOPE.search(incoming.headers.get("authorization", ""))
     unsigned = found is None and values.get("Action") == [WITH_WEB_IDENTITY]
     service = _BY_SCOPE.get("sts" if unsigned else found[2] if found else "")
     if service is None:
-        raise NotACall("The request is signed for no service that is served here.", "MissingAuthenticationToken", 403)
+        raise UnreadableCall(
+            "The request is signed for no service that is served here.", "MissingAuthenticationToken", 403
+        )
     if any(len(several) != 1 for several in values.values()) or not _OPERATION.fullmatch(values.get("Action", [""])[0]):
-        raise NotACall("The form names no operation, or a parameter twice.", "MalformedQueryString")
+        raise UnreadableCall("The form names no operation, or a parameter twice.", "MalformedQueryString")
     data = {name: value for name, (value,) in values.items()}
     return Call(service, data["Action"], data, _signed_region(incoming), incoming)
 
@@ -138,7 +140,7 @@ def _signed_region(incoming: Incoming) -> str | None:
     return found[1] if found else None
 
 
-def is_for_objects(incoming: Incoming) -> bool:
+def is_s3_request(incoming: Incoming) -> bool:
     """Whether it is signed for S3, whose requests have paths and methods of their own."""
     found = _SCOPE.search(incoming.headers.get("authorization", ""))
     return found is not None and found[2] == "s3"

@@ -12,13 +12,13 @@ from emulator.server import patches, s3
 from emulator.server.operations import DYNAMODB_HANDLERS, IDENTITY_OPERATIONS, NOT_SIMULATED
 
 
-def served() -> dict[str, list[str]]:
+def served_operations() -> dict[str, list[str]]:
     """Operations by service, in the order of the alphabet."""
     patches.apply_all()
     operations: dict[str, Iterable[str]] = {
         "DynamoDB": DYNAMODB_HANDLERS,
-        "Cognito user pools": _routed(engine.cognito._dispatch_idp) | SELF_SERVICE,
-        "Cognito identity pools": IDENTITY_OPERATIONS & _routed(engine.cognito._dispatch_identity),
+        "Cognito user pools": _routed_operations(engine.cognito._dispatch_idp) | SELF_SERVICE,
+        "Cognito identity pools": IDENTITY_OPERATIONS & _routed_operations(engine.cognito._dispatch_identity),
         "IAM": engine.iam._IAM_HANDLERS.keys() - NOT_SIMULATED,
         "STS": sts.OPERATIONS,
         "S3": [operation.name for operation in s3.OPERATIONS.values()],
@@ -28,11 +28,11 @@ def served() -> dict[str, list[str]]:
 
 
 def table() -> str:
-    rows = [f"| {service} | {', '.join(names)} |" for service, names in served().items()]
+    rows = [f"| {service} | {', '.join(names)} |" for service, names in served_operations().items()]
     return "\n".join(["| Service | Operations |", "|---|---|", *rows])
 
 
-def _routed(dispatch: Callable[..., object]) -> frozenset[str]:
+def _routed_operations(dispatch: Callable[..., object]) -> frozenset[str]:
     """The names in the one dictionary that the engine's dispatcher looks its handlers up in."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(dispatch)))
     dictionary = next(node for node in ast.walk(tree) if isinstance(node, ast.Dict))

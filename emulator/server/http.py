@@ -22,14 +22,14 @@ App = Callable[[Incoming], Awaitable[Reply | Dropped]]
 MAX_BODY = 20 * 1024 * 1024
 IDLE_SECONDS = 75
 REQUEST_SECONDS = 30
-_AT_ONCE = 256 * 1024
+_READ_SIZE = 256 * 1024
 _NO_IPV6 = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
-_ONCE = ("authorization", "content-type", "host", "content-encoding", "content-length")
+_SINGLE_HEADERS = ("authorization", "content-type", "host", "content-encoding", "content-length")
 
 log = logging.getLogger(__name__)
 
 
-class Unreadable(Exception):
+class UnreadableRequest(Exception):
     """The client's request cannot be read, or can be read in more than one way. The message goes back to it."""
 
 
@@ -38,9 +38,9 @@ def listen(port: int) -> list[socket.socket]:
 
     Raises OSError if taken.
     """
-    first = _bound(socket.AF_INET, "127.0.0.1", port)
+    first = _bind(socket.AF_INET, "127.0.0.1", port)
     try:
-        return [first, _bound(socket.AF_INET6, "::1", first.getsockname()[1])]
+        return [first, _bind(socket.AF_INET6, "::1", first.getsockname()[1])]
     except OSError as failure:
         if failure.errno in _NO_IPV6:
             return [first]
@@ -50,7 +50,7 @@ def listen(port: int) -> list[socket.socket]:
         raise
 
 
-def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -68,7 +68,7 @@ async def serve(app: App, sockets: list[socket.socket], stop: asyncio.Event) -> 
     """Answers until `stop` is set, then closes every connection."""
     connections: set[asyncio.Task[None] | None] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         connections.add(task)
         try:
@@ -79,14 +79,14 @@ async def serve(app: App, sockets: list[socket.socket], stop: asyncio.Event) -> 
             connections.discard(task)
             writer.close()
 
-    servers = [await asyncio.start_server(connected, sock=sock) for sock in sockets]
+    servers = [await asyncio.start_server(handle_connection, sock=sock) for sock in sockets]
     await stop.wait()
     for server in servers:
         server.close()
-    open_ones = [task for task in connections if task is not None]
-    for task in open_ones:
+    open_tasks = [task for task in connections if task is not None]
+    for task in open_tasks:
         task.cancel()
-    await asyncio.gather(*open_ones, return_exceptions=True)
+    await asyncio.gather(*open_tasks, return_exceptions=True)
 
 
 class _Connection:
@@ -103,7 +103,7 @@ class _Connection:
                 if incoming is None:
                     return
                 answer = await self._app(incoming)
-            except (h11.RemoteProtocolError, Unreadable) as failure:
+            except (h11.RemoteProtocolError, UnreadableRequest) as failure:
                 await self._write(Reply(400, f"{failure}\n".encode(), (("Content-Type", "text/plain"),)), last=True)
                 return
             if isinstance(answer, Dropped):
@@ -118,11 +118,11 @@ class _Connection:
         """Waits for one as long as a connection may be idle; once it has begun it has to come whole in its time."""
         if not self._http.trailing_data[0]:
             async with asyncio.timeout(IDLE_SECONDS):
-                self._http.receive_data(await self._reader.read(_AT_ONCE))
+                self._http.receive_data(await self._reader.read(_READ_SIZE))
         async with asyncio.timeout(REQUEST_SECONDS):
-            return await self._read()
+            return await self._read_request()
 
-    async def _read(self) -> Incoming | None:
+    async def _read_request(self) -> Incoming | None:
         request: h11.Request | None = None
         body = bytearray()
         while True:
@@ -130,11 +130,11 @@ class _Connection:
             if isinstance(event, h11.Request):
                 request = event
                 if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
-                    raise Unreadable("The body has a Content-Length and a Transfer-Encoding.")
+                    raise UnreadableRequest("The body has a Content-Length and a Transfer-Encoding.")
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > MAX_BODY:
-                    raise Unreadable("The body is larger than any service here takes.")
+                    raise UnreadableRequest("The body is larger than any service here takes.")
             elif isinstance(event, h11.EndOfMessage) and request is not None:
                 return self._incoming(request, bytes(body))
             elif isinstance(event, h11.ConnectionClosed):
@@ -146,16 +146,16 @@ class _Connection:
             if event is not h11.NEED_DATA:
                 return event
             if self._http.they_are_waiting_for_100_continue:
-                going_on = h11.InformationalResponse(status_code=100, headers=[])
-                self._writer.write(self._http.send(going_on) or b"")
-            self._http.receive_data(await self._reader.read(_AT_ONCE))
+                go_on = h11.InformationalResponse(status_code=100, headers=[])
+                self._writer.write(self._http.send(go_on) or b"")
+            self._http.receive_data(await self._reader.read(_READ_SIZE))
 
     def _incoming(self, request: h11.Request, body: bytes) -> Incoming:
         headers: dict[str, str] = {}
         for raw_name, raw_value in request.headers:
             name, value = raw_name.decode("ascii"), raw_value.decode("utf-8", errors="surrogateescape")
-            if name in headers and (name in _ONCE or name.startswith("x-amz-")):
-                raise Unreadable(f"The header {name} is given more than once.")
+            if name in headers and (name in _SINGLE_HEADERS or name.startswith("x-amz-")):
+                raise UnreadableRequest(f"The header {name} is given more than once.")
             joint = "; " if name == "cookie" else ", "
             headers[name] = f"{headers[name]}{joint}{value}" if name in headers else value
         target = request.target.decode("ascii", errors="replace")

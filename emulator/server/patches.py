@@ -86,42 +86,42 @@ def _wrap_handlers(resource_type: str, after: Callable[[str, Mapping[str, Any]],
 
 def _complete_role(role_name: str, props: Mapping[str, Any]) -> None:
     engine.iam._roles[role_name]["PermissionsBoundary"] = props.get("PermissionsBoundary", "")
-    _understood(parse_trust_policy, props["AssumeRolePolicyDocument"], role_name)
+    _check_policy(parse_trust_policy, props["AssumeRolePolicyDocument"], role_name)
     for policy in props.get("Policies") or []:
-        _understood(parse_policy, policy["PolicyDocument"], policy["PolicyName"])
+        _check_policy(parse_policy, policy["PolicyDocument"], policy["PolicyName"])
 
 
 def _check_managed_policy(arn: str, props: Mapping[str, Any]) -> None:
-    _understood(parse_policy, props["PolicyDocument"], arn)
+    _check_policy(parse_policy, props["PolicyDocument"], arn)
 
 
-def _understood(parse: Callable[..., Policy], document: Any, name: str) -> None:
+def _check_policy(parse: Callable[..., Policy], document: Any, name: str) -> None:
     try:
         parse(document, name=name)
     except UnsupportedPolicy as failure:
         raise ValueError(str(failure)) from failure
 
 
-def _give_table_settings(name: str, props: Mapping[str, Any]) -> None:
+def _apply_table_settings(name: str, props: Mapping[str, Any]) -> None:
     table = engine.dynamodb._tables[name]
     table["SSEDescription"] = engine.dynamodb._sse_description_from_spec(
         {"Enabled": True} if _is_true((props.get("SSESpecification") or {}).get("SSEEnabled")) else None
     )
     if expiry := props.get("TimeToLiveSpecification"):
         enabled = _is_true(expiry.get("Enabled"))
-        _done(engine.dynamodb._update_ttl({
+        _check_reply(engine.dynamodb._update_ttl({
             "TableName": name,
             "TimeToLiveSpecification": {"AttributeName": expiry["AttributeName"], "Enabled": enabled},
         }))  # fmt: skip
     if recovery := props.get("PointInTimeRecoverySpecification"):
         enabled = _is_true(recovery.get("PointInTimeRecoveryEnabled"))
-        _done(engine.dynamodb._update_continuous_backups({
+        _check_reply(engine.dynamodb._update_continuous_backups({
             "TableName": name,
             "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": enabled},
         }))  # fmt: skip
 
 
-def _done(reply: tuple[int, dict[str, str], bytes]) -> None:
+def _check_reply(reply: tuple[int, dict[str, str], bytes]) -> None:
     if reply[0] >= 300:
         raise ValueError(f"The table was not set up: {reply[2]!r}")
 
@@ -164,13 +164,13 @@ PATCHES = (
         "provisioners._ddb_create",
         engine_does="ignores TimeToLiveSpecification, PointInTimeRecoverySpecification and SSESpecification",
         aws_does="turns all three on",
-        apply=_wrap_handlers("AWS::DynamoDB::Table", _give_table_settings),
+        apply=_wrap_handlers("AWS::DynamoDB::Table", _apply_table_settings),
     ),
     Patch(
         "provisioners._apigw_v2_api_create",
         engine_does="serves an HTTP API without IAM, by its own router and its own functions",
         aws_does="asks IAM about the path of a request; http_api_calls.py does",
-        apply=http_api.serve,
+        apply=http_api.register_resources,
     ),
     Patch(
         "dynamodb._set_item",
@@ -188,7 +188,7 @@ PATCHES = (
         "provisioners._cognito_user_pool_client_create",
         engine_does="ignores RefreshTokenRotation",
         aws_does="gives a new refresh token with every refresh",
-        apply=_wrap_handlers("AWS::Cognito::UserPoolClient", user_pool_patches.give_rotation),
+        apply=_wrap_handlers("AWS::Cognito::UserPoolClient", user_pool_patches.set_rotation),
     ),
     Patch(
         "provisioners._RESOURCE_HANDLERS",
@@ -200,13 +200,13 @@ PATCHES = (
         "provisioners._lambda_create",
         engine_does="wants an archive in S3, and runs it in a process or a container of its own",
         aws_does="takes the template's own folder once it is packaged; here that folder is run as it is",
-        apply=resources.run_functions_here,
+        apply=resources.register_functions,
     ),
     Patch(
         "provisioners._lambda_permission_create",
         engine_does="adds a statement to a function of its own",
         aws_does="lets the named service invoke the function, and nobody else",
-        apply=resources.permit_invocations,
+        apply=resources.register_permissions,
     ),
     Patch(
         "dynamodb._update_item",
@@ -236,36 +236,36 @@ PATCHES = (
         "provisioners._cognito_user_pool_create",
         engine_does="takes triggers that nothing here calls",
         aws_does="calls every one of them",
-        apply=user_pool_patches.refuse_other_triggers,
+        apply=user_pool_patches.refuse_unsupported_triggers,
     ),
     Patch(
         "cognito._resolve_user",
         engine_does="tells small letters from capitals in every pool, and looks through everybody for an address",
         aws_does="tells them apart only in a pool that says so, and finds one of millions as fast as one of ten",
-        apply=user_pool_patches.ignore_case,
+        apply=user_pool_patches.find_users_by_index,
     ),
     Patch(
         "cognito._validate_password",
         engine_does="names everything that a password lacks, in words of its own",
         aws_does="names the first thing",
-        apply=user_pool_patches.word_refused_passwords,
+        apply=user_pool_patches.report_first_password_error,
     ),
     Patch(
         "cognito._apply_pretoken_trigger",
         engine_does="runs the PreTokenGeneration function for tokens of its own, which are exchanged for ours",
         aws_does="runs it once for what it issues",
-        apply=user_pool_patches.leave_tokens_alone,
+        apply=user_pool_patches.skip_token_trigger,
     ),
     Patch(
         "cognito.run_reentrant",
         engine_does="runs each call in a thread of its own, on dictionaries that another thread may be changing",
         aws_does="answers every call as if it were alone",
-        apply=user_pool_patches.one_after_another,
+        apply=user_pool_patches.run_without_threads,
     ),
     Patch(
         "cognito._merge_attributes",
         engine_does="stores an empty attribute",
         aws_does="deletes an attribute that is written empty",
-        apply=user_pool_patches.let_empty_delete,
+        apply=user_pool_patches.delete_empty_attributes,
     ),
 )

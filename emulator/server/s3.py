@@ -20,10 +20,10 @@ from emulator.access.signing import Keyring
 from emulator.wire import AwsError, Incoming, Reply
 
 _HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?", re.ASCII)
-_LISTING = frozenset({"list-type", "prefix", "delimiter", "max-keys", "continuation-token", "start-after",
+_LIST_PARAMETERS = frozenset({"list-type", "prefix", "delimiter", "max-keys", "continuation-token", "start-after",
                       "encoding-type", "fetch-owner"})  # fmt: skip
 # Everything else that S3 reads from a header of its own would change what happens.
-_HEADERS = re.compile(r"x-amz-(?:date|security-token|content-sha256|sdk-checksum-algorithm|checksum-\w+)")
+_KNOWN_HEADERS = re.compile(r"x-amz-(?:date|security-token|content-sha256|sdk-checksum-algorithm|checksum-\w+)")
 _CODES = {
     "InvalidClientTokenId": ("InvalidAccessKeyId", 403),
     "ExpiredToken": ("ExpiredToken", 400),
@@ -78,15 +78,15 @@ def read_object_call(incoming: Incoming) -> ObjectCall:
     operation = OPERATIONS.get((incoming.method, bool(key)))
     asked = set(incoming.every_query_value())
     listing = operation is not None and operation.name == "ListObjectsV2"
-    if operation is None or not bucket or (not asked <= _LISTING if listing else asked):
+    if operation is None or not bucket or (not asked <= _LIST_PARAMETERS if listing else asked):
         raise _not_served("operation")
     if listing and incoming.query().get("list-type") != "2":
         raise _not_served("operation")
     if not _HOST.fullmatch(incoming.headers.get("host", "")):
         raise _not_served("address: the bucket has to be the first part of the path")
-    strange = [name for name in incoming.headers if name.startswith("x-amz-") and not _HEADERS.fullmatch(name)]
-    if strange or any(character in bucket + key for character in "*?\n"):
-        raise _not_served(f"header {strange[0]}" if strange else "name")
+    unknown = [name for name in incoming.headers if name.startswith("x-amz-") and not _KNOWN_HEADERS.fullmatch(name)]
+    if unknown or any(character in bucket + key for character in "*?\n"):
+        raise _not_served(f"header {unknown[0]}" if unknown else "name")
     return ObjectCall(operation, bucket, key, incoming)
 
 

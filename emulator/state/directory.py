@@ -16,13 +16,13 @@ from pathlib import Path
 
 from emulator.root_key import ROOT_KEY_FILE, UnreadableRootKey, read_root_key
 
-FORMAT = "1"
+FORMAT = "2"
 # How the names of stores that hold rows begin.
 ROWS = "rows:"
 _ENTRIES, _LOCK = "state.sqlite3", "emulator.lock"
 # What the demo keeps beside it, and wants gone with the rest.
 KEPT_PASSWORD = "demo-password"  # noqa: S105 - a file name
-_OURS = frozenset(
+_OUR_FILES = frozenset(
     {_ENTRIES, f"{_ENTRIES}-wal", f"{_ENTRIES}-shm", f"{_ENTRIES}-journal", ROOT_KEY_FILE, _LOCK, KEPT_PASSWORD}
 )
 _SCHEMA = """
@@ -39,15 +39,15 @@ class StateRefused(Exception):
 
 
 @dataclass(slots=True)
-class Changes:
+class ChangeSet:
     """What has become of the entries since they were last written. Whole stores go first."""
 
-    gone_stores: set[str] = field(default_factory=set)
-    gone: list[tuple[str, str]] = field(default_factory=list)
+    deleted_stores: set[str] = field(default_factory=set)
+    deleted: list[tuple[str, str]] = field(default_factory=list)
     put: list[Entry] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.gone_stores or self.gone or self.put)
+        return bool(self.deleted_stores or self.deleted or self.put)
 
 
 class StateDirectory:
@@ -57,12 +57,12 @@ class StateDirectory:
         """Raises `StateRefused`. `reset` forgets everything that was kept."""
         self.path = path
         _prepare(path)
-        self._lock = _locked(path)
+        self._lock = _lock_directory(path)
         if reset:
-            for name in _OURS - {_LOCK}:
+            for name in _OUR_FILES - {_LOCK}:
                 (path / name).unlink(missing_ok=True)
         try:
-            self._entries = _opened(path / _ENTRIES)
+            self._entries = _open_database(path / _ENTRIES)
             self._check(engine)
         except sqlite3.DatabaseError as failure:
             raise StateRefused(f"The state in {path} cannot be read ({failure}); --reset begins anew.") from failure
@@ -75,7 +75,8 @@ class StateDirectory:
                 self._entries.executemany("INSERT INTO about VALUES (?, ?)", wanted.items())
         elif found != wanted:
             raise StateRefused(
-                f"The state in {self.path} is of {_said(found)} and this is {_said(wanted)}; --reset begins anew."
+                f"The state in {self.path} is of {_describe(found)}, but this is {_describe(wanted)}; "
+                "--reset begins anew."
             )
 
     def entries(self, *, rows: bool) -> Iterator[Entry]:
@@ -85,11 +86,13 @@ class StateDirectory:
             (len(ROWS), ROWS, rows),
         )
 
-    def write(self, changes: Changes) -> None:
+    def write(self, changes: ChangeSet) -> None:
         """All of it or nothing. May be called from another thread, by one at a time."""
         with self._entries:
-            self._entries.executemany("DELETE FROM entries WHERE store = ?", [(name,) for name in changes.gone_stores])
-            self._entries.executemany("DELETE FROM entries WHERE store = ? AND key = ?", changes.gone)
+            self._entries.executemany(
+                "DELETE FROM entries WHERE store = ?", [(name,) for name in changes.deleted_stores]
+            )
+            self._entries.executemany("DELETE FROM entries WHERE store = ? AND key = ?", changes.deleted)
             self._entries.executemany(_PUT, changes.put)
 
     def root_key(self, given: tuple[str, str] | None) -> tuple[str, str]:
@@ -138,7 +141,7 @@ def _prepare(path: Path) -> None:
         path.chmod(0o700)
 
 
-def _locked(path: Path) -> int:
+def _lock_directory(path: Path) -> int:
     lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -148,7 +151,7 @@ def _locked(path: Path) -> int:
     return lock
 
 
-def _opened(file: Path) -> sqlite3.Connection:
+def _open_database(file: Path) -> sqlite3.Connection:
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     entries = sqlite3.connect(file, check_same_thread=False, timeout=5)
     # With a write-ahead log a commit needs no wait for the disk, and a killed process loses nothing committed.
@@ -158,5 +161,5 @@ def _opened(file: Path) -> sqlite3.Connection:
     return entries
 
 
-def _said(about: dict[str, str]) -> str:
+def _describe(about: dict[str, str]) -> str:
     return f"format {about.get('format')} and MiniStack {about.get('engine')}"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.cognito.mailbox import Mail
-from emulator.state.codec import Unreadable, decode, encode
+from emulator.state.codec import UnreadableState, decode, encode
 from iam import Request, decide, parse_policy
 
 _KEYS = st.text() | st.integers() | st.tuples(st.text(), st.integers()) | st.booleans()
@@ -78,5 +78,5 @@ def test_what_is_not_ours_cannot_be_kept() -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_ours_is_not_read(text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableState):
         decode(text)

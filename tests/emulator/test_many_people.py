@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.client.process import Emulator
-from emulator.cognito.directory import Directory, Record
+from emulator.cognito.user_index import Record, UserIndex
 from tests.emulator.world import ACME, Stack, refusal
 
 MANY = 250
@@ -53,36 +53,36 @@ def add(pool: Record, name: str, email: str) -> Record:
 
 def test_finding_somebody_or_nobody_looks_at_a_handful_however_many_there_are() -> None:
     pool = pool_of(5000)
-    directory = Directory(pool)
-    assert directory.find("nobody@x.example") is None
+    index = UserIndex(pool)
+    assert index.find("nobody@x.example") is None
     pool["_users"].looked_at = 0
     for number in range(100):
-        assert directory.find(f"P{number}@X.example")["Username"] == f"u{number:06}"  # type: ignore[index]
-        assert directory.find(f"nobody{number}@x.example") is None
+        assert index.find(f"P{number}@X.example")["Username"] == f"u{number:06}"  # type: ignore[index]
+        assert index.find(f"nobody{number}@x.example") is None
         add(pool, f"v{number}", f"new{number}@x.example")
-        assert directory.find(f"new{number}@x.example") is not None
+        assert index.find(f"new{number}@x.example") is not None
     assert pool["_users"].looked_at < 100 * 20
 
 
 def test_a_page_looks_at_no_more_than_it_shows() -> None:
     pool = pool_of(5000)
-    directory = Directory(pool)
-    directory.find("nobody")
+    index = UserIndex(pool)
+    index.find("nobody")
     pool["_users"].looked_at = 0
-    following = directory.after("u004000")
+    following = index.after("u004000")
     assert [next(following)["Username"] for _ in range(60)] == [f"u{number:06}" for number in range(4001, 4061)]
     assert pool["_users"].looked_at < 70
 
 
 def test_a_hundred_thousand_who_have_gone_are_not_stepped_over_again_and_again() -> None:
     pool = pool_of(20_000)
-    directory = Directory(pool)
-    directory.find("nobody")
+    index = UserIndex(pool)
+    index.find("nobody")
     for number in range(19_990):
         del pool["_users"][f"u{number:06}"]
-    assert len(list(directory.after(""))) == 10
+    assert len(list(index.after(""))) == 10
     pool["_users"].looked_at = 0
-    assert len(list(directory.after(""))) == 10
+    assert len(list(index.after(""))) == 10
     assert pool["_users"].looked_at < 50
 
 
@@ -96,7 +96,7 @@ def test_what_is_found_is_what_looking_through_all_would_find(
     acts: list[tuple[str, int, int]], *, case_matters: bool
 ) -> None:
     pool: Record = {**pool_of(0), "UsernameConfiguration": {"CaseSensitive": case_matters}}
-    directory, users = Directory(pool), pool["_users"]
+    index, users = UserIndex(pool), pool["_users"]
     for act, which, address in acts:
         name, email = f"u{which}", f"{'Pp'[which % 2]}{address}@x.example"
         if act == "add" and name not in users:
@@ -107,10 +107,10 @@ def test_what_is_found_is_what_looking_through_all_would_find(
                 add(pool, name, email)
         elif act == "rename" and name in users:
             users[name]["Attributes"] = [{"Name": "email", "Value": email}]
-            directory.note(users[name])
+            index.add_names(users[name])
         else:
-            directory.find(email)
-    assert [found["Username"] for found in directory.after("")] == sorted(users)
+            index.find(email)
+    assert [found["Username"] for found in index.after("")] == sorted(users)
     for spelling in (f"{letter}{address}@x.example" for letter in "Pp" for address in range(5)):
         emails = {found["Username"]: found["Attributes"][0]["Value"] for found in users.values()}
         wanted = {
@@ -118,7 +118,7 @@ def test_what_is_found_is_what_looking_through_all_would_find(
             for name, email in emails.items()
             if (email == spelling if case_matters else email.casefold() == spelling.casefold())
         }
-        found = directory.find(spelling)
+        found = index.find(spelling)
         assert found is None if not wanted else found is not None and found["Username"] in wanted
 
 

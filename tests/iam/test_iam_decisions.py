@@ -69,24 +69,24 @@ def test_an_implicit_denial_names_no_statement():
 
 
 def test_every_statement_considered_is_listed_with_what_did_not_match():
-    considered = decide(ask("globex#orders"), identity=[OWN_ROWS]).considered
+    statement_results = decide(ask("globex#orders"), identity=[OWN_ROWS]).statement_results
 
-    assert [(entry.statement.number, entry.effect, entry.layer) for entry in considered] == [
+    assert [(entry.statement.number, entry.effect, entry.layer) for entry in statement_results] == [
         (1, Effect.ALLOW, Layer.IDENTITY),
         (2, Effect.ALLOW, Layer.IDENTITY),
         (3, Effect.DENY, Layer.IDENTITY),
     ]
-    assert considered[1].mismatch == Mismatch(
+    assert statement_results[1].mismatch == Mismatch(
         "Condition",
         '"globex#orders" is not like "acme#*"',
         operator="ForAllValues:StringLike",
         key="dynamodb:LeadingKeys",
     )
-    assert considered[0].mismatch == Mismatch("Action", '"dynamodb:Query" is not among "s3:*"')
+    assert statement_results[0].mismatch == Mismatch("Action", '"dynamodb:Query" is not among "s3:*"')
 
 
 def test_a_statement_that_applied_has_no_mismatch():
-    assert decide(ask("acme#orders"), identity=[OWN_ROWS]).considered[1].mismatch is None
+    assert decide(ask("acme#orders"), identity=[OWN_ROWS]).statement_results[1].mismatch is None
 
 
 def test_only_the_statements_that_came_nearest_are_in_the_sentence():

@@ -39,4 +39,4 @@ def test_every_decision_can_be_explained(case):
     decision = decide_case(case)
 
     assert case["request"]["action"] in decision.because
-    assert all(str(considered.mismatch) for considered in decision.considered)
+    assert all(str(result.mismatch) for result in decision.statement_results)

@@ -45,7 +45,7 @@ def new_password(form: Form, *, session: str) -> Reply:
 def sign_up(form: Form, *, more: Mapping[str, tuple[str, str]]) -> Reply:
     """`more` are the attributes to be asked for: their names, each with its label and what was typed."""
     fields = (
-        filled(
+        render(
             "text_field.html",
             {"name": name, "label": label, "value": value, "autocomplete": name.replace("_", "-")},
         )
@@ -67,7 +67,7 @@ def reset(form: Form) -> Reply:
 
 
 def error(message: str) -> Reply:
-    return _page("Something is not right", filled("error.html", {"message": message}), status=400)
+    return _page("Something is not right", render("error.html", {"message": message}), status=400)
 
 
 def redirect(location: str) -> Reply:
@@ -77,7 +77,7 @@ def redirect(location: str) -> Reply:
 
 def stylesheet(path: str) -> Reply:
     """One of the two, by its address."""
-    text = file(path.rpartition("/")[2])
+    text = read_file(path.rpartition("/")[2])
     return Reply(200, text.encode(), (("Content-Type", "text/css; charset=utf-8"),))
 
 
@@ -85,7 +85,7 @@ def _form_page(title: str, name: str, form: Form, *, raw: Mapping[str, str] | No
     """`raw` is HTML already."""
     common = {"action": form.action, "csrf": form.csrf, "email": form.email, "rules": form.rules}
     invalid = "true" if form.error else "false"
-    content = filled(name, {**common, **values, "invalid": invalid}, raw=raw) + _links(form.links)
+    content = render(name, {**common, **values, "invalid": invalid}, raw=raw) + _links(form.links)
     return _page(title, content, error=form.error, notice=form.notice, form_action=form.return_origin)
 
 
@@ -93,18 +93,18 @@ def _links(links: Links) -> str:
     if not links:
         return ""
     items = (f'<li><a href="{html.escape(href)}">{html.escape(words)}</a></li>' for href, words in links)
-    return Template(file("links.html")).substitute(items="\n".join(items))
+    return Template(read_file("links.html")).substitute(items="\n".join(items))
 
 
 def _page(
     title: str, content: str, *, error: str = "", notice: str = "", form_action: str = "", status: int = 200
 ) -> Reply:
-    text = Template(file("layout.html")).substitute(
+    text = Template(read_file("layout.html")).substitute(
         title=html.escape(title),
         marked="Error: " if error else "",
         stylesheet=STYLESHEET,
-        notice=filled("notice.html", {"notice": notice}) if notice else "",
-        summary=filled("error_summary.html", {"error": error}) if error else "",
+        notice=render("notice.html", {"notice": notice}) if notice else "",
+        summary=render("error_summary.html", {"error": error}) if error else "",
         content=content,
     )
     return page_reply(text, status=400 if error else status, form_action=form_action)
@@ -126,12 +126,12 @@ def page_reply(text: str, *, status: int = 200, form_action: str = "") -> Reply:
     return Reply(status, text.encode(), (_HTML, *security))
 
 
-def filled(template: str, values: Mapping[str, str], *, raw: Mapping[str, str] | None = None) -> str:
+def render(template: str, values: Mapping[str, str], *, raw: Mapping[str, str] | None = None) -> str:
     """`values` are escaped; `raw` is HTML already."""
     escaped = {key: html.escape(value) for key, value in values.items()}
-    return Template(file(template)).substitute({**escaped, **(raw or {})})
+    return Template(read_file(template)).substitute({**escaped, **(raw or {})})
 
 
 @cache
-def file(name: str) -> str:
+def read_file(name: str) -> str:
     return files(__package__).joinpath(name).read_text("utf-8")

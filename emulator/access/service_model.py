@@ -22,12 +22,12 @@ _MODELS = {
     "cognito-identity": Path("data/cognito-identity/2014-06-30/service-2.json.gz"),
 }
 # Thirty-two levels of attributes are DynamoDB's limit, each two levels of JSON; the engine refuses those itself.
-_MOST_LEVELS = 200
+_MAX_LEVELS = 200
 
 Reader = Callable[[Any, int], Any]
 
 
-def members_of(service: str, operation: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def parse_request(service: str, operation: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of `data`. Raises `AwsError` SerializationException.
 
     An operation without a model is none that could be run: its data is copied as it is.
@@ -65,17 +65,17 @@ def _reader(service: str, name: str) -> Reader:
         case "string" | "blob":
             return _text
         case "boolean":
-            return _plain(bool)
+            return _exact_type(bool)
         case "integer" | "long":
-            return _plain(int)
+            return _exact_type(int)
         case _:  # a point in time or a fraction
             return _number
 
 
 def _structure(service: str, shapes: Mapping[str, str]) -> Reader:
     def read(value: Any, level: int) -> dict[str, Any]:
-        if type(value) is not dict or level > _MOST_LEVELS:
-            raise _unreadable("An object")
+        if type(value) is not dict or level > _MAX_LEVELS:
+            raise _wrong_type("An object")
         return {
             member: _reader(service, shapes[member])(content, level + 1)
             for member, content in value.items()
@@ -87,8 +87,8 @@ def _structure(service: str, shapes: Mapping[str, str]) -> Reader:
 
 def _map(service: str, shape: str) -> Reader:
     def read(value: Any, level: int) -> dict[str, Any]:
-        if type(value) is not dict or level > _MOST_LEVELS:
-            raise _unreadable("A map")
+        if type(value) is not dict or level > _MAX_LEVELS:
+            raise _wrong_type("A map")
         item = _reader(service, shape)
         return {_text(key, level): item(content, level + 1) for key, content in value.items()}
 
@@ -97,8 +97,8 @@ def _map(service: str, shape: str) -> Reader:
 
 def _list(service: str, shape: str) -> Reader:
     def read(value: Any, level: int) -> list[Any]:
-        if type(value) is not list or level > _MOST_LEVELS:
-            raise _unreadable("A list")
+        if type(value) is not list or level > _MAX_LEVELS:
+            raise _wrong_type("A list")
         item = _reader(service, shape)
         return [item(content, level + 1) for content in value]
 
@@ -107,12 +107,12 @@ def _list(service: str, shape: str) -> Reader:
 
 def _text(value: Any, level: int) -> str:  # noqa: ARG001 - a reader like the others
     """Half of a surrogate pair is no text: it could be stored and never be sent again."""
-    if type(value) is not str or not (value.isascii() or _encodes(value)):
-        raise _unreadable("Text")
+    if type(value) is not str or not (value.isascii() or _is_encodable(value)):
+        raise _wrong_type("Text")
     return str(value)
 
 
-def _encodes(value: str) -> bool:
+def _is_encodable(value: str) -> bool:
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -120,10 +120,10 @@ def _encodes(value: str) -> bool:
     return True
 
 
-def _plain(kind: type) -> Reader:
+def _exact_type(kind: type) -> Reader:
     def read(value: Any, level: int) -> Any:  # noqa: ARG001 - a reader like the others
         if type(value) is not kind:
-            raise _unreadable("A number" if kind is int else "true or false")
+            raise _wrong_type("A number" if kind is int else "true or false")
         return value
 
     return read
@@ -131,9 +131,9 @@ def _plain(kind: type) -> Reader:
 
 def _number(value: Any, level: int) -> float:  # noqa: ARG001 - a reader like the others
     if type(value) not in (int, float):
-        raise _unreadable("A number")
+        raise _wrong_type("A number")
     return float(value)
 
 
-def _unreadable(wanted: str) -> AwsError:
+def _wrong_type(wanted: str) -> AwsError:
     return AwsError("SerializationException", f"{wanted} was expected, and something else was found.", coral=True)

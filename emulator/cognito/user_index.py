@@ -13,19 +13,19 @@ Record = dict[str, Any]
 _NAMES = ("sub", "email", "phone_number", "preferred_username")
 _NEEDS_VERIFYING = frozenset({"email", "phone_number"})
 # So many of the gone are stepped over before they are taken out.
-_MOST_GONE = 1000
-_MOST_POOLS = 20
+_MAX_DELETED = 1000
+_MAX_POOLS = 20
 
 
-class Directory:
+class UserIndex:
     def __init__(self, pool: Record) -> None:
         self.pool = pool
         self.users: dict[str, Record] = pool["_users"]
-        self._begin_anew()
+        self._rebuild()
 
-    def _begin_anew(self) -> None:
+    def _rebuild(self) -> None:
         self._known: dict[str, Record] = {}
-        self._going_by: dict[str, list[str]] = {}
+        self._by_name: dict[str, list[str]] = {}
         self._order: list[str] = []
         self._names = 0
 
@@ -33,61 +33,61 @@ class Directory:
         """By user name, sub, or what people of this pool may sign in with. Case counts only if the pool says so."""
         if (user := self.users.get(name)) is not None:
             return user
-        self._catch_up()
+        self._update()
         matters = bool((self.pool.get("UsernameConfiguration") or {}).get("CaseSensitive", False))
         spelled: Callable[[str], str] = str if matters else str.casefold
-        for username in self._going_by.get(name.casefold(), ()):
+        for username in self._by_name.get(name.casefold(), ()):
             user = self.users.get(username)
             if user is not None and any(spelled(own) == spelled(name) for own in self._names_of(user)):
                 return user
         return None
 
-    def perhaps(self, name: str) -> list[Record]:
+    def candidates(self, name: str) -> list[Record]:
         """All who go by this name in some spelling, in their order, perhaps with some who did once."""
-        self._catch_up()
-        return [self.users[found] for found in sorted(self._going_by.get(name.casefold(), ())) if found in self.users]
+        self._update()
+        return [self.users[found] for found in sorted(self._by_name.get(name.casefold(), ())) if found in self.users]
 
     def after(self, username: str) -> Iterator[Record]:
         """Everybody whose user name comes later, in its order: nobody moves when others come or go."""
-        self._catch_up()
-        gone, order = 0, self._order
+        self._update()
+        deleted, order = 0, self._order
         for place in range(bisect_right(order, username), len(order)):
             name = order[place]
             if (user := self.users.get(name)) is not None:
                 yield user
-            elif (gone := gone + 1) > _MOST_GONE:
-                self._begin_anew()
+            elif (deleted := deleted + 1) > _MAX_DELETED:
+                self._rebuild()
                 yield from self.after(name)
                 return
 
-    def note(self, user: Mapping[str, Any]) -> None:
+    def add_names(self, user: Mapping[str, Any]) -> None:
         """What this user goes by now, if it is one of this pool."""
         username = user["Username"]
         if self.users.get(username) is not user:
             return
         attributes = {entry["Name"]: entry["Value"] for entry in user["Attributes"]}
         for name in (username, *(attributes[kind] for kind in _NAMES if attributes.get(kind))):
-            others = self._going_by.setdefault(str(name).casefold(), [])
+            others = self._by_name.setdefault(str(name).casefold(), [])
             if username not in others:
                 others.append(username)
                 self._names += 1
 
-    def _catch_up(self) -> None:
+    def _update(self) -> None:
         """A dictionary has its newest entries last: from there to the first that is known, all are new."""
-        new = self._unknown()
-        if self._names > 4 * len(_NAMES) * (len(self.users) + _MOST_GONE):
-            self._begin_anew()
+        new = self._new_usernames()
+        if self._names > 4 * len(_NAMES) * (len(self.users) + _MAX_DELETED):
+            self._rebuild()
             new = list(self.users)
         unordered = [name for name in new if name not in self._known]
         for name in new:
             self._known[name] = self.users[name]
-            self.note(self.users[name])
+            self.add_names(self.users[name])
         if len(unordered) == 1:
             insort(self._order, unordered[0])
         elif unordered:
             self._order = sorted([*self._order, *unordered])
 
-    def _unknown(self) -> list[str]:
+    def _new_usernames(self) -> list[str]:
         new: list[str] = []
         for name in reversed(self.users):
             if self._known.get(name) is self.users[name]:
@@ -106,19 +106,19 @@ class Directory:
                 yield attributes[kind]
 
 
-_directories: dict[str, Directory] = {}
+_indexes: dict[str, UserIndex] = {}
 
 
-def directory_of(pool: Record) -> Directory:
-    found = _directories.get(pool["Id"])
+def index_of(pool: Record) -> UserIndex:
+    found = _indexes.get(pool["Id"])
     if found is None or found.pool is not pool or found.users is not pool["_users"]:
-        found = _directories[pool["Id"]] = Directory(pool)
-        while len(_directories) > _MOST_POOLS:
-            del _directories[next(iter(_directories))]
+        found = _indexes[pool["Id"]] = UserIndex(pool)
+        while len(_indexes) > _MAX_POOLS:
+            del _indexes[next(iter(_indexes))]
     return found
 
 
-def note_names(user: Mapping[str, Any]) -> None:
+def update_indexes(user: Mapping[str, Any]) -> None:
     """To be told after a user's attributes have changed."""
-    for directory in _directories.values():
-        directory.note(user)
+    for index in _indexes.values():
+        index.add_names(user)

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator import clock, engine
-from emulator.cognito.directory import note_names
 from emulator.cognito.pools import Record, attributes_of, find_user
+from emulator.cognito.user_index import update_indexes
 from emulator.wire import AwsError
 
 # An address too, where people sign in with one.
-_LONGEST_NAME = 128
+_MAX_USERNAME = 128
 
 
 def check_name(pool: Record, username: str, attributes: Mapping[str, str]) -> dict[str, str]:
     """The attributes of somebody to be made, the address they sign in with included. Raises `AwsError`."""
     if not username:
         raise AwsError("InvalidParameterException", "Username is required.")
-    if len(username) > _LONGEST_NAME:
+    if len(username) > _MAX_USERNAME:
         shown = f"1 validation error detected: Value '{username}' at 'username' failed to satisfy constraint: "
-        text = f"{shown}Member must have length less than or equal to {_LONGEST_NAME}"
+        text = f"{shown}Member must have length less than or equal to {_MAX_USERNAME}"
         raise AwsError("InvalidParameterException", text)
     refusal = engine.cognito._new_user_error(pool, username, dict(attributes))
     if refusal is not None:
@@ -30,7 +30,7 @@ def check_name(pool: Record, username: str, attributes: Mapping[str, str]) -> di
     return {**({alias: username} if alias else {}), **attributes}
 
 
-def new_person(pool: Record, username: str, attributes: Mapping[str, str], *, status: str, password: str) -> Record:
+def new_user(pool: Record, username: str, attributes: Mapping[str, str], *, status: str, password: str) -> Record:
     """Not in the pool yet. Where people sign in with an address, the user name is the sub."""
     now, sub = clock.now(), str(uuid.uuid4())
     named = {"sub": sub, **{name: value for name, value in attributes.items() if value}}
@@ -49,7 +49,7 @@ def new_person(pool: Record, username: str, attributes: Mapping[str, str], *, st
     }
 
 
-def check_still_free(pool: Record, user: Record, values: Mapping[str, str]) -> None:
+def check_alias_free(pool: Record, user: Record, values: Mapping[str, str]) -> None:
     """What people sign in with is one person's. Raises `AwsError` where somebody else has a value already."""
     for name in pool.get("UsernameAttributes") or []:
         other = find_user(pool, values.get(name, ""))
@@ -67,10 +67,10 @@ def set_attributes(user: Record, values: Mapping[str, str]) -> None:
         user.get("_codes", {}).pop("password", None)
     user["Attributes"] = [{"Name": name, "Value": value} for name, value in merged.items() if value]
     user["UserLastModifiedDate"] = clock.now()
-    note_names(user)
+    update_indexes(user)
 
 
-def described(user: Record) -> dict[str, Any]:
+def describe(user: Record) -> dict[str, Any]:
     """As the API shows it."""
     shown: dict[str, Any] = engine.cognito._user_out(user)
     return shown

@@ -21,7 +21,7 @@ from emulator.access.checks import Check
 from emulator.access.principals import Principal, Session
 from emulator.access.signing import Keyring
 from emulator.functions import lambdas
-from emulator.functions.http_api import PREFIX, STAGE, Api, Matched, apis, matching
+from emulator.functions.http_api import PREFIX, STAGE, Api, RouteMatch, apis, match_route
 from emulator.wire import AwsError, Incoming, Reply, json_reply
 
 _SECONDS = 30.0
@@ -47,7 +47,7 @@ def read_api_request(incoming: Incoming) -> ApiRequest | None:
     return ApiRequest(api_id, slash + rest, incoming)
 
 
-async def answer(request: ApiRequest, keyring: Keyring) -> Reply:
+async def answer_api_request(request: ApiRequest, keyring: Keyring) -> Reply:
     """Authorized first: whether a route exists is nobody's business who may not use it."""
     api = apis.get(request.api_id)
     if api is None:
@@ -56,28 +56,28 @@ async def answer(request: ApiRequest, keyring: Keyring) -> Reply:
         segments = request.path.split("/")[1:]
         if not all(_is_plain(part) for part in (segments[:-1] if segments[-1:] == [""] else segments)):
             return _message("Forbidden", 403)
-        found = matching(api, request.incoming.method, request.path)
+        found = match_route(api, request.incoming.method, request.path)
         if found is None:
             return _message("Not Found", 404)
         try:
-            caller = _authorized(api, request, keyring) if found.route.authorization == "AWS_IAM" else None
+            caller = _authorize(api, request, keyring) if found.route.authorization == "AWS_IAM" else None
         except AwsError:
             return _message("Forbidden", 403)
-        return await _integrated(api, request, found, caller)
+        return await _invoke_function(api, request, found, caller)
 
 
 def _is_plain(segment: str) -> bool:
     return _SEGMENT.fullmatch(segment) is not None and segment not in (".", "..")
 
 
-def _authorized(api: Api, request: ApiRequest, keyring: Keyring) -> Principal:
+def _authorize(api: Api, request: ApiRequest, keyring: Keyring) -> Principal:
     principal = keyring.authenticate(request.incoming, service="execute-api")
     resource = api.arn(request.incoming.method, request.path)
     authorize(principal, [Check("execute-api:Invoke", resource)], request.incoming)
     return principal
 
 
-async def _integrated(api: Api, request: ApiRequest, found: Matched, caller: Principal | None) -> Reply:
+async def _invoke_function(api: Api, request: ApiRequest, found: RouteMatch, caller: Principal | None) -> Reply:
     source = f"arn:aws:execute-api:{api.region}:{engine.ACCOUNT}:{api.id}/{STAGE}/{found.route.key.replace(' ', '')}"
     if not lambdas.may_invoke(found.function_arn, principal="apigateway.amazonaws.com", source_arn=source):
         return _message("Internal Server Error", 500)
@@ -94,7 +94,7 @@ async def _integrated(api: Api, request: ApiRequest, found: Matched, caller: Pri
 # ── What the function is told ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _event(api: Api, request: ApiRequest, found: Matched, caller: Principal | None) -> dict[str, Any]:
+def _event(api: Api, request: ApiRequest, found: RouteMatch, caller: Principal | None) -> dict[str, Any]:
     incoming, now = request.incoming, clock.now()
     headers = {name: value for name, value in incoming.headers.items() if name != "cookie"}
     cookies = [part.strip() for part in incoming.headers.get("cookie", "").split(";") if part.strip()]

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from emulator.cognito.pools import Client, find_client
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43,128}", re.ASCII)
-_CARRIED = (
+_FORWARDED = (
     "client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
     "prompt", "login_hint",
 )  # fmt: skip
@@ -21,7 +21,7 @@ class UnknownClient(Exception):
     """The client, or the address to return to, is not registered: a page for the person, no redirect."""
 
 
-class SentBack(Exception):
+class ErrorRedirect(Exception):
     """An error that goes to the client's own address, as OAuth wants it."""
 
     def __init__(self, location: str) -> None:
@@ -40,16 +40,16 @@ class AuthorizeRequest:
     prompt: str
     query: Mapping[str, str]
 
-    def returning(self, **parameters: str) -> str:
+    def redirect_url(self, **parameters: str) -> str:
         """The client's address with these parameters and the state it gave."""
         if self.state:
             parameters["state"] = self.state
-        joint = "&" if "?" in self.redirect_uri else "?"
-        return f"{self.redirect_uri}{joint}{urlencode(parameters)}"
+        separator = "&" if "?" in self.redirect_uri else "?"
+        return f"{self.redirect_uri}{separator}{urlencode(parameters)}"
 
-    def page(self, path: str) -> str:
+    def page_url(self, path: str) -> str:
         """One of our pages, carrying this request along."""
-        return f"{path}?{urlencode({name: self.query[name] for name in _CARRIED if name in self.query})}"
+        return f"{path}?{urlencode({name: self.query[name] for name in _FORWARDED if name in self.query})}"
 
     @property
     def return_origin(self) -> str:
@@ -57,8 +57,8 @@ class AuthorizeRequest:
         return f"{parts.scheme}://{parts.netloc}"
 
 
-def parse(query: Mapping[str, str]) -> AuthorizeRequest:
-    """Raises `UnknownClient`, or `SentBack` with what is wrong."""
+def parse_authorize_request(query: Mapping[str, str]) -> AuthorizeRequest:
+    """Raises `UnknownClient`, or `ErrorRedirect` with what is wrong."""
     client = find_client(query.get("client_id", ""))
     if client is None:
         raise UnknownClient("There is no such client.")
@@ -75,7 +75,7 @@ def parse(query: Mapping[str, str]) -> AuthorizeRequest:
         query=query,
     )
     if error := _error(request):
-        raise SentBack(request.returning(error=error))
+        raise ErrorRedirect(request.redirect_url(error=error))
     return request
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.cognito.attributes import check_creation
-from emulator.cognito.people import check_name, new_person
 from emulator.cognito.pools import attributes_of, find_pool, find_user
+from emulator.cognito.users import check_name, new_user
 from emulator.wire import AwsError
 
 
-def make_people(data: object) -> list[str]:
+def create_users(data: object) -> list[str]:
     """Their subs. `data` has `user_pool_id` and `people`, each the attributes of one by their names, with `email`.
 
     Nobody is mailed and no trigger runs. Raises ValueError at the first who cannot be made; those before stay.
@@ -20,12 +20,12 @@ def make_people(data: object) -> list[str]:
     if pool is None:
         raise ValueError("There is no such user pool.")
     try:
-        return [_make(pool, attributes) for attributes in data["people"]]
+        return [_create(pool, attributes) for attributes in data["people"]]
     except AwsError as failure:
         raise ValueError(str(failure)) from failure
 
 
-def _make(pool: dict[str, Any], wanted: Mapping[str, Any]) -> str:
+def _create(pool: dict[str, Any], wanted: Mapping[str, Any]) -> str:
     if not isinstance(wanted, dict) or not all(isinstance(part, str) for pair in wanted.items() for part in pair):
         raise ValueError("Somebody's attributes are no texts.")
     username = wanted.get("email", "")
@@ -33,7 +33,7 @@ def _make(pool: dict[str, Any], wanted: Mapping[str, Any]) -> str:
     check_creation(pool, attributes, client=None)
     if find_user(pool, username) is not None:
         raise ValueError(f"{username} is there already.")
-    user = new_person(pool, username, attributes, status="FORCE_CHANGE_PASSWORD", password="")
+    user = new_user(pool, username, attributes, status="FORCE_CHANGE_PASSWORD", password="")
     pool["_users"][user["Username"]] = user
     pool["EstimatedNumberOfUsers"] = len(pool["_users"])
     return attributes_of(user)["sub"]
