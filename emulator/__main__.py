@@ -1,7 +1,7 @@
-"""`python -m emulator`: serves until it is interrupted, terminated, or (with --with-parent) its standard input ends.
+"""`python -m emulator` serves until a signal stops it or, with --with-parent, until its standard input ends.
 
-Prints one line of JSON when it answers. Root's keys come from EMULATOR_ROOT_ACCESS_KEY_ID and
-EMULATOR_ROOT_SECRET_ACCESS_KEY or, with --state, from the directory in which they were kept; there are no others.
+Prints one line of JSON when it is ready. The root key comes from EMULATOR_ROOT_ACCESS_KEY_ID and
+EMULATOR_ROOT_SECRET_ACCESS_KEY. With --state it may also come from the state directory. There is no default key.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def _directory(arguments: argparse.Namespace) -> StateDirectory | None:
 
 
 def _root_key(directory: StateDirectory | None) -> tuple[str, str] | None:
-    """None where the environment has none that will do, and there is no directory to keep one in."""
+    """Returns None if the environment has no usable key and there is no directory to store a new one in."""
     key_id, secret = (os.environ.pop(f"EMULATOR_ROOT_{name}", "") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
     if directory is not None and not key_id and not secret:
         return directory.root_key(None)
@@ -112,7 +112,7 @@ async def _serve(app: "App", autosave: "Autosave | None", sockets: list[socket.s
 def _stop_at_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+    with contextlib.suppress(RuntimeError):  # the loop has already ended
         loop.call_soon_threadsafe(stop.set)
 
 
@@ -122,8 +122,10 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--port", type=int, default=os.environ.get("EMULATOR_PORT", "4566"), help="0 picks a free one")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
-    parser.add_argument("--state", type=Path, metavar="DIR", help="keep everything in this directory; default: nothing")
-    parser.add_argument("--reset", action="store_true", help="forget what the directory holds")
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR", help="save all state in this directory; default: save nothing"
+    )
+    parser.add_argument("--reset", action="store_true", help="delete the state in the directory")
     arguments = parser.parse_args()
     if arguments.reset and arguments.state is None:
         parser.error("--reset needs --state")

@@ -1,9 +1,8 @@
-"""MiniStack's stores and handlers, loaded without its own HTTP application.
+"""Loads MiniStack's stores and handlers, without its own HTTP application.
 
-Importing this module loads the engine into this process: with authentication on, one account, no state on disk, no
-mail, and with every service that this package does not serve left unexecuted until a template asks for one. The
-engine's router (ninety services, admin endpoints, listeners on other ports) is replaced by an empty module, so
-nothing of it can be reached.
+Importing this module loads the engine into this process: with authentication, one account, no saved state and no mail.
+Services that are not served here stay unloaded until a template needs one. The engine's router (ninety services, admin
+endpoints, other ports) is replaced by an empty module and cannot be reached.
 """
 
 import importlib
@@ -28,13 +27,13 @@ _ENVIRONMENT = {
     "MINISTACK_REGION": DEFAULT_REGION,
     "COGNITO_EMAIL_ENABLED": "false",
     "PERSIST_STATE": "0",
-    # Signing keys are written beneath this directory unless that fails; beneath a device it always does.
+    # The engine writes signing keys to this directory if it can. Below a device it never can.
     "STATE_DIR": f"{os.devnull}/none",
 }
 
 
 class _LazyModule(ModuleType):
-    """A module whose code runs when something first asks for a name in it."""
+    """A module that runs its code at the first access to one of its names."""
 
     def __getattr__(self, name: str) -> Any:
         loader: importlib.abc.Loader | None = self.__dict__.get("_pending_loader")
@@ -57,7 +56,7 @@ class _LazyLoader(importlib.abc.Loader):
 
 
 class _LazyFinder(importlib.abc.MetaPathFinder):
-    """Finds the engine's other services. (`importlib.util.LazyLoader` would run them at their second import.)"""
+    """Finds the services that are loaded later. (`importlib.util.LazyLoader` would run them at the second import.)"""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -98,7 +97,7 @@ s3 = _load("services.s3")
 
 @contextmanager
 def scope(region: str = DEFAULT_REGION) -> Iterator[None]:
-    """The account and region in which the engine's stores are read and written, for this task and threads it starts."""
+    """The account and region of the engine's stores, for this task and the threads that it starts."""
     with responses.request_scope(ACCOUNT, region):
         yield
 

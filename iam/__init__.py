@@ -4,7 +4,7 @@
     decision = decide(Request("dynamodb:Query", table_arn, context), identity=[policy])
     decision.allowed, decision.because
 
-Standard library only; knows nothing of tenants, Django or boto3. `python -m iam --help` decides from a file.
+Standard library only; it knows nothing of tenants, Django or boto3. `python -m iam --help` explains the command line.
 """
 
 from iam.decision import Decision, Layer, Outcome, StatementResult, decide, decide_trust

@@ -1,8 +1,7 @@
-"""The Condition element: keys that are absent, keys with several values, `IfExists`, `ForAllValues:`, `ForAnyValue:`
-and `Null`.
+"""The Condition element: absent keys, multivalued keys, `IfExists`, `ForAllValues:`, `ForAnyValue:` and `Null`.
 
-Comparing two values is left to `iam.operators`. Follows "Single-valued vs. multivalued context keys" and "IAM JSON
-policy elements: Condition operators" in the IAM User Guide.
+`iam.operators` compares single values. Follows "Single-valued vs. multivalued context keys" and "IAM JSON policy
+elements: Condition operators" in the IAM User Guide.
 """
 
 import json
@@ -32,7 +31,7 @@ _QUANTIFIERS = {quantifier.value: quantifier for quantifier in Quantifier}
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One operator on one key. `name` is the operator as written, prefix and suffix included."""
+    """One operator on one key. `name` is the operator as written, with prefix and suffix."""
 
     name: str
     key: str
@@ -48,7 +47,7 @@ class Condition:
         if found is None:
             return self.when_absent
         if self.quantifier is Quantifier.NONE:
-            # AWS: a key with several values matches only under a set operator, whatever the operator and the values.
+            # AWS: a multivalued key matches only with a set operator.
             return isinstance(found, str) and self._accepts(found, self._tests(context))
         values = (found,) if isinstance(found, str) else found
         tests = self._tests(context)
@@ -59,12 +58,12 @@ class Condition:
         return Mismatch("Condition", self._mismatch_detail(request.values), operator=self.name, key=self.key)
 
     def _request_value(self, context: Context) -> ContextValue | None:
-        """An empty string counts as no value under a set operator, and as a value otherwise."""
+        """With a set operator, an empty string counts as no value. Otherwise it is a value."""
         found = context.get(self.folded_key)
         return None if found == "" and self.quantifier is not Quantifier.NONE else found
 
     def _tests(self, context: Context) -> list[Test]:
-        """A policy value whose variable has no value is left out: nothing is equal to it, nothing is like it."""
+        """Leaves out a policy value whose variable has no value, because nothing can match it."""
         return [test for operand in self.operands if (test := operand.test(context)) is not None]
 
     def _accepts(self, value: str, tests: list[Test]) -> bool:
@@ -89,7 +88,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class NullCondition:
-    """`Null`: whether the key is absent. An empty string is a value; a list without values is not."""
+    """`Null` tests whether the key is absent. An empty string is a value; an empty list is not."""
 
     name: str
     key: str
@@ -133,7 +132,7 @@ def _texts(where: str, values: object) -> tuple[str, ...]:
 
 
 def _text(where: str, value: object) -> str:
-    """JSON numbers and booleans stand for their text, as the policy grammar allows."""
+    """JSON numbers and booleans are converted to text, as the policy grammar allows."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool | int | float):
@@ -169,7 +168,7 @@ def _split_name(name: str) -> tuple[Quantifier, str, bool]:
 def _when_absent(quantifier: Quantifier, comparison: Comparison, *, if_exists: bool) -> bool:
     if quantifier is Quantifier.NONE:
         return if_exists or comparison.negated
-    # ForAnyValue is false without a value even with IfExists or negated, ForAllValues vacuously true.
+    # Without a value ForAnyValue is false, even negated or with IfExists. ForAllValues is true.
     return quantifier is Quantifier.ALL
 
 

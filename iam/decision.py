@@ -1,7 +1,7 @@
-"""Whether a request is allowed, and why: the policies' evidence, gathered in one pass, and the sentence made from it.
+"""Decides whether a request is allowed and explains why. One pass collects the evidence of all policies.
 
-Covers identity policies, the permissions boundary, session policies and role trust policies of one account. Service and
-resource control policies, resource policies and VPC endpoint policies are not evaluated. Follows "Policy evaluation
+Covers identity policies, permissions boundaries, session policies and role trust policies of one account. Does not
+evaluate service and resource control policies, resource policies and VPC endpoint policies. Follows "Policy evaluation
 logic" in the IAM User Guide.
 """
 
@@ -26,7 +26,7 @@ class Outcome(Enum):
 
 
 class Layer(Enum):
-    """The kinds of policy, in the order in which AWS asks them."""
+    """The kinds of policy, in the order in which AWS evaluates them."""
 
     IDENTITY = "identity"
     BOUNDARY = "boundary"
@@ -36,9 +36,7 @@ class Layer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StatementResult:
-    """What one statement had to say; `mismatch` is its first part that did not match, None when the statement
-    applied.
-    """
+    """The result of one statement. `mismatch` is its first part that did not match; None if the statement applied."""
 
     layer: Layer
     statement: StatementRef
@@ -77,7 +75,7 @@ class Decision:
 
     @cached_property
     def because(self) -> str:
-        """One sentence for a person. AWS itself never discloses as much: do not send it to whoever was denied."""
+        """One sentence for a person. AWS never reveals this much, so do not send it to the denied caller."""
         if self.outcome is Outcome.IMPLICITLY_DENIED:
             return f"no {_KINDS[self.layer]} allows {_question(self.request)}: {_closest_statements(self)}"
         return "; ".join(_deciding_statements(self))
@@ -98,10 +96,10 @@ def decide(
     boundary: Sequence[Policy] | None = None,
     session: Sequence[Policy] | None = None,
 ) -> Decision:
-    """An explicit Deny anywhere wins; otherwise each kind of policy that is present needs an Allow from one of its
+    """An explicit Deny anywhere wins. Otherwise each kind of policy that is present needs an Allow in one of its
     policies.
 
-    None means that there is no boundary, or no session policy. An empty list means that there is one, and it allows
+    None means that there is no boundary or no session policy. An empty list means that there is one that allows
     nothing.
     """
     present = {Layer.IDENTITY: identity, Layer.BOUNDARY: boundary, Layer.SESSION: session}
@@ -112,11 +110,10 @@ def decide(
 def decide_trust(
     action: str, trust: Policy, context: Mapping[str, str | Sequence[str]], *, principal: Principal
 ) -> Decision:
-    """Whether `principal` may do `action`, such as sts:AssumeRoleWithWebIdentity, to the role whose trust policy this
-    is.
+    """Whether `principal` may do `action`, such as sts:AssumeRoleWithWebIdentity, to the role with this trust policy.
 
-    A request that carries session tags needs a second decision, for sts:TagSession. An AWS principal of another
-    account, or one trusted through its account, also needs the permission in its own policies; that is not asked here.
+    A request with session tags needs a second decision, for sts:TagSession. An AWS principal of another account, or one
+    that is trusted through its account, also needs the permission in its own policies. That is not checked here.
     """
     return _decide(Request(action, "*", context, principal), {Layer.TRUST: [trust]}, kind="trust")
 
@@ -146,7 +143,7 @@ def _statements(policy: Policy, kind: str) -> tuple[Statement, ...]:
 
 
 def _allowing_statements(evidence: tuple[Evidence, ...]) -> dict[Layer, StatementRef]:
-    """The first statement of each layer that allows the request; called once no Deny is known to match."""
+    """The first statement of each layer that allows the request. Call it only when no Deny matches."""
     found: dict[Layer, StatementRef] = {}
     for layer, statement, mismatch in evidence:
         if mismatch is None:
@@ -166,7 +163,7 @@ def _question(request: Request) -> str:
 
 
 def _deciding_statements(decision: Decision) -> list[str]:
-    """A clause for the statement that denied, or for the one of each layer that allowed."""
+    """A clause for the statement that denied, or for the one in each layer that allowed."""
     request = decision.request
     if decision.statement is not None and decision.outcome is Outcome.EXPLICITLY_DENIED:
         return [f"{decision.statement} ({_KINDS[decision.layer]}) denies {_question(request)}"]
@@ -175,7 +172,7 @@ def _deciding_statements(decision: Decision) -> list[str]:
 
 
 def _closest_statements(decision: Decision) -> str:
-    """The Allow statements of the denying layer that got furthest before something did not match."""
+    """The Allow statements of the denying layer that matched the most parts before one did not match."""
     tried = [
         (statement.ref, mismatch)
         for layer, statement, mismatch in decision.evidence

@@ -1,7 +1,7 @@
-"""The condition operators: how one value of a request is compared with one value of a policy.
+"""The condition operators: each compares one value of a request with one value of a policy.
 
-An operator knows nothing of keys, of multi-valued keys or of keys that are absent; `iam.conditions` does. Follows "IAM
-JSON policy elements: Condition operators" in the IAM User Guide.
+`iam.conditions` handles keys, multivalued keys and absent keys. Follows "IAM JSON policy elements: Condition operators"
+in the IAM User Guide.
 """
 
 import base64
@@ -35,21 +35,21 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """One value of a policy. `test` gives the comparison for a request, or None when a variable in it has no value."""
+    """One value of a policy. `test` returns the comparison for a request, or None if a variable in it has no value."""
 
     test: Callable[[Context], Test | None]
     show: Callable[[Context], str]
 
 
 class Compile(Protocol):
-    """Makes an operand of a policy's value; `variables` is False for policies of version 2008-10-17."""
+    """Makes an operand from a policy's value. `variables` is False for policies of version 2008-10-17."""
 
     def __call__(self, written: str, *, variables: bool) -> Operand: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`relation` completes the sentence "<value> is (not) ..."; a negated operator matches when the relation does not
+    """`relation` completes the sentence "<value> is (not) ...". A negated operator matches if the relation does not
     hold.
     """
 
@@ -102,9 +102,7 @@ def _segment_test(tests: list[Test]) -> Test:
 
 
 def _typed_comparison(noun: str, read_policy: Read, read_request: Read, compare: Compare) -> Compile:
-    """A request's value that cannot be read as the type is in no relation to anything, which is a match for a negated
-    operator.
-    """
+    """If a request's value does not have the type, the relation does not hold. Then a negated operator matches."""
 
     def compile_value(written: str, *, variables: bool) -> Operand:
         if variables and "${" in written:
@@ -131,7 +129,7 @@ def _read_number(text: str) -> Decimal | None:
 
 @lru_cache(maxsize=1024)
 def _read_date(text: str) -> float | None:
-    """Seconds since 1970 of a W3C date or of epoch seconds; None for anything else, a time without a zone included."""
+    """Seconds since 1970 of a W3C date or of epoch seconds. None for anything else, including a time without a zone."""
     if _EPOCH.fullmatch(text):
         return float(text)
     if _YEAR_OR_MONTH.fullmatch(text):

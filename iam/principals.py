@@ -1,4 +1,4 @@
-"""The Principal element of a role's trust policy: whom it names.
+"""The Principal element of a role's trust policy.
 
 Knows nothing of actions or conditions. Follows "AWS JSON policy elements: Principal" in the IAM User Guide.
 """
@@ -25,7 +25,7 @@ ANYONE = Principal("AWS", "*")
 
 @dataclass(frozen=True, slots=True)
 class PrincipalElement:
-    """`everyone` is `"*"` or `{"AWS": "*"}`, which AWS treats alike."""
+    """`everyone` is true for `"*"` and `{"AWS": "*"}`, which mean the same to AWS."""
 
     named: frozenset[Principal]
 
@@ -45,7 +45,7 @@ class PrincipalElement:
 
 
 def _names(principal: Principal) -> set[Principal]:
-    """Every way a policy may name this principal: itself, the role behind a session, its account."""
+    """Every way in which a policy may name this principal: itself, the role of its session, its account."""
     if principal.type != "AWS":
         return {principal}
     ids = {principal.id, _normal_form(principal.id), _role_of_session(principal.id), _account(principal.id)}
@@ -87,9 +87,7 @@ def _parse_one(kind: object, name: object) -> Principal:
 
 
 def _normal_form(name: str) -> str:
-    """One spelling for an account, and for a role (a session's ARN does not carry the role's path, so neither does
-    this).
-    """
+    """One spelling for an account and for a role. A session's ARN has no role path, so the path is removed."""
     if root := _ROOT.fullmatch(name):
         return root[1]
     role = _ROLE.fullmatch(name)

@@ -1,4 +1,4 @@
-"""The words of an explanation that every part of a policy shares. Knows neither policies nor requests."""
+"""The parts of an explanation that all elements of a policy share. Knows neither policies nor requests."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ MAX_LISTED = 4
 class Mismatch:
     """Why a statement did not match.
 
-    `element` is the policy element as written (Action, NotAction, Resource, NotResource, Principal, Condition);
-    `operator` and `key` are set for a Condition; `detail` says what was compared, as a clause of a sentence.
+    `element` is the policy element as written (Action, NotAction, Resource, NotResource, Principal, Condition).
+    `operator` and `key` are set for a Condition. `detail` says what was compared, as a clause of a sentence.
     """
 
     element: str
@@ -25,7 +25,7 @@ class Mismatch:
 
 
 def join_list(texts: Iterable[str], *, last: str = "or") -> str:
-    """A list for a person, cut short when it is long."""
+    """Joins texts for a person. A long list is shortened."""
     every = list(texts)
     hidden = len(every) - MAX_LISTED
     shown = every if hidden <= 1 else [*every[:MAX_LISTED], f"{hidden} others"]

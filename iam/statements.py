@@ -1,7 +1,7 @@
-"""A statement and its parts: it applies to a request when every part matches.
+"""A statement and its parts. A statement applies to a request if every part matches.
 
-Each part answers `matches` and, should it not, `explain`; the parts that parse a document are in `iam.policy`. Follows
-"IAM JSON policy elements: Action, NotAction, Resource, NotResource" in the IAM User Guide.
+Each part has `matches` and, for a mismatch, `explain`. `iam.policy` parses them. Follows "IAM JSON policy elements:
+Action, NotAction, Resource, NotResource" in the IAM User Guide.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StatementRef:
-    """A statement's address: the policy's name (may be empty), its `Sid` (may be empty) and its place in the policy,
+    """Identifies a statement: the policy's name and its `Sid` (either may be empty), and its position in the policy
     from 1.
     """
 
@@ -35,7 +35,7 @@ class StatementRef:
 
 @dataclass(frozen=True, slots=True)
 class ActionElement:
-    """`Action` or `NotAction`; names compare without regard to case."""
+    """`Action` or `NotAction`. Names are compared without regard to case."""
 
     negated: bool
     written: tuple[str, ...]
@@ -54,7 +54,7 @@ class ActionElement:
 
 @dataclass(frozen=True, slots=True)
 class ResourceElement:
-    """`Resource` or `NotResource`. An ARN whose variable has no value is no resource's ARN."""
+    """`Resource` or `NotResource`. An ARN whose variable has no value matches no resource."""
 
     negated: bool
     templates: tuple[Template, ...]
@@ -84,16 +84,14 @@ def _quote(texts: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`parts` are in the order in which a statement comes to apply: action, principal, resource, then the conditions as
-    written.
-    """
+    """`parts` are in the order of evaluation: action, principal, resource, then the conditions as written."""
 
     ref: StatementRef
     effect: Effect
     parts: tuple[Part, ...]
 
     def mismatch(self, request: Request) -> Part | None:
-        """The first part that does not match; None when the statement applies."""
+        """The first part that does not match; None if the statement applies."""
         for part in self.parts:
             if not part.matches(request):
                 return part

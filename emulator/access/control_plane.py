@@ -1,7 +1,7 @@
-"""The IAM questions of calls that are not about rows: user pools, identity pools, IAM itself, STS and stacks.
+"""The IAM checks of calls that do not touch rows: user pools, identity pools, IAM itself and stacks.
 
-Each is `service:Operation` on the most precise ARN that the call names, `*` where it names none (Service Authorization
-Reference). What AWS would do with the caller's further permissions (deploying a stack) only root may do here.
+Each check is `service:Operation` on the most precise ARN that the call names, or `*` if it names none (Service
+Authorization Reference). Deploying a stack needs further permissions of the caller on AWS; here only root may do it.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _WITHOUT_POOL = frozenset({
     "CreateUserPool", "ListUserPools", "DescribeUserPoolDomain",
     "CreateIdentityPool", "ListIdentityPools", "DescribeIdentity",
 })  # fmt: skip
-# What an IAM operation acts on is in its name; a parameter that it does not read must not decide.
+# The operation's name says what it acts on. A parameter that the operation ignores must not decide.
 _IAM_RESOURCES = (
     ("InstanceProfile", None, ""),
     ("Role", "RoleName", "role"),
@@ -96,7 +96,7 @@ def _stack_arn(name: str) -> str:
 
 
 def _refuse_wildcards(arn: str) -> str:
-    """A resource is one thing. A name with a wildcard in it names nothing that exists."""
+    """Returns the ARN. A resource is a single thing, and no existing resource has a wildcard in its name."""
     if any(character in arn for character in "*?\n"):
-        raise AwsError("ValidationError", "A name in the request holds a character that no name has.")
+        raise AwsError("ValidationError", "A name in the request contains a character that is not allowed.")
     return arn

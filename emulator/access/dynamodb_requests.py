@@ -1,8 +1,8 @@
-"""What a DynamoDB call touches: its IAM actions, resources and condition keys, read with the engine's own parsers.
+"""Reads which IAM actions, resources and condition keys a DynamoDB call needs. Uses the engine's own parsers.
 
-The very object that is judged here is the one the engine then runs. Follows the Service Authorization Reference and
-"Using IAM policy conditions for fine-grained access control" in the DynamoDB Developer Guide. A key that the engine
-would refuse to read is absent from `dynamodb:LeadingKeys`, as it is on AWS for a request that names none.
+The engine then runs the same object that was checked here. Follows the Service Authorization Reference and "Using IAM
+policy conditions for fine-grained access control" in the DynamoDB Developer Guide. If the engine would refuse a key,
+`dynamodb:LeadingKeys` is absent, as it is on AWS for a request without a key.
 """
 
 import re
@@ -43,7 +43,7 @@ _ARN_MEMBERS = {
     "DeleteBackup": "BackupArn", "DescribeImport": "ImportArn",
     "GetShardIterator": "StreamArn", "DescribeStream": "StreamArn",
 }  # fmt: skip
-# In a transaction the engine would read such a key all the same, and in its own way.
+# The engine would still read such a key in a transaction, and would read it differently.
 _NO_KEY = "The provided key element does not match the schema"
 _TRANSACTION_ACTIONS = {
     "ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
@@ -51,14 +51,14 @@ _TRANSACTION_ACTIONS = {
 
 
 def checks_for(operation: str, data: Data) -> list[Check]:
-    """Every question this call asks.
+    """Returns every check of this call.
 
-    Raises `AwsError`: ValidationException for what the engine could not run either.
+    Raises `AwsError`: ValidationException if the engine could not run the call either.
     """
     if reader := _DATA_OPERATIONS.get(operation):
         checks = list(reader(operation, data))
         if not checks:
-            raise AwsError("ValidationException", "The request names nothing to act on.")
+            raise AwsError("ValidationException", "The request names no item and no table.")
         return checks
     if operation in _TABLE_OPERATIONS:
         return [Check(f"dynamodb:{operation}", resolve_table(data.get("TableName")).arn)]
@@ -70,12 +70,12 @@ def checks_for(operation: str, data: Data) -> list[Check]:
 
 
 def _request_arn(value: object) -> str:
-    """The ARN as the caller wrote it, if it is one and no pattern."""
+    """The ARN as the caller wrote it; `*` if it is no ARN or contains a wildcard."""
     return value if isinstance(value, str) and re.fullmatch(r"arn:aws:dynamodb:[^*?\s]+", value) else "*"
 
 
 def _restored_table_name(data: Data) -> object:
-    """The name of the table that an import or a restoration would fill."""
+    """The name of the table that an import or a restore would create."""
     return data.get("TargetTableName") or (data.get("TableCreationParameters") or {}).get("TableName")
 
 
@@ -113,9 +113,9 @@ def _query(operation: str, data: Data) -> Iterator[Check]:
 
 
 def _query_keys(data: Data, table: Table, index: object) -> list[str]:
-    """The partition key value the engine will look up: that of the index's own key on an index.
+    """The partition key value that the engine looks up. On an index this is the index's own key.
 
-    Only its first attribute counts.
+    Only the first attribute of an index key counts.
     """
     name = table.partition_key(index)
     if name is None:
@@ -174,9 +174,9 @@ def _batch_write(operation: str, data: Data) -> Iterator[Check]:
 
 
 def _puts_and_deletes(requests: Sequence[object]) -> tuple[list[object], list[object]]:
-    """The items put and the keys deleted.
+    """The items to put and the keys to delete.
 
-    The engine runs a member's PutRequest and ignores a DeleteRequest beside it.
+    The engine would run a PutRequest and ignore a DeleteRequest in the same member, so a member with both is refused.
     """
     puts: list[object] = []
     deletes: list[object] = []
@@ -205,7 +205,7 @@ def _transact_write(operation: str, data: Data) -> Iterator[Check]:
 
 
 def _single_request(member: Data, kinds: tuple[str, ...]) -> Data:
-    """A transaction's member is one request of a known kind: of several the engine would pick one by its own order."""
+    """A member of a transaction must hold one request of a known kind. Of several, the engine would pick one itself."""
     if len(member) != 1 or next(iter(member)) not in kinds:
         raise AwsError("ValidationException", "TransactItems can only contain one of " + ", ".join(kinds) + " each.")
     return _mapping(next(iter(member.values())))
@@ -229,7 +229,7 @@ def _select(data: Data) -> str:
 
 
 def _attributes(data: Data, table: Table) -> dict[str, str | Sequence[str]]:
-    """The top-level attributes the request names, keys included."""
+    """The top-level attributes that the request names, keys included."""
     aliases = _mapping(data.get("ExpressionAttributeNames") or {})
     named: dict[str, None] = {}
     for part in _ATTRIBUTE_MAPS:

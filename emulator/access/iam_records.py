@@ -1,8 +1,7 @@
-"""The roles, users, groups and policies that count when a call is judged: the engine's own, at once, unless it is asked
-to be as late as AWS can be.
+"""The roles, users, groups and policies that decide a call. They are the engine's, and changes normally count at once.
 
-AWS says that a change of IAM takes effect "eventually". With a delay, a call is judged by what was in place that many
-seconds ago. Users and roles that a stack makes are late too; who may sign is never late.
+On AWS a change of IAM takes effect "eventually". A test can set a delay: each call is then decided by the records of
+that many seconds ago. This includes users and roles that a stack creates. Access keys are never delayed.
 """
 
 import copy
@@ -29,7 +28,7 @@ class Records:
     group_inline_policies: Store
 
     def policy(self, arn: str) -> dict[str, Any] | None:
-        """AWS's own policies are always in place."""
+        """AWS's own managed policies always exist."""
         own: dict[str, Any] | None = self.policies.get(arn)
         return own or (engine.iam._lookup_policy(arn) if arn.startswith("arn:aws:iam::aws:") else None)
 
@@ -39,18 +38,18 @@ _snapshots: deque[tuple[float, Records]] = deque()
 
 
 def set_delay(data: object) -> None:
-    """`{"seconds": n}`: from now on changes count that much later; 0 makes all of them count. Raises ValueError."""
+    """`{"seconds": n}`: from now on changes count n seconds later. 0 makes all changes count. Raises ValueError."""
     global _delay
     seconds = data.get("seconds") if isinstance(data, dict) else None
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= _MAX_DELAY:
-        raise ValueError(f"seconds is no number from 0 to {_MAX_DELAY:.0f}.")
+        raise ValueError(f"seconds must be a number from 0 to {_MAX_DELAY:.0f}.")
     _delay = float(seconds)
     if not _delay:
         _snapshots.clear()
 
 
 def snapshot_before(operation: str) -> None:
-    """Keeps what is in place, to be judged by for a while, if this operation may change it."""
+    """Saves the current records before an operation that may change them, if a delay is set."""
     if not _delay or operation.startswith(_READ_PREFIXES):
         return
     while len(_snapshots) > 1 and _snapshots[0][0] <= clock.now() - _delay:

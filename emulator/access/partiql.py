@@ -1,7 +1,7 @@
-"""What a PartiQL statement touches, read with the engine's own parser. A statement it cannot parse is never run.
+"""Reads which IAM action, resource and condition keys a PartiQL statement needs. Uses the engine's own parser.
 
-Follows "IAM security policies with PartiQL for DynamoDB". Leading keys are those a conjunctive WHERE pins by `=` or
-`IN`; a SELECT that pins none is a full table scan.
+A statement that cannot be parsed never runs. Follows "IAM security policies with PartiQL for DynamoDB". The leading
+keys are the values that a WHERE joined by AND compares with `=` or `IN`. A SELECT without them is a full table scan.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ def statement_check(operation: str, data: Mapping[str, Any]) -> Iterator[Check]:
 
 
 def statement_checks_in(member: str) -> Callable[[str, Mapping[str, Any]], Iterator[Check]]:
-    """For operations whose statements are a list in `member`."""
+    """For operations that have a list of statements in `member`."""
 
     def each(operation: str, data: Mapping[str, Any]) -> Iterator[Check]:
         statements = data.get(member)
@@ -68,7 +68,7 @@ def _check(entry: Mapping[str, Any], enclosing: str | None) -> Check:
 def _parse(entry: Mapping[str, Any]) -> dict[str, Any]:
     statement, parameters = entry.get("Statement"), entry.get("Parameters") or []
     if not isinstance(statement, str) or not isinstance(parameters, list):
-        raise AwsError("SerializationException", "A statement is text, its parameters are a list.")
+        raise AwsError("SerializationException", "Statement must be text, and Parameters must be a list.")
     try:
         parsed: dict[str, Any] = engine.dynamodb._parse_partiql(statement, parameters)
     except ValueError as failure:
@@ -115,10 +115,10 @@ def _return_values(statement: Statement) -> str:
 
 
 def _attributes(statement: Statement) -> Keys:
-    """The top-level attributes that a statement names."""
+    """The top-level attributes that the statement names."""
     named = dict.fromkeys(_inserted_item(statement))
     for path in statement.get("projections") or []:
-        # The engine takes such a text for a name first and for a path only then.
+        # The engine first tries the text as an attribute name, then as a path.
         named.update({path: None, path.partition(".")[0].partition("[")[0]: None})
     written = [parts for parts, _ in statement.get("assignments") or []] + list(statement.get("removes") or [])
     named.update(dict.fromkeys(parts[0] for parts in written))
@@ -130,7 +130,7 @@ def _attributes(statement: Statement) -> Keys:
 
 
 def _paths(node: object) -> Iterator[str]:
-    """The first step of every path in an expression; what a literal holds is no path."""
+    """The first step of every path in an expression. Literals contain no paths."""
     if isinstance(node, tuple) and node[:1] == ("path",):
         yield str(node[1][0])
     elif isinstance(node, tuple | list) and node[:1] != ("lit",):

@@ -1,4 +1,4 @@
-"""What IAM takes for a policy when one is written: a document that can be evaluated, and no longer than IAM allows.
+"""Checks policy documents when they are written: `iam` must be able to evaluate them, and they must fit IAM's quotas.
 
 Whitespace does not count ("IAM and AWS STS quotas" in the IAM User Guide).
 """

@@ -1,8 +1,7 @@
-"""The principals of the account: its root, IAM users, and role sessions; and the policies that bind each of them.
+"""The principals of the account (root, IAM users, role sessions) and the policies that apply to each of them.
 
-Sessions are this package's own; users, roles and policies are read from the engine's IAM on every request, so a
-change counts at once. A principal that cannot be found, or a policy that cannot be, is an error here: nothing is
-skipped.
+Sessions are stored here. Users, roles and policies are read from the engine's IAM on every request, so a change counts
+at once. A principal without a record gets no permissions, and a missing policy is an error.
 """
 
 import secrets
@@ -23,7 +22,7 @@ Context = Mapping[str, str | Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """An access key pair. The secret half never shows in a repr."""
+    """An access key pair. The repr does not show the secret half."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -31,7 +30,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class EffectivePolicies:
-    """The policies that decide for a principal, as `iam.decide` takes them."""
+    """The policies that decide for a principal, in the form that `iam.decide` takes."""
 
     identity: Sequence[Policy]
     boundary: Sequence[Policy] | None = None
@@ -40,7 +39,7 @@ class EffectivePolicies:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """The account itself: no policy binds it."""
+    """The account itself. No policy limits it."""
 
     key: Secret
     arn: str = f"arn:aws:iam::{engine.ACCOUNT}:root"
@@ -86,8 +85,8 @@ class User:
 class Session:
     """Temporary credentials of a role.
 
-    `expires_at` and `issued_at` are epoch seconds; `policies` None means unrestricted; `transitive` names the tags
-    that a role assumed with these credentials gets too.
+    `expires_at` and `issued_at` are epoch seconds. `policies` None means no session policy. `transitive` names the tags
+    that are passed on to a role assumed with these credentials.
     """
 
     role_arn: str
@@ -135,7 +134,9 @@ Principal = Root | User | Session
 
 
 class Sessions:
-    """Temporary credentials by access key id, kept a while beyond their end so that an expired one is known as such."""
+    """Temporary credentials by access key id. They are kept for a while after they expire, so that the error can say
+    so.
+    """
 
     _RETENTION_SECONDS = 6 * 3600
 
@@ -181,7 +182,7 @@ class Sessions:
 
 
 def find_user(access_key_id: str) -> User | None:
-    """The IAM user of an active long-term key."""
+    """Finds the IAM user of an active access key."""
     stored = engine.iam._access_keys.get(access_key_id)
     if stored is None or stored["Status"] != "Active":
         return None
@@ -202,7 +203,7 @@ def trust_policy(role: Mapping[str, Any]) -> Policy:
 
 
 def managed_policy(arn: str) -> Policy:
-    """The default version of a managed policy. Raises `AwsError` when there is none."""
+    """The default version of a managed policy. Raises `AwsError` if the policy does not exist."""
     record = records().policy(arn)
     if record is None:
         raise AwsError("AccessDeniedException", f"The policy {arn} does not exist.", 403)
@@ -234,7 +235,7 @@ def _tag_keys(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _merge_tags(role_tags: Mapping[str, str], session_tags: Mapping[str, str]) -> dict[str, str]:
-    """A session tag replaces the role's tag of the same key, whatever the case of its letters."""
+    """A session tag replaces the role's tag of the same key. Keys are compared without regard to case."""
     named = {key.lower() for key in session_tags}
     return {key: value for key, value in role_tags.items() if key.lower() not in named} | dict(session_tags)
 

@@ -1,7 +1,7 @@
-"""Whose signature a request carries: AWS Signature Version 4, checked against root's, a user's or a session's secret.
+"""Checks AWS Signature Version 4 against the secret of root, a user or a session, and finds the principal.
 
-Every AWS call that AWS authenticates comes through here, root's included. Codes and texts are DynamoDB's
-(aws.amazon.com, "Error handling with DynamoDB") and IAM's for the query protocol.
+Every signed call passes through here, root's included. Error codes and texts are DynamoDB's ("Error handling with
+DynamoDB") and, for the query protocol, IAM's.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ _JSON_CODES = {
 
 
 def code_for(name: str, protocol: str) -> str:
-    """A failure's code under the query protocol, or its name in a JSON service."""
+    """The error code as the protocol spells it. `name` is the query protocol's code."""
     return _JSON_CODES.get(name, name) if protocol == "json" else name
 
 
 class Keyring:
-    """Every key that may sign: root's, the sessions', and the users' in the engine."""
+    """Every key that may sign a request: root's, those of sessions, and those of the engine's IAM users."""
 
     def __init__(self, root: Root, sessions: Sessions) -> None:
         self.root, self.sessions = root, sessions

@@ -1,8 +1,8 @@
-"""AssumeRole and GetCallerIdentity, on this package's own sessions. Follows the STS API reference.
+"""AssumeRole and GetCallerIdentity, with the sessions of this package. Follows the STS API reference.
 
-A caller that the trust policy names needs nothing more; one that is trusted through its account needs sts:AssumeRole
-in its own policies. AWS never lets root assume a role. Here it may, where the trust policy lets its account: root
-stands for the administrator who deploys.
+A caller that the trust policy names needs no further permission. A caller that is trusted through its account also
+needs sts:AssumeRole in its own policies. AWS never lets root assume a role. Here root stands for the administrator who
+deploys, so it may assume a role that trusts its account.
 """
 
 import json
@@ -47,7 +47,7 @@ def assume_role(data: Mapping[str, Any], principal: Principal, sessions: Session
 
 
 def session_tags(data: Mapping[str, Any]) -> dict[str, str]:
-    """The tags of a query-protocol request. Raises `AwsError` for what STS does not accept."""
+    """Reads the tags of a query-protocol request. Raises `AwsError` for tags that STS does not accept."""
     tags: dict[str, str] = {}
     for number in range(1, 52):
         key = data.get(f"Tags.member.{number}.Key")
@@ -55,14 +55,14 @@ def session_tags(data: Mapping[str, Any]) -> dict[str, str]:
             break
         tags[str(key)] = str(data.get(f"Tags.member.{number}.Value", ""))
     if len(tags) > 50 or len({key.lower() for key in tags}) != len(tags):
-        raise AwsError("InvalidParameterValue", "Too many tags, or a tag key that is given twice.")
+        raise AwsError("InvalidParameterValue", "There are too many tags, or a tag key is given twice.")
     for key, value in tags.items():
         check_tag(key, value)
     return tags
 
 
 def _merge_inherited_tags(tags: Mapping[str, str], principal: Principal) -> dict[str, str]:
-    """Transitive tags come along from session to session, and no session may give them another value."""
+    """Adds the caller's transitive tags. A request may not give such a tag another value."""
     inherited = _inherited_tags(principal)
     if {key.lower() for key in inherited} & {key.lower() for key in tags}:
         raise AwsError("InvalidParameterValue", "A transitive tag of the calling session cannot be given again.")
@@ -85,9 +85,9 @@ def _transitive_keys(data: Mapping[str, Any], tags: Mapping[str, str], principal
 
 
 def check_tag(key: str, value: str) -> None:
-    """Letters, digits, spaces and _.:/=+-@ only, so a tag carries no wildcard, delimiter or variable."""
+    """Allows letters, digits, spaces and _.:/=+-@ only, so that a tag contains no wildcard, delimiter or variable."""
     if not 1 <= len(key) <= 128 or len(value) > 256 or not all(map(_is_tag_character, key + value)):
-        raise AwsError("ValidationError", f"The tag {key} holds a character, or more characters, than a tag may.")
+        raise AwsError("ValidationError", f"The tag {key} is too long or contains a character that is not allowed.")
 
 
 def _is_tag_character(character: str) -> bool:
@@ -129,7 +129,7 @@ def _access_denied(principal: Principal, action: str, arn: str) -> AwsError:
 
 
 def _is_named_in_trust(role: Mapping[str, Any], principal: Principal) -> bool:
-    """Whether the trust policy names this principal itself, rather than its account or everybody."""
+    """Whether the trust policy names this principal itself, and not just its account or everybody."""
     arns = {principal.arn, principal.role_arn if isinstance(principal, Session) else principal.arn}
     statements = json.loads(role["AssumeRolePolicyDocument"])["Statement"]
     for statement in statements if isinstance(statements, list) else [statements]:

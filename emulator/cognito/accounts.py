@@ -1,7 +1,7 @@
-"""What people do about their own accounts: sign up, confirm it, ask for another code, choose a forgotten password.
+"""What people do with their own accounts: sign up, confirm, ask for another code, reset a forgotten password.
 
-One function for each, behind two doors: the user pool API and the hosted pages. All of them are counted, all mail
-through the pool's own words, and none says of a client that hides it whether somebody exists.
+The user pool API and the hosted pages both call these functions. Attempts are counted, and mail uses the pool's own
+templates. If the client hides whether users exist, no answer reveals it.
 """
 
 from collections.abc import Mapping
@@ -33,13 +33,13 @@ class NewAccount:
 
 @dataclass
 class Accounts:
-    """Everything raises `AwsError` with what the API would answer."""
+    """Every method raises `AwsError` with the API's error."""
 
     mailer: Mailer
     attempts: Attempts
 
     async def sign_up(self, client: Client, new: NewAccount, *, metadata: Metadata = None) -> Record:
-        """The user, who is confirmed already only where the pool's PreSignUp trigger says so."""
+        """Returns the user. They are already confirmed only if the pool's PreSignUp trigger says so."""
         pool = client.pool
         if not may_sign_up(pool):
             raise AwsError("NotAuthorizedException", "SignUp is not permitted for this user pool")
@@ -84,7 +84,7 @@ class Accounts:
         await self._confirm(None, pool, user, "PostConfirmation_ConfirmSignUp", metadata)
 
     async def resend_code(self, client: Client, username: str, *, metadata: Metadata = None) -> dict[str, str]:
-        """Where the code went: for somebody hidden, where it would have gone."""
+        """Returns where the code was sent. If the user is hidden, returns where it would have been sent."""
         user = self._count_and_find(client, "ResendConfirmationCode", username)
         if user is None:
             return _fake_delivery(client, username)
@@ -125,7 +125,7 @@ class Accounts:
     async def _confirm(
         self, client: Client | None, pool: Record, user: Record, source: str, metadata: Metadata
     ) -> None:
-        """Whoever is confirmed stays so, whatever the trigger then does."""
+        """The user stays confirmed even if the trigger fails."""
         user.update(UserStatus="CONFIRMED", UserLastModifiedDate=clock.now())
         attributes = triggers.attributes_in_events(user)
         await triggers.after_confirmation(triggers.Event(pool, source, user["Username"], attributes, client, metadata))
@@ -145,7 +145,7 @@ def hides_users(client: Client) -> bool:
 
 
 def delivery_details(address: str, attribute: str = "email") -> dict[str, str]:
-    """CodeDeliveryDetails: the address with most of it left out."""
+    """CodeDeliveryDetails: the address with most of it masked."""
     masked = str(engine.cognito._masked_destination(address))
     return {"Destination": masked, "DeliveryMedium": "EMAIL", "AttributeName": attribute}
 
@@ -168,7 +168,7 @@ def _check_free(pool: Record, username: str) -> None:
 
 
 def required_text(data: Mapping[str, Any], member: str) -> str:
-    """A required member of a request. Raises `AwsError` where it is missing or no text."""
+    """A required member of a request. Raises `AwsError` if it is missing or not text."""
     value = data.get(member)
     if not isinstance(value, str) or not value:
         raise AwsError("InvalidParameterException", f"Missing required parameter {member}")

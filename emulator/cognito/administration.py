@@ -1,4 +1,4 @@
-"""What an administrator does for somebody: make their account with an invitation, confirm it, have a password reset."""
+"""What administrators do with accounts: create and invite, confirm, reset and set passwords, change attributes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Data = Mapping[str, Any]
 
 @dataclass
 class Administration:
-    """Operations by their API names; each raises `AwsError`."""
+    """Operations by their API names. Each raises `AwsError`."""
 
     accounts: Accounts
     own_attributes: OwnAttributes
@@ -55,7 +55,7 @@ class Administration:
         return json_reply({"User": describe(user)})
 
     async def _resend_invitation(self, pool: Record, data: Data, *, mails: bool) -> Reply:
-        """A new temporary password, good for the pool's days from now on."""
+        """Sets a new temporary password, valid for the pool's number of days from now."""
         user = _find(pool, data)
         if user["UserStatus"] != "FORCE_CHANGE_PASSWORD":
             text = f"Resend not possible. {user['Username']} status is not FORCE_CHANGE_PASSWORD"
@@ -91,7 +91,7 @@ class Administration:
         return json_reply({})
 
     async def admin_update_user_attributes(self, pool: Record, data: Data) -> Reply:
-        """A new address counts at once only where the administrator vouches for it in the same call."""
+        """A new address takes effect at once only if the administrator marks it as verified in the same call."""
         user, values = _find(pool, data), parse_attributes(data.get("UserAttributes"))
         check_update(pool, values, client=None)
         check_alias_free(pool, user, values)

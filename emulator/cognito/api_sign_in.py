@@ -1,7 +1,7 @@
 """Signing in, refreshing and revoking through the user pool API.
 
-The engine checks the flow; the tokens it makes are exchanged for ours, so that a refresh token is the same thing
-whichever door it came from, and the pool's PreTokenGeneration trigger has its say.
+The engine runs the flow, and its tokens are replaced by ours. So a refresh token works the same from the API and from
+the hosted pages, and the pool's PreTokenGeneration trigger applies.
 """
 
 import base64
@@ -43,7 +43,9 @@ class ApiSignIn:
     attempts: Attempts
 
     async def begin(self, client: Client, data: Data) -> Reply | None:
-        """Before InitiateAuth and AdminInitiateAuth. None leaves the flow to the engine; raises `AwsError`."""
+        """Runs before InitiateAuth and AdminInitiateAuth. Returns None if the engine should run the flow. Raises
+        `AwsError`.
+        """
         flow, parameters = str(data.get("AuthFlow")), data.get("AuthParameters") or {}
         _check_flow(client, flow)
         if flow.startswith("REFRESH_TOKEN"):
@@ -60,14 +62,14 @@ class ApiSignIn:
         self.attempts.check_password_allowed(client.pool_id, canonical_name(client, name))
 
     def count_attempt(self, client: Client, name: str, reply: Reply) -> None:
-        """After a password was tried."""
+        """Call this after a password was tried."""
         if reply.status == 200:
             self.attempts.record_success(client.pool_id, canonical_name(client, name))
         elif _INCORRECT.encode() in reply.body:
             self.attempts.record_failure(client.pool_id, canonical_name(client, name))
 
     async def exchange_tokens(self, reply: Reply, *, source: Source, metadata: Mapping[str, str] | None) -> Reply:
-        """An answer of the engine with tokens of ours in it, if it has tokens. Raises `AwsError`."""
+        """Replaces the engine's tokens in an answer by ours. Leaves other answers unchanged. Raises `AwsError`."""
         answer = json.loads(reply.body) if reply.status == 200 and b'"AuthenticationResult"' in reply.body else {}
         result = answer.get("AuthenticationResult") or {}
         if "AccessToken" not in result:
@@ -121,7 +123,7 @@ class ApiSignIn:
         return json_reply({"AuthenticationResult": {**result, **extra, "TokenType": "Bearer"}})
 
     def revoke(self, client: Client, data: Data) -> Reply:
-        """RevokeToken. A token that nobody knows is no error."""
+        """RevokeToken. An unknown token is not an error."""
         owner = self.grants.owner(str(data.get("Token")))
         if not client.accepts_secret(str(data.get("ClientSecret") or "")):
             raise AwsError("UnauthorizedException", "Invalid client or client secret.")
@@ -147,7 +149,7 @@ def _check_not_expired(client: Client, user: Record) -> None:
 
 
 def _check_hash(client: Client, names: set[str], given: object) -> None:
-    """A secret hash made with any of the names by which the user is known."""
+    """Accepts a secret hash made with any of the user's names."""
     secret = client.record.get("ClientSecret")
     if not secret:
         return
@@ -162,6 +164,6 @@ def _check_hash(client: Client, names: set[str], given: object) -> None:
 
 
 def canonical_name(client: Client, name: str) -> str:
-    """One name for a person, whichever of theirs was typed."""
+    """The user name of the person, whichever of their names was typed. An unknown name is returned unchanged."""
     user = find_user(client.pool, name)
     return str(user["Username"]) if user else name

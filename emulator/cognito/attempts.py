@@ -1,7 +1,7 @@
-"""How often somebody may try: passwords, codes, and mails that are asked for. Counted by the name that was typed.
+"""Limits how often someone may try passwords and codes, and ask for mail. Counts by the name that was typed.
 
-So a name nobody has is refused exactly as one that somebody has. Follows "Lockout for failed sign-in attempts" and
-the quotas on codes in the Cognito Developer Guide.
+So an unknown name is limited exactly like a known one. Follows "Lockout for failed sign-in attempts" and the quotas on
+codes in the Cognito Developer Guide.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _MAX_FAILURES = 5
 _LONGEST_LOCK = 15 * 60
 _FORGET_SECONDS = 15 * 60
 _HOUR = 3600
-# Names counted before old ones are cleared away.
+# Old entries are deleted when there are more names than this.
 _CLEANUP_SIZE = 10_000
 # Per person and hour.
 _ALLOWED_PER_HOUR = {
@@ -29,7 +29,7 @@ _ALLOWED_PER_HOUR = {
 
 @dataclass
 class _Failures:
-    """`last` and `locked_until` in epoch seconds."""
+    """`last` and `locked_until` are epoch seconds."""
 
     count: int = 0
     last: float = 0.0
@@ -42,7 +42,7 @@ class Attempts:
     _uses: dict[str, list[float]] = field(default_factory=dict)
 
     def check_password_allowed(self, pool_id: str, name: str) -> None:
-        """Raises `AwsError` during a lock-out. An attempt that is refused here does not count."""
+        """Raises `AwsError` during a lock-out. An attempt refused here is not counted."""
         if self.is_locked(pool_id, name):
             raise AwsError("NotAuthorizedException", "Password attempts exceeded")
 
@@ -51,7 +51,7 @@ class Attempts:
         return failures is not None and clock.now() < failures.locked_until
 
     def record_failure(self, pool_id: str, name: str) -> None:
-        """From the fifth on, n failures lock for 2^(n-5) seconds, a quarter of an hour at most."""
+        """From the fifth failure on, n failures lock the name for 2^(n-5) seconds, at most 15 minutes."""
         now = clock.now()
         if len(self._passwords) > _CLEANUP_SIZE:
             self._passwords = {key: old for key, old in self._passwords.items() if now - old.last < 2 * _FORGET_SECONDS}
@@ -66,7 +66,7 @@ class Attempts:
         self._passwords.pop(_key(pool_id, name), None)
 
     def count_use(self, operation: str, pool_id: str, name: str) -> None:
-        """Counts one use. Raises `AwsError` once the hour's are used up."""
+        """Counts one use. Raises `AwsError` if the hourly limit is reached."""
         now, key = clock.now(), f"{operation} {_key(pool_id, name)}"
         recent = [moment for moment in self._uses.get(key, []) if now - moment < _HOUR]
         if len(recent) >= _ALLOWED_PER_HOUR[operation]:

@@ -1,7 +1,7 @@
-"""Which attributes may be written: by a client on its user's behalf, by an administrator, at creation and afterwards.
+"""Which attributes may be written: by an app client, by an administrator, when a user is created, and later.
 
-Follows "User pool attributes" in the Cognito Developer Guide. A client with no write list may write everything: that
-is what has been measured, and the reading under which a forgotten list shows.
+Follows "User pool attributes" in the Cognito Developer Guide. A client without a write list may write everything. That
+is what was measured, and it makes a forgotten list visible.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,9 @@ _NOT_WRITABLE_BY_CLIENTS = frozenset({"sub", "email_verified", "phone_number_ver
 
 
 def parse_attributes(entries: object) -> dict[str, str]:
-    """The attributes of a request, by name. Raises `AwsError` for anything but a list of distinct names with text."""
+    """The attributes of a request, by name. Raises `AwsError` unless they are a list of distinct names with text
+    values.
+    """
     if entries is None:
         return {}
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -26,7 +28,7 @@ def parse_attributes(entries: object) -> dict[str, str]:
 
 
 def check_creation(pool: Record, values: Mapping[str, str], *, client: Client | None) -> None:
-    """At SignUp (`client` given) or AdminCreateUser: the only time when an immutable attribute may be written."""
+    """For SignUp (`client` given) and AdminCreateUser. Immutable attributes may be written only here."""
     if client is not None:
         _check_client(client, values)
     for name, value in values.items():

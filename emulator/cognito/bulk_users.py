@@ -1,4 +1,4 @@
-"""Many people at once, for a measurement: users as AdminCreateUser makes them, without a call and a password each."""
+"""Creates many users at once for measurements, as AdminCreateUser would, without a call and a password for each."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,15 +10,17 @@ from emulator.wire import AwsError
 
 
 def create_users(data: object) -> list[str]:
-    """Their subs. `data` has `user_pool_id` and `people`, each the attributes of one by their names, with `email`.
+    """Returns the subs. `data` has `user_pool_id` and `people`: for each person the attributes by name, including
+    `email`.
 
-    Nobody is mailed and no trigger runs. Raises ValueError at the first who cannot be made; those before stay.
+    No mail is sent and no trigger runs. Raises ValueError at the first person that cannot be created; those created
+    before remain.
     """
     if not isinstance(data, dict) or set(data) != {"user_pool_id", "people"} or not isinstance(data["people"], list):
-        raise ValueError("People are made from user_pool_id and people.")
+        raise ValueError("The body must have user_pool_id and people.")
     pool = find_pool(str(data["user_pool_id"]))
     if pool is None:
-        raise ValueError("There is no such user pool.")
+        raise ValueError("The user pool does not exist.")
     try:
         return [_create(pool, attributes) for attributes in data["people"]]
     except AwsError as failure:
@@ -27,12 +29,12 @@ def create_users(data: object) -> list[str]:
 
 def _create(pool: dict[str, Any], wanted: Mapping[str, Any]) -> str:
     if not isinstance(wanted, dict) or not all(isinstance(part, str) for pair in wanted.items() for part in pair):
-        raise ValueError("Somebody's attributes are no texts.")
+        raise ValueError("A person's attributes must be text.")
     username = wanted.get("email", "")
     attributes = check_name(pool, username, wanted)
     check_creation(pool, attributes, client=None)
     if find_user(pool, username) is not None:
-        raise ValueError(f"{username} is there already.")
+        raise ValueError(f"{username} already exists.")
     user = new_user(pool, username, attributes, status="FORCE_CHANGE_PASSWORD", password="")
     pool["_users"][user["Username"]] = user
     pool["EstimatedNumberOfUsers"] = len(pool["_users"])

@@ -1,4 +1,4 @@
-"""Authorization codes and refresh tokens: opaque, random, usable as often as OAuth and Cognito say."""
+"""Authorization codes and refresh tokens: opaque, random, and usable as often as OAuth and Cognito allow."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from emulator.cognito.pools import Client
 from emulator.cognito.tokens import SignIn
 
 CODE_SECONDS = 300
-# An ended refresh token is remembered this long, so that it can be said how it ended.
+# An expired refresh token is kept this long, so that the error can say that it expired.
 _RETENTION_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What was agreed at the authorization endpoint; the token endpoint must be told the same.
+    """What the authorization request contained. The token request must match it.
 
-    `expires_at` in epoch seconds.
+    `expires_at` is in epoch seconds.
     """
 
     sign_in: SignIn
@@ -35,7 +35,7 @@ class _RefreshToken:
 
 
 class Unusable(Enum):
-    """Why a refresh token gives nothing, in the words of the user pool API."""
+    """Why a refresh token is refused, in the words of the user pool API."""
 
     UNKNOWN = "Invalid Refresh Token"
     EXPIRED = "Refresh Token has expired"
@@ -46,7 +46,7 @@ class Unusable(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RefreshResult:
-    """`successor` is the next refresh token, where the client rotates."""
+    """`successor` is the next refresh token if the client rotates them, otherwise None."""
 
     sign_in: SignIn
     successor: str | None
@@ -66,7 +66,7 @@ class Grants:
         return value
 
     def find_code(self, value: str) -> Code | None:
-        """A code that is still good. Looking does not use it up: only a client that has proved itself may do that."""
+        """Returns a valid code without using it up. Only an authenticated client may use a code."""
         code = self._codes.get(value)
         return code if code is not None and code.expires_at > clock.now() else None
 
@@ -85,9 +85,9 @@ class Grants:
         return value
 
     def refresh(self, value: str, client: Client) -> RefreshResult | Unusable:
-        """The sign-in behind a refresh token, and its successor where the client rotates.
+        """Returns the sign-in of a refresh token, and its successor if the client rotates refresh tokens.
 
-        A used token may be tried again within the client's grace period (a lost answer), and never after.
+        A used token works again within the client's grace period, in case an answer was lost.
         """
         token = self._refresh_tokens.get(value)
         if token is None:
@@ -104,7 +104,7 @@ class Grants:
         return token.sign_in if token else None
 
     def revoke(self, value: str) -> None:
-        """Ends the whole sign-in: this refresh token, its successors, and every access token that came from them."""
+        """Ends the whole sign-in: this refresh token, its successors, and every access token issued from them."""
         token = self._refresh_tokens.get(value)
         if token is not None:
             engine.cognito._revoked_tokens.add(token.sign_in.origin_jti)

@@ -1,7 +1,7 @@
-"""The enhanced flow: an ID token, or nothing, becomes temporary credentials of the role that the identity pool chose.
+"""The enhanced flow: exchanges an ID token, or no token, for temporary credentials of the pool's role.
 
 Follows "Identity pools authentication flow" and "Using attributes for access control" in the Cognito Developer Guide.
-The role's trust policy is asked by `iam`, for the assumption and, where tags are mapped, for sts:TagSession.
+`iam` decides by the role's trust policy: for AssumeRoleWithWebIdentity and, if tags are mapped, for sts:TagSession.
 """
 
 import uuid
@@ -42,7 +42,7 @@ def get_credentials(data: Mapping[str, Any], sessions: Sessions, incoming: Incom
     identity_id = str(data.get("IdentityId"))
     pool = _find_pool(identity_id)
     if data.get("CustomRoleArn"):
-        raise AwsError("InvalidParameterException", "CustomRoleArn needs a role mapping, and this pool has none.")
+        raise AwsError("InvalidParameterException", "CustomRoleArn needs a role mapping, but this pool has none.")
     logins = _verify_logins(pool, data)
     _check_identity(pool, identity_id, logins)
     session = _assume(pool, identity_id, logins, sessions, incoming)
@@ -63,7 +63,7 @@ def get_open_id_token(data: Mapping[str, Any]) -> Reply:
 
 
 def check_setting(operation: str, data: Mapping[str, Any]) -> None:
-    """What AWS limits in a pool's settings, and what would be silently without effect here. Raises `AwsError`."""
+    """Checks AWS's limits on a pool's settings, and refuses settings that have no effect here. Raises `AwsError`."""
     if operation == "SetPrincipalTagAttributeMap":
         _check_tag_map(data.get("PrincipalTags") or {}, use_defaults=_is_true(data.get("UseDefaults")))
     elif operation == "SetIdentityPoolRoles" and data.get("RoleMappings"):
@@ -73,11 +73,11 @@ def check_setting(operation: str, data: Mapping[str, Any]) -> None:
 def _check_tag_map(tags: object, *, use_defaults: bool) -> None:
     if not isinstance(tags, dict) or len(tags) > _MAX_TAGS or (use_defaults and tags):
         raise AwsError(
-            "InvalidParameterException", f"PrincipalTags has at most {_MAX_TAGS}, and none with UseDefaults."
+            "InvalidParameterException", f"PrincipalTags may have at most {_MAX_TAGS} tags, and none with UseDefaults."
         )
     for key, claim in tags.items():
         if not 1 <= len(key) <= _MAX_TAG_KEY or not isinstance(claim, str) or not 1 <= len(claim) <= _MAX_CLAIM_NAME:
-            raise AwsError("InvalidParameterException", "A principal tag, or the claim it is taken from, is too long.")
+            raise AwsError("InvalidParameterException", "A principal tag or the name of its claim is too long.")
 
 
 def _find_pool(identity_id: str) -> Pool:
@@ -89,7 +89,7 @@ def _find_pool(identity_id: str) -> Pool:
 
 
 def _verify_logins(pool: Pool, data: Mapping[str, Any]) -> dict[str, Claims]:
-    """The claims of every login, each token checked. Raises `AwsError` for the first that is not good."""
+    """Verifies every token and returns the claims by provider. Raises `AwsError` for the first bad token."""
     logins = data.get("Logins") or {}
     if not isinstance(logins, dict) or len(logins) > 10:
         raise AwsError("InvalidParameterException", "Logins is not a map of at most ten providers.")
@@ -122,7 +122,7 @@ def _verify_token(pool: Pool, provider: str, token: object) -> Claims:
 
 
 def _check_server_side(claims: Claims) -> None:
-    """Asks the user pool whether this person still exists, is enabled, and has not signed out everywhere."""
+    """Checks in the user pool that the user exists, is enabled, and has not signed out everywhere."""
     pool = find_pool(str(claims["iss"]).rpartition("/")[2]) or {"_users": {}}
     user = pool["_users"].get(claims.get("cognito:username"))
     if user is None or attributes_of(user).get("sub") != claims["sub"] or is_revoked(user, claims):
@@ -137,7 +137,7 @@ def _check_identity(pool: Pool, identity_id: str, logins: Mapping[str, Claims]) 
         _refuse_guests(pool)
         return
     if not held:
-        raise AwsError("ResourceConflictException", "The identity is a guest's. Ask GetId for the one of this login.")
+        raise AwsError("ResourceConflictException", "The identity belongs to a guest. Call GetId with this login.")
     if not all(held.get(provider) == claims["sub"] for provider, claims in logins.items()):
         raise _not_authorized(
             "Logins don't match. Please include at least one valid login for this identity or identity pool."
@@ -145,7 +145,7 @@ def _check_identity(pool: Pool, identity_id: str, logins: Mapping[str, Claims]) 
 
 
 def _find_or_create_identity(pool: Pool, logins: Mapping[str, str]) -> str:
-    """The same person of the same provider has the same identity, always."""
+    """A person of a provider always has the same identity."""
     for identity_id, identity in pool["_identities"].items():
         if identity["Logins"] == dict(logins):
             return str(identity_id)
@@ -209,9 +209,9 @@ def _federation(pool: Pool, identity_id: str, logins: Mapping[str, Claims]) -> d
 
 
 def _principal_tags(pool: Pool, logins: Mapping[str, Claims]) -> dict[str, str]:
-    """The mapped claims that the tokens have.
+    """Tags from the mapped claims that the tokens contain.
 
-    A claim that is no text, or no legal tag value, refuses the whole call.
+    If a claim is not text or not a legal tag value, the whole call is refused.
     """
     tags: dict[str, str] = {}
     for provider, claims in logins.items():
@@ -234,7 +234,7 @@ def _tag_value(key: str, value: object) -> str:
 
 
 def _is_true(value: object) -> bool:
-    """Templates write booleans as text too."""
+    """Templates also write booleans as text."""
     return value is True or str(value).lower() == "true"
 
 

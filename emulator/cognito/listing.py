@@ -1,4 +1,4 @@
-"""ListUsers: pages that neither repeat nor lose anybody while people come and go, and filters as its API defines them.
+"""ListUsers: filters as the API defines them, and pages that stay complete while users are added and deleted.
 
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
 """
@@ -100,7 +100,7 @@ def _describe_attributes(user: Record, wanted: list[str] | None) -> dict[str, An
 
 
 def _token(place: str, pool: Record, text: str) -> str:
-    """Good for this pool and this filter only."""
+    """The token is valid for this pool and this filter only."""
     return base64.urlsafe_b64encode(json.dumps([place, _digest(place, pool, text)]).encode()).decode()
 
 

@@ -1,7 +1,7 @@
-"""What a user pool mails: an invitation, a code to confirm an address, a code to choose another password.
+"""The mail of a user pool: invitations, and codes that confirm an address or reset a password.
 
-The words are the pool's templates or Cognito's own, unless a CustomMessage trigger says otherwise. They go to the
-mailbox and nowhere else.
+The text comes from the pool's templates or from Cognito's defaults, unless a CustomMessage trigger replaces it. Mail is
+delivered only to the emulator's mailbox.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _RESET_BODY = "Your password reset code is {####}"
 
 @dataclass(frozen=True, slots=True)
 class MailTemplate:
-    """Words with placeholders: `{####}` is the code or password, `{username}` the name to sign in with."""
+    """Text with placeholders: `{####}` is the code or password, `{username}` the name to sign in with."""
 
     subject: str
     body: str
@@ -49,7 +49,7 @@ class Mailer:
         to: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """`to` is another address than the user's present one. Raises `AwsError` where the trigger fails."""
+        """`to` replaces the user's current address. Raises `AwsError` if the trigger fails."""
         subject, body = engine.cognito._resolve_verification_template(pool)
         own = (pool.get("VerificationMessageTemplate") or {}).get("EmailMessage") or pool.get(
             "EmailVerificationMessage"
@@ -65,14 +65,14 @@ class Mailer:
     async def invitation(
         self, pool: Record, username: str, attributes: Mapping[str, str], metadata: Mapping[str, str] | None
     ) -> MailTemplate:
-        """Worded before the user exists: where the trigger fails nobody is made."""
+        """Prepares the mail before the user exists, so that no user is created if the trigger fails."""
         subject, body, _ = engine.cognito._resolve_invite_template(pool)
         event = triggers.Event(pool, "CustomMessage_AdminCreateUser", username, attributes, metadata=metadata)
         wording = await triggers.wording(event, with_username=True)
         return MailTemplate(wording.subject or subject, wording.body or body, "invitation")
 
     def deliver(self, pool: Record, user: Record, template: MailTemplate, secret: str, *, to: str = "") -> None:
-        """Somebody without an address gets nothing."""
+        """Sends nothing to a user without an address."""
         attributes = attributes_of(user)
         address = to or attributes.get("email", "")
         if not address:

@@ -1,7 +1,7 @@
-"""People's own attributes through the API, and the codes that prove an address is theirs.
+"""People change their own attributes through the API, and confirm addresses with codes.
 
-Where the pool demands it (AttributesRequireVerificationBeforeUpdate) a new address is held back until its code comes
-back; elsewhere it counts at once, unverified.
+If the pool requires it (AttributesRequireVerificationBeforeUpdate), a new address takes effect only after its code is
+entered. Otherwise it takes effect at once, unverified.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _VERIFIABLE: dict[str, Purpose] = {"email": "email", "phone_number": "phone_numb
 
 @dataclass
 class OwnAttributes:
-    """Everything raises `AwsError` with what the API would answer."""
+    """Every method raises `AwsError` with the API's error."""
 
     mailer: Mailer
     attempts: Attempts
@@ -30,7 +30,7 @@ class OwnAttributes:
     async def update(
         self, client: Client, user: Record, values: Mapping[str, str], *, metadata: Metadata = None
     ) -> list[dict[str, str]]:
-        """Where codes were sent, for the addresses that have to be verified."""
+        """Returns where codes were sent for the addresses that must be verified."""
         check_update(client.pool, values, client=client)
         check_alias_free(client.pool, user, values)
         present = attributes_of(user)
@@ -87,7 +87,7 @@ class OwnAttributes:
 
 
 def pending_verification(pool: Record, user: Record, values: Mapping[str, str]) -> set[str]:
-    """The addresses among `values` that are new and have to be verified before they count."""
+    """The names of new addresses in `values` that must be verified before they take effect."""
     settings = pool.get("UserAttributeUpdateSettings") or {}
     first = settings.get("AttributesRequireVerificationBeforeUpdate") or []
     present = attributes_of(user)
@@ -95,7 +95,7 @@ def pending_verification(pool: Record, user: Record, values: Mapping[str, str]) 
 
 
 def discard_proposed(user: Record, name: str) -> None:
-    """An address that was proposed counts no more, nor does its code."""
+    """Discards a proposed address and its code."""
     user.get("_proposed", {}).pop(name, None)
     if name in _VERIFIABLE:
         use_code(user, _VERIFIABLE[name])

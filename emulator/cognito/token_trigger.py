@@ -1,7 +1,7 @@
-"""PreTokenGeneration: what a function of the stack changes about the claims and scopes of the tokens to be issued.
+"""PreTokenGeneration: a function of the stack changes the claims and scopes of new tokens.
 
-Version 1 changes the ID token, version 2 the access token too. Some claims nobody changes: naming one has no effect.
-Follows "Pre token generation Lambda trigger" in the Cognito Developer Guide.
+Version 1 changes the ID token; version 2 also changes the access token. Some claims are fixed: naming one has no
+effect. Follows "Pre token generation Lambda trigger" in the Cognito Developer Guide.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _FIXED_ACCESS_CLAIMS = _FIXED_CLAIMS | {"client_id", "device_key", "scope", "use
 
 @dataclass(frozen=True, slots=True)
 class TokenChanges:
-    """Of one token. `claims` are set and `suppressed` left out; what is in both is left out."""
+    """Changes to one token. `claims` are set and `suppressed` claims removed. A claim in both is removed."""
 
     claims: Mapping[str, Any] = field(default_factory=dict)
     suppressed: frozenset[str] = frozenset()
@@ -48,7 +48,7 @@ class TokenChanges:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """What takes the place of the user's groups. Empty ones leave the claims out."""
+    """Replaces the user's groups. An empty field removes its claim."""
 
     groups: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """`groups` None leaves them as they are."""
+    """`groups` None leaves the groups unchanged."""
 
     identity: TokenChanges = TokenChanges()
     access: TokenChanges = TokenChanges()
@@ -70,7 +70,7 @@ NONE = Overrides()
 async def run_token_trigger(
     client: Client, user: Record, *, source: Source, scope: str, metadata: Mapping[str, str] | None = None
 ) -> Overrides:
-    """Raises `AwsError` where the function fails: then no token is issued."""
+    """Raises `AwsError` if the function fails. Then no token is issued."""
     config = client.pool.get("LambdaConfig") or {}
     second = config.get("PreTokenGenerationConfig") or {}
     function = str(second.get("LambdaArn") or config.get("PreTokenGeneration") or "")
@@ -116,7 +116,7 @@ def _changes(details: Mapping[str, Any]) -> TokenChanges:
 
 
 def _groups(details: Mapping[str, Any]) -> Groups | None:
-    """An empty answer takes the groups away; none at all leaves them."""
+    """An empty answer removes the groups; a missing one leaves them unchanged."""
     if "groupOverrideDetails" not in details:
         return None
     given = _mapping(details["groupOverrideDetails"])

@@ -1,7 +1,7 @@
-"""Lambda triggers of a user pool: the event a function is sent, how often and how long it is tried, and its errors.
+"""Lambda triggers of a user pool: their events, time limit, retries and errors.
 
-Follows "Customizing user pool workflows with Lambda triggers" in the Cognito Developer Guide: a trigger has five
-seconds, is tried three times when it does not answer, and must return the event it was given.
+Follows "Customizing user pool workflows with Lambda triggers" in the Cognito Developer Guide. A trigger has five
+seconds, is tried three times if it does not answer, and must return the event that it was given.
 """
 
 import os
@@ -14,7 +14,7 @@ from emulator.cognito.pools import Client, Record, attributes_of, region_of
 from emulator.functions.lambdas import HandlerFailed, may_invoke, run_handler
 from emulator.wire import AwsError
 
-# More than AWS's five give whoever debugs a function the time to look at it.
+# More than AWS's five seconds help when debugging a function.
 SECONDS = float(os.environ.get("EMULATOR_TRIGGER_SECONDS") or 5)
 ATTEMPTS = 3
 _ENVELOPE = ("version", "triggerSource", "region", "userPoolId", "userName")
@@ -25,15 +25,15 @@ _NO_CLIENT = "CLIENT_ID_NOT_APPLICABLE"
 
 
 def check_supported(config: Mapping[str, Any] | None) -> None:
-    """Raises ValueError for a trigger that is not called here: a pool without it would be another pool."""
+    """Raises ValueError for a trigger that is not emulated, because the pool would then behave unlike AWS."""
     others = sorted(name for name, function in (config or {}).items() if function and name not in _SUPPORTED)
     if others:
-        raise ValueError(f"Triggers that are not called here: {', '.join(others)}")
+        raise ValueError(f"These triggers are not emulated: {', '.join(others)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened to whom. `source` is AWS's triggerSource; `client` None where no app client is involved."""
+    """`source` is AWS's triggerSource; `client` is None if no app client is involved."""
 
     pool: Record
     source: str
@@ -47,9 +47,10 @@ class Event:
 
 
 async def run_trigger(name: str, event: Event) -> Mapping[str, Any] | None:
-    """The function's response to `PreSignUp`, `PostConfirmation` or `CustomMessage`; None where the pool has none.
+    """The function's response for `PreSignUp`, `PostConfirmation` or `CustomMessage`; None if the pool has no such
+    trigger.
 
-    Raises `AwsError` as the API of Cognito answers.
+    Raises `AwsError` with Cognito's error.
     """
     function = (event.pool.get("LambdaConfig") or {}).get(name)
     return await invoke(name, str(function), event) if function else None
@@ -116,7 +117,7 @@ class SignUpDecision:
 
 
 async def before_sign_up(event: Event, *, validation_data: Mapping[str, str] | None) -> SignUpDecision:
-    """PreSignUp. Of an administrator's creation the decision is ignored, as on AWS, but not a refusal."""
+    """PreSignUp. When an administrator creates a user, AWS ignores the decision but not a refusal. So does this."""
     flags = ("autoConfirmUser", "autoVerifyEmail", "autoVerifyPhone")
     sent = _with_details(
         event, request={"validationData": dict(validation_data or {}) or None}, response=dict.fromkeys(flags, False)
@@ -126,13 +127,13 @@ async def before_sign_up(event: Event, *, validation_data: Mapping[str, str] | N
 
 
 async def after_confirmation(event: Event) -> None:
-    """PostConfirmation. Nothing of its response is read."""
+    """PostConfirmation. Its response is ignored."""
     await run_trigger("PostConfirmation", event)
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What CustomMessage says a mail shall say; None leaves the pool's own words."""
+    """The text that CustomMessage sets. None keeps the pool's own text."""
 
     subject: str | None = None
     body: str | None = None
@@ -149,9 +150,7 @@ async def wording(event: Event, *, with_username: bool) -> Wording:
     body = response.get("emailMessage") or None
     needed = ["{####}", "{username}"] if with_username else ["{####}"]
     if body is not None and not all(placeholder in str(body) for placeholder in needed):
-        raise AwsError(
-            "InvalidLambdaResponseException", "CustomMessage failed: a placeholder is missing in its message"
-        )
+        raise AwsError("InvalidLambdaResponseException", "CustomMessage failed: its message lacks a placeholder")
     subject = response.get("emailSubject") or None
     return Wording(str(subject) if subject else None, str(body) if body else None)
 

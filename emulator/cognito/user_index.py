@@ -1,7 +1,7 @@
-"""Who in a pool goes by a name, and everybody in an order that lasts, without looking through all of them each time.
+"""Finds the users of a pool by any of their names, and lists them in a stable order, without scanning the pool.
 
-The engine's dictionary of users stays the truth: what is remembered here is checked against it, and made anew where
-it has grown too far apart. Nothing of the engine is needed to read this.
+The engine's dictionary of users is authoritative. The index is checked against it, and rebuilt when it holds too many
+outdated entries. It does not need the engine.
 """
 
 from bisect import bisect_right, insort
@@ -12,7 +12,7 @@ Record = dict[str, Any]
 
 _NAMES = ("sub", "email", "phone_number", "preferred_username")
 _NEEDS_VERIFYING = frozenset({"email", "phone_number"})
-# So many of the gone are stepped over before they are taken out.
+# The order is rebuilt once a listing has skipped this many deleted users.
 _MAX_DELETED = 1000
 _MAX_POOLS = 20
 
@@ -30,7 +30,10 @@ class UserIndex:
         self._names = 0
 
     def find(self, name: str) -> Record | None:
-        """By user name, sub, or what people of this pool may sign in with. Case counts only if the pool says so."""
+        """Finds a user by user name, sub, or an attribute that this pool accepts for sign-in.
+
+        Case matters only if the pool says so.
+        """
         if (user := self.users.get(name)) is not None:
             return user
         self._update()
@@ -43,12 +46,14 @@ class UserIndex:
         return None
 
     def candidates(self, name: str) -> list[Record]:
-        """All who go by this name in some spelling, in their order, perhaps with some who did once."""
+        """All users that have this name in some spelling, in order. May include users that had it before."""
         self._update()
         return [self.users[found] for found in sorted(self._by_name.get(name.casefold(), ())) if found in self.users]
 
     def after(self, username: str) -> Iterator[Record]:
-        """Everybody whose user name comes later, in its order: nobody moves when others come or go."""
+        """All users with a later user name, in order. The order of users does not change when others are added or
+        deleted.
+        """
         self._update()
         deleted, order = 0, self._order
         for place in range(bisect_right(order, username), len(order)):
@@ -61,7 +66,7 @@ class UserIndex:
                 return
 
     def add_names(self, user: Mapping[str, Any]) -> None:
-        """What this user goes by now, if it is one of this pool."""
+        """Adds the current names of this user, if it is in this pool."""
         username = user["Username"]
         if self.users.get(username) is not user:
             return
@@ -73,7 +78,9 @@ class UserIndex:
                 self._names += 1
 
     def _update(self) -> None:
-        """A dictionary has its newest entries last: from there to the first that is known, all are new."""
+        """Adds users that are new. New entries are last in a dictionary, so the search goes backwards to the first
+        known one.
+        """
         new = self._new_usernames()
         if self._names > 4 * len(_NAMES) * (len(self.users) + _MAX_DELETED):
             self._rebuild()
@@ -119,6 +126,6 @@ def index_of(pool: Record) -> UserIndex:
 
 
 def update_indexes(user: Mapping[str, Any]) -> None:
-    """To be told after a user's attributes have changed."""
+    """Call this after a user's attributes have changed."""
     for index in _indexes.values():
         index.add_names(user)

@@ -1,6 +1,6 @@
-"""The user pool API: which operations are ours, which are the engine's, and the checks that the engine does not make.
+"""The user pool API: runs operations here or in the engine, and adds the checks that the engine lacks.
 
-Whoever may call an operation has been decided before; here it is whether the operation may do this.
+IAM has already decided whether the caller may call the operation. This module checks what the operation may do.
 """
 
 import json
@@ -29,12 +29,12 @@ SELF_SERVICE = frozenset(engine.cognito._UNSIGNED_IDP_ACTIONS) | {
     "VerifyUserAttribute",
 }
 
-# What a person does to themselves, by their access token alone or in the middle of a sign-in.
+# Users call these for themselves: with an access token, or with a session during a sign-in.
 _NEEDS_TOKEN = frozenset({"ChangePassword", "DeleteUser", "GetUser", "GlobalSignOut", "SetUserMFAPreference"})
 _NEEDS_TOKEN_OR_SESSION = frozenset({"AssociateSoftwareToken", "VerifySoftwareToken"})
 
 _MAX_CHALLENGES = 1000
-# Of which client, whom it asks, and what for.
+# The client id, the user name, and the challenge's name.
 Challenge = tuple[str, str, str]
 
 
@@ -67,7 +67,7 @@ class UserPoolApi:
         }
 
     async def run(self, operation: str, data: Data) -> Reply:
-        """In the scope of the request's region. Raises `AwsError` for a refusal."""
+        """Call this within the scope of the request's region. Raises `AwsError` for a refusal."""
         if operation in SELF_SERVICE:
             engine.cognito._pin_unsigned_idp_scope(data)
             self._check_token(operation, data)
@@ -86,7 +86,7 @@ class UserPoolApi:
         return await self._run_in_engine(operation, data)
 
     def _check_token(self, operation: str, data: Data) -> None:
-        """The engine checks an access token only where there is one."""
+        """The engine checks an access token only if the request has one."""
         if "AccessToken" in data:
             _check_access_token(data)
         elif operation in _NEEDS_TOKEN or (
@@ -108,7 +108,7 @@ class UserPoolApi:
         _keep_rotation(operation, data, reply.status)
         return reply if operation != "GetUser" else _remove_unreadable(data, reply)
 
-    # ── Signing in ──────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Signing in ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _initiate_auth(self, operation: str, data: Data) -> Reply:
         client = _client(data)
@@ -142,11 +142,11 @@ class UserPoolApi:
         return await self._sign_in.exchange_tokens(reply, source=source, metadata=data.get("ClientMetadata"))
 
     def _remember_challenge(self, client: Client, data: Data, reply: Reply) -> None:
-        """The engine holds nobody to the challenge it has put; whoever answers one has to have been asked it."""
+        """The engine accepts an answer to a challenge that it never issued, so issued challenges are stored here."""
         if reply.status != 200 or b'"ChallengeName"' not in reply.body:
             return
         answer = json.loads(reply.body)
-        # An SRP challenge has no session: its secret block is one.
+        # An SRP challenge has no session. Its secret block identifies it.
         shown = answer.get("Session") or (answer.get("ChallengeParameters") or {}).get("SECRET_BLOCK")
         if not shown:
             return
@@ -156,7 +156,7 @@ class UserPoolApi:
             del self._challenges[next(iter(self._challenges))]
 
     def _check_answer(self, client: Client, data: Data, answers: Data, kind: str) -> dict[str, str]:
-        """The attributes that come with the answer. It has to be of the person, client and challenge that was put."""
+        """Returns the attributes sent with the answer. User, client and challenge must match those that were issued."""
         shown = answers.get("PASSWORD_CLAIM_SECRET_BLOCK") if kind == "PASSWORD_VERIFIER" else data.get("Session")
         asked = self._challenges.pop(str(shown), None)
         if asked != (client.id, canonical_name(client, str(answers.get("USERNAME") or "")), kind):
@@ -167,7 +167,7 @@ class UserPoolApi:
             if name.startswith("userAttributes.")
         }
         if given and kind != "NEW_PASSWORD_REQUIRED":
-            raise AwsError("InvalidParameterException", "Attributes are set with a new password only.")
+            raise AwsError("InvalidParameterException", "Attributes can be set only with a new password.")
         check_update(client.pool, given, client=client)
         if (new_password := answers.get("NEW_PASSWORD")) is not None:
             check_new_password(client.pool, str(new_password), prefix="Password does not conform to policy")
@@ -176,7 +176,7 @@ class UserPoolApi:
     async def _revoke(self, client: Client, data: Data) -> Reply:
         return self._sign_in.revoke(client, data)
 
-    # ── People's own accounts ───────────────────────────────────────────────────────────────────────────────────────
+    # ── People's own accounts ────────────────────────────────────────────────────────────────────────────────────────
 
     async def _sign_up(self, client: Client, data: Data) -> Reply:
         new = NewAccount(
@@ -294,7 +294,7 @@ def _remove_unreadable(data: Data, reply: Reply) -> Reply:
 
 
 def _keep_rotation(operation: str, data: Data, status: int) -> None:
-    """The engine drops this member of Create- and UpdateUserPoolClient."""
+    """The engine ignores this member of CreateUserPoolClient and UpdateUserPoolClient."""
     if status != 200 or not operation.endswith("UserPoolClient") or "RefreshTokenRotation" not in data:
         return
     if operation == "UpdateUserPoolClient":

@@ -1,4 +1,4 @@
-"""What is changed about the engine's user pools. `emulator.server.patches` says what the engine and what AWS do."""
+"""Patches to the engine's user pools. `emulator.server.patches` says what the engine does and what AWS does."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -63,7 +63,7 @@ def skip_token_trigger() -> None:
 def set_rotation(client_id: str, props: Mapping[str, Any]) -> None:
     client = find_client(client_id)
     if client is None:
-        raise ValueError(f"The client {client_id} is not there.")
+        raise ValueError(f"The client {client_id} does not exist.")
     client.record["RefreshTokenRotation"] = dict(props.get("RefreshTokenRotation") or {})
 
 
@@ -76,7 +76,7 @@ def add_branding() -> None:
         return physical_id, {"ManagedLoginBrandingId": physical_id.partition("|")[2]}
 
     def deleted(_physical_id: str, _props: Mapping[str, Any]) -> None:
-        """There is nothing to delete."""
+        """Branding has no stored state."""
 
     handlers = {"create": created, "update": updated, "delete": deleted}
     engine.provisioners._RESOURCE_HANDLERS["AWS::Cognito::ManagedLoginBranding"] = handlers

@@ -1,7 +1,8 @@
-"""HTTP APIs of a template (API Gateway v2): what is declared of them, and which route a request takes.
+"""HTTP APIs of a template (API Gateway v2): their resources, and the route of a request.
 
-Lambda proxy integrations with payload 2.0, routes that are open or need IAM, and the stage `$default`: everything else
-is refused when it is declared. Follows "Working with routes for HTTP APIs" in the API Gateway Developer Guide.
+Supports Lambda proxy integrations with payload 2.0, routes that are open or need IAM, and the stage `$default`.
+Everything else is refused when it is deployed. Follows "Working with routes for HTTP APIs" in the API Gateway Developer
+Guide.
 """
 
 import re
@@ -30,7 +31,7 @@ Authorization = Literal["NONE", "AWS_IAM"]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`target` is an integration's id."""
+    """`target` is the id of an integration."""
 
     key: str
     authorization: Authorization
@@ -39,7 +40,7 @@ class Route:
 
 @dataclass
 class Api:
-    """`integrations` are functions' ARNs by id. An API without the stage is not served."""
+    """`integrations` maps ids to functions' ARNs. An API without the stage is not served."""
 
     id: str
     region: str
@@ -49,7 +50,7 @@ class Api:
     has_stage: bool = False
 
     def arn(self, method: str, path: str) -> str:
-        """What `execute-api:Invoke` is asked about: the path as it is requested, never the route."""
+        """The resource of `execute-api:Invoke`: the requested path, never the route."""
         return f"arn:aws:execute-api:{self.region}:{engine.ACCOUNT}:{self.id}/{STAGE}/{method}/{path.removeprefix('/')}"
 
 
@@ -64,7 +65,7 @@ apis: dict[str, Api] = {}
 
 
 def match_route(api: Api, method: str, path: str) -> RouteMatch | None:
-    """The most specific route: fixed parts before variables, those before the rest of a path, a method before ANY."""
+    """The most specific route wins: fixed parts before variables, variables before `{proxy+}`, a method before ANY."""
     best: tuple[list[int], Route, dict[str, str]] | None = None
     for route in api.routes.values():
         found = _match(route, method, path)
@@ -76,7 +77,7 @@ def match_route(api: Api, method: str, path: str) -> RouteMatch | None:
 
 
 def _match(route: Route, method: str, path: str) -> tuple[list[int], dict[str, str]] | None:
-    """How unspecific the route is for this request, part by part, and its path parameters."""
+    """Returns a rank for each part (lower is more specific) and the path parameters. None if nothing matches."""
     if route.key == STAGE:
         return [9], {}
     wanted, _, template = route.key.partition(" ")
@@ -99,7 +100,7 @@ def _match(route: Route, method: str, path: str) -> tuple[list[int], dict[str, s
     return ([*ranks, wanted == "ANY"], parameters) if len(parts) == len(given) else None
 
 
-# ── In a template ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Resources of a template ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def endpoint(api_id: str) -> str:
@@ -108,7 +109,7 @@ def endpoint(api_id: str) -> str:
 
 def make_api(name: str, props: Mapping[str, Any]) -> Api:
     if props.get("ProtocolType") != "HTTP":
-        raise ValueError("Only APIs of the protocol HTTP are served here.")
+        raise ValueError("Only APIs with the protocol HTTP are emulated.")
     api = Api(_new_id(10), engine.region(), str(props.get("Name") or name))
     apis[api.id] = api
     return api
@@ -117,7 +118,7 @@ def make_api(name: str, props: Mapping[str, Any]) -> Api:
 def put_integration(integration_id: str | None, props: Mapping[str, Any]) -> str:
     found = _FUNCTION.fullmatch(str(props.get("IntegrationUri", "")))
     if props.get("IntegrationType") != "AWS_PROXY" or str(props.get("PayloadFormatVersion")) != "2.0" or not found:
-        raise ValueError("Only Lambda functions with the payload format 2.0 are integrated here.")
+        raise ValueError("Only Lambda integrations with payload format 2.0 are emulated.")
     chosen = integration_id or _new_id(7)
     _api(props).integrations[chosen] = found[1]
     return chosen
@@ -128,9 +129,9 @@ def put_route(route_id: str | None, props: Mapping[str, Any]) -> str:
     target = str(props.get("Target", "")).removeprefix("integrations/")
     authorization: Authorization = "AWS_IAM" if props.get("AuthorizationType") == "AWS_IAM" else "NONE"
     if key != STAGE and not _KEY.fullmatch(key):
-        raise ValueError(f"{key} is no route key.")
+        raise ValueError(f"{key} is not a route key.")
     if target not in api.integrations or props.get("AuthorizationType", "NONE") != authorization:
-        raise ValueError(f"The route {key} leads nowhere, or is authorized in a way that is not served here.")
+        raise ValueError(f"The route {key} has an unknown target or an authorization type that is not emulated.")
     if any(route.key == key and known != route_id for known, route in api.routes.items()):
         raise ValueError(f"Route with key {key} already exists for this API.")
     chosen = route_id or _new_id(7)
@@ -140,7 +141,7 @@ def put_route(route_id: str | None, props: Mapping[str, Any]) -> str:
 
 def put_stage(props: Mapping[str, Any]) -> str:
     if props.get("StageName") != STAGE or str(props.get("AutoDeploy")).lower() != "true":
-        raise ValueError(f"Only the stage {STAGE}, deployed by itself, is served here.")
+        raise ValueError(f"Only the stage {STAGE} with AutoDeploy is emulated.")
     _api(props).has_stage = True
     return STAGE
 
@@ -159,7 +160,7 @@ def delete_resource(kind: str, physical_id: str, props: Mapping[str, Any]) -> No
 
 
 def register_resources() -> None:
-    """Has the engine's stacks make these resources here."""
+    """Lets the engine's stacks create these resources here."""
     engine.provisioners._RESOURCE_HANDLERS.update({
         "AWS::ApiGatewayV2::Api": {"create": _create_api, "update": _keep_api, "delete": _delete_handler("Api")},
         "AWS::ApiGatewayV2::Integration": _handlers("Integration", put_integration),
@@ -192,7 +193,7 @@ def _delete_handler(kind: str) -> Callable[[str, Props], None]:
 
 
 def update_endpoints() -> None:
-    """An emulator that kept its state may be served on another port now: the stacks say where their APIs are."""
+    """Puts the current port into the stacks' outputs. A restored emulator may run on another port."""
     for _, stack in engine.cloudformation._stacks.all_items():
         for output in stack.get("Outputs") or []:
             value = output.get("OutputValue")

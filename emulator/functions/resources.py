@@ -1,4 +1,4 @@
-"""`AWS::Lambda::Function` and `AWS::Lambda::Permission` of a template: what a stack declares, as `lambdas` runs it."""
+"""Lets stacks create `AWS::Lambda::Function` and `AWS::Lambda::Permission` in `lambdas`."""
 
 from collections.abc import Mapping
 from typing import Any

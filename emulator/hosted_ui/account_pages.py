@@ -1,7 +1,7 @@
-"""The sign-in domain's pages for accounts: sign up, confirm, another code, a forgotten password.
+"""The hosted pages for accounts: sign up, confirm, resend a code, reset a forgotten password.
 
-What a page says after a name was typed is the same whether anybody has that name. What goes wrong in a function of
-the stack goes back to the client without its details; they are in the emulator's log.
+A page reads the same whether or not the typed name exists. If a function of the stack fails, the browser returns to the
+client without the details, which are in the emulator's log.
 """
 
 import logging
@@ -20,10 +20,10 @@ log = logging.getLogger(__name__)
 _LAMBDA_ERRORS = frozenset({
     "UserLambdaValidationException", "UnexpectedLambdaException", "InvalidLambdaResponseException",
 })  # fmt: skip
-# What a person is told as it is. Everything else would say something about somebody's account: even whether a code
-# is wrong or too old, since nobody's code can be too old.
+# These errors are shown. Others would reveal something about an account: "expired" instead of "wrong" would say that
+# a code was sent.
 _PUBLIC_ERRORS = frozenset({"LimitExceededException", "InvalidPasswordException"})
-_BAD_CODE = "That code is not right, or it is not good any more."
+_BAD_CODE = "This code is wrong or has expired."
 
 
 @dataclass
@@ -36,7 +36,7 @@ class AccountPages:
         if isinstance(page, Reply):
             return page
         if not may_sign_up(page.request.client.pool):
-            return pages.error("Nobody signs up here by themselves.")
+            return pages.error("Only an administrator can create accounts here.")
         if incoming.method == "GET":
             return _sign_up_page(page)
         form = incoming.form()
@@ -53,8 +53,8 @@ class AccountPages:
         except AwsError as failure:
             return _redirect_if_trigger_failed(page, failure) or _sign_up_page(page, error=failure.message)
         if user["UserStatus"] == "CONFIRMED":
-            return sign_in_page(page, email=email, notice="Your account is there. Sign in.")
-        return confirm_page(page, email=email, notice="A code has been mailed to you.")
+            return sign_in_page(page, email=email, notice="Your account was created. Sign in.")
+        return confirm_page(page, email=email, notice="We have mailed you a code.")
 
     async def confirm(self, incoming: Incoming) -> Reply:
         """GET and POST /confirmUser."""
@@ -84,7 +84,7 @@ class AccountPages:
         refusal = await _hide_outcome(page, self.accounts.resend_code(page.request.client, email))
         if isinstance(refusal, Reply):
             return refusal
-        notice = "" if refusal else "If that address waits to be confirmed, another code has been mailed."
+        notice = "" if refusal else "If this address still needs confirming, another code has been mailed."
         return confirm_page(page, email=email, error=refusal, notice=notice)
 
     async def forgot(self, incoming: Incoming) -> Reply:
@@ -100,7 +100,7 @@ class AccountPages:
             return refusal
         if refusal:
             return _forgot_page(page, email=email, error=refusal)
-        return reset_page(page, email=email, notice="If that address has an account, a code has been mailed to it.")
+        return reset_page(page, email=email, notice="If this address has an account, a code has been mailed to it.")
 
     async def reset(self, incoming: Incoming) -> Reply:
         """GET and POST /confirmForgotPassword."""
@@ -123,7 +123,7 @@ class AccountPages:
 
 
 async def _hide_outcome(page: PageRequest, request: Awaitable[object]) -> Reply | str:
-    """What may be said of a mail that was asked for: nothing, unless it was asked for too often."""
+    """Returns the error to show: only "too many requests". Others would reveal whether the user exists."""
     try:
         await request
     except AwsError as failure:
@@ -134,7 +134,7 @@ async def _hide_outcome(page: PageRequest, request: Awaitable[object]) -> Reply 
 
 
 def _redirect_if_trigger_failed(page: PageRequest, failure: AwsError) -> Reply | None:
-    """Back to the client, where a function of the stack failed."""
+    """Returns to the client if a function of the stack failed."""
     if failure.code not in _LAMBDA_ERRORS:
         return None
     log.warning("%s", failure)
@@ -161,6 +161,6 @@ def _sign_up_page(page: PageRequest, *, error: str = "") -> Reply:
 
 
 def _required_attributes(pool: Record) -> list[str]:
-    """The required attributes, without the address that is the name to sign in with."""
+    """The pool's required attributes, without the address that serves as the user name."""
     required = [definition["Name"] for definition in pool["SchemaAttributes"] if definition.get("Required")]
     return [name for name in required if name not in ("sub", *(pool.get("UsernameAttributes") or []))]

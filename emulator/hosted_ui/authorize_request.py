@@ -1,6 +1,6 @@
-"""The authorization endpoint's request: what a client asks the hosted pages for, validated against its registration.
+"""Reads a request to the authorization endpoint and validates it against the client's registration.
 
-Follows "Authorize endpoint" in the Cognito Developer Guide. A bad client or redirect address is never redirected to.
+Follows "Authorize endpoint" in the Cognito Developer Guide. It never redirects to an unregistered client or address.
 """
 
 import re
@@ -18,11 +18,11 @@ _FORWARDED = (
 
 
 class UnknownClient(Exception):
-    """The client, or the address to return to, is not registered: a page for the person, no redirect."""
+    """The client or its redirect address is not registered. The person sees a page instead of a redirect."""
 
 
 class ErrorRedirect(Exception):
-    """An error that goes to the client's own address, as OAuth wants it."""
+    """An OAuth error that is sent to the client's own address."""
 
     def __init__(self, location: str) -> None:
         super().__init__(location)
@@ -41,14 +41,14 @@ class AuthorizeRequest:
     query: Mapping[str, str]
 
     def redirect_url(self, **parameters: str) -> str:
-        """The client's address with these parameters and the state it gave."""
+        """The client's address with these parameters and the client's `state`."""
         if self.state:
             parameters["state"] = self.state
         separator = "&" if "?" in self.redirect_uri else "?"
         return f"{self.redirect_uri}{separator}{urlencode(parameters)}"
 
     def page_url(self, path: str) -> str:
-        """One of our pages, carrying this request along."""
+        """The address of one of our pages, with the parameters of this request."""
         return f"{path}?{urlencode({name: self.query[name] for name in _FORWARDED if name in self.query})}"
 
     @property
@@ -58,12 +58,12 @@ class AuthorizeRequest:
 
 
 def parse_authorize_request(query: Mapping[str, str]) -> AuthorizeRequest:
-    """Raises `UnknownClient`, or `ErrorRedirect` with what is wrong."""
+    """Raises `UnknownClient` or `ErrorRedirect`."""
     client = find_client(query.get("client_id", ""))
     if client is None:
-        raise UnknownClient("There is no such client.")
+        raise UnknownClient("The client does not exist.")
     if not client.may_redirect_to(query.get("redirect_uri", "")):
-        raise UnknownClient("The address to return to is not registered for this client.")
+        raise UnknownClient("The redirect address is not registered for this client.")
     request = AuthorizeRequest(
         client=client,
         redirect_uri=query["redirect_uri"],

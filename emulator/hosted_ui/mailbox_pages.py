@@ -1,4 +1,4 @@
-"""The mailbox to look at: `/mailbox` for people, the same address or `/mailbox.json` for programs."""
+"""Shows the mailbox: `/mailbox` for people; `/mailbox.json`, or `/mailbox` with a JSON Accept header, for programs."""
 
 import time
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ class MailboxPages:
     mailbox: Mailbox
 
     async def show(self, incoming: Incoming) -> Reply:
-        """All mail, that of `to`, or the one that `mail` names. Newest first."""
+        """Shows all mails, those to the address `to`, or the one with the id `mail`. Newest first."""
         query = incoming.query()
         if "application/json" in incoming.headers.get("accept", ""):
             return await self.as_json(incoming)
         if "mail" in query:
             mail = self.mailbox.find(query["mail"])
-            return _mail_page(mail) if mail else pages.error("There is no such mail.")
+            return _mail_page(mail) if mail else pages.error("The mail does not exist.")
         return _list(self.mailbox.newest_first(to=query.get("to", "")), query.get("to", ""))
 
     async def as_json(self, incoming: Incoming) -> Reply:

@@ -1,4 +1,4 @@
-"""What every sign-in page begins with: the request that brought the person here, and a form that is really theirs."""
+"""A request to a hosted page: the client's authorization request, and the CSRF token that protects the page's form."""
 
 import hmac
 import secrets
@@ -11,7 +11,7 @@ from emulator.wire import Incoming, Reply
 
 CSRF_COOKIE = "XSRF-TOKEN"
 CSRF_SECONDS = 3600
-STALE = "This page had been open for too long. Please try again."
+STALE = "This page was open for too long. Please try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class PageRequest:
 
     @property
     def has_valid_csrf_token(self) -> bool:
-        """Whether the form was one of ours, shown to this browser."""
+        """Whether this browser got the form from one of our pages."""
         given, wanted = self.incoming.form().get("_csrf", ""), self.incoming.cookies().get(CSRF_COOKIE, "")
         same = hmac.compare_digest(given.encode(errors="replace"), wanted.encode(errors="replace"))
         return bool(wanted) and same
@@ -30,7 +30,7 @@ class PageRequest:
     def form(
         self, path: str, *, email: str = "", error: str = "", notice: str = "", links: pages.Links = ()
     ) -> pages.Form:
-        """For a page that posts to this path. `links` lead to further pages of ours, by their paths."""
+        """The form of a page that posts to `path`. `links` are paths of our other pages, with their labels."""
         return pages.Form(
             action=self.request.page_url(path),
             return_origin=self.request.return_origin,
@@ -43,12 +43,12 @@ class PageRequest:
         )
 
     def with_csrf_cookie(self, reply: Reply) -> Reply:
-        """The page, with the cookie by which its form is known again."""
+        """Adds the cookie that is compared with the form's token."""
         return reply.with_headers(cookie(CSRF_COOKIE, self.csrf, seconds=CSRF_SECONDS))
 
 
 def read_page_request(incoming: Incoming) -> PageRequest | Reply:
-    """A page or a redirect where the client did not ask as it should have."""
+    """Returns an error page or a redirect if the client's request is invalid."""
     try:
         request = parse_authorize_request(incoming.query())
     except UnknownClient as failure:
@@ -65,8 +65,8 @@ def cookie(name: str, value: str, *, seconds: int) -> tuple[str, str]:
 def password_rules(pool: Record) -> str:
     policy = (pool.get("Policies") or {}).get("PasswordPolicy") or {}
     wanted = {
-        "RequireLowercase": "a small letter",
-        "RequireUppercase": "a capital",
+        "RequireLowercase": "a lowercase letter",
+        "RequireUppercase": "an uppercase letter",
         "RequireNumbers": "a digit",
         "RequireSymbols": "a symbol",
     }

@@ -1,9 +1,7 @@
-"""The pages of the sign-in domain: sign in, choose a password, sign out.
+"""The hosted pages to sign in, choose a new password, and sign out. They return only a code to the client.
 
-They return a code to the client, and nothing else.
-
-The session cookie lives one hour from the interactive sign-in, as Cognito's does. Whether a person exists is not
-revealed: every refusal of a name and password reads the same.
+The session cookie lasts one hour from the interactive sign-in, as Cognito's does. The pages do not reveal whether a
+user exists: every refused name and password gets the same answer.
 """
 
 import secrets
@@ -25,17 +23,17 @@ from emulator.wire import Incoming, Reply
 _SESSION_SECONDS = 3600
 _PENDING_SECONDS = 300
 _INCORRECT = "Incorrect username or password."
-_LOCKED = "Password attempts exceeded. Wait a little, then try again."
+_LOCKED = "Password attempts exceeded. Wait a moment, then try again."
 _EXPIRED = "Temporary password has expired and must be reset by an administrator."
 
 
 @dataclass(frozen=True, slots=True)
 class _BrowserSession:
-    """Somebody who signed in interactively at `auth_time` (epoch seconds)."""
+    """Someone signed in interactively at `auth_time` (epoch seconds)."""
 
     pool_id: str
     username: str
-    # A name that was deleted may be somebody else's by now.
+    # The user name may have been deleted and given to someone else.
     sub: str
     auth_time: int
 
@@ -48,7 +46,7 @@ class SignInPages:
     _pending: dict[str, tuple[_BrowserSession, str]] = field(default_factory=dict)
 
     async def authorize(self, incoming: Incoming) -> Reply:
-        """GET /oauth2/authorize: a code at once for somebody who signed in within the hour, else the sign-in page."""
+        """GET /oauth2/authorize: returns a code if the browser has a session, otherwise the sign-in page."""
         page = read_page_request(incoming)
         if isinstance(page, Reply):
             return page
@@ -75,16 +73,16 @@ class SignInPages:
         return self._check_password(page, form)
 
     async def logout(self, incoming: Incoming) -> Reply:
-        """GET /logout: forgets the browser's session. Tokens already issued stay good, as on Cognito."""
+        """GET /logout: deletes the browser's session. As on Cognito, tokens already issued remain valid."""
         query = incoming.query()
         client = find_client(query.get("client_id", ""))
         if client is None:
-            return pages.error("There is no such client.")
+            return pages.error("The client does not exist.")
         location = query.get("logout_uri", "")
         if not location and client.may_redirect_to(query.get("redirect_uri", "")):
             location = f"/oauth2/authorize?{urlencode(query)}"
         elif not client.may_log_out_to(location):
-            return pages.error("The address to return to after signing out is not registered for this client.")
+            return pages.error("The sign-out address is not registered for this client.")
         name = _cookie_name(client.pool_id)
         self._sessions.pop(incoming.cookies().get(name, ""), None)
         return pages.redirect(location).with_headers(cookie(name, "", seconds=0))
@@ -103,13 +101,15 @@ class SignInPages:
         return self._continue_sign_in(page, pool, user, email)
 
     def _continue_sign_in(self, page: PageRequest, pool: Record, user: Record, email: str) -> Reply:
-        """Somebody who knows the password; what else has to be done first depends on the account."""
+        """The password was right. What the person must do next depends on the account."""
         if user["UserStatus"] == "UNCONFIRMED":
             return confirm_page(page, email=email, notice="Your address is not confirmed yet.")
         if user["UserStatus"] == "RESET_REQUIRED":
-            return reset_page(page, email=email, notice="Your password has to be changed. A code was mailed to you.")
+            return reset_page(page, email=email, notice="You must change your password. We have mailed you a code.")
         if user.get("_mfa_enabled") or pool.get("MfaConfiguration") == "ON":
-            return sign_in_page(page, error="A second factor is needed, which these pages do not offer.", email=email)
+            return sign_in_page(
+                page, error="This account needs a second factor, which these pages do not support.", email=email
+            )
         if temporary_password_expired(pool, user):
             return sign_in_page(page, error=_EXPIRED, email=email)
         session = _BrowserSession(
@@ -160,7 +160,7 @@ class SignInPages:
         return pages.redirect(request.redirect_url(code=self.grants.new_code(code)))
 
 
-# ── Pages that several doors lead to ────────────────────────────────────────────────────────────────────────────────
+# ── Pages that several requests lead to ─────────────────────────────────────────────────────────────────────────────
 
 
 def sign_in_page(page: PageRequest, *, email: str = "", error: str = "", notice: str = "") -> Reply:
@@ -179,7 +179,7 @@ def confirm_page(page: PageRequest, *, email: str = "", error: str = "", notice:
 
 
 def reset_page(page: PageRequest, *, email: str = "", error: str = "", notice: str = "") -> Reply:
-    links = [("/forgotPassword", "Mail another code"), ("/login", "Sign in")]
+    links = [("/forgotPassword", "Send another code"), ("/login", "Sign in")]
     form = page.form("/confirmForgotPassword", email=email, error=error, notice=notice, links=links)
     return page.with_csrf_cookie(pages.reset(form))
 
@@ -187,7 +187,7 @@ def reset_page(page: PageRequest, *, email: str = "", error: str = "", notice: s
 def password_error(pool: Record, form: dict[str, str], *, field_name: str = "new_password") -> str:
     password = form.get(field_name, "")
     if password != form.get("confirm_password", ""):
-        return "The two passwords are not the same."
+        return "The two passwords are different."
     return " ".join(f"{error}." for error in policy_errors(pool, password))
 
 
@@ -210,5 +210,5 @@ def _is_live(session: _BrowserSession) -> bool:
 
 
 def _cookie_name(pool_id: str) -> str:
-    """Each pool has a domain of its own on AWS; here they share a host, and so its cookies."""
+    """On AWS each pool has its own domain. Here pools share a host, so each needs its own cookie."""
     return f"cognito_{pool_id}"

@@ -1,4 +1,4 @@
-"""/oauth2/token, /oauth2/revoke, /oauth2/userInfo, and the two documents by which a client finds them and our keys.
+"""/oauth2/token, /oauth2/revoke, /oauth2/userInfo, and the discovery and JWKS documents.
 
 Follows the endpoint pages of the Cognito Developer Guide, errors included.
 """
@@ -49,7 +49,7 @@ class TokenEndpoint:
             return _json({"error": failure.code}, failure.status)
 
     async def revoke(self, incoming: Incoming) -> Reply:
-        """200 also for a token that is unknown or already revoked."""
+        """Also answers 200 for an unknown or already revoked token."""
         try:
             self._revoke(incoming, incoming.form())
         except OAuthError as failure:
@@ -103,7 +103,7 @@ class TokenEndpoint:
 
 
 async def _run_trigger(client: Client, user: Record, sign_in: SignIn, source: Source) -> Overrides:
-    """What went wrong in the stack's function is for its log, not for the client."""
+    """A failure of the stack's function is logged and not shown to the client."""
     try:
         return await run_token_trigger(client, user, source=source, scope=sign_in.scope)
     except AwsError as failure:
@@ -120,7 +120,7 @@ def _authenticate_client(incoming: Incoming, form: Mapping[str, str], *, status:
 
 
 def _is_verifier_right(code: Code, verifier: str) -> bool:
-    """PKCE, S256 only. A verifier for a code that was asked for without a challenge is refused too."""
+    """PKCE, S256 only. If the code was requested without a challenge, a verifier is refused too."""
     if not code.challenge:
         return not verifier
     digest = hashlib.sha256(verifier.encode()).digest()
@@ -167,7 +167,7 @@ def jwks(pool_id: str) -> Reply | None:
 
 
 def discovery(pool_id: str, base: str) -> Reply | None:
-    """`base` is where this emulator is served: on AWS the endpoints are on the sign-in domain, the issuer is not."""
+    """`base` is the emulator's address. On AWS the endpoints are on the sign-in domain and the issuer is elsewhere."""
     if find_pool(pool_id) is None:
         return None
     document = {

@@ -1,7 +1,7 @@
-"""An item keeps its key: AWS refuses every update that names a key attribute, whatever value it would give it.
+"""Refuses updates of key attributes. AWS refuses every update that names one, whatever the new value is.
 
-The engine lets three of them through: AttributeUpdates of an item that is not there yet, Update in a transaction, and
-PartiQL's UPDATE. Each would leave an item under one key that says it is another's.
+The engine allows three of them: AttributeUpdates of an item that does not exist yet, Update in a transaction, and
+PartiQL's UPDATE. Each would store an item under a key that differs from the item's own.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +53,9 @@ def _transaction_update_error(op: Mapping[str, Any]) -> Answer | None:
 
 
 def _written_names(expression: str) -> Iterator[str]:
-    """The first name of each path that is written: what follows a clause's keyword, or a comma outside brackets."""
+    """The first name of each path that the expression writes: it follows a clause's keyword or a comma outside
+    brackets.
+    """
     depth, at_target = 0, False
     for kind, text in engine.dynamodb._tokenize(expression):
         depth += (kind == "LPAREN") - (kind == "RPAREN")

@@ -1,4 +1,4 @@
-"""Every write of a row, told to whoever has to know: what keeps the state, and what keeps wide partitions in order."""
+"""Reports every write of a row to the saved state and to the order of wide partitions."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ Table = dict[str, Any]
 
 
 def apply() -> None:
-    """Wraps the three functions of the engine through which all of its operations change rows."""
+    """Wraps the engine's three functions that change rows. All operations use them."""
     set_item, remove_item = engine.dynamodb._set_item, engine.dynamodb._remove_item
     items_replaced = engine.dynamodb._items_replaced
 

@@ -1,8 +1,8 @@
-"""A Query of a partition with many rows: the engine is shown those that its page can hold, not all of them.
+"""Speeds up a Query of a partition with many rows: the engine sees only the rows that its page can hold.
 
 The engine sorts and tests every row of a partition for each page. Here the sort keys of a wide partition are kept in
-order, and the rows between the request's bounds, a few more than a page, are what the engine gets to see: it still
-tests, cuts and words everything itself. A condition that is not understood here is answered from all rows, as ever.
+order. The engine gets the rows between the request's bounds, a few more than one page, and still filters and limits
+them itself. If a condition is not understood here, the engine gets all rows.
 """
 
 import re
@@ -21,7 +21,7 @@ Ordered = list[tuple[Any, str]]
 
 _WIDE = 100
 _MAX_ORDERED = 256
-# Rows that a page does not count: the one it starts after, and those equal to an exclusive bound.
+# Rows that do not count towards a page: the start key, and rows equal to an exclusive bound.
 _UNCOUNTED = 4
 _LARGEST_ROW = 400 * 1024
 _SMALL_PAGE = 1000
@@ -35,7 +35,7 @@ _CLAUSE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """Sort values, both included; None is open. A `prefix` is what the sort value begins with."""
+    """Inclusive bounds of the sort value; None means no bound. With `prefix`, sort values must begin with it."""
 
     low: Any = None
     high: Any = None
@@ -43,7 +43,7 @@ class _Bounds:
 
 
 class _Tables(engine.responses.AccountRegionScopedDict):  # type: ignore[misc]
-    """The engine's tables, one of which may be seen with fewer rows while a Query runs."""
+    """The engine's tables. During a Query, one of them may be replaced by a view with fewer rows."""
 
     __slots__ = ("view",)
 
@@ -53,7 +53,7 @@ class _Tables(engine.responses.AccountRegionScopedDict):  # type: ignore[misc]
 
 
 _ordered: dict[tuple[str, str], Ordered] = {}
-_lock = threading.Lock()  # the engine removes expired rows in a thread of its own
+_lock = threading.Lock()  # the engine deletes expired rows in another thread
 
 
 def apply() -> None:
@@ -71,7 +71,7 @@ def apply() -> None:
 
 
 def row_added(table: Table, partition: str, sort: str, item: Mapping[str, Any]) -> None:
-    """A row that was not there before."""
+    """Call this only for a row that did not exist before."""
     with _lock:
         if (ordered := _ordered.get((table["TableId"], partition))) is not None:
             insort(ordered, (_value(table, item), sort))
@@ -93,7 +93,7 @@ def rows_replaced(table: Table) -> None:
 
 
 def _view(data: Mapping[str, Any]) -> Table | None:
-    """The table with the rows that can be in this page, or None where all of them have to be looked at."""
+    """Returns the table with the rows that this page can hold, or None if the engine must see all rows."""
     try:
         table: Table | None = engine.dynamodb._tables.get(engine.dynamodb._normalize_table_name(data.get("TableName")))
         if table is None or not table["sk_name"] or data.get("IndexName") or data.get("KeyConditions"):
@@ -109,12 +109,12 @@ def _view(data: Mapping[str, Any]) -> Table | None:
         if bounds is None:
             return None
         return {**table, "items": {partition: _page(table, partition, rows, bounds, data)}}
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # what is malformed the engine words
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # the engine reports malformed requests
         return None
 
 
 def _bounds(table: Table, data: Mapping[str, Any]) -> _Bounds | None:
-    """None for a condition that is not one of the common ones."""
+    """Returns None for an uncommon condition."""
     text, place, found = data["KeyConditionExpression"], 0, _Bounds()
     names, values = data.get("ExpressionAttributeNames") or {}, data["ExpressionAttributeValues"]
     while place < len(text):

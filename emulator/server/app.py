@@ -1,9 +1,8 @@
-"""One request, one answer: which of the things served here it is for, and a refusal for all that is not served.
+"""Decides which part of the emulator a request is for, and answers it. Refuses everything that is not served.
 
-A request for a host that is not this computer is refused before all else: a page elsewhere whose name leads here (DNS
-rebinding) would read the mailbox. What AWS would do behind the service's front door happens in this order: read the
-call, let faults happen, authenticate, authorize, run. A failure in any of it that is not an AWS error is an error 500,
-and nothing has run.
+A request for another host is refused first: a foreign page whose name resolves to this computer (DNS rebinding) could
+read the mailbox. An AWS call then passes these steps: read it, apply faults, authenticate, authorize, run. A failure
+that is not an AWS error becomes an error 500, and the call has not run.
 """
 
 import logging
@@ -43,14 +42,14 @@ _HOST = re.compile(r"(?:(?:[a-z0-9_-]+\.)*localhost|127\.0\.0\.1|\[::1\])(?::\d{
 _API_HOST = re.compile(r"([a-z0-9_-]+)\.execute-api\..+", re.ASCII | re.IGNORECASE)
 _WELL_KNOWN = re.compile(r"/([\w-]+)/\.well-known/(jwks\.json|openid-configuration)", re.ASCII)
 
-# By method and path: the name that faults and counters know it by, and what answers.
+# Keyed by method and path: the operation's name in faults and counters, and the function that answers.
 Page = Callable[[Incoming], Awaitable[Reply]]
 Pages = dict[tuple[str, str], tuple[str, Page]]
 
 
 @dataclass
 class App:
-    """Called with each request. All state of this package that is not the engine's hangs here."""
+    """Called with each request. Owns all state of this package that is not the engine's."""
 
     root: Root
 
@@ -96,9 +95,9 @@ class App:
     async def _catch_failures(self, incoming: Incoming, answering: Awaitable[Reply | Dropped]) -> Reply | Dropped:
         try:
             answer = await answering
-        except Exception:  # the boundary of the process: whatever it was, it is logged and nothing has been granted
+        except Exception:  # the boundary of the process: every failure is logged, and nothing has been granted
             log.exception("%s %s failed", incoming.method, incoming.path)
-            answer = json_reply({"__type": "InternalFailure", "message": "The emulator failed. Its log says why."}, 500)
+            answer = json_reply({"__type": "InternalFailure", "message": "The emulator failed. See its log."}, 500)
         return answer if isinstance(answer, Dropped) else answer.with_headers(("x-amzn-RequestId", str(uuid.uuid4())))
 
     async def _answer(self, incoming: Incoming) -> Reply | Dropped:

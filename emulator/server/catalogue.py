@@ -1,4 +1,4 @@
-"""The served operations, by what routes them. `python -m emulator.server.catalogue` prints the table of the docs."""
+"""Lists the served operations. `python -m emulator.server.catalogue` prints the table in docs/local-aws.md."""
 
 import ast
 import inspect
@@ -13,7 +13,7 @@ from emulator.server.operations import DYNAMODB_HANDLERS, IDENTITY_OPERATIONS, N
 
 
 def served_operations() -> dict[str, list[str]]:
-    """Operations by service, in the order of the alphabet."""
+    """Sorted operations by service."""
     patches.apply_all()
     operations: dict[str, Iterable[str]] = {
         "DynamoDB": DYNAMODB_HANDLERS,
@@ -33,7 +33,7 @@ def table() -> str:
 
 
 def _routed_operations(dispatch: Callable[..., object]) -> frozenset[str]:
-    """The names in the one dictionary that the engine's dispatcher looks its handlers up in."""
+    """The operation names in the engine's dispatcher, which has one dictionary of handlers."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(dispatch)))
     dictionary = next(node for node in ast.walk(tree) if isinstance(node, ast.Dict))
     return frozenset(str(ast.literal_eval(key)) for key in dictionary.keys if key is not None)

@@ -1,4 +1,4 @@
-"""What a test may do to the emulator itself, over HTTP, with root's secret: faults, calls, clock, crowds of people."""
+"""Test switches over HTTP, protected by root's secret: faults, call counts, clock, IAM delay, bulk users."""
 
 import hmac
 import json
@@ -67,15 +67,15 @@ class Control:
 
 
 def _unknown() -> Reply:
-    return json_reply({"message": "There is no such switch."}, 404)
+    return json_reply({"message": "The switch does not exist."}, 404)
 
 
 def _move_clock(data: object) -> None:
     if not isinstance(data, dict) or set(data) - {"offset_seconds", "signatures"}:
-        raise ValueError("The clock is moved by offset_seconds, with signatures or without.")
+        raise ValueError("The body must have offset_seconds and may have signatures.")
     seconds, signatures = data.get("offset_seconds"), data.get("signatures", False)
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not math.isfinite(seconds):
-        raise ValueError("offset_seconds is no number.")
+        raise ValueError("offset_seconds must be a number.")
     if not isinstance(signatures, bool) or abs(seconds) > 10**9:
-        raise ValueError("The clock cannot be moved like that.")
+        raise ValueError("offset_seconds is too large, or signatures is not true or false.")
     clock.move_to_offset(seconds, signatures=signatures)

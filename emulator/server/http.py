@@ -1,7 +1,7 @@
-"""HTTP/1.1 on loopback: reads one request whole, hands it to the app, writes one answer. Nothing of AWS is known here.
+"""HTTP/1.1 on loopback: reads a whole request, passes it to the app, and writes the answer. Knows nothing about AWS.
 
-A request that could be read in two ways (a repeated security header, two lengths of one body, a body larger than any
-service takes) is refused before anybody judges it.
+A request that is too large or could be read in two ways (a repeated security header, two lengths of one body) is
+refused first.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ log = logging.getLogger(__name__)
 
 
 class UnreadableRequest(Exception):
-    """The client's request cannot be read, or can be read in more than one way. The message goes back to it."""
+    """The request cannot be read, or can be read in more than one way. The client gets the message."""
 
 
 def listen(port: int) -> list[socket.socket]:
-    """Sockets on 127.0.0.1 and, where the machine has it, ::1, on one port. 0 picks a free one.
+    """Opens sockets on 127.0.0.1 and, if the computer has it, ::1, with the same port. 0 picks a free port.
 
-    Raises OSError if taken.
+    Raises OSError if the port is taken.
     """
     first = _bind(socket.AF_INET, "127.0.0.1", port)
     try:
@@ -65,7 +65,7 @@ def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
 
 
 async def serve(app: App, sockets: list[socket.socket], stop: asyncio.Event) -> None:
-    """Answers until `stop` is set, then closes every connection."""
+    """Answers requests until `stop` is set, then closes every connection."""
     connections: set[asyncio.Task[None] | None] = set()
 
     async def handle_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -74,7 +74,7 @@ async def serve(app: App, sockets: list[socket.socket], stop: asyncio.Event) -> 
         try:
             await _Connection(app, reader, writer).run()
         except (ConnectionError, asyncio.CancelledError, TimeoutError):
-            log.debug("connection ended by the other side")
+            log.debug("the client closed the connection")
         finally:
             connections.discard(task)
             writer.close()
@@ -115,7 +115,7 @@ class _Connection:
             self._http.start_next_cycle()
 
     async def _next_request(self) -> Incoming | None:
-        """Waits for one as long as a connection may be idle; once it has begun it has to come whole in its time."""
+        """Waits up to IDLE_SECONDS for the first byte. The whole request must then arrive within REQUEST_SECONDS."""
         if not self._http.trailing_data[0]:
             async with asyncio.timeout(IDLE_SECONDS):
                 self._http.receive_data(await self._reader.read(_READ_SIZE))
@@ -172,7 +172,7 @@ class _Connection:
         if last:
             headers.append(("Connection", "close"))
         encoded = [(name.encode("ascii"), value.encode("latin-1", errors="replace")) for name, value in headers]
-        # Without its words botocore does not know an answer that comes in place of the `100 Continue` it waits for.
+        # While botocore waits for `100 Continue`, it recognises another answer only if it has a reason phrase.
         words = responses.get(reply.status, "Unknown").encode("ascii")
         start = h11.Response(status_code=reply.status, reason=words, headers=encoded)
         out = self._http.send(start) or b""

@@ -1,6 +1,6 @@
-"""Runs a call that has been read: authenticate it, ask whether it is allowed, then let the service do it.
+"""Runs an AWS call: authenticates it, asks whether it is allowed, then lets the service run it.
 
-Every service here has one entry: who may call it unsigned, which questions its calls ask, and what runs them.
+Each service has one method, which says which operations may be unsigned, which checks they need, and what runs them.
 """
 
 import json
@@ -48,7 +48,7 @@ DYNAMODB_HANDLERS = {
     **_DYNAMODB_IRREGULAR,
 }
 
-# The engine would answer these by an evaluator of its own, which is not the one that decides here.
+# The engine would answer these with its own policy evaluator, which does not decide here.
 NOT_SIMULATED = frozenset({"SimulateCustomPolicy", "SimulatePrincipalPolicy"})
 _UNSIGNED_IDENTITY = frozenset({"GetId", "GetCredentialsForIdentity", "GetOpenIdToken"})
 _IDENTITY_ADMIN = frozenset({
@@ -169,7 +169,7 @@ class Operations:
 
     def _sts(self, call: Call) -> Reply:
         if call.operation == WITH_WEB_IDENTITY:
-            # Tokens for it come from the classic flow, which is not emulated, and from providers that IAM has not here.
+            # Its tokens come from the classic flow or from IAM's OIDC providers. Neither is emulated.
             raise AwsError("InvalidIdentityToken", "No OpenIDConnect provider found in your account for this token.")
         principal = self._caller(call)
         if call.operation not in sts.OPERATIONS:

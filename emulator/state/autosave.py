@@ -1,7 +1,7 @@
-"""Keeps an emulator's state in a directory while it runs, and brings it back at the next start.
+"""Saves the emulator's state to a directory while it runs, and restores it at the next start.
 
-Writes at most every half second, and only what changed: rows as they were noted, everything else by comparing. Other
-calls are answered meanwhile; the file is written in a thread.
+Writes at most every half second, and only what changed. Changed rows are tracked; everything else is compared. Other
+calls are answered meanwhile, because the file is written in a thread.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from emulator.state.entries import Stores, fail_unfinished_stacks, restore_rows,
 log = logging.getLogger(__name__)
 
 _INTERVAL = 0.4
-# After so many entries it is somebody else's turn.
+# After this many entries other tasks may run.
 _BATCH = 200
 
 
@@ -27,14 +27,14 @@ class Autosave:
         self._row_stores: set[str] = set()
 
     def restore(self) -> None:
-        """What the directory holds, into this process; from then on changes are noted. Raises `StateRefused`."""
+        """Loads the directory into this process and starts to track changes. Raises `StateRefused`."""
         self._stores.restore(self._other_entries())
         restore_rows(self._stores.tables(), self._row_entries())
         fail_unfinished_stacks()
         tracker.start()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`, and once more after it."""
+        """Saves changes until `stop` is set."""
         while not stop.is_set():
             try:
                 async with asyncio.timeout(_INTERVAL):
@@ -56,9 +56,9 @@ class Autosave:
             await asyncio.to_thread(self._write, changes, changed)
             self._written = written
         except Exception:
-            # What was noted is noted again: nothing may be lost because a disk was full for a moment.
+            # The changes are put back, so that a full disk loses nothing.
             tracker.put_back(rows, tables, other=other)
-            log.exception("The state could not be kept")
+            log.exception("The state could not be saved")
 
     def _write(self, changes: ChangeSet, rows: list[tuple[str, str, object]]) -> None:
         for store, key, item in rows:
@@ -72,7 +72,9 @@ class Autosave:
             self._directory.write(changes)
 
     def _changed_rows(self, rows: set[Row], replaced: set[str]) -> list[tuple[str, str, object]]:
-        """Rows as they are at this moment, None for one that is gone. Nobody changes an item: it is exchanged."""
+        """The current rows; None for a deleted row. Items are replaced and never changed in place, so they need no
+        copy.
+        """
         tables = self._stores.tables()
         found: list[tuple[str, str, object]] = []
         for table_id in replaced & tables.keys():
@@ -86,7 +88,7 @@ class Autosave:
         return found
 
     async def _changed_entries(self) -> tuple[ChangeSet, dict[tuple[str, str], int]]:
-        """What differs from what was written, and the fingerprints of all that there is."""
+        """The entries that differ from those last written, and the fingerprints of all current entries."""
         changes, now = ChangeSet(), dict[tuple[str, str], int]()
         for number, (store, key, value) in enumerate(self._stores.entries()):
             now[store, key] = hash(value)

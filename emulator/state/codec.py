@@ -1,7 +1,7 @@
-"""Values of this process as text and back: JSON, and what JSON has no word for under a tag.
+"""Converts values of this process to text and back: JSON, with tags for types that JSON lacks.
 
-Not pickle: reading runs no code of the file's choosing. Of objects, only dataclasses of this package, policies and
-signing keys are read, each by a rule written here.
+It does not use pickle, so a file cannot run code when it is read. The only objects that it reads are dataclasses of
+this package, policies and signing keys.
 """
 
 import base64
@@ -25,11 +25,11 @@ _JSON_TYPES = (str, int, float, bool, type(None))
 
 
 class UnreadableState(Exception):
-    """The text is not of this version of the package."""
+    """The text was not written by this version of the package."""
 
 
 def encode(value: object) -> str:
-    """Raises TypeError for what cannot be kept."""
+    """Raises TypeError for a value that cannot be saved."""
     return json.dumps(_to_json(value), separators=(",", ":"))
 
 
@@ -73,7 +73,7 @@ def _tagged_value(value: object) -> tuple[str, object]:
             return "rsa", value.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     kind = type(value)
     if not dataclasses.is_dataclass(value) or not kind.__module__.startswith(f"{_PACKAGE}."):
-        raise TypeError(f"a {kind.__name__} cannot be kept")
+        raise TypeError(f"a {kind.__name__} cannot be saved")
     fields = {part.name: _to_json(getattr(value, part.name)) for part in dataclasses.fields(value)}
     return f"{kind.__module__}:{kind.__qualname__}", fields
 
@@ -114,13 +114,13 @@ def _policy(kind: str, name: str, document: Any) -> Policy:
 
 
 def _dataclass(tag: str, values: Mapping[str, Any]) -> object:
-    """Made as it was, field by field; a field that is new since then gets its default."""
+    """Restores the fields without calling the constructor. A field added since then gets its default."""
     module, _, name = tag.partition(":")
     if not module.startswith(f"{_PACKAGE}."):
-        raise UnreadableState(f"{tag} is not of this package")
+        raise UnreadableState(f"{tag} is not part of this package")
     kind = getattr(importlib.import_module(module), name)
     if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-        raise UnreadableState(f"{tag} is no dataclass")
+        raise UnreadableState(f"{tag} is not a dataclass")
     made = object.__new__(kind)
     for part in dataclasses.fields(kind):
         object.__setattr__(made, part.name, _field(part, values, tag))

@@ -1,7 +1,7 @@
-"""The directory in which an emulator keeps its state: a file of entries, root's key and a lock. Standard library only.
+"""The directory that holds an emulator's state: a file of entries, the root key and a lock.
 
-What the entries mean is not known here. The file is SQLite's: a change is in it whole or not at all, whenever the
-process is killed. The directory belongs to one user and, while it runs, to one emulator.
+It does not know what the entries mean. The file is an SQLite database, so a change is written completely or not at all,
+even if the process is killed. The directory belongs to one user, and only one emulator may use it at a time.
 """
 
 import fcntl
@@ -17,10 +17,10 @@ from pathlib import Path
 from emulator.root_key import ROOT_KEY_FILE, UnreadableRootKey, read_root_key
 
 FORMAT = "2"
-# How the names of stores that hold rows begin.
+# The prefix of stores that hold rows.
 ROWS = "rows:"
 _ENTRIES, _LOCK = "state.sqlite3", "emulator.lock"
-# What the demo keeps beside it, and wants gone with the rest.
+# The demo's password file. A reset deletes it too.
 KEPT_PASSWORD = "demo-password"  # noqa: S105 - a file name
 _OUR_FILES = frozenset(
     {_ENTRIES, f"{_ENTRIES}-wal", f"{_ENTRIES}-shm", f"{_ENTRIES}-journal", ROOT_KEY_FILE, _LOCK, KEPT_PASSWORD}
@@ -35,12 +35,12 @@ Entry = tuple[str, str, str]
 
 
 class StateRefused(Exception):
-    """The directory cannot be used. The message is a line for a terminal."""
+    """The directory cannot be used. The message is one line for a terminal."""
 
 
 @dataclass(slots=True)
 class ChangeSet:
-    """What has become of the entries since they were last written. Whole stores go first."""
+    """Changes to the entries since the last write. Whole stores are deleted first."""
 
     deleted_stores: set[str] = field(default_factory=set)
     deleted: list[tuple[str, str]] = field(default_factory=list)
@@ -51,10 +51,10 @@ class ChangeSet:
 
 
 class StateDirectory:
-    """Open: locked, checked, and readable. `engine` is the version of what wrote the entries."""
+    """An open directory: locked, checked and readable. `engine` is the MiniStack version that wrote the entries."""
 
     def __init__(self, path: Path, *, engine: str, reset: bool = False) -> None:
-        """Raises `StateRefused`. `reset` forgets everything that was kept."""
+        """Raises `StateRefused`. `reset` deletes all saved state."""
         self.path = path
         _prepare(path)
         self._lock = _lock_directory(path)
@@ -80,14 +80,14 @@ class StateDirectory:
             )
 
     def entries(self, *, rows: bool) -> Iterator[Entry]:
-        """Of the stores of rows, or of all others, in the order in which they were first written."""
+        """The entries of row stores, or of all other stores, in the order in which they were first written."""
         yield from self._entries.execute(
             "SELECT store, key, value FROM entries WHERE (substr(store, 1, ?) = ?) = ? ORDER BY rowid",
             (len(ROWS), ROWS, rows),
         )
 
     def write(self, changes: ChangeSet) -> None:
-        """All of it or nothing. May be called from another thread, by one at a time."""
+        """Writes all changes or none. Any thread may call it, but only one at a time."""
         with self._entries:
             self._entries.executemany(
                 "DELETE FROM entries WHERE store = ?", [(name,) for name in changes.deleted_stores]
@@ -96,7 +96,7 @@ class StateDirectory:
             self._entries.executemany(_PUT, changes.put)
 
     def root_key(self, given: tuple[str, str] | None) -> tuple[str, str]:
-        """The key that is given, else the one kept, else a new one; kept from now on."""
+        """Returns the given key, the stored one, or a new one. Stores it."""
         stored = _stored_root_key(self.path)
         key = given or stored or (f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
         if key != stored:
@@ -117,7 +117,7 @@ def _stored_root_key(path: Path) -> tuple[str, str] | None:
 
 
 def write_privately(path: Path, text: str) -> None:
-    """Replaces the file whole; only its owner can read it."""
+    """Replaces the whole file. Only its owner can read it."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
@@ -154,7 +154,7 @@ def _lock_directory(path: Path) -> int:
 def _open_database(file: Path) -> sqlite3.Connection:
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     entries = sqlite3.connect(file, check_same_thread=False, timeout=5)
-    # With a write-ahead log a commit needs no wait for the disk, and a killed process loses nothing committed.
+    # With a write-ahead log a commit does not wait for the disk, and a killed process loses no committed data.
     entries.execute("PRAGMA journal_mode = WAL")
     entries.execute("PRAGMA synchronous = NORMAL")
     entries.executescript(_SCHEMA)

@@ -1,8 +1,7 @@
-"""Everything in this process that makes up the emulated AWS, as entries of text, and back.
+"""Finds everything in this process that makes up the emulated AWS, and converts it to entries of text and back.
 
-The engine's stores are found by their type; ours are the containers of the objects that `App` is made of, and of the
-modules that declare things. So a new store is kept without anybody remembering to say so. Rows are not among these
-entries: there are too many to look through.
+The engine's stores are found by their type. Ours are the containers in the objects of `App` and in some modules. So a
+new store is saved without being listed here. Rows are saved separately, because there are too many to compare.
 """
 
 import json
@@ -19,13 +18,13 @@ from emulator.state.codec import UnreadableState, decode, encode
 from emulator.state.directory import Entry, StateRefused
 
 _SCOPED = (engine.responses.AccountRegionScopedDict, engine.responses.AccountScopedDict)
-# Of the engine's plain dictionaries and sets, those that are no tables of constants.
+# The engine's plain dictionaries and sets that are stores and not constants.
 _PLAIN_STORES = (
     "_pool_keys", "_authorization_codes", "_refresh_tokens", "_revoked_tokens", "_auth_codes", "_totp_session_secrets",
 )  # fmt: skip
 _SERVICES = ("dynamodb", "cognito", "iam", "cloudformation")
 _MODULES = (lambdas, http_api)
-# Members of a record that may have many entries of their own.
+# Members of a record that may be large. Each of their entries is saved separately.
 _LARGE_MEMBERS = ("_users", "_identities")
 _ROWS, _DERIVED = "items", ("items", "_index_members", "ItemCount", "TableSizeBytes")
 _NOT_SAVED = (Switchboard,)
@@ -36,13 +35,13 @@ Store = MutableMapping[Any, Any] | set[Any]
 
 @dataclass
 class Stores:
-    """`stores` by name: of the engine's and of this package's, each the live container."""
+    """Finds the live containers of the engine and of this package."""
 
     app: object
     sequences: dict[str, list[Any] | deque[Any]] = field(default_factory=dict)
 
     def stores(self) -> dict[str, Store]:
-        """Looked up each time: an object may have exchanged a container for another."""
+        """Returns the stores by name. Looks them up each time, because an object may replace its container."""
         self.sequences = {}
         found: dict[str, Store] = {}
         for service in _SERVICES:
@@ -74,7 +73,7 @@ class Stores:
                 self._collect(f"{path}.{name}", value, found, seen)
 
     def entries(self) -> Iterator[Entry]:
-        """All of them as they are now, one after another: whoever asks may let others work in between."""
+        """Yields the current entries. The caller may let other tasks run between two of them."""
         for name, store in self.stores().items():
             if isinstance(store, set):
                 yield from ((name, encode(member), "1") for member in list(store))
@@ -85,7 +84,7 @@ class Stores:
             yield name, _WHOLE, encode(list(sequence))
 
     def restore(self, entries: Iterator[Entry]) -> None:
-        """Into empty stores. Raises `StateRefused` for an entry that this version has no place for."""
+        """Fills empty stores. Raises `StateRefused` for an entry of an unknown store or type."""
         stores = self.stores()
         for name, key, value in entries:
             try:
@@ -95,11 +94,11 @@ class Stores:
                     _restore_entry(stores[name], decode(key), value)
             except (KeyError, UnreadableState) as failure:
                 raise StateRefused(
-                    f"The state holds something of another version ({name}: {failure}); --reset begins anew."
+                    f"The state was written by another version ({name}: {failure}); --reset begins anew."
                 ) from failure
 
     def tables(self) -> dict[str, dict[str, Any]]:
-        """By their ids."""
+        """Tables by id."""
         return {table["TableId"]: table for _, table in engine.dynamodb._tables.all_items()}
 
 
@@ -108,7 +107,7 @@ def row_key(partition: str, sort: str) -> str:
 
 
 def restore_rows(tables: dict[str, dict[str, Any]], rows: Iterator[Entry]) -> None:
-    """Rows into their restored tables; what the engine derives from them is derived again."""
+    """Puts rows into their restored tables and lets the engine rebuild what it derives from them."""
     for table in tables.values():
         table[_ROWS] = defaultdict(dict)
     for table_id, key, value in rows:
@@ -120,12 +119,12 @@ def restore_rows(tables: dict[str, dict[str, Any]], rows: Iterator[Entry]) -> No
 
 
 def fail_unfinished_stacks() -> None:
-    """Nobody is working any more on a stack that was being made, changed or deleted."""
+    """Marks stacks that were being created, updated or deleted as failed. Nothing continues that work."""
     for _, stack in engine.cloudformation._stacks.all_items():
         status = stack["StackStatus"]
         if status.endswith("IN_PROGRESS"):
             stack["StackStatus"] = "UPDATE_ROLLBACK_COMPLETE" if status.startswith("UPDATE") else "ROLLBACK_FAILED"
-            stack["StackStatusReason"] = "The emulator ended while it was working on this stack."
+            stack["StackStatusReason"] = "The emulator stopped while it was working on this stack."
 
 
 def _record_entries(name: str, key: object, value: object) -> Iterator[Entry]:
@@ -155,7 +154,7 @@ def _is_ours(value: object) -> bool:
 
 
 def _owners_of_methods(value: dict[Any, Any]) -> list[object]:
-    """What is behind a table of functions, which is no store: the objects whose methods they are. [] for a store."""
+    """The objects whose methods are in a table of functions. Returns [] for a store."""
     parts = (part for entry in value.values() for part in (entry if isinstance(entry, tuple) else (entry,)))
     functions = [part for part in parts if callable(part)]
     return [getattr(function, "__self__", function) for function in functions]

@@ -135,7 +135,7 @@ def test_somebody_reset_by_an_administrator_chooses_with_the_code(stack: Stack) 
     stack.root("cognito-idp").admin_reset_user_password(UserPoolId=stack.pool_id, Username=email)
     browser = Browser(stack)
     page = browser.submit(browser.page(), username=email, password=PASSWORD)
-    assert "Your password has to be changed." in page.text
+    assert "You must change your password." in page.text
     assert attempt(stack, client_id, email, PASSWORD) == "Password reset required for the user"
     code = code_mailed(stack.emulator, email)
     done = browser.submit(page, username=email, code=code, new_password=CHOSEN, confirm_password=CHOSEN)

@@ -162,7 +162,7 @@ def test_a_temporary_password_has_to_be_replaced(browser: Browser, stack: Stack)
     assert "<h1>Choose a password</h1>" in page.text
     assert page.text.count('autocomplete="new-password"') == 2
     unequal = browser.submit(page, new_password="Mine-is-longer-9", confirm_password="another")
-    assert "not the same" in unequal.text
+    assert "are different" in unequal.text
     short = browser.submit(page, new_password="short", confirm_password="short")
     assert "greater than or equal to 12" in short.text
     done = browser.submit(page, new_password="Mine-is-longer-9", confirm_password="Mine-is-longer-9")
@@ -181,7 +181,7 @@ def test_a_client_or_address_that_is_not_registered_is_not_redirected_to(browser
         answer = browser.authorize(**changes)
         assert answer.status_code == 400
         assert "Location" not in answer.headers
-        assert "<h1>Something is not right</h1>" in answer.text
+        assert "<h1>This request is not valid</h1>" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -51,10 +51,10 @@ def test_the_code_is_the_folder_of_the_template_and_an_edit_counts_at_once(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"Code": ".."}, "Code has to be a folder beside the template"),
-        ({"Code": "/"}, "Code has to be a folder beside the template"),
-        ({"Code": {"S3Bucket": "b", "S3Key": "k"}}, "deploy the template unpackaged"),
-        ({"Runtime": "nodejs22.x"}, "Only functions in Python are run here"),
+        ({"Code": ".."}, "Code must be a folder beside the template"),
+        ({"Code": "/"}, "Code must be a folder beside the template"),
+        ({"Code": {"S3Bucket": "b", "S3Key": "k"}}, "Deploy the template unpackaged"),
+        ({"Runtime": "nodejs22.x"}, "Only Python functions can run here"),
         ({"Role": "arn:aws:iam::123456789012:role/nobody"}, "cannot be assumed by Lambda"),
     ],
     ids=str,

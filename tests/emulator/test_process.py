@@ -155,7 +155,7 @@ def test_a_fault_happens_as_often_as_was_asked_and_no_more(faults: Stack) -> Non
     for _ in range(2):
         assert refusal(db.get_item, TableName=faults.table, Key=key(ACME)) == {
             "code": code,
-            "message": "A fault was asked for.",
+            "message": "A test switched this fault on.",
             "status": 400,
         }
     assert db.get_item(TableName=faults.table, Key=key(ACME))["Item"]

@@ -14,7 +14,7 @@ from tests.emulator.test_hosted_pages import Browser, code_in
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.world import ACME, PASSWORD, REGION, Person, Stack, build, claims, refusal
 
-BAD_CODE = "That code is not right, or it is not good any more."
+BAD_CODE = "This code is wrong or has expired."
 
 
 @pytest.fixture(scope="session")

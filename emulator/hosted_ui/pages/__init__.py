@@ -1,4 +1,4 @@
-"""The emulator's few pages, as replies. Plain HTML and a stylesheet: no script, nothing from elsewhere."""
+"""Renders the emulator's pages. They are plain HTML with one stylesheet: no scripts, nothing from other hosts."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,10 @@ Links = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What every form of the sign-in pages has.
+    """The values that every form of the hosted pages has.
 
-    `return_origin` is where its answer may redirect to: a browser applies form-action to that hop too. `links` are
-    pairs of address and words. `rules` says what a password has to be.
+    The form's answer may redirect to `return_origin`: browsers apply form-action to that redirect too. `links` are
+    pairs of address and label. `rules` describes valid passwords.
     """
 
     action: str
@@ -43,7 +43,7 @@ def new_password(form: Form, *, session: str) -> Reply:
 
 
 def sign_up(form: Form, *, more: Mapping[str, tuple[str, str]]) -> Reply:
-    """`more` are the attributes to be asked for: their names, each with its label and what was typed."""
+    """`more` are further attributes to ask for: name to label and typed value."""
     fields = (
         render(
             "text_field.html",
@@ -59,15 +59,15 @@ def confirm(form: Form, *, resend: str) -> Reply:
 
 
 def forgot(form: Form) -> Reply:
-    return _form_page("Forgotten password", "forgot.html", form)
+    return _form_page("Forgot your password?", "forgot.html", form)
 
 
 def reset(form: Form) -> Reply:
-    return _form_page("Choose another password", "reset.html", form)
+    return _form_page("Reset your password", "reset.html", form)
 
 
 def error(message: str) -> Reply:
-    return _page("Something is not right", render("error.html", {"message": message}), status=400)
+    return _page("This request is not valid", render("error.html", {"message": message}), status=400)
 
 
 def redirect(location: str) -> Reply:
@@ -76,13 +76,13 @@ def redirect(location: str) -> Reply:
 
 
 def stylesheet(path: str) -> Reply:
-    """One of the two, by its address."""
+    """Returns one of the two stylesheets by its address."""
     text = read_file(path.rpartition("/")[2])
     return Reply(200, text.encode(), (("Content-Type", "text/css; charset=utf-8"),))
 
 
 def _form_page(title: str, name: str, form: Form, *, raw: Mapping[str, str] | None = None, **values: str) -> Reply:
-    """`raw` is HTML already."""
+    """`raw` values are HTML and are not escaped."""
     common = {"action": form.action, "csrf": form.csrf, "email": form.email, "rules": form.rules}
     invalid = "true" if form.error else "false"
     content = render(name, {**common, **values, "invalid": invalid}, raw=raw) + _links(form.links)
@@ -111,7 +111,7 @@ def _page(
 
 
 def page_reply(text: str, *, status: int = 200, form_action: str = "") -> Reply:
-    """A page that may load nothing but its stylesheet, be framed by nobody and be kept nowhere."""
+    """A page that loads only its stylesheet, cannot be framed, and is not cached."""
     policy = (
         "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; "
         f"form-action 'self' {form_action}".rstrip()
@@ -127,7 +127,7 @@ def page_reply(text: str, *, status: int = 200, form_action: str = "") -> Reply:
 
 
 def render(template: str, values: Mapping[str, str], *, raw: Mapping[str, str] | None = None) -> str:
-    """`values` are escaped; `raw` is HTML already."""
+    """`values` are escaped; `raw` values are HTML and are not."""
     escaped = {key: html.escape(value) for key, value in values.items()}
     return Template(read_file(template)).substitute({**escaped, **(raw or {})})
 
