@@ -1,4 +1,4 @@
-"""Signing up, the mailbox and a clock that can be moved: what the tests of accounts and triggers share."""
+"""Shared by the tests of accounts and triggers: signing up, reading mail, moving the clock."""
 
 import re
 import secrets
@@ -38,7 +38,7 @@ def another(code: str) -> str:
 
 @contextmanager
 def later(emulator: Emulator, seconds: float) -> Iterator[None]:
-    """The emulator's clock runs ahead by as much, signatures excepted."""
+    """Moves the emulator's clock ahead, but not for signatures."""
     where = f"{emulator.endpoint_url}/_emulator/clock"
     secret = {"x-emulator-root-secret": emulator.root.secret_access_key}
     requests.post(where, json={"offset_seconds": seconds}, headers=secret, timeout=10).raise_for_status()
@@ -71,7 +71,7 @@ def password_sign_in(api: Any, client_id: str, email: str, password: str = PASSW
 
 
 def go(browser: Browser, path: str) -> requests.Response:
-    """One of the sign-in domain's pages, with the client's request carried along."""
+    """Opens a page of the sign-in domain with the client's request."""
     return browser.http.get(browser.url(path), params=browser.query(), timeout=10)
 
 

@@ -1,4 +1,4 @@
-"""One call, dressed as another: bodies, headers and addresses that a careless reader reads in two ways."""
+"""Disguises of a call: bodies, headers and addresses that a careless parser could read in two ways."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ from tests.emulator.world import GLOBEX
 
 @dataclass(frozen=True)
 class Sent:
-    """An HTTP request before it is signed. `extra` headers are sent as they are, a repeated one twice."""
+    """An HTTP request before it is signed. `extra` headers are sent unchanged; a repeated header is sent twice."""
 
     target: str
     body: bytes

@@ -1,4 +1,4 @@
-"""The product's template with its guards off: Null conditions gone, Scan and PartiQL allowed, the Deny removed."""
+"""The product's template without its guards: no Null conditions, no Deny, and Scan and PartiQL allowed."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import yaml
 
 
 class _Tag(yaml.YAMLObject):
-    """A CloudFormation short form, carried through unread."""
+    """A CloudFormation short form, which is kept unchanged."""
 
     def __init__(self, name: str, node: yaml.Node) -> None:
         self.name, self.node = name, node

@@ -1,4 +1,4 @@
-"""What closes a tenant: who may take on its role, with which tag, and which rows that reaches."""
+"""The role that closes a tenant: who may assume it, with which tag, and which rows it reaches."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def job(closing: Stack, root: Key) -> Key:
 
 
 def tagged(closing: Stack, who: Key, /, **tags: str) -> dict[str, Any]:
-    """What AssumeRole is asked for by `who`."""
+    """The parameters of AssumeRole for `who`."""
     asked = {"RoleArn": closing.outputs["ClosingRoleArn"], "RoleSessionName": "closing-test"}
     return {**asked, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else asked
 
@@ -58,16 +58,14 @@ def query(closing: Stack, partition: str) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_without_one_organisations_id_for_the_only_tag_it_is_not_assumed(
-    closing: Stack, job: Key, tags: dict[str, str]
-) -> None:
+def test_the_closing_role_needs_one_org_tag_and_no_other(closing: Stack, job: Key, tags: dict[str, str]) -> None:
     sts = client(closing.emulator, "sts", job)
     error = refusal(sts.assume_role, **tagged(closing, job, **tags))
     assert (error["code"], error["status"]) == ("AccessDenied", 403)
     assert "is not authorized to perform: sts:" in error["message"]
 
 
-def test_nobody_but_the_job_assumes_it(closing: Stack, root: Key, job: Key) -> None:
+def test_only_the_job_assumes_the_closing_role(closing: Stack, root: Key, job: Key) -> None:
     portal = assume(closing, root)
     member = closing.credentials(ACME_OWNER)
     for who in (portal, member, root):
@@ -79,7 +77,7 @@ def test_nobody_but_the_job_assumes_it(closing: Stack, root: Key, job: Key) -> N
         assert refusal(sts.assume_role, **asked)["code"] == "AccessDenied"
 
 
-def test_the_job_itself_reaches_no_row_and_no_other_role(closing: Stack, job: Key) -> None:
+def test_the_job_role_reaches_no_row_and_no_other_role(closing: Stack, job: Key) -> None:
     db = client(closing.emulator, "dynamodb", job)
     assert refusal(db.query, **query(closing, f"{ACME}#orders"))["code"] == "AccessDeniedException"
     assert refusal(db.scan, TableName=closing.table)["code"] == "AccessDeniedException"
@@ -89,13 +87,13 @@ def test_the_job_itself_reaches_no_row_and_no_other_role(closing: Stack, job: Ke
         assert refusal(sts.assume_role, **asked)["code"] == "AccessDenied"
 
 
-def test_a_chained_session_lives_an_hour_at_most(closing: Stack, job: Key) -> None:
+def test_a_chained_session_lasts_at_most_an_hour(closing: Stack, job: Key) -> None:
     sts = client(closing.emulator, "sts", job)
     error = refusal(sts.assume_role, **tagged(closing, job, org=ACME), DurationSeconds=3601)
     assert error["code"] == "ValidationError"
 
 
-def test_the_tags_organisation_is_read_and_deleted_and_no_other(closing: Stack, job: Key) -> None:
+def test_the_closing_role_reaches_only_rows_of_its_tag(closing: Stack, job: Key) -> None:
     db, own = reaching(closing, job, ACME), key(ACME, "closing")
     closing.root("dynamodb").put_item(TableName=closing.table, Item=own)
     assert len(db.query(**query(closing, f"{ACME}#orders"))["Items"]) == 4
@@ -108,7 +106,7 @@ def test_the_tags_organisation_is_read_and_deleted_and_no_other(closing: Stack, 
         assert refusal(db.query, **query(closing, f"{org}#"))["code"] == "AccessDeniedException"
 
 
-def test_no_other_operation_reaches_any_row(closing: Stack, job: Key) -> None:
+def test_the_closing_role_can_only_query_and_delete_rows(closing: Stack, job: Key) -> None:
     db, table = reaching(closing, job, ACME), closing.table
     select = f"SELECT * FROM \"{table}\" WHERE pk = '{ACME}#orders'"
     delete = {"DeleteRequest": {"Key": key(ACME)}}
@@ -126,14 +124,14 @@ def test_no_other_operation_reaches_any_row(closing: Stack, job: Key) -> None:
         assert refusal(getattr(db, operation), **more)["code"] == "AccessDeniedException", operation
 
 
-def test_a_session_keeps_to_its_tag_and_takes_on_no_other(closing: Stack, job: Key) -> None:
+def test_a_closing_session_cannot_change_its_tag(closing: Stack, job: Key) -> None:
     mine = assume(closing, job, **tagged(closing, job, org=ACME))
     sts = client(closing.emulator, "sts", mine)
     assert refusal(sts.assume_role, **tagged(closing, mine, org=GLOBEX))["code"] == "AccessDenied"
 
 
-def test_conditions_on_tags_count_in_the_callers_own_policies_too(closing: Stack) -> None:
-    """A role that is trusted through its account: then the caller's own policies are asked."""
+def test_tag_conditions_apply_in_the_callers_own_policies(closing: Stack) -> None:
+    """If a role trusts the caller's account, the caller's own policies decide too."""
     iam = closing.root("iam")
     iam.create_user(UserName="tagger")
     made = iam.create_access_key(UserName="tagger")["AccessKey"]

@@ -1,4 +1,4 @@
-"""What is changed in IAM counts on the next request: versions, attachments, boundaries, revocation, suspension."""
+"""Changes in IAM count on the next request: versions, attachments, boundaries, revocation, suspension."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 @pytest.fixture(scope="module")
 def changing(emulator: Any) -> Stack:
-    """A stack whose policies these tests change, so that nobody else's are."""
+    """A separate stack, because these tests change its policies."""
     return build(emulator, name="changing", PortalPrincipal="arn:aws:iam::123456789012:root")
 
 
@@ -41,7 +41,7 @@ def portal(changing: Stack) -> Key:
 
 @pytest.fixture
 def role(changing: Stack) -> Iterator[str]:
-    """A role that root may assume, without any policy."""
+    """A role without policies that root may assume."""
     iam, name = changing.root("iam"), "somebody"
     trusted = {"AWS": "arn:aws:iam::123456789012:root"}
     trust = {"Effect": "Allow", "Principal": trusted, "Action": ["sts:AssumeRole", "sts:TagSession"]}
@@ -70,7 +70,7 @@ def assumed(stack: Stack, name: str, **more: Any) -> Key:
 
 
 def answers(call: Any, **parameters: Any) -> bool:
-    """False where access is denied; any other failure is the test's."""
+    """False if access is denied. Other errors are raised."""
     try:
         call(**parameters)
     except ClientError as failure:
@@ -87,7 +87,7 @@ def reads(db: Any, table: str, org: str) -> bool:
 # ── Suspension ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_suspending_a_tenant_reaches_its_live_credentials_on_the_next_request(changing: Stack, portal: Key) -> None:
+def test_suspension_denies_issued_credentials_at_once(changing: Stack, portal: Key) -> None:
     acme, globex = changing.dynamodb(ACME_OWNER), changing.dynamodb(GLOBEX_OWNER)
     assert reads(acme, changing.table, ACME)
     assert reads(globex, changing.table, GLOBEX)
@@ -104,7 +104,7 @@ def test_suspending_a_tenant_reaches_its_live_credentials_on_the_next_request(ch
     assert reads(acme, changing.table, ACME)
 
 
-def test_a_policy_has_five_versions_at_most_and_keeps_its_default_one(changing: Stack) -> None:
+def test_a_policy_has_at_most_five_versions_and_keeps_its_default(changing: Stack) -> None:
     iam = changing.root("iam")
     arn = iam.create_policy(PolicyName="versions", PolicyDocument=document(EVERYTHING))["Policy"]["Arn"]
     for _ in range(4):
@@ -118,7 +118,7 @@ def test_a_policy_has_five_versions_at_most_and_keeps_its_default_one(changing: 
     assert refusal(iam.get_policy_version, PolicyArn=arn, VersionId="v1")["code"] == "NoSuchEntity"
 
 
-def test_a_policy_is_no_longer_than_iam_takes_it(changing: Stack, role: str) -> None:
+def test_a_policy_longer_than_iams_quota_is_refused(changing: Stack, role: str) -> None:
     iam = changing.root("iam")
     managed, inline = suspension(*[ACME] * 170), suspension(*[ACME] * 240)
     assert refusal(iam.create_policy, PolicyName="long", PolicyDocument=managed)["code"] == "LimitExceeded"
@@ -134,7 +134,7 @@ def test_a_policy_is_no_longer_than_iam_takes_it(changing: Stack, role: str) -> 
 # ── Policies of a role ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_is_attached_put_or_bounded_counts_on_the_next_request(changing: Stack, role: str) -> None:
+def test_changed_policies_count_on_the_next_request(changing: Stack, role: str) -> None:
     iam, stacks = changing.root("iam"), client(changing.emulator, "iam", assumed(changing, role))
     allow = iam.create_policy(PolicyName="allow", PolicyDocument=document(EVERYTHING))["Policy"]["Arn"]
     only = document({"Effect": "Allow", "Action": "iam:ListRoles", "Resource": "*"})
@@ -154,7 +154,7 @@ def test_what_is_attached_put_or_bounded_counts_on_the_next_request(changing: St
     assert refusal(stacks.list_roles)["code"] == "AccessDenied"
 
 
-def test_revoking_reaches_the_sessions_that_began_before_and_no_others(changing: Stack, role: str) -> None:
+def test_revoking_older_sessions_spares_later_ones_and_user_keys(changing: Stack, role: str) -> None:
     iam = changing.root("iam")
     iam.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=document(EVERYTHING))
     api = client(changing.emulator, "iam", assumed(changing, role))
@@ -163,7 +163,7 @@ def test_revoking_reaches_the_sessions_that_began_before_and_no_others(changing:
         revoked = document({"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition})
         iam.put_role_policy(RoleName=role, PolicyName="AWSRevokeOlderSessions", PolicyDocument=revoked)
         assert (not answers(api.list_roles)) is refused
-    # A long-term key has no time of issue, so the condition never holds for it.
+    # A long-term key has no issue time, so the condition never matches it.
     iam.create_user(UserName="lasting")
     iam.put_user_policy(UserName="lasting", PolicyName="all", PolicyDocument=document(EVERYTHING))
     iam.put_user_policy(UserName="lasting", PolicyName="revoked", PolicyDocument=revoked)
@@ -175,7 +175,7 @@ def test_revoking_reaches_the_sessions_that_began_before_and_no_others(changing:
 # ── Sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_transitive_tag_goes_along_and_cannot_be_given_again(changing: Stack, role: str) -> None:
+def test_a_transitive_tag_is_inherited_and_cannot_be_changed(changing: Stack, role: str) -> None:
     iam = changing.root("iam")
     own = f"arn:aws:iam::123456789012:role/{role}"
     trusted = {"AWS": ["arn:aws:iam::123456789012:root", own]}
@@ -204,14 +204,14 @@ def test_a_session_policy_has_its_limits(changing: Stack, role: str) -> None:
     assert refusal(sts.assume_role, **one, PolicyArns=arns)["code"] == "ValidationError"
 
 
-def test_everybody_may_ask_who_they_are(changing: Stack, role: str) -> None:
+def test_get_caller_identity_needs_no_permission(changing: Stack, role: str) -> None:
     everything_denied = document({**EVERYTHING, "Effect": "Deny"})
     changing.root("iam").put_role_policy(RoleName=role, PolicyName="deny", PolicyDocument=everything_denied)
     who = client(changing.emulator, "sts", assumed(changing, role)).get_caller_identity()
     assert who["Arn"] == f"arn:aws:sts::123456789012:assumed-role/{role}/portal"
 
 
-# ── As late as AWS can be ───────────────────────────────────────────────────────────────────────────────────────────
+# ── Delayed changes ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def switch(stack: Stack, what: str, **data: Any) -> requests.Response:
@@ -220,7 +220,7 @@ def switch(stack: Stack, what: str, **data: Any) -> requests.Response:
     return requests.post(address, json=data, headers={"X-Emulator-Root-Secret": secret}, timeout=5)
 
 
-def test_a_change_can_be_made_to_count_later(changing: Stack, role: str) -> None:
+def test_iam_changes_can_be_delayed(changing: Stack, role: str) -> None:
     iam, api = changing.root("iam"), client(changing.emulator, "iam", assumed(changing, role))
     assert switch(changing, "propagation", seconds=30).status_code == 204
     try:
@@ -238,12 +238,12 @@ def test_a_change_can_be_made_to_count_later(changing: Stack, role: str) -> None
 
 
 @pytest.mark.parametrize("seconds", [-1, 4000, "10", None, True])
-def test_a_delay_that_is_none_is_refused(changing: Stack, seconds: Any) -> None:
+def test_an_invalid_delay_is_refused(changing: Stack, seconds: Any) -> None:
     assert switch(changing, "propagation", seconds=seconds).status_code == 400
 
 
-def test_a_member_without_an_organisation_gets_the_roles_own_tag(changing: Stack) -> None:
-    """AWS falls back to it, which is why the role has none."""
+def test_without_an_org_claim_the_roles_own_tag_applies(changing: Stack) -> None:
+    """AWS falls back to the role's tag, so the role must have none."""
     iam, name = changing.root("iam"), changing.outputs["TenantRoleArn"].rpartition("/")[2]
     person = changing.newcomer(org="", role="owner")
     token = changing.tokens(person).id_token

@@ -1,4 +1,4 @@
-"""The demo's world in a directory: built once, gone on with afterwards."""
+"""The demo's state in a directory: it is created once and continued later."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from portal.demo.world import World
 PORTAL = "http://localhost:8000"
 
 
-def test_people_rows_ids_and_the_password_stay_and_nothing_comes_back(tmp_path: Path) -> None:
+def test_a_restart_keeps_the_demo_and_its_deletions(tmp_path: Path) -> None:
     said: list[str] = []
     with start(state=tmp_path) as emulator:
         first = open_world(emulator, PORTAL, said.append, state=tmp_path)

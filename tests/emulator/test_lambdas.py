@@ -1,4 +1,4 @@
-"""Functions of a template: where their code is, what cannot be run, and that each has surroundings of its own."""
+"""Functions of a template: where their code is, which cannot run, and their isolation."""
 
 import json
 import secrets
@@ -24,7 +24,7 @@ def made(emulator: Emulator, template: dict[str, Any]) -> Stack:
 
 
 def template(code: str = _IDLE, **changes: Any) -> dict[str, Any]:
-    """One function before sign-up, with these properties instead."""
+    """One PreSignUp function, with these properties changed."""
     whole: dict[str, Any] = json.loads(with_triggers(code, PreSignUp="f"))
     whole["Resources"]["PreSignUp"]["Properties"].update(changes)
     return whole
@@ -35,9 +35,7 @@ def said_at_sign_up(stack: Stack) -> str:
     return str(refusal(anonymous(stack, "cognito-idp").sign_up, **given)["message"])
 
 
-def test_the_code_is_the_folder_of_the_template_and_an_edit_counts_at_once(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_edit_in_the_templates_folder_counts_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     source = tmp_path / "own.py"
     source.write_text("def f(event, context):\n    raise Exception('first')\n")
     monkeypatch.setenv("EMULATOR_HANDLERS_DIR", str(tmp_path))
@@ -59,12 +57,12 @@ def test_the_code_is_the_folder_of_the_template_and_an_edit_counts_at_once(
     ],
     ids=str,
 )
-def test_what_cannot_be_run_is_not_deployed(emulator: Emulator, changes: dict[str, Any], reason: str) -> None:
+def test_a_function_that_cannot_run_is_not_deployed(emulator: Emulator, changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(DeployFailed, match=reason):
         made(emulator, template(**changes))
 
 
-def test_a_pool_with_a_trigger_that_is_not_called_is_not_made(emulator: Emulator, stack: Stack) -> None:
+def test_a_pool_with_an_unsupported_trigger_is_not_created(emulator: Emulator, stack: Stack) -> None:
     other = template()
     other["Resources"]["UserPool"]["Properties"]["LambdaConfig"] = {
         "PreAuthentication": {"Fn::GetAtt": ["PreSignUp", "Arn"]}
@@ -76,7 +74,7 @@ def test_a_pool_with_a_trigger_that_is_not_called_is_not_made(emulator: Emulator
     assert "UserMigration" in refusal(create, PoolName="p", LambdaConfig={"UserMigration": arn})["message"]
 
 
-def test_functions_at_the_same_time_see_only_what_is_theirs(emulator: Emulator) -> None:
+def test_functions_running_at_once_do_not_share_state(emulator: Emulator) -> None:
     code = """
 import boto3, os, time
 def f(event, context):
@@ -91,6 +89,6 @@ def f(event, context):
     assert told == [f"PreSignUp failed with error {mine} True." for mine in ("a", "b")] * 2
 
 
-def test_what_a_function_prints_does_not_disturb_the_emulator(emulator: Emulator) -> None:
+def test_a_functions_output_does_not_disturb_the_emulator(emulator: Emulator) -> None:
     code = "def f(event, context):\n    print('x' * 200_000)\n    raise Exception('printed')\n"
     assert said_at_sign_up(made(emulator, template(code))) == "PreSignUp failed with error printed."

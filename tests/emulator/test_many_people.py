@@ -1,4 +1,4 @@
-"""A pool of many people: finding one costs no look at the others, and pages lose nobody while others come and go."""
+"""A pool with many users: finding one does not scan the others, and listings stay complete during changes."""
 
 import secrets
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ MANY = 250
 
 
 class CountedUsers(dict[str, Record]):
-    """How many users somebody has looked at, one by one or all of them."""
+    """Counts how many users were read, one by one or all at once."""
 
     looked_at = 0
 
@@ -51,7 +51,7 @@ def add(pool: Record, name: str, email: str) -> Record:
     return made
 
 
-def test_finding_somebody_or_nobody_looks_at_a_handful_however_many_there_are() -> None:
+def test_finding_a_user_does_not_scan_the_pool() -> None:
     pool = pool_of(5000)
     index = UserIndex(pool)
     assert index.find("nobody@x.example") is None
@@ -64,7 +64,7 @@ def test_finding_somebody_or_nobody_looks_at_a_handful_however_many_there_are() 
     assert pool["_users"].looked_at < 100 * 20
 
 
-def test_a_page_looks_at_no_more_than_it_shows() -> None:
+def test_a_page_reads_only_the_users_it_shows() -> None:
     pool = pool_of(5000)
     index = UserIndex(pool)
     index.find("nobody")
@@ -74,7 +74,7 @@ def test_a_page_looks_at_no_more_than_it_shows() -> None:
     assert pool["_users"].looked_at < 70
 
 
-def test_a_hundred_thousand_who_have_gone_are_not_stepped_over_again_and_again() -> None:
+def test_deleted_users_are_skipped_only_once() -> None:
     pool = pool_of(20_000)
     index = UserIndex(pool)
     index.find("nobody")
@@ -92,9 +92,7 @@ ACTS = st.lists(
 
 
 @given(acts=ACTS, case_matters=st.booleans())
-def test_what_is_found_is_what_looking_through_all_would_find(
-    acts: list[tuple[str, int, int]], *, case_matters: bool
-) -> None:
+def test_the_index_finds_what_a_full_scan_would_find(acts: list[tuple[str, int, int]], *, case_matters: bool) -> None:
     pool: Record = {**pool_of(0), "UsernameConfiguration": {"CaseSensitive": case_matters}}
     index, users = UserIndex(pool), pool["_users"]
     for act, which, address in acts:
@@ -140,7 +138,7 @@ def person(number: int) -> dict[str, str]:
 
 @pytest.fixture
 def crowded(stack: Stack) -> Iterator[str]:
-    """A pool of its own with many people in it."""
+    """A separate pool with many users."""
     api = stack.root("cognito-idp")
     pool_id = api.create_user_pool(
         PoolName=f"many-{secrets.token_hex(4)}",
@@ -168,7 +166,7 @@ def email_of(listed: dict[str, Any]) -> str:
     return str({entry["Name"]: entry["Value"] for entry in listed["Attributes"]}.get("email"))
 
 
-def test_a_crowd_is_made_of_people_like_any_other(stack: Stack, crowded: str) -> None:
+def test_bulk_users_are_like_other_users(stack: Stack, crowded: str) -> None:
     api = stack.root("cognito-idp")
     found = api.admin_get_user(UserPoolId=crowded, Username="P7@many.example")
     assert found["UserStatus"] == "FORCE_CHANGE_PASSWORD"
@@ -180,11 +178,11 @@ def test_a_crowd_is_made_of_people_like_any_other(stack: Stack, crowded: str) ->
 @pytest.mark.parametrize(
     "people", [[{"email": "nobody"}], [{"email": "a@b.example", "custom:x": "y"}], [{"email": 7}], ["a"], [person(0)]]
 )
-def test_a_crowd_is_refused_whoever_could_not_be_made_alone(stack: Stack, crowded: str, people: Any) -> None:
+def test_a_bulk_user_must_be_valid(stack: Stack, crowded: str, people: Any) -> None:
     assert crowd(stack.emulator, crowded, people).status_code == 400
 
 
-def test_a_walk_meets_everybody_once_while_others_come_and_go(stack: Stack, crowded: str) -> None:
+def test_listing_finds_each_user_once_while_others_change(stack: Stack, crowded: str) -> None:
     api, met = stack.root("cognito-idp"), list[str]()
     for number, page in enumerate(pages(stack, crowded, Limit=60)):
         assert len(page) <= 60
@@ -196,7 +194,7 @@ def test_a_walk_meets_everybody_once_while_others_come_and_go(stack: Stack, crow
     assert {f"p{number}@many.example" for number in range(MANY)} <= set(met)
 
 
-def test_a_page_goes_on_after_somebody_who_has_gone(stack: Stack, crowded: str) -> None:
+def test_a_listing_continues_after_a_deleted_user(stack: Stack, crowded: str) -> None:
     api = stack.root("cognito-idp")
     first = api.list_users(UserPoolId=crowded, Limit=1)
     whole = [listed["Username"] for page in pages(stack, crowded) for listed in page]
@@ -205,7 +203,7 @@ def test_a_page_goes_on_after_somebody_who_has_gone(stack: Stack, crowded: str) 
     assert second["Users"][0]["Username"] == whole[1]
 
 
-def test_a_token_is_good_for_its_own_pool_and_filter_only(stack: Stack, crowded: str) -> None:
+def test_a_pagination_token_works_only_for_its_pool_and_filter(stack: Stack, crowded: str) -> None:
     listing = stack.root("cognito-idp").list_users
     token = listing(UserPoolId=crowded, Limit=1)["PaginationToken"]
     others = listing(UserPoolId=stack.pool_id, Limit=1)["PaginationToken"]
@@ -218,7 +216,7 @@ def test_a_token_is_good_for_its_own_pool_and_filter_only(stack: Stack, crowded:
 
 
 @pytest.mark.parametrize("limit", [-1, 61, 100_000])
-def test_a_page_has_at_most_sixty(stack: Stack, limit: int) -> None:
+def test_a_page_has_at_most_sixty_users(stack: Stack, limit: int) -> None:
     error = refusal(stack.root("cognito-idp").list_users, UserPoolId=stack.pool_id, Limit=limit)
     assert error["code"] == "InvalidParameterException"
 
@@ -237,7 +235,7 @@ def test_a_page_has_at_most_sixty(stack: Stack, limit: int) -> None:
         ('email = "p7\\"@many.example"', 0),
     ],
 )
-def test_people_are_searched_by_what_cognito_indexes(stack: Stack, crowded: str, condition: str, count: int) -> None:
+def test_a_filter_finds_users_by_searchable_attributes(stack: Stack, crowded: str, condition: str, count: int) -> None:
     found = [listed for page in pages(stack, crowded, Filter=condition) for listed in page]
     assert len(found) == count
 
@@ -245,11 +243,11 @@ def test_people_are_searched_by_what_cognito_indexes(stack: Stack, crowded: str,
 @pytest.mark.parametrize(
     "condition", ["email", 'email != "x"', 'email = "x" or email = "y"', 'nickname = "x"', 'email = "x', "email = x"]
 )
-def test_a_filter_that_cannot_be_read_lists_nobody(stack: Stack, condition: str) -> None:
+def test_a_malformed_filter_is_refused(stack: Stack, condition: str) -> None:
     error = refusal(stack.root("cognito-idp").list_users, UserPoolId=stack.pool_id, Filter=condition)
     assert error["code"] == "InvalidParameterException"
 
 
-def test_only_the_attributes_that_are_asked_for_are_listed(stack: Stack, crowded: str) -> None:
+def test_only_the_requested_attributes_are_listed(stack: Stack, crowded: str) -> None:
     page = next(pages(stack, crowded, AttributesToGet=["custom:org"]))
     assert {entry["Name"] for listed in page for entry in listed["Attributes"]} == {"custom:org"}

@@ -1,4 +1,4 @@
-"""Which claims of a token become which tags of a session, and which become none."""
+"""Which claims of a token become session tags."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def mapped(emulator: Any) -> Stack:
 
 @pytest.fixture
 def mapping(mapped: Stack) -> Iterator[Any]:
-    """Sets the map of the stack's provider, and puts the template's back."""
+    """Sets the tag map of the stack's provider, and restores the template's map afterwards."""
     pools = mapped.root("cognito-identity")
     where = {"IdentityPoolId": mapped.outputs["IdentityPoolId"], "IdentityProviderName": mapped.provider}
 
@@ -39,7 +39,7 @@ def reads(stack: Stack, credentials: Any, org: str = ACME) -> bool:
         return False
 
 
-def test_a_tag_is_taken_from_the_claim_that_the_map_names(mapped: Stack, mapping: Any) -> None:
+def test_a_tag_has_the_value_of_its_mapped_claim(mapped: Stack, mapping: Any) -> None:
     person = mapped.newcomer(role="editor", name=GLOBEX)
     token = mapped.tokens(person).id_token
     assert reads(mapped, mapped.exchange(token))
@@ -49,13 +49,13 @@ def test_a_tag_is_taken_from_the_claim_that_the_map_names(mapped: Stack, mapping
     assert reads(mapped, swapped, GLOBEX)
 
 
-def test_without_a_claim_there_is_no_tag_and_there_are_credentials(mapped: Stack, mapping: Any) -> None:
+def test_a_missing_claim_gives_no_tag_but_credentials(mapped: Stack, mapping: Any) -> None:
     token = mapped.tokens(mapped.newcomer()).id_token
     mapping(PrincipalTags={"org": "custom:absent", "role": "custom:role"})
     assert not reads(mapped, mapped.exchange(token))
 
 
-def test_the_default_map_says_who_and_which_client_and_no_more(mapped: Stack, mapping: Any) -> None:
+def test_the_default_map_sets_only_username_and_client(mapped: Stack, mapping: Any) -> None:
     token = mapped.tokens(mapped.newcomer()).id_token
     mapping(UseDefaults=True)
     given = mapped.exchange(token)
@@ -71,7 +71,7 @@ def test_the_default_map_says_who_and_which_client_and_no_more(mapped: Stack, ma
 
 
 @pytest.mark.parametrize("claim", ["email_verified", "auth_time"])
-def test_a_claim_that_is_no_text_gives_no_credentials(mapped: Stack, mapping: Any, claim: str) -> None:
+def test_a_claim_that_is_not_text_gives_no_credentials(mapped: Stack, mapping: Any, claim: str) -> None:
     token = mapped.tokens(mapped.newcomer()).id_token
     assert not isinstance(claims(token)[claim], str)
     mapping(PrincipalTags={"org": "custom:org", "role": "custom:role", "more": claim})
@@ -80,7 +80,7 @@ def test_a_claim_that_is_no_text_gives_no_credentials(mapped: Stack, mapping: An
 
 
 @pytest.mark.parametrize("value", ["*", "a?", f"{ACME}#", "${aws:PrincipalTag/role}", "x" * 257, "a,b", "tab\there"])
-def test_a_claim_that_is_no_legal_tag_gives_no_credentials(mapped: Stack, mapping: Any, value: str) -> None:
+def test_a_claim_that_is_not_a_legal_tag_gives_no_credentials(mapped: Stack, mapping: Any, value: str) -> None:
     token = mapped.tokens(mapped.newcomer(name=value)).id_token
     mapping(PrincipalTags={"org": "name", "role": "custom:role"})
     with pytest.raises(ClientError, match=MISCONFIGURED):
@@ -98,11 +98,11 @@ def test_a_claim_that_is_no_legal_tag_gives_no_credentials(mapped: Stack, mappin
     ],
     ids=["too many", "a long key", "a long claim", "no claim", "defaults and others"],
 )
-def test_a_map_has_its_limits(mapping: Any, wrong: dict[str, Any]) -> None:
+def test_a_tag_map_outside_awss_limits_is_refused(mapping: Any, wrong: dict[str, Any]) -> None:
     assert refusal(mapping, **wrong)["code"] == "InvalidParameterException"
 
 
-def test_without_a_server_side_check_a_token_outlives_its_person(mapped: Stack) -> None:
+def test_without_a_server_side_check_a_deleted_users_token_works(mapped: Stack) -> None:
     pools = mapped.root("cognito-identity")
     pool = pools.describe_identity_pool(IdentityPoolId=mapped.outputs["IdentityPoolId"])
     pool.pop("ResponseMetadata")
@@ -119,7 +119,7 @@ def test_without_a_server_side_check_a_token_outlives_its_person(mapped: Stack) 
         pools.update_identity_pool(**pool)
 
 
-def test_the_caller_names_no_role(mapped: Stack) -> None:
+def test_a_caller_cannot_choose_the_role(mapped: Stack) -> None:
     token = mapped.tokens(mapped.newcomer()).id_token
     identity, logins = mapped.exchange(token).identity_id, {mapped.provider: token}
     role = mapped.outputs["PortalRoleArn"]
@@ -133,7 +133,7 @@ def test_the_caller_names_no_role(mapped: Stack) -> None:
     assert error["code"] == "InvalidParameterException"
 
 
-def test_nobody_hands_sts_a_token_themselves(mapped: Stack) -> None:
+def test_sts_refuses_web_identity_tokens(mapped: Stack) -> None:
     token = mapped.tokens(mapped.newcomer()).id_token
     sts = anonymous(mapped, "sts")
     asked = {"RoleArn": mapped.outputs["TenantRoleArn"], "RoleSessionName": "me", "WebIdentityToken": token}

@@ -1,4 +1,4 @@
-"""Refresh tokens through the user pool API: rotation, reuse, revocation, and the same token at the OAuth endpoint."""
+"""Refresh tokens through the user pool API: rotation, reuse, revocation, and use at the OAuth endpoint."""
 
 import base64
 import hashlib
@@ -52,7 +52,7 @@ def test_a_client_that_does_not_rotate_keeps_its_refresh_token(stack: Stack) -> 
     assert (error["code"], error["message"]) == ("NotAuthorizedException", "Invalid Refresh Token")
 
 
-def test_a_rotated_token_is_forgiven_for_a_while_and_then_reported(stack: Stack) -> None:
+def test_a_reused_refresh_token_is_refused_after_the_grace_period(stack: Stack) -> None:
     client_id = client_of(stack, **ROTATING)
     first = tokens(stack, client_id)["RefreshToken"]
     second = refreshed(stack, client_id, first)["RefreshToken"]
@@ -72,7 +72,7 @@ def test_a_rotated_token_is_forgiven_for_a_while_and_then_reported(stack: Stack)
     assert error["code"] == "InvalidParameterException"
 
 
-def test_a_token_of_the_api_is_good_at_the_token_endpoint(stack: Stack) -> None:
+def test_the_token_endpoint_accepts_refresh_tokens_of_the_api(stack: Stack) -> None:
     client_id = client_of(stack)
     first = tokens(stack, client_id)
     answer = at_the_token_endpoint(stack, client_id, first["RefreshToken"]).json()
@@ -81,7 +81,7 @@ def test_a_token_of_the_api_is_good_at_the_token_endpoint(stack: Stack) -> None:
     assert at_the_token_endpoint(stack, client_of(stack), first["RefreshToken"]).json() == {"error": "invalid_grant"}
 
 
-def test_a_refresh_token_ends_and_belongs_to_one_client(stack: Stack) -> None:
+def test_a_refresh_token_expires_and_belongs_to_one_client(stack: Stack) -> None:
     client_id = client_of(stack, RefreshTokenValidity=1)
     token = tokens(stack, client_id)["RefreshToken"]
     assert refused(stack, client_of(stack), token) == ("NotAuthorizedException", "Refresh Token has different Client")
@@ -89,7 +89,7 @@ def test_a_refresh_token_ends_and_belongs_to_one_client(stack: Stack) -> None:
         assert refused(stack, client_id, token) == ("NotAuthorizedException", "Refresh Token has expired")
 
 
-def test_revoking_ends_one_sign_in(stack: Stack) -> None:
+def test_revoking_ends_only_one_sign_in(stack: Stack) -> None:
     client_id, api, email = client_of(stack), anonymous(stack, "cognito-idp"), stack.newcomer().email
     first, other = tokens(stack, client_id, email), tokens(stack, client_id, email)
     for _ in range(2):
@@ -116,7 +116,7 @@ def test_signing_out_everywhere_ends_every_sign_in(stack: Stack, by: str) -> Non
         assert refusal(api.get_user, AccessToken=each["AccessToken"])["message"] == "Access Token has been revoked"
 
 
-def test_nobody_refreshes_who_is_disabled_or_gone(stack: Stack) -> None:
+def test_disabled_or_deleted_users_cannot_refresh(stack: Stack) -> None:
     client_id, pools = client_of(stack), stack.root("cognito-idp")
     disabled, gone = stack.newcomer().email, stack.newcomer().email
     their, others = tokens(stack, client_id, disabled), tokens(stack, client_id, gone)
@@ -133,7 +133,7 @@ def test_nobody_refreshes_who_is_disabled_or_gone(stack: Stack) -> None:
     assert (error["code"], error["message"]) == ("NotAuthorizedException", "User is disabled.")
 
 
-def test_a_client_with_a_secret_proves_it_in_every_flow(stack: Stack) -> None:
+def test_a_client_with_a_secret_needs_it_in_every_flow(stack: Stack) -> None:
     client_id, api, email = (
         client_of(stack, GenerateSecret=True),
         anonymous(stack, "cognito-idp"),
@@ -180,7 +180,7 @@ def srp_client(stack: Stack) -> dict[str, str]:
     return {"client_id": made["UserPoolClient"]["ClientId"], "pool_id": stack.pool_id}
 
 
-def test_a_sign_in_that_sends_no_password_ends_in_the_same_tokens(stack: Stack, srp_client: dict[str, str]) -> None:
+def test_an_srp_sign_in_issues_the_same_tokens(stack: Stack, srp_client: dict[str, str]) -> None:
     person, api = stack.newcomer(), anonymous(stack, "cognito-idp")
     answer = srp_sign_in(api, **srp_client, email=person.email, password=PASSWORD)["AuthenticationResult"]
     assert claims(answer["IdToken"])["custom:org"] == person.org
@@ -188,7 +188,7 @@ def test_a_sign_in_that_sends_no_password_ends_in_the_same_tokens(stack: Stack, 
     assert refreshed(stack, srp_client["client_id"], answer["RefreshToken"])["AccessToken"]
 
 
-def test_a_sign_in_that_sends_no_password_is_locked_out_too(stack: Stack, srp_client: dict[str, str]) -> None:
+def test_srp_sign_ins_are_locked_out_too(stack: Stack, srp_client: dict[str, str]) -> None:
     person, api = stack.newcomer(), anonymous(stack, "cognito-idp")
     wrong = [refusal(srp_sign_in, api=api, **srp_client, email=person.email, password="x") for _ in range(6)]
     assert [error["message"] for error in wrong] == ["Incorrect username or password."] * 5 + [

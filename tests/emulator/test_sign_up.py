@@ -1,4 +1,4 @@
-"""A stack where people sign up by themselves: the pages, the codes, and the function that gives an organisation."""
+"""A stack with self sign-up: the pages, the codes, and the function that creates an organisation."""
 
 import uuid
 from typing import Any
@@ -37,7 +37,7 @@ def id_claims(browser: Browser, email: str, password: str = PASSWORD) -> dict[st
     return claims(browser.exchange(code_in(answer)).json()["id_token"])
 
 
-def test_somebody_who_signs_up_gets_an_organisation_of_their_own(newcomer: Browser, open_stack: Stack) -> None:
+def test_signing_up_creates_an_organisation(newcomer: Browser, open_stack: Stack) -> None:
     email = address()
     page = sign_up(newcomer, email)
     assert page.status_code == 200
@@ -99,7 +99,7 @@ def test_a_second_attempt_finds_the_same_organisation(
         assert id_claims(newcomer, email)["custom:org"] == before["custom:org"], attempt
 
 
-def test_whoever_has_an_organisation_keeps_it(open_stack: Stack) -> None:
+def test_an_existing_organisation_is_kept(open_stack: Stack) -> None:
     api, pools = anonymous(open_stack, "cognito-idp"), open_stack.root("cognito-idp")
     client_id, email = client_of(open_stack), address()
     api.sign_up(ClientId=client_id, Username=email, Password=PASSWORD)
@@ -111,7 +111,7 @@ def test_whoever_has_an_organisation_keeps_it(open_stack: Stack) -> None:
     assert "custom:role" not in found
 
 
-def test_nobody_chooses_an_organisation_at_sign_up(open_stack: Stack) -> None:
+def test_nobody_can_choose_an_organisation_at_sign_up(open_stack: Stack) -> None:
     error = refusal(
         anonymous(open_stack, "cognito-idp").sign_up,
         ClientId=client_of(open_stack),
@@ -131,7 +131,7 @@ def test_the_portals_stack_offers_no_sign_up(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("path", ["/signup", "/confirmUser", "/forgotPassword", "/confirmForgotPassword", "/login"])
-def test_every_page_works_without_script_and_names_its_fields(newcomer: Browser, path: str) -> None:
+def test_pages_have_no_script_and_labelled_fields(newcomer: Browser, path: str) -> None:
     page = go(newcomer, path)
     assert page.status_code == 200
     assert "<script" not in page.text
@@ -144,7 +144,7 @@ def test_every_page_works_without_script_and_names_its_fields(newcomer: Browser,
 @pytest.mark.parametrize(
     "path", ["/signup", "/confirmUser", "/forgotPassword", "/confirmForgotPassword", "/resendcode"]
 )
-def test_a_form_that_is_not_ours_does_nothing(newcomer: Browser, open_stack: Stack, path: str) -> None:
+def test_a_form_without_a_valid_csrf_token_does_nothing(newcomer: Browser, open_stack: Stack, path: str) -> None:
     email = address()
     form = {"username": email, "password": PASSWORD, "confirm_password": PASSWORD, "_csrf": "guessed"}
     answer = requests.post(newcomer.url(path), params=newcomer.query(), data=form, timeout=10)
@@ -152,7 +152,7 @@ def test_a_form_that_is_not_ours_does_nothing(newcomer: Browser, open_stack: Sta
     assert mails(open_stack.emulator, email) == []
 
 
-def test_a_forgotten_password_reads_the_same_for_nobody(newcomer: Browser, open_stack: Stack) -> None:
+def test_forgot_password_does_not_reveal_who_exists(newcomer: Browser, open_stack: Stack) -> None:
     known, unknown = address(), address()
     confirmed(newcomer, known)
     texts = [
@@ -164,7 +164,7 @@ def test_a_forgotten_password_reads_the_same_for_nobody(newcomer: Browser, open_
 
 
 @pytest.mark.parametrize("path", ["/confirmUser", "/confirmForgotPassword"])
-def test_a_code_that_is_no_good_reads_the_same_for_nobody(newcomer: Browser, open_stack: Stack, path: str) -> None:
+def test_a_wrong_code_does_not_reveal_who_exists(newcomer: Browser, open_stack: Stack, path: str) -> None:
     known, waiting, unknown = open_stack.newcomer().email, address(), address()
     sign_up(newcomer, waiting)
     typed = {"code": "000000x", "new_password": PASSWORD, "confirm_password": PASSWORD}
@@ -176,7 +176,7 @@ def test_a_code_that_is_no_good_reads_the_same_for_nobody(newcomer: Browser, ope
     assert BAD_CODE in texts.pop()
 
 
-def test_somebody_unconfirmed_is_led_to_the_code_by_the_right_password_only(newcomer: Browser) -> None:
+def test_only_the_right_password_shows_the_confirmation_page(newcomer: Browser) -> None:
     email = address()
     sign_up(newcomer, email)
     assert "Incorrect username or password." in newcomer.submit(newcomer.page(), username=email, password="x").text
@@ -184,7 +184,7 @@ def test_somebody_unconfirmed_is_led_to_the_code_by_the_right_password_only(newc
     assert "Your address is not confirmed yet." in page.text
 
 
-def test_another_code_takes_the_place_of_the_first(newcomer: Browser, open_stack: Stack) -> None:
+def test_a_new_code_replaces_the_first(newcomer: Browser, open_stack: Stack) -> None:
     email = address()
     page = sign_up(newcomer, email)
     query = newcomer.query()
@@ -214,7 +214,7 @@ def test_a_password_that_is_too_weak_is_explained(newcomer: Browser, open_stack:
     assert mails(open_stack.emulator, email) == []
 
 
-def test_a_code_ends_after_a_day(newcomer: Browser, open_stack: Stack) -> None:
+def test_a_sign_up_code_expires_after_a_day(newcomer: Browser, open_stack: Stack) -> None:
     email = address()
     page = sign_up(newcomer, email)
     code = code_mailed(open_stack.emulator, email)
@@ -223,6 +223,6 @@ def test_a_code_ends_after_a_day(newcomer: Browser, open_stack: Stack) -> None:
     assert BAD_CODE in ended.text
 
 
-def test_the_cast_of_a_stack_like_this_signs_in_as_ever(open_stack: Stack) -> None:
+def test_users_made_by_an_administrator_sign_in_there_too(open_stack: Stack) -> None:
     person = open_stack.newcomer(role="viewer")
     assert claims(open_stack.tokens(Person(person.email, ACME, "viewer")).id_token)["custom:org"] == ACME

@@ -1,4 +1,4 @@
-"""A user pool's functions: what they are sent, what their answers do, and what becomes of a failure."""
+"""Triggers of a user pool: the events they get, the effect of their responses, and their failures."""
 
 import base64
 import hashlib
@@ -37,7 +37,7 @@ def status(stack: Stack, email: str) -> str:
     return str(user["UserStatus"])
 
 
-# What it was called with goes back as an error, the only thing a trigger can say to a test.
+# The function returns its event as an error, because a test sees nothing else of it.
 TELLING = """
 import json, os, boto3
 def tell(event, context):
@@ -55,7 +55,7 @@ def told(error: dict[str, Any]) -> Any:
     return json.loads(text[text.index(" error ") + 7 : -1])
 
 
-def test_a_function_before_sign_up_sees_what_aws_would_send(emulator: Emulator) -> None:
+def test_a_pre_sign_up_function_gets_awss_event(emulator: Emulator) -> None:
     stack = built(emulator, TELLING, PreSignUp="tell")
     client_id, email = client_of(stack), address()
     error = refusal(
@@ -88,7 +88,7 @@ def test_a_function_before_sign_up_sees_what_aws_would_send(emulator: Emulator) 
     assert missing["code"] == "UserNotFoundException"
 
 
-def test_a_function_runs_as_its_role_with_its_own_surroundings(emulator: Emulator) -> None:
+def test_a_function_runs_as_its_role_with_its_own_environment(emulator: Emulator) -> None:
     stack = built(emulator, TELLING, PreSignUp="surroundings")
     error = refusal(
         anonymous(stack, "cognito-idp").sign_up, ClientId=client_of(stack), Username=address(), Password=PASSWORD
@@ -99,7 +99,7 @@ def test_a_function_runs_as_its_role_with_its_own_surroundings(emulator: Emulato
     assert (region, greeting, has_time) == ("eu-west-1", "hello", True)
 
 
-def test_an_administrators_creation_asks_too_and_ignores_the_decision(emulator: Emulator) -> None:
+def test_admin_create_user_ignores_the_decision_but_not_a_refusal(emulator: Emulator) -> None:
     code = """
 def decide(event, context):
     if event["request"]["userAttributes"]["email"].startswith("bad"):
@@ -114,7 +114,7 @@ def decide(event, context):
     assert (error["code"], error["message"]) == ("UserLambdaValidationException", "PreSignUp failed with error no.")
 
 
-def test_a_function_may_confirm_and_verify_whoever_signs_up(emulator: Emulator) -> None:
+def test_a_pre_sign_up_function_can_confirm_and_verify(emulator: Emulator) -> None:
     code = """
 def confirm(event, context):
     event["response"].update(autoConfirmUser=True, autoVerifyEmail=True)
@@ -134,7 +134,7 @@ def confirmed(event, context):
 """
 
 
-def test_whoever_is_confirmed_stays_so_when_the_function_fails(emulator: Emulator) -> None:
+def test_a_user_stays_confirmed_if_the_function_fails(emulator: Emulator) -> None:
     stack = built(emulator, CONFIRMING, PostConfirmation="confirmed")
     client_id, api = client_of(stack), anonymous(stack, "cognito-idp")
     email = signed_up(stack, client_id)
@@ -153,7 +153,7 @@ def test_whoever_is_confirmed_stays_so_when_the_function_fails(emulator: Emulato
     assert "PostConfirmation_ConfirmForgotPassword CONFIRMED" in error["message"]
 
 
-def test_people_made_by_an_administrator_are_not_confirmed_by_anybody(emulator: Emulator) -> None:
+def test_admin_created_users_run_no_confirmation_function(emulator: Emulator) -> None:
     stack, email = built(emulator, CONFIRMING, PostConfirmation="confirmed"), address()
     pools = stack.root("cognito-idp")
     pools.admin_create_user(UserPoolId=stack.pool_id, Username=email, MessageAction="SUPPRESS")
@@ -161,7 +161,7 @@ def test_people_made_by_an_administrator_are_not_confirmed_by_anybody(emulator: 
     assert status(stack, email) == "CONFIRMED"
 
 
-def test_an_administrators_confirmation_asks_the_function(emulator: Emulator) -> None:
+def test_admin_confirm_sign_up_runs_the_function(emulator: Emulator) -> None:
     stack = built(emulator, CONFIRMING, PostConfirmation="confirmed")
     email = signed_up(stack, client_of(stack))
     confirm = stack.root("cognito-idp").admin_confirm_sign_up
@@ -169,7 +169,7 @@ def test_an_administrators_confirmation_asks_the_function(emulator: Emulator) ->
     assert status(stack, email) == "CONFIRMED"
 
 
-def test_a_failure_behind_the_pages_goes_back_without_its_details(emulator: Emulator) -> None:
+def test_the_pages_hide_the_details_of_a_trigger_failure(emulator: Emulator) -> None:
     stack = built(emulator, CONFIRMING, PostConfirmation="confirmed")
     browser, email = Browser(stack), address()
     page = sign_up(browser, email)
@@ -189,7 +189,7 @@ def test_a_failure_behind_the_pages_goes_back_without_its_details(emulator: Emul
         ("import time; time.sleep(1.4)", "UserLambdaValidationException", "Task timed out after 1.00 seconds"),
     ],
 )
-def test_an_answer_that_is_none_is_refused(emulator: Emulator, body: str, code: str, said: str) -> None:
+def test_an_invalid_function_response_is_refused(emulator: Emulator, body: str, code: str, said: str) -> None:
     stack = built(emulator, f"def answer(event, context):\n    {body}\n", timeout=1, PreSignUp="answer")
     error = refusal(
         anonymous(stack, "cognito-idp").sign_up, ClientId=client_of(stack), Username=address(), Password=PASSWORD
@@ -198,7 +198,7 @@ def test_an_answer_that_is_none_is_refused(emulator: Emulator, body: str, code: 
     assert said in error["message"]
 
 
-def test_a_function_that_the_pool_may_not_invoke_is_not_invoked(emulator: Emulator) -> None:
+def test_a_function_without_a_permission_is_not_invoked(emulator: Emulator) -> None:
     stack = built(emulator, "def f(event, context):\n    return event\n", permitted=False, PreSignUp="f")
     error = refusal(
         anonymous(stack, "cognito-idp").sign_up, ClientId=client_of(stack), Username=address(), Password=PASSWORD
@@ -207,7 +207,7 @@ def test_a_function_that_the_pool_may_not_invoke_is_not_invoked(emulator: Emulat
     assert "AccessDeniedException" in error["message"]
 
 
-def test_a_custom_message_takes_the_place_of_the_pools_own(emulator: Emulator) -> None:
+def test_a_custom_message_replaces_the_pools_text(emulator: Emulator) -> None:
     code = """
 def word(event, context):
     event["response"]["emailSubject"] = event["triggerSource"]
@@ -228,7 +228,7 @@ def word(event, context):
     api.confirm_sign_up(ClientId=client_id, Username=email, ConfirmationCode=code_mailed(emulator, email))
 
 
-def test_an_invitation_without_its_placeholders_makes_nobody(emulator: Emulator) -> None:
+def test_an_invitation_without_placeholders_creates_no_user(emulator: Emulator) -> None:
     code = "def word(event, context):\n    event['response']['emailMessage'] = 'hello'\n    return event\n"
     stack, email = built(emulator, code, CustomMessage="word"), address()
     pools = stack.root("cognito-idp")
@@ -272,7 +272,7 @@ def signed_in(browser: Browser, email: str) -> dict[str, Any]:
     return tokens
 
 
-def test_a_function_changes_the_id_token_and_not_what_is_nobodys_to_change(emulator: Emulator) -> None:
+def test_a_function_changes_the_id_token_except_fixed_claims(emulator: Emulator) -> None:
     stack = built(emulator, FIRST, PreTokenGeneration="tokens")
     tokens = signed_in(Browser(stack), person(stack))
     identity, access = claims(tokens["id_token"]), claims(tokens["access_token"])
@@ -290,7 +290,7 @@ def test_a_function_changes_the_id_token_and_not_what_is_nobodys_to_change(emula
     assert not {"from", "custom:org"} & access.keys()
 
 
-def test_every_way_to_tokens_has_its_own_source(emulator: Emulator) -> None:
+def test_every_token_flow_has_its_own_trigger_source(emulator: Emulator) -> None:
     stack = built(emulator, FIRST, PreTokenGeneration="tokens")
     browser, email, client_id = Browser(stack), person(stack), client_of(stack)
     hosted = signed_in(browser, email)
@@ -312,7 +312,7 @@ def test_every_way_to_tokens_has_its_own_source(emulator: Emulator) -> None:
     assert claims(answer["AuthenticationResult"]["IdToken"])["from"] == "TokenGeneration_NewPasswordChallenge"
 
 
-def test_version_two_reaches_the_access_token_and_its_scopes(emulator: Emulator) -> None:
+def test_version_two_changes_the_access_token_and_its_scopes(emulator: Emulator) -> None:
     code = """
 def tokens(event, context):
     assert event["version"] == "2" and event["request"]["scopes"]
@@ -331,7 +331,7 @@ def tokens(event, context):
     assert claims(tokens["id_token"])["level"] == 3
 
 
-def test_an_empty_answer_about_groups_takes_them_away(emulator: Emulator) -> None:
+def test_an_empty_group_override_removes_the_groups(emulator: Emulator) -> None:
     code = """
 def tokens(event, context):
     event["response"]["claimsOverrideDetails"] = {"groupOverrideDetails": None}
@@ -389,7 +389,7 @@ def answer(event, context):
     assert attempts.read_text() == "xxx"
 
 
-def test_the_emulator_answers_others_while_a_function_is_slow(emulator: Emulator) -> None:
+def test_a_slow_function_does_not_block_other_calls(emulator: Emulator) -> None:
     from concurrent.futures import ThreadPoolExecutor
     from time import monotonic
 
@@ -415,7 +415,7 @@ def test_the_secret_hash_is_checked_before_any_function_runs(emulator: Emulator)
     assert refusal(sign, **given, SecretHash=right)["code"] == "UserLambdaValidationException"
 
 
-def test_a_page_of_sign_up_says_no_more_than_that_it_failed(emulator: Emulator) -> None:
+def test_the_sign_up_page_hides_the_details_of_a_failure(emulator: Emulator) -> None:
     stack = built(emulator, TELLING, PreSignUp="tell")
     browser = Browser(stack)
     assert go(browser, "/signup").status_code == 200
