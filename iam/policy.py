@@ -49,7 +49,7 @@ def parse_policy(document: Document | str, *, name: str = "") -> Policy:
 
 
 def parse_trust_policy(document: Document | str, *, name: str = "") -> Policy:
-    """Parses a role's trust policy. Every statement needs a Principal and has no Resource. Raises `UnsupportedPolicy`."""
+    """Parses a role's trust policy: each statement has a Principal and no Resource. Raises `UnsupportedPolicy`."""
     return _parse(document, name=name, kind="trust")
 
 

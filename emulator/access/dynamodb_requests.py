@@ -70,7 +70,7 @@ def checks_for(operation: str, data: Data) -> list[Check]:
 
 
 def _request_arn(value: object) -> str:
-    """The ARN as the caller wrote it; `*` if it is no ARN or contains a wildcard."""
+    """The ARN as the caller wrote it; `*` if it is not an ARN or contains a wildcard."""
     return value if isinstance(value, str) and re.fullmatch(r"arn:aws:dynamodb:[^*?\s]+", value) else "*"
 
 

@@ -23,7 +23,7 @@ def parse_attributes(entries: object) -> dict[str, str]:
         raise AwsError("SerializationException", "UserAttributes is not a list of attributes.")
     values = {entry.get("Name"): entry.get("Value", "") for entry in entries}
     if len(values) != len(entries) or not all(isinstance(part, str) for pair in values.items() for part in pair):
-        raise AwsError("InvalidParameterException", "An attribute is given twice, or is no text.")
+        raise AwsError("InvalidParameterException", "An attribute is given twice or is not text.")
     return values
 
 

@@ -134,7 +134,7 @@ def _prepare(path: Path) -> None:
     except OSError as failure:
         raise StateRefused(f"{path} cannot hold state: {failure.strerror}.") from failure
     if found.st_uid != os.geteuid():
-        raise StateRefused(f"{path} belongs to somebody else.")
+        raise StateRefused(f"{path} belongs to another user.")
     if names and _LOCK not in names:
         raise StateRefused(f"{path} is not empty and holds no emulator's state; choose another directory.")
     if stat.S_IMODE(found.st_mode) != 0o700:

@@ -26,13 +26,13 @@ def mails(emulator: Emulator, to: str) -> list[dict[str, Any]]:
     return found
 
 
-def code_mailed(emulator: Emulator, to: str) -> str:
+def mailed_code(emulator: Emulator, to: str) -> str:
     found = re.search(r"\b\d{6}\b", mails(emulator, to)[0]["body"])
     assert found is not None
     return found[0]
 
 
-def another(code: str) -> str:
+def wrong_code(code: str) -> str:
     return f"{(int(code) + 1) % 10**6:06d}"
 
 
@@ -70,11 +70,11 @@ def password_sign_in(api: Any, client_id: str, email: str, password: str = PASSW
     return answer
 
 
-def go(browser: Browser, path: str) -> requests.Response:
+def open_page(browser: Browser, path: str) -> requests.Response:
     """Opens a page of the sign-in domain with the client's request."""
     return browser.http.get(browser.url(path), params=browser.query(), timeout=10)
 
 
 def sign_up(browser: Browser, email: str, password: str = PASSWORD) -> requests.Response:
-    page = go(browser, "/signup")
+    page = open_page(browser, "/signup")
     return browser.submit(page, username=email, password=password, confirm_password=password)

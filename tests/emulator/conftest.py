@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from emulator.client.process import Emulator, start
-from tests.emulator.loose_template import loosened
+from tests.emulator.unguarded_template import unguarded_template
 from tests.emulator.world import TEMPLATE, Stack, build
 
 
@@ -23,7 +23,7 @@ def stack(emulator: Emulator) -> Stack:
 @pytest.fixture(scope="session")
 def loose_stack(emulator: Emulator) -> Stack:
     """The same template without the guards against requests that name no key."""
-    return build(emulator, name="loose", template=loosened(TEMPLATE.read_text("utf-8")))
+    return build(emulator, name="loose", template=unguarded_template(TEMPLATE.read_text("utf-8")))
 
 
 @pytest.fixture(scope="session")

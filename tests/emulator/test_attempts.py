@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.emulator.accounts import WRONG_CODE, address, another, client_of, code_mailed, later, password_sign_in
+from tests.emulator.accounts import WRONG_CODE, address, client_of, later, mailed_code, password_sign_in, wrong_code
 from tests.emulator.test_hosted_pages import Browser, code_in
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.world import ACME, PASSWORD, Person, Stack, refusal
@@ -49,10 +49,10 @@ def test_a_lock_covers_pages_and_api_and_unknown_names(stack: Stack) -> None:
 def test_guesses_of_a_password_reset_code_are_limited(stack: Stack) -> None:
     email, client_id, api = stack.newcomer().email, client_of(stack), anonymous(stack, "cognito-idp")
     api.forgot_password(ClientId=client_id, Username=email)
-    code = code_mailed(stack.emulator, email)
+    code = mailed_code(stack.emulator, email)
     answer = {"ClientId": client_id, "Username": email, "Password": CHOSEN}
     for _ in range(5):
-        error = refusal(api.confirm_forgot_password, **answer, ConfirmationCode=another(code))
+        error = refusal(api.confirm_forgot_password, **answer, ConfirmationCode=wrong_code(code))
         assert (error["code"], error["message"]) == ("CodeMismatchException", WRONG_CODE)
     error = refusal(api.confirm_forgot_password, **answer, ConfirmationCode=code)
     assert error == {
@@ -67,7 +67,7 @@ def test_a_password_reset_code_works_once_and_expires_in_an_hour(stack: Stack) -
     answer = {"ClientId": client_id, "Username": email, "Password": CHOSEN}
     assert refusal(api.confirm_forgot_password, **answer, ConfirmationCode="123456")["code"] == "ExpiredCodeException"
     api.forgot_password(ClientId=client_id, Username=email)
-    code = code_mailed(stack.emulator, email)
+    code = mailed_code(stack.emulator, email)
     with later(stack.emulator, 3601):
         error = refusal(api.confirm_forgot_password, **answer, ConfirmationCode=code)
     assert (error["code"], error["message"]) == (
@@ -137,7 +137,7 @@ def test_a_user_reset_by_an_administrator_needs_the_mailed_code(stack: Stack) ->
     page = browser.submit(browser.page(), username=email, password=PASSWORD)
     assert "You must change your password." in page.text
     assert attempt(stack, client_id, email, PASSWORD) == "Password reset required for the user"
-    code = code_mailed(stack.emulator, email)
+    code = mailed_code(stack.emulator, email)
     done = browser.submit(page, username=email, code=code, new_password=CHOSEN, confirm_password=CHOSEN)
     assert code_in(browser.submit(done, username=email, password=CHOSEN))
 

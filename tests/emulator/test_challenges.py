@@ -13,13 +13,13 @@ import pytest
 from tests.emulator.accounts import client_of, later, password_sign_in
 from tests.emulator.srp import srp_sign_in
 from tests.emulator.test_identity_pool import anonymous
-from tests.emulator.test_refresh import refused, srp_client, tokens
+from tests.emulator.test_refresh import refresh_error, srp_client, tokens
 from tests.emulator.world import PASSWORD, Stack, refusal
 
 __all__ = ["srp_client"]
 
 
-class Meddling:
+class ChangedAnswers:
     """A client's API that changes the answers to challenges before they are sent."""
 
     def __init__(self, api: Any, **changes: str) -> None:
@@ -40,18 +40,18 @@ def email_of(stack: Stack, name: str) -> str:
 
 def test_a_user_cannot_answer_a_challenge_as_another_user(stack: Stack, srp_client: dict[str, str]) -> None:
     mallory, victim = stack.newcomer(), stack.newcomer()
-    meddling = Meddling(
+    changed = ChangedAnswers(
         anonymous(stack, "cognito-idp"), **{"USERNAME": victim.email, "userAttributes.email": "evil@x.example"}
     )
-    error = refusal(srp_sign_in, api=meddling, **srp_client, email=mallory.email, password=PASSWORD)
+    error = refusal(srp_sign_in, api=changed, **srp_client, email=mallory.email, password=PASSWORD)
     assert error["code"] == "NotAuthorizedException"
     assert email_of(stack, victim.email) == victim.email
 
 
 def test_only_a_new_password_challenge_sets_attributes(stack: Stack, srp_client: dict[str, str]) -> None:
     person = stack.newcomer()
-    meddling = Meddling(anonymous(stack, "cognito-idp"), **{"userAttributes.email": "new@x.example"})
-    error = refusal(srp_sign_in, api=meddling, **srp_client, email=person.email, password=PASSWORD)
+    changed = ChangedAnswers(anonymous(stack, "cognito-idp"), **{"userAttributes.email": "new@x.example"})
+    error = refusal(srp_sign_in, api=changed, **srp_client, email=person.email, password=PASSWORD)
     assert error["code"] == "InvalidParameterException"
     assert email_of(stack, person.email) == person.email
 
@@ -59,7 +59,7 @@ def test_only_a_new_password_challenge_sets_attributes(stack: Stack, srp_client:
 def test_wrong_srp_proofs_lock_the_challenged_user(stack: Stack, srp_client: dict[str, str]) -> None:
     person, api = stack.newcomer(), anonymous(stack, "cognito-idp")
     for _ in range(6):
-        ghost = Meddling(api, USERNAME=f"ghost{secrets.token_hex(3)}@x.example")
+        ghost = ChangedAnswers(api, USERNAME=f"ghost{secrets.token_hex(3)}@x.example")
         assert refusal(srp_sign_in, api=ghost, **srp_client, email=person.email, password="wrong")["code"]
         assert refusal(srp_sign_in, api=api, **srp_client, email=person.email, password="wrong")["code"]
     with later(stack.emulator, 60):  # one failure a minute ahead keeps the lock for that minute
@@ -128,7 +128,7 @@ def test_tokens_of_a_deleted_user_fail_for_a_new_user_of_that_name(stack: Stack)
     result = tokens(stack, client_id, "bob")
     admin.admin_delete_user(UserPoolId=pool_id, Username="bob")
     make_bob("new@x.example")
-    assert refused(stack, client_id, result["RefreshToken"])[0] == "NotAuthorizedException"
+    assert refresh_error(stack, client_id, result["RefreshToken"])[0] == "NotAuthorizedException"
     change = [{"Name": "email", "Value": "evil@x.example"}]
     error = refusal(api.update_user_attributes, AccessToken=result["AccessToken"], UserAttributes=change)
     assert error["code"] == "NotAuthorizedException"

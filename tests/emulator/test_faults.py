@@ -14,15 +14,15 @@ from tests.emulator.world import ACME, ACME_OWNER, Stack, build, claims, client,
 
 
 @pytest.fixture(scope="module")
-def own() -> Iterator[Emulator]:
+def own_emulator() -> Iterator[Emulator]:
     """A separate emulator, so that faults and a moved clock do not affect other tests."""
     with start() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def own_stack(own: Emulator) -> Stack:
-    stack = build(own, name="portal")
+def own_stack(own_emulator: Emulator) -> Stack:
+    stack = build(own_emulator, name="portal")
     stack.credentials(ACME_OWNER)
     return stack
 
@@ -51,11 +51,11 @@ def read(stack: Stack) -> dict[str, Any]:
     return found
 
 
-def refused(stack: Stack) -> dict[str, Any]:
+def read_error(stack: Stack) -> dict[str, Any]:
     return refusal(stack.dynamodb(ACME_OWNER).get_item, TableName=stack.table, Key=key(ACME))
 
 
-def fails(stack: Stack, times: int) -> list[bool]:
+def failures(stack: Stack, times: int) -> list[bool]:
     def code() -> str:
         try:
             read(stack)
@@ -70,19 +70,19 @@ def fails(stack: Stack, times: int) -> list[bool]:
 
 def test_throttling_by_count_stops_after_the_count(world: Stack) -> None:
     switch_on(world, "DynamoDB.GetItem", fault="throttling", count=2)
-    assert fails(world, 4) == [True, True, False, False]
+    assert failures(world, 4) == [True, True, False, False]
 
 
 def test_throttling_by_rate_is_even_and_lasts_until_switched_off(world: Stack) -> None:
     switch_on(world, "DynamoDB.GetItem", fault="throttling", rate=0.25)
-    assert fails(world, 12) == [False, False, False, True] * 3
+    assert failures(world, 12) == [False, False, False, True] * 3
     control(world, "DELETE", "faults")
-    assert not any(fails(world, 4))
+    assert not any(failures(world, 4))
 
 
 def test_a_rate_can_stop_after_a_count(world: Stack) -> None:
     switch_on(world, "DynamoDB.GetItem", fault="throttling", rate=0.5, count=2)
-    assert fails(world, 8) == [False, True, False, True, False, False, False, False]
+    assert failures(world, 8) == [False, True, False, True, False, False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_most_specific_fault_applies(world: Stack) -> None:
     switch_on(world, "*", fault="server-error", rate=1)
     switch_on(world, "DynamoDB.*", fault="throttling", rate=1)
     switch_on(world, "DynamoDB.GetItem", code="Peculiar", message="Indeed.", status=418)
-    assert refused(world) == {"code": "Peculiar", "message": "Indeed.", "status": 418}
+    assert read_error(world) == {"code": "Peculiar", "message": "Indeed.", "status": 418}
     switch_on(world, "DynamoDB.GetItem", fault="latency", delay_seconds=0.01)
     assert read(world)["Item"]
     assert refusal(world.root("dynamodb").list_tables)["code"] == "ThrottlingException"
@@ -136,7 +136,7 @@ def test_a_dropped_connection_fault_closes_the_connection(world: Stack) -> None:
 def test_an_expired_credentials_fault_affects_signed_calls_only(world: Stack) -> None:
     token = world.tokens(ACME_OWNER).id_token
     switch_on(world, "*", fault="expired-credentials", rate=1)
-    assert refused(world) == {
+    assert read_error(world) == {
         "code": "ExpiredTokenException",
         "message": "The security token included in the request is expired",
         "status": 400,
@@ -170,7 +170,7 @@ def test_active_faults_can_be_listed(world: Stack) -> None:
     switch_on(world, "DynamoDB.GetItem", fault="throttling", count=3)
     (seen,) = control(world, "GET", "faults").json()
     assert (seen["operation"], seen["fault"], seen["count"], seen["rate"]) == ("DynamoDB.GetItem", "throttling", 3, 1.0)
-    fails(world, 3)
+    failures(world, 3)
     assert control(world, "GET", "faults").json() == []
 
 
@@ -203,7 +203,7 @@ def test_an_hour_later_credentials_and_tokens_have_expired(world: Stack) -> None
     tokens = world.tokens(ACME_OWNER)
     assert read(world)["Item"]
     assert control(world, "POST", "clock", {"offset_seconds": 3700}).status_code == 204
-    assert refused(world)["code"] == "ExpiredTokenException"
+    assert read_error(world)["code"] == "ExpiredTokenException"
     with pytest.raises(Exception, match="Token expired"):
         world.exchange(tokens.id_token)
     # A new sign-in gets tokens that are valid at the new time.
@@ -217,7 +217,7 @@ def test_an_hour_later_credentials_and_tokens_have_expired(world: Stack) -> None
 
 def test_a_moved_clock_refuses_signatures_only_on_request(world: Stack) -> None:
     control(world, "POST", "clock", {"offset_seconds": -1200, "signatures": True})
-    error = refused(world)
+    error = read_error(world)
     assert error["code"] == "InvalidSignatureException"
     assert "Signature not yet current" in error["message"]
     control(world, "POST", "clock", {"offset_seconds": -600, "signatures": True})

@@ -20,7 +20,7 @@ from tests.emulator.world import (
     Person,
     Stack,
     claims,
-    later,
+    wait,
 )
 
 
@@ -84,14 +84,14 @@ def browser(stack: Stack) -> Browser:
     return Browser(stack)
 
 
-def returned(answer: requests.Response) -> dict[str, str]:
+def redirect_parameters(answer: requests.Response) -> dict[str, str]:
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith(REDIRECT)
     return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["Location"]).query).items()}
 
 
 def code_in(answer: requests.Response) -> str:
-    back = returned(answer)
+    back = redirect_parameters(answer)
     assert back["state"] == "the state"
     return back["code"]
 
@@ -200,7 +200,7 @@ def test_an_unregistered_client_or_address_gets_no_redirect(browser: Browser) ->
 def test_an_invalid_request_redirects_the_error_to_the_client(
     browser: Browser, changes: dict[str, str], error: str
 ) -> None:
-    assert returned(browser.authorize(**changes)) == {"error": error, "state": "the state"}
+    assert redirect_parameters(browser.authorize(**changes)) == {"error": error, "state": "the state"}
 
 
 # ── Browser sessions ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -341,7 +341,7 @@ def test_a_used_refresh_token_fails_after_the_grace_period(impatient_stack: Stac
     browser = Browser(impatient_stack)
     tokens = browser.exchange(browser.sign_in()).json()
     successor = browser.refresh(tokens["refresh_token"]).json()["refresh_token"]
-    later(0.1)
+    wait(0.1)
     assert browser.refresh(tokens["refresh_token"]).json() == {"error": "invalid_grant"}
     assert browser.refresh(successor).status_code == 200
 

@@ -20,9 +20,9 @@ from tests.emulator.world import (
     claims,
     client,
     key,
-    later,
     refusal,
     row,
+    wait,
 )
 
 
@@ -36,7 +36,7 @@ def get_id(stack: Stack, token: str, provider: str | None = None) -> dict[str, A
     return refusal(anonymous(stack).get_id, IdentityPoolId=stack.outputs["IdentityPoolId"], Logins=logins)
 
 
-def altered(token: str, **changes: Any) -> str:
+def alter_claims(token: str, **changes: Any) -> str:
     head, _, signature = token.split(".")
     changed = json.dumps({**claims(token), **changes}).encode()
     return ".".join([head, base64.urlsafe_b64encode(changed).rstrip(b"=").decode(), signature])
@@ -62,7 +62,7 @@ def test_a_person_always_has_the_same_identity(stack: Stack) -> None:
 
 
 def test_an_altered_token_is_refused(stack: Stack) -> None:
-    token = altered(stack.tokens(GLOBEX_OWNER).id_token, **{"custom:org": ACME})
+    token = alter_claims(stack.tokens(GLOBEX_OWNER).id_token, **{"custom:org": ACME})
     error = get_id(stack, token)
     assert (error["code"], error["status"]) == ("NotAuthorizedException", 400)
     assert error["message"] == "Invalid login token. Couldn't verify signed token."
@@ -115,7 +115,7 @@ def test_an_expired_token_is_refused(stack: Stack) -> None:
             IdTokenValidity=described["IdTokenValidity"],
             TokenValidityUnits=described["TokenValidityUnits"],
         )
-    later(1.1)
+    wait(1.1)
     assert get_id(stack, token)["message"].startswith("Invalid login token. Token expired: ")
 
 

@@ -5,13 +5,13 @@ from typing import Any
 import requests
 
 from emulator.client.process import Emulator
-from tests.emulator.accounts import address, client_of, code_mailed, mails, password_sign_in
+from tests.emulator.accounts import address, client_of, mailed_code, mails, password_sign_in
 from tests.emulator.test_hosted_pages import Browser, code_in
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.world import ACME, PASSWORD, Stack, refusal
 
 
-def invited(stack: Stack, email: str, **more: Any) -> dict[str, Any]:
+def invite(stack: Stack, email: str, **more: Any) -> dict[str, Any]:
     made: dict[str, Any] = stack.root("cognito-idp").admin_create_user(
         UserPoolId=stack.pool_id,
         Username=email,
@@ -29,7 +29,7 @@ def temporary_password(emulator: Emulator, email: str) -> str:
 
 def test_an_invitation_contains_a_temporary_password(stack: Stack) -> None:
     email, browser = address(), Browser(stack)
-    answer = invited(stack, email)
+    answer = invite(stack, email)
     password = temporary_password(stack.emulator, email)
     assert password not in str(answer)
     page = browser.submit(browser.page(), username=email, password=password)
@@ -40,13 +40,13 @@ def test_an_invitation_contains_a_temporary_password(stack: Stack) -> None:
 
 def test_a_suppressed_invitation_is_not_mailed(stack: Stack) -> None:
     email = address()
-    invited(stack, email, MessageAction="SUPPRESS")
+    invite(stack, email, MessageAction="SUPPRESS")
     assert mails(stack.emulator, email) == []
 
 
 def test_a_resent_invitation_contains_a_new_password(stack: Stack) -> None:
     email, browser = address(), Browser(stack)
-    invited(stack, email)
+    invite(stack, email)
     first = temporary_password(stack.emulator, email)
     stack.root("cognito-idp").admin_create_user(UserPoolId=stack.pool_id, Username=email, MessageAction="RESEND")
     second = temporary_password(stack.emulator, email)
@@ -71,7 +71,7 @@ def test_a_new_address_counts_after_its_code_is_entered(stack: Stack) -> None:
     sent = api.update_user_attributes(AccessToken=token, UserAttributes=[{"Name": "email", "Value": new}])
     assert sent["CodeDeliveryDetailsList"][0]["AttributeName"] == "email"
     assert _email(api, token) == person.email
-    code = code_mailed(stack.emulator, new)
+    code = mailed_code(stack.emulator, new)
     wrong = refusal(api.verify_user_attribute, AccessToken=token, AttributeName="email", Code="1234567")
     assert wrong["code"] == "CodeMismatchException"
     api.verify_user_attribute(AccessToken=token, AttributeName="email", Code=code)
@@ -87,7 +87,7 @@ def test_an_administrators_new_address_counts_only_if_verified(stack: Stack) -> 
     person, pools, new = stack.newcomer(), stack.root("cognito-idp"), address()
     who = {"UserPoolId": stack.pool_id, "Username": person.email}
     pools.admin_update_user_attributes(**who, UserAttributes=[{"Name": "email", "Value": new}])
-    assert code_mailed(stack.emulator, new)
+    assert mailed_code(stack.emulator, new)
     found = pools.admin_get_user(**who)["UserAttributes"]
     assert {"Name": "email", "Value": person.email} in found
     vouched = [{"Name": "email", "Value": new}, {"Name": "email_verified", "Value": "true"}]
@@ -97,7 +97,7 @@ def test_an_administrators_new_address_counts_only_if_verified(stack: Stack) -> 
 
 def test_the_mailbox_has_a_page(stack: Stack) -> None:
     email, base = address(), stack.emulator.endpoint_url
-    invited(stack, email)
+    invite(stack, email)
     listed = requests.get(f"{base}/mailbox", params={"to": email.upper()}, timeout=10)
     assert listed.headers["Content-Type"].startswith("text/html")
     assert "Your temporary password" in listed.text
@@ -114,7 +114,7 @@ def test_the_mailbox_has_a_page(stack: Stack) -> None:
 
 def test_the_mailbox_is_available_as_json(stack: Stack) -> None:
     email, base = address(), stack.emulator.endpoint_url
-    invited(stack, email)
+    invite(stack, email)
     asked = requests.get(f"{base}/mailbox", params={"to": email}, headers={"Accept": "application/json"}, timeout=10)
     assert asked.json()["mails"] == mails(stack.emulator, email)
     (mail,) = asked.json()["mails"]
@@ -123,7 +123,7 @@ def test_the_mailbox_is_available_as_json(stack: Stack) -> None:
 
 def test_the_mailbox_page_escapes_mail(stack: Stack) -> None:
     email = f"<b>{address()}"
-    invited(stack, email)
+    invite(stack, email)
     page = requests.get(f"{stack.emulator.endpoint_url}/mailbox", timeout=10)
     assert "<b>" not in page.text
     assert "&lt;b&gt;" in page.text

@@ -190,14 +190,14 @@ def test_a_tag_with_a_wildcard_is_refused(stack: Stack, deployer: Key) -> None:
 
 
 def test_an_unused_parameter_does_not_affect_the_decision(stack: Stack, loose_stack: Stack, portal: Key) -> None:
-    pools = signing(stack, portal, "AWSCognitoIdentityProviderService.AdminGetUser", "cognito-idp")
+    pools = signed_sender(stack, portal, "AWSCognitoIdentityProviderService.AdminGetUser", "cognito-idp")
     arn = f"arn:aws:cognito-idp:{REGION}:123456789012:userpool/{stack.pool_id}"
     body = {"UserPoolId": loose_stack.pool_id, "Username": ACME_OWNER.email, "ResourceArn": arn}
     answer = pools(json.dumps(body).encode())
     assert (answer.status_code, answer.json()["__type"]) == (400, "AccessDeniedException")
 
 
-def signing(stack: Stack, key: Key, target: str, service: str) -> Any:
+def signed_sender(stack: Stack, key: Key, target: str, service: str) -> Any:
     def call(body: bytes) -> requests.Response:
         headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
         request = AWSRequest("POST", stack.emulator.endpoint_url + "/", data=body, headers=headers)
@@ -245,7 +245,7 @@ def test_an_unsigned_call_is_refused(stack: Stack) -> None:
     assert error["code"] == "MissingAuthenticationTokenException"
 
 
-def signed(stack: Stack, *, service: str = "dynamodb", age: timedelta = timedelta()) -> AWSRequest:
+def sign(stack: Stack, *, service: str = "dynamodb", age: timedelta = timedelta()) -> AWSRequest:
     given = stack.credentials(ACME_OWNER)
     headers = {"X-Amz-Target": "DynamoDB_20120810.GetItem", "Content-Type": "application/x-amz-json-1.0"}
     body = json.dumps({"TableName": stack.table, "Key": key(ACME)})
@@ -263,29 +263,29 @@ def signed(stack: Stack, *, service: str = "dynamodb", age: timedelta = timedelt
     return request
 
 
-def sent(request: AWSRequest, **changes: str) -> requests.Response:
+def send(request: AWSRequest, **changes: str) -> requests.Response:
     headers = {**dict(request.headers), **changes}
     return requests.post(request.url, data=request.data, headers=headers, timeout=10)
 
 
 def test_an_old_or_future_signature_is_refused(stack: Stack) -> None:
-    assert sent(signed(stack)).status_code == 200
+    assert send(sign(stack)).status_code == 200
     for age in (timedelta(minutes=16), timedelta(minutes=-16), timedelta(days=1)):
-        answer = sent(signed(stack, age=age))
+        answer = send(sign(stack, age=age))
         assert answer.json()["__type"] == "com.amazon.coral.service#InvalidSignatureException"
 
 
 def test_a_signature_covers_headers_body_and_service(stack: Stack) -> None:
-    request = signed(stack)
+    request = sign(stack)
     for changes in (
         {"X-Amz-Target": "DynamoDB_20120810.DeleteItem"},
         {"X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD"},
         {"X-Amz-Something": "more"},
     ):
-        assert sent(request, **changes).json()["__type"].endswith("InvalidSignatureException")
+        assert send(request, **changes).json()["__type"].endswith("InvalidSignatureException")
     request.data = request.data.replace(ACME, "x" * 36)
-    assert sent(request).json()["__type"].endswith("InvalidSignatureException")
-    assert sent(signed(stack, service="iam")).json()["__type"].endswith("InvalidSignatureException")
+    assert send(request).json()["__type"].endswith("InvalidSignatureException")
+    assert send(sign(stack, service="iam")).json()["__type"].endswith("InvalidSignatureException")
 
 
 @pytest.mark.parametrize(

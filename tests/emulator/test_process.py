@@ -20,7 +20,7 @@ from emulator.client.process import Emulator, EmulatorFailed, start
 from emulator.server.engine_signatures import PARAMETERS
 from tests.emulator.world import ACME, ACME_OWNER, Stack, key, refusal
 
-_ROOM = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 def control(stack: Stack, method: str, what: str, secret: str | None = None, **fault: object) -> requests.Response:
@@ -63,8 +63,8 @@ def test_the_emulator_stops_with_its_parent() -> None:
         "import os; from emulator.client.process import start; "
         "e = start(); print(e.pid, flush=True); os.kill(os.getpid(), 9)"
     )
-    killed = subprocess.run([sys.executable, "-c", program], cwd=_ROOM, capture_output=True, timeout=30, check=False)
-    _wait_for_the_end_of(int(killed.stdout))
+    killed = subprocess.run([sys.executable, "-c", program], cwd=_ROOT, capture_output=True, timeout=30, check=False)
+    _wait_for_exit(int(killed.stdout))
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -72,7 +72,7 @@ def test_a_signal_stops_the_emulator_quietly(how: signal.Signals) -> None:
     keys = {"EMULATOR_ROOT_ACCESS_KEY_ID": "AKIAROOT", "EMULATOR_ROOT_SECRET_ACCESS_KEY": "a-secret-of-some-length"}
     process = subprocess.Popen(
         [sys.executable, "-m", "emulator", "--port", "0"],
-        cwd=_ROOM,
+        cwd=_ROOT,
         env={**os.environ, **keys},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -81,13 +81,13 @@ def test_a_signal_stops_the_emulator_quietly(how: signal.Signals) -> None:
     assert process.stdout is not None
     assert b"endpoint" in process.stdout.readline()
     process.send_signal(how)
-    said = process.communicate(timeout=10)
-    assert (process.returncode, *said) == (0, b"", b"")
+    output = process.communicate(timeout=10)
+    assert (process.returncode, *output) == (0, b"", b"")
 
 
 def test_the_emulator_needs_a_root_key_to_start() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "emulator", "--port", "0"], cwd=_ROOM, capture_output=True, timeout=30, check=False
+        [sys.executable, "-m", "emulator", "--port", "0"], cwd=_ROOT, capture_output=True, timeout=30, check=False
     )
     assert ended.returncode == 1
     assert b"EMULATOR_ROOT_SECRET_ACCESS_KEY" in ended.stderr
@@ -211,7 +211,7 @@ def test_a_fault_with_unknown_members_is_refused(stack: Stack) -> None:
 
 # ── The engine ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_CHECK = """
+_CHECK_PROGRAM = """
 from importlib.metadata import version
 from emulator.server import patches
 ours = version("ministack")
@@ -229,7 +229,9 @@ for installed, parameters in (
 
 
 def test_an_engine_with_other_version_or_signatures_is_refused() -> None:
-    done = subprocess.run([sys.executable, "-c", _CHECK], cwd=_ROOM, capture_output=True, timeout=30, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _CHECK_PROGRAM], cwd=_ROOT, capture_output=True, timeout=30, check=True
+    )
     assert done.stdout.decode().splitlines() == [
         "None",
         "MiniStack 1.5.33 is needed, 1.6.0 is installed.",
@@ -240,12 +242,12 @@ def test_an_engine_with_other_version_or_signatures_is_refused() -> None:
 
 def test_every_used_name_of_the_engine_is_checked() -> None:
     use = re.compile(r"engine\.(responses|sigv4|dynamodb|cognito|iam|cloudformation|provisioners)\.(\w+)")
-    sources = (path.read_text("utf-8") for path in (_ROOM / "emulator").rglob("*.py"))
+    sources = (path.read_text("utf-8") for path in (_ROOT / "emulator").rglob("*.py"))
     used = {".".join(found) for source in sources for found in use.findall(source)}
     assert used <= PARAMETERS.keys()
 
 
-_EXPIRED = """
+_EXPIRY_PROGRAM = """
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -270,14 +272,16 @@ for seconds in (60, -1):
 
 
 def test_expired_credentials_are_refused() -> None:
-    done = subprocess.run([sys.executable, "-c", _EXPIRED], cwd=_ROOM, capture_output=True, timeout=30, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _EXPIRY_PROGRAM], cwd=_ROOT, capture_output=True, timeout=30, check=True
+    )
     assert done.stdout.decode().splitlines() == [
         "arn:aws:sts::123456789012:assumed-role/r/s",
         "ExpiredToken: The security token included in the request is expired",
     ]
 
 
-def _wait_for_the_end_of(pid: int) -> None:
+def _wait_for_exit(pid: int) -> None:
     deadline = time.monotonic() + 10
     while psutil.pid_exists(pid):
         assert time.monotonic() < deadline, "The process is still running."

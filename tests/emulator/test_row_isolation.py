@@ -149,17 +149,17 @@ def test_no_read_reaches_rows_of_others(stack: Stack, attack: str) -> None:
 
 @pytest.mark.parametrize("attack", WRITES)
 def test_no_write_reaches_rows_of_others_even_in_part(stack: Stack, attack: str) -> None:
-    before = _everything(stack)
+    before = _all_rows(stack)
     error = refusal(lambda: WRITES[attack](stack.dynamodb(ACME_OWNER), stack.table))
     assert (error["code"], error["status"]) == ("AccessDeniedException", 400)
-    assert _everything(stack) == before
+    assert _all_rows(stack) == before
 
 
 @pytest.mark.parametrize("person", [ACME_OWNER, ACME_EDITOR, ACME_VIEWER], ids=lambda person: person.email)
 def test_members_read_own_and_public_rows_in_every_allowed_way(stack: Stack, person: Any) -> None:
     db = stack.dynamodb(person)
     assert db.get_item(TableName=stack.table, Key=key(ACME))["Item"] == row(ACME, "0")
-    assert _queried(db, stack.table, ACME) == _queried(db, stack.table, "PUBLIC") == 3
+    assert _count_rows(db, stack.table, ACME) == _count_rows(db, stack.table, "PUBLIC") == 3
     legacy = {"pk": {"ComparisonOperator": "EQ", "AttributeValueList": [_OWN[":pk"]]}}
     assert db.query(TableName=stack.table, KeyConditions=legacy)["Count"] == 3
     batch = db.batch_get_item(RequestItems={stack.table: {"Keys": [key(ACME), key("PUBLIC")]}})
@@ -191,11 +191,11 @@ def test_editors_write_own_rows_in_every_allowed_way(stack: Stack, person: Any) 
 
 @pytest.mark.parametrize("write", WRITES)
 def test_a_viewer_writes_nothing(stack: Stack, write: str) -> None:
-    before = _everything(stack)
+    before = _all_rows(stack)
     viewer, own = stack.dynamodb(ACME_VIEWER), row(ACME, "by a viewer")
     assert refusal(lambda: WRITES[write](viewer, stack.table))["code"] == "AccessDeniedException"
     assert refusal(viewer.put_item, TableName=stack.table, Item=own)["code"] == "AccessDeniedException"
-    assert _everything(stack) == before
+    assert _all_rows(stack) == before
 
 
 def test_the_operator_edits_public_rows_and_reads_no_tenants_rows(stack: Stack) -> None:
@@ -277,14 +277,14 @@ def test_a_key_of_another_type_is_denied(stack: Stack) -> None:
 
 
 def test_two_requests_in_one_batch_member_are_refused(stack: Stack) -> None:
-    db, before = stack.dynamodb(ACME_OWNER), _everything(stack)
+    db, before = stack.dynamodb(ACME_OWNER), _all_rows(stack)
     member = {"PutRequest": {"Item": row(ACME, "x")}, "DeleteRequest": {"Key": key(GLOBEX)}}
     assert _raw(stack, "BatchWriteItem", _json({"RequestItems": {stack.table: [member]}})).status_code == 400
     mixed = {"Put": {"TableName": stack.table, "Item": row(ACME, "x")}}
     mixed["Delete"] = {"TableName": stack.table, "Key": key(GLOBEX)}
     assert _raw(stack, "TransactWriteItems", _json({"TransactItems": [mixed]})).status_code == 400
     assert refusal(db.transact_write_items, TransactItems=[])["code"] == "ValidationException"
-    assert _everything(stack) == before
+    assert _all_rows(stack) == before
 
 
 # ── Control group: the same attacks leak on a stack without the guards ──────────────────────────────────────────────
@@ -324,7 +324,7 @@ def test_a_boundary_limits_a_policy_that_is_too_wide(stack: Stack) -> None:
 def test_suspension_denies_current_credentials_at_once(stack: Stack) -> None:
     iam, policy = stack.root("iam"), stack.outputs["SuspensionPolicyArn"]
     db, other = stack.dynamodb(GLOBEX_OWNER), stack.dynamodb(ACME_OWNER)
-    assert _queried(db, stack.table, GLOBEX) == 3
+    assert _count_rows(db, stack.table, GLOBEX) == 3
     deny = (
         '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":'
         f'{{"StringEquals":{{"aws:PrincipalTag/org":["{GLOBEX}"]}}}}}}]}}'
@@ -333,19 +333,19 @@ def test_suspension_denies_current_credentials_at_once(stack: Stack) -> None:
     try:
         error = refusal(db.get_item, TableName=stack.table, Key=key(GLOBEX))
         assert "explicit deny" in error["message"]
-        assert _queried(other, stack.table, ACME) == 3
+        assert _count_rows(other, stack.table, ACME) == 3
     finally:
         iam.set_default_policy_version(PolicyArn=policy, VersionId="v1")
         iam.delete_policy_version(PolicyArn=policy, VersionId=version["VersionId"])
-    assert _queried(db, stack.table, GLOBEX) == 3
+    assert _count_rows(db, stack.table, GLOBEX) == 3
 
 
-def _queried(db: Any, table: str, org: str) -> int:
+def _count_rows(db: Any, table: str, org: str) -> int:
     values = {":pk": {"S": f"{org}#orders"}}
     return int(db.query(TableName=table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values)["Count"])
 
 
-def _everything(stack: Stack) -> list[Any]:
+def _all_rows(stack: Stack) -> list[Any]:
     return stack.root("dynamodb").scan(TableName=stack.table)["Items"]
 
 

@@ -22,7 +22,7 @@ from emulator.client.process import Emulator, EmulatorFailed, RootKey, start
 from tests.emulator.test_http_api import call
 from tests.emulator.world import ACME, ACME_OWNER, GLOBEX, Stack, build, claims, client, key, refusal, row
 
-_WRITTEN_WITHIN = 1.0
+_SAVE_SECONDS = 1.0
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def test_a_restart_keeps_all_state(tmp_path: Path) -> None:
         assert "assumed-role" in client(second, "sts", role).get_caller_identity()["Arn"]
         # The person keeps the identity, and an earlier token is still valid.
         assert later.exchange(tokens.id_token).identity_id == credentials.identity_id
-        assert claims(_refreshed(later, tokens.refresh_token))["sub"] == claims(tokens.id_token)["sub"]
+        assert claims(_refresh(later, tokens.refresh_token))["sub"] == claims(tokens.id_token)["sub"]
         stacks = later.root("cloudformation").describe_stacks(StackName="portal")["Stacks"]
         later.outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
         assert call(later, credentials, f"/{ACME}/profile")[0] == 200
@@ -85,7 +85,7 @@ def test_a_restart_keeps_all_state(tmp_path: Path) -> None:
 def test_a_browser_stays_signed_in_after_a_restart(tmp_path: Path) -> None:
     with running(tmp_path / "state") as first:
         stack = build(first, name="portal")
-        browser = _signed_in(stack)
+        browser = _sign_in(stack)
         kept = {cookie.name: cookie.value for cookie in browser.cookies}
     with running(tmp_path / "state") as second:
         answer = requests.get(
@@ -116,11 +116,11 @@ def test_a_killed_process_loses_at_most_a_second(tmp_path: Path) -> None:
         kill(first)
         ended = time.monotonic()
         writer.join()
-    safe = {number for when, number in answered if when < ended - _WRITTEN_WITHIN}
+    safe = {number for when, number in answered if when < ended - _SAVE_SECONDS}
     assert len(safe) > 50
     with running(directory) as second:
         rows = again(second, stack).dynamodb(ACME_OWNER)
-        kept = _numbers(rows, stack.table, "left"), _numbers(rows, stack.table, "right")
+        kept = _saved_numbers(rows, stack.table, "left"), _saved_numbers(rows, stack.table, "right")
         assert safe <= kept[0]
         # Two rows of one transaction: both or neither.
         assert kept[0] == kept[1]
@@ -174,11 +174,11 @@ def test_nothing_is_written_while_nothing_changes(tmp_path: Path) -> None:
         stack = build(emulator, name="portal")
         db = stack.dynamodb(ACME_OWNER)
         time.sleep(1)
-        before = _written(tmp_path / "state")
+        before = _file_stats(tmp_path / "state")
         for _ in range(20):
             db.get_item(TableName=stack.table, Key=key(ACME))
         time.sleep(1)
-        assert _written(tmp_path / "state") == before
+        assert _file_stats(tmp_path / "state") == before
 
 
 # ── The directory ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -269,15 +269,15 @@ def test_reset_without_a_directory_is_refused() -> None:
 
 
 def _write_pair(db: Any, table: str, number: int) -> None:
-    items = [{"Put": {"TableName": table, "Item": _numbered(side, number)}} for side in ("left", "right")]
+    items = [{"Put": {"TableName": table, "Item": _row_key(side, number)}} for side in ("left", "right")]
     db.transact_write_items(TransactItems=items)
 
 
-def _numbered(side: str, number: int) -> dict[str, Any]:
+def _row_key(side: str, number: int) -> dict[str, Any]:
     return {"pk": {"S": f"{ACME}#{side}"}, "sk": {"S": f"{number:06d}"}}
 
 
-def _numbers(db: Any, table: str, side: str) -> set[int]:
+def _saved_numbers(db: Any, table: str, side: str) -> set[int]:
     values = {":pk": {"S": f"{ACME}#{side}"}}
     pages = db.get_paginator("query").paginate(
         TableName=table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values
@@ -306,7 +306,7 @@ class _Keys:
         self.access_key_id, self.secret_access_key, self.session_token = access_key_id, secret_access_key, session_token
 
 
-def _refreshed(stack: Stack, token: str) -> str:
+def _refresh(stack: Stack, token: str) -> str:
     answer = requests.post(
         f"{stack.emulator.endpoint_url}/oauth2/token",
         data={"grant_type": "refresh_token", "refresh_token": token},
@@ -321,7 +321,7 @@ def _query(stack: Stack) -> dict[str, str]:
     return {"client_id": stack.client_id, "response_type": "code", "scope": "openid", "redirect_uri": redirect}
 
 
-def _signed_in(stack: Stack) -> requests.Session:
+def _sign_in(stack: Stack) -> requests.Session:
     from emulator.client.sign_in import fill_in
     from tests.emulator.world import PASSWORD, REDIRECT
 
@@ -331,7 +331,7 @@ def _signed_in(stack: Stack) -> requests.Session:
     return browser
 
 
-def _written(directory: Path) -> list[tuple[str, int, int]]:
+def _file_stats(directory: Path) -> list[tuple[str, int, int]]:
     stats = ((file.name, file.stat()) for file in sorted(directory.iterdir()))
     return [(name, found.st_size, found.st_mtime_ns) for name, found in stats]
 

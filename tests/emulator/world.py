@@ -186,5 +186,5 @@ def claims(token: str) -> dict[str, Any]:
     return jwt.decode(token, options={"verify_signature": False})
 
 
-def later(seconds: float) -> None:
+def wait(seconds: float) -> None:
     time.sleep(seconds)

@@ -19,7 +19,7 @@ from tests.emulator.world import REGION, Stack, refusal
 BUCKET = "exports-of-tests"
 
 
-def files(stack: Stack, key: Any, **config: Any) -> Any:
+def s3_client(stack: Stack, key: Any, **config: Any) -> Any:
     return boto3.client(
         "s3",
         endpoint_url=stack.emulator.endpoint_url,
@@ -33,7 +33,7 @@ def files(stack: Stack, key: Any, **config: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def root(stack: Stack) -> Any:
-    client = files(stack, stack.emulator.root)
+    client = s3_client(stack, stack.emulator.root)
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     return client
 
@@ -48,7 +48,7 @@ def writer(stack: Stack, root: Any) -> Iterator[Any]:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     iam.put_user_policy(UserName="writer", PolicyName="files", PolicyDocument=policy)
     made = iam.create_access_key(UserName="writer")["AccessKey"]
-    return files(stack, Key(made["AccessKeyId"], made["SecretAccessKey"]))
+    return s3_client(stack, Key(made["AccessKeyId"], made["SecretAccessKey"]))
 
 
 def test_a_file_is_read_as_it_was_written(root: Any) -> None:
@@ -111,7 +111,7 @@ def test_a_signature_covers_the_body_and_the_key(stack: Stack, root: Any) -> Non
 
 @pytest.mark.parametrize("known", ["test", "AKIAIOSFODNN7EXAMPLE"])
 def test_well_known_keys_are_refused(stack: Stack, root: Any, known: str) -> None:
-    error = refusal(files(stack, Key(known, "test")).list_objects_v2, Bucket=BUCKET)
+    error = refusal(s3_client(stack, Key(known, "test")).list_objects_v2, Bucket=BUCKET)
     assert (error["code"], error["status"]) == ("InvalidAccessKeyId", 403)
 
 

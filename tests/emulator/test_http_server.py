@@ -40,7 +40,7 @@ def port_of(emulator: Emulator) -> int:
     return port
 
 
-def sent(port: int, text: str) -> bytes:
+def send_raw(port: int, text: str) -> bytes:
     """Returns everything that is received until the connection closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(text.encode())
@@ -127,7 +127,7 @@ def test_every_name_of_this_computer_is_served(emulator: Emulator, host: str) ->
 
 
 def test_a_request_without_a_host_is_refused(emulator: Emulator) -> None:
-    assert sent(port_of(emulator), "GET /mailbox HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 421 ")
+    assert send_raw(port_of(emulator), "GET /mailbox HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 421 ")
 
 
 def test_the_discovery_document_ignores_the_requested_host(stack: Stack) -> None:
@@ -157,7 +157,7 @@ def test_an_http_apis_host_serves_no_other_api(stack: Stack) -> None:
 
 def test_two_body_lengths_are_refused_and_close_the_connection(emulator: Emulator) -> None:
     head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
-    answer = sent(port_of(emulator), f"{head}0\r\n\r\nGET /mailbox HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answer = send_raw(port_of(emulator), f"{head}0\r\n\r\nGET /mailbox HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1 ") == 1
     assert b"connection: close" in answer.lower()
@@ -165,14 +165,14 @@ def test_two_body_lengths_are_refused_and_close_the_connection(emulator: Emulato
 
 def test_an_unfinished_request_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "REQUEST_SECONDS", 0.3)
-    with _served() as port:
-        assert sent(port, "GET / HTTP/1.1\r\nHost: loc") == b""
-        assert sent(port, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf") == b""
+    with _server() as port:
+        assert send_raw(port, "GET / HTTP/1.1\r\nHost: loc") == b""
+        assert send_raw(port, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf") == b""
 
 
 def test_each_request_of_a_connection_has_its_own_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "REQUEST_SECONDS", 0.3)
-    with _served() as port:
+    with _server() as port:
         connection = HTTPConnection("127.0.0.1", port, timeout=5)
         for _ in range(3):
             threading.Event().wait(0.2)
@@ -182,7 +182,7 @@ def test_each_request_of_a_connection_has_its_own_time_limit(monkeypatch: pytest
 
 
 @contextmanager
-def _served() -> Iterator[int]:
+def _server() -> Iterator[int]:
     """Runs the emulator's HTTP server with a trivial app, in a thread of this process."""
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     sockets = http.listen(0)

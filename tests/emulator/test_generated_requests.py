@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from emulator.client.process import Emulator
-from tests.emulator.disguises import Sent
-from tests.emulator.loose_template import loosened
-from tests.emulator.strange_requests import FAMILIES, INDEX, THINGS, requests_for
+from tests.emulator.ambiguous_requests import Sent
+from tests.emulator.request_strategies import FAMILIES, INDEX, THINGS, requests_for
+from tests.emulator.unguarded_template import unguarded_template
 from tests.emulator.world import (
     ACME,
     ACME_OWNER,
@@ -53,7 +53,7 @@ _EXAMPLES = {
 _ACTORS = (ACME_OWNER, ACME_OWNER, ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, OPERATOR)
 
 
-class Watched:
+class WatchedStack:
     """A stack whose rows are all marked, and a connection that signs and sends requests."""
 
     def __init__(self, stack: Stack) -> None:
@@ -118,29 +118,29 @@ class Outcome:
 
     sent: Sent
     status: int
-    shown: tuple[str, ...]
-    spoiled: tuple[str, ...]
+    leaked: tuple[str, ...]
+    foreign_changes: tuple[str, ...]
     changed: bool
 
     @property
-    def held(self) -> bool:
-        return self.status < 500 and not self.shown and not self.spoiled
+    def is_isolated(self) -> bool:
+        return self.status < 500 and not self.leaked and not self.foreign_changes
 
 
-def outcome(watched: Watched, person: Person, sent: Sent) -> Outcome:
+def outcome(watched: WatchedStack, person: Person, sent: Sent) -> Outcome:
     before = watched.rows
     status, answer = watched.send(person, sent)
     after = watched.rows = watched.read()
     readable = _READS.get(person, ("PUBLIC",))
-    shown = [canary for org, canary in _CANARIES.items() if canary in answer and org not in readable]
-    shown += [pk for pk in _partition_keys(answer) if not _begins_with(pk, readable)]
+    leaked = [canary for org, canary in _CANARIES.items() if canary in answer and org not in readable]
+    leaked += [pk for pk in _partition_keys(answer) if not _begins_with(pk, readable)]
     changed = {place for place in before.keys() | after.keys() if before.get(place) != after.get(place)}
     own = _WRITES.get(person, ())
-    spoiled = [place for place in changed if place[0] != watched.table or not _begins_with(place[1], own)]
-    return Outcome(sent, status, tuple(shown), tuple(map(str, spoiled)), changed=bool(changed))
+    foreign_changes = [place for place in changed if place[0] != watched.table or not _begins_with(place[1], own)]
+    return Outcome(sent, status, tuple(leaked), tuple(map(str, foreign_changes)), changed=bool(changed))
 
 
-def survey(watched: Watched, people: Sequence[Person], family: str, *, examples: int) -> list[Outcome]:
+def survey(watched: WatchedStack, people: Sequence[Person], family: str, *, examples: int) -> list[Outcome]:
     """The outcomes of `examples` requests. Stops at the first violation."""
     outcomes: list[Outcome] = []
 
@@ -154,7 +154,7 @@ def survey(watched: Watched, people: Sequence[Person], family: str, *, examples:
     )
     @given(person=st.sampled_from(people), sent=requests_for(watched.table, family))
     def ask(person: Person, sent: Sent) -> None:
-        if not outcomes or outcomes[-1].held:
+        if not outcomes or outcomes[-1].is_isolated:
             outcomes.append(outcome(watched, person, sent))
 
     ask()
@@ -197,20 +197,22 @@ def things(emulator: Emulator) -> None:
 
 
 @pytest.fixture(scope="module")
-def watched(emulator: Emulator, things: None) -> Iterator[Watched]:
-    with closing(Watched(build(emulator, name="watched"))) as open_one:
+def watched(emulator: Emulator, things: None) -> Iterator[WatchedStack]:
+    with closing(WatchedStack(build(emulator, name="watched"))) as open_one:
         yield open_one
 
 
 @pytest.fixture(scope="module")
-def unguarded(emulator: Emulator, things: None) -> Iterator[Watched]:
+def unguarded(emulator: Emulator, things: None) -> Iterator[WatchedStack]:
     """The policy without the guards against requests that name no key."""
-    with closing(Watched(build(emulator, name="unguarded", template=loosened(TEMPLATE.read_text("utf-8"))))) as loose:
+    with closing(
+        WatchedStack(build(emulator, name="unguarded", template=unguarded_template(TEMPLATE.read_text("utf-8"))))
+    ) as loose:
         yield loose
 
 
 @pytest.fixture(scope="module")
-def keyless(emulator: Emulator, things: None) -> Iterator[Watched]:
+def keyless(emulator: Emulator, things: None) -> Iterator[WatchedStack]:
     """A policy that allows writes and does not check leading keys."""
     stack = build(emulator, name="keyless")
     iam, role = stack.root("iam"), stack.outputs["TenantRoleArn"].rpartition("/")[2]
@@ -221,7 +223,7 @@ def keyless(emulator: Emulator, things: None) -> Iterator[Watched]:
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.delete_role_permissions_boundary(RoleName=role)
     iam.put_role_policy(RoleName=role, PolicyName="rows", PolicyDocument=document)
-    with closing(Watched(stack)) as loose:
+    with closing(WatchedStack(stack)) as loose:
         yield loose
 
 
@@ -230,12 +232,12 @@ def test_every_family_of_requests_has_examples() -> None:
 
 
 @pytest.mark.parametrize("family", _EXAMPLES)
-def test_no_generated_request_reaches_another_tenants_row(watched: Watched, family: str) -> None:
+def test_no_generated_request_reaches_another_tenants_row(watched: WatchedStack, family: str) -> None:
     outcomes = survey(watched, _ACTORS, family, examples=_EXAMPLES[family])
-    assert outcomes[-1].held, outcomes[-1]
+    assert outcomes[-1].is_isolated, outcomes[-1]
 
 
-def test_many_generated_requests_are_answered(watched: Watched) -> None:
+def test_many_generated_requests_are_answered(watched: WatchedStack) -> None:
     outcomes = survey(watched, [ACME_OWNER], "single items", examples=100)
     outcomes += survey(watched, [ACME_OWNER], "reads of many", examples=60)
     answered = [result for result in outcomes if result.status == 200]
@@ -244,11 +246,11 @@ def test_many_generated_requests_are_answered(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("family", ["reads of many", "statements"])
-def test_the_requests_find_the_leak_of_an_unguarded_policy(unguarded: Watched, family: str) -> None:
+def test_the_requests_find_the_leak_of_an_unguarded_policy(unguarded: WatchedStack, family: str) -> None:
     found = survey(unguarded, [ACME_OWNER], family, examples=100)[-1]
-    assert found.shown
-    assert not found.spoiled
+    assert found.leaked
+    assert not found.foreign_changes
 
 
-def test_the_requests_find_writes_without_leading_keys(keyless: Watched) -> None:
-    assert survey(keyless, [ACME_OWNER], "single items", examples=300)[-1].spoiled
+def test_the_requests_find_writes_without_leading_keys(keyless: WatchedStack) -> None:
+    assert survey(keyless, [ACME_OWNER], "single items", examples=300)[-1].foreign_changes

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.emulator.disguises import DISGUISES, Sent
+from tests.emulator.ambiguous_requests import AMBIGUOUS_REQUESTS, Sent
 from tests.emulator.world import ACME, GLOBEX, REGION
 
 Data = dict[str, Any]
@@ -40,7 +40,7 @@ def requests_for(draw: st.DrawFn, table: str, family: str) -> Sent:
     plain, target = json.dumps(data), f"DynamoDB_20120810.{operation}"
     if draw(st.sampled_from([True] * 4 + [False])):
         return Sent(target, plain.encode())
-    return DISGUISES[draw(st.sampled_from(sorted(DISGUISES)))](target, plain)
+    return AMBIGUOUS_REQUESTS[draw(st.sampled_from(sorted(AMBIGUOUS_REQUESTS)))](target, plain)
 
 
 # ── Parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -123,7 +123,7 @@ def test_the_index_finds_what_a_full_scan_would_find(acts: list[tuple[str, int, 
 # ── Over HTTP ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def crowd(emulator: Emulator, pool_id: str, people: list[dict[str, str]]) -> requests.Response:
+def create_users(emulator: Emulator, pool_id: str, people: list[dict[str, str]]) -> requests.Response:
     return requests.post(
         f"{emulator.endpoint_url}/_emulator/people",
         headers={"X-Emulator-Root-Secret": emulator.root.secret_access_key},
@@ -132,12 +132,12 @@ def crowd(emulator: Emulator, pool_id: str, people: list[dict[str, str]]) -> req
     )
 
 
-def person(number: int) -> dict[str, str]:
+def attributes_of(number: int) -> dict[str, str]:
     return {"email": f"p{number}@many.example", "email_verified": "true", "custom:org": ACME}
 
 
 @pytest.fixture
-def crowded(stack: Stack) -> Iterator[str]:
+def large_pool(stack: Stack) -> Iterator[str]:
     """A separate pool with many users."""
     api = stack.root("cognito-idp")
     pool_id = api.create_user_pool(
@@ -146,7 +146,7 @@ def crowded(stack: Stack) -> Iterator[str]:
         UsernameConfiguration={"CaseSensitive": False},
         Schema=[{"Name": "org", "AttributeDataType": "String", "Mutable": False}],
     )["UserPool"]["Id"]
-    made = crowd(stack.emulator, pool_id, [person(number) for number in range(MANY)])
+    made = create_users(stack.emulator, pool_id, [attributes_of(number) for number in range(MANY)])
     assert (made.status_code, len(set(made.json()))) == (200, MANY)
     yield pool_id
     api.delete_user_pool(UserPoolId=pool_id)
@@ -166,53 +166,54 @@ def email_of(listed: dict[str, Any]) -> str:
     return str({entry["Name"]: entry["Value"] for entry in listed["Attributes"]}.get("email"))
 
 
-def test_bulk_users_are_like_other_users(stack: Stack, crowded: str) -> None:
+def test_bulk_users_are_like_other_users(stack: Stack, large_pool: str) -> None:
     api = stack.root("cognito-idp")
-    found = api.admin_get_user(UserPoolId=crowded, Username="P7@many.example")
+    found = api.admin_get_user(UserPoolId=large_pool, Username="P7@many.example")
     assert found["UserStatus"] == "FORCE_CHANGE_PASSWORD"
     assert found["Username"] == {entry["Name"]: entry["Value"] for entry in found["UserAttributes"]}["sub"]
-    twice = refusal(api.admin_create_user, UserPoolId=crowded, Username="p7@MANY.example", MessageAction="SUPPRESS")
+    twice = refusal(api.admin_create_user, UserPoolId=large_pool, Username="p7@MANY.example", MessageAction="SUPPRESS")
     assert twice["code"] == "UsernameExistsException"
 
 
 @pytest.mark.parametrize(
-    "people", [[{"email": "nobody"}], [{"email": "a@b.example", "custom:x": "y"}], [{"email": 7}], ["a"], [person(0)]]
+    "people",
+    [[{"email": "nobody"}], [{"email": "a@b.example", "custom:x": "y"}], [{"email": 7}], ["a"], [attributes_of(0)]],
 )
-def test_a_bulk_user_must_be_valid(stack: Stack, crowded: str, people: Any) -> None:
-    assert crowd(stack.emulator, crowded, people).status_code == 400
+def test_a_bulk_user_must_be_valid(stack: Stack, large_pool: str, people: Any) -> None:
+    assert create_users(stack.emulator, large_pool, people).status_code == 400
 
 
-def test_listing_finds_each_user_once_while_others_change(stack: Stack, crowded: str) -> None:
+def test_listing_finds_each_user_once_while_others_change(stack: Stack, large_pool: str) -> None:
     api, met = stack.root("cognito-idp"), list[str]()
-    for number, page in enumerate(pages(stack, crowded, Limit=60)):
+    for number, page in enumerate(pages(stack, large_pool, Limit=60)):
         assert len(page) <= 60
         met += [email_of(listed) for listed in page]
         gone = page[0]["Username"]
-        api.admin_delete_user(UserPoolId=crowded, Username=gone)
-        crowd(stack.emulator, crowded, [person(1000 + number)])
+        api.admin_delete_user(UserPoolId=large_pool, Username=gone)
+        create_users(stack.emulator, large_pool, [attributes_of(1000 + number)])
     assert len(met) == len(set(met))
     assert {f"p{number}@many.example" for number in range(MANY)} <= set(met)
 
 
-def test_a_listing_continues_after_a_deleted_user(stack: Stack, crowded: str) -> None:
+def test_a_listing_continues_after_a_deleted_user(stack: Stack, large_pool: str) -> None:
     api = stack.root("cognito-idp")
-    first = api.list_users(UserPoolId=crowded, Limit=1)
-    whole = [listed["Username"] for page in pages(stack, crowded) for listed in page]
-    api.admin_delete_user(UserPoolId=crowded, Username=first["Users"][0]["Username"])
-    second = api.list_users(UserPoolId=crowded, Limit=1, PaginationToken=first["PaginationToken"])
+    first = api.list_users(UserPoolId=large_pool, Limit=1)
+    whole = [listed["Username"] for page in pages(stack, large_pool) for listed in page]
+    api.admin_delete_user(UserPoolId=large_pool, Username=first["Users"][0]["Username"])
+    second = api.list_users(UserPoolId=large_pool, Limit=1, PaginationToken=first["PaginationToken"])
     assert second["Users"][0]["Username"] == whole[1]
 
 
-def test_a_pagination_token_works_only_for_its_pool_and_filter(stack: Stack, crowded: str) -> None:
+def test_a_pagination_token_works_only_for_its_pool_and_filter(stack: Stack, large_pool: str) -> None:
     listing = stack.root("cognito-idp").list_users
-    token = listing(UserPoolId=crowded, Limit=1)["PaginationToken"]
+    token = listing(UserPoolId=large_pool, Limit=1)["PaginationToken"]
     others = listing(UserPoolId=stack.pool_id, Limit=1)["PaginationToken"]
     for more in (
         {"PaginationToken": others},
         {"PaginationToken": token, "Filter": 'status = "Enabled"'},
         *({"PaginationToken": forged} for forged in ("60", "x", "e30=", "WzFd", "é", token[:-8])),
     ):
-        assert refusal(listing, UserPoolId=crowded, **more)["code"] == "InvalidParameterException"
+        assert refusal(listing, UserPoolId=large_pool, **more)["code"] == "InvalidParameterException"
 
 
 @pytest.mark.parametrize("limit", [-1, 61, 100_000])
@@ -235,8 +236,10 @@ def test_a_page_has_at_most_sixty_users(stack: Stack, limit: int) -> None:
         ('email = "p7\\"@many.example"', 0),
     ],
 )
-def test_a_filter_finds_users_by_searchable_attributes(stack: Stack, crowded: str, condition: str, count: int) -> None:
-    found = [listed for page in pages(stack, crowded, Filter=condition) for listed in page]
+def test_a_filter_finds_users_by_searchable_attributes(
+    stack: Stack, large_pool: str, condition: str, count: int
+) -> None:
+    found = [listed for page in pages(stack, large_pool, Filter=condition) for listed in page]
     assert len(found) == count
 
 
@@ -248,6 +251,6 @@ def test_a_malformed_filter_is_refused(stack: Stack, condition: str) -> None:
     assert error["code"] == "InvalidParameterException"
 
 
-def test_only_the_requested_attributes_are_listed(stack: Stack, crowded: str) -> None:
-    page = next(pages(stack, crowded, AttributesToGet=["custom:org"]))
+def test_only_the_requested_attributes_are_listed(stack: Stack, large_pool: str) -> None:
+    page = next(pages(stack, large_pool, AttributesToGet=["custom:org"]))
     assert {entry["Name"] for listed in page for entry in listed["Attributes"]} == {"custom:org"}

@@ -14,16 +14,16 @@ PORTAL = "http://localhost:8000"
 
 
 def test_a_restart_keeps_the_demo_and_its_deletions(tmp_path: Path) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     with start(state=tmp_path) as emulator:
-        first = open_world(emulator, PORTAL, said.append, state=tmp_path)
+        first = open_world(emulator, PORTAL, messages.append, state=tmp_path)
         _owners_rows(emulator, first).delete_item(TableName=first.outputs["TableName"], Key=_any_key(emulator, first))
         pools = seeding.clients(emulator.endpoint_url, emulator.root)("cognito-idp")
         gone = {"UserPoolId": first.outputs["UserPoolId"], "Username": GLOBEX_OWNER.email}
         pools.admin_delete_user(**gone)
         rows = _count(emulator, first)
     with start(state=tmp_path) as emulator:
-        second = open_world(emulator, PORTAL, said.append, state=tmp_path)
+        second = open_world(emulator, PORTAL, messages.append, state=tmp_path)
         assert second.password == first.password == (tmp_path / KEPT_PASSWORD).read_text()
         assert {**second.subs, GLOBEX_OWNER.email: first.subs[GLOBEX_OWNER.email]} == first.subs
         assert GLOBEX_OWNER.email not in second.subs
@@ -34,7 +34,7 @@ def test_a_restart_keeps_the_demo_and_its_deletions(tmp_path: Path) -> None:
         for name in apart:
             assert second.settings[name].startswith(emulator.endpoint_url)
         assert _count(emulator, second) == rows
-    assert said.count("Creating people") == 1
+    assert messages.count("Creating people") == 1
 
 
 def _owners_rows(emulator: Emulator, world: World) -> Any:

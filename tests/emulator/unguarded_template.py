@@ -25,16 +25,16 @@ _Loader.add_multi_constructor("!", lambda loader, suffix, node: _Tag(suffix, nod
 _Dumper.add_representer(_Tag, lambda dumper, tag: tag.node)
 
 
-def loosened(template: str) -> str:
+def unguarded_template(template: str) -> str:
     document = yaml.load(template, Loader=_Loader)
     resources = document["Resources"]
     for policy in resources["TenantRole"]["Properties"]["Policies"]:
-        _loosen(policy["PolicyDocument"])
-    _loosen(resources["TenantBoundary"]["Properties"]["PolicyDocument"])
+        _remove_guards(policy["PolicyDocument"])
+    _remove_guards(resources["TenantBoundary"]["Properties"]["PolicyDocument"])
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False)
 
 
-def _loosen(policy: dict[str, Any]) -> None:
+def _remove_guards(policy: dict[str, Any]) -> None:
     kept = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
     for statement in kept:
         statement["Action"] = [*statement["Action"], "dynamodb:Scan", "dynamodb:PartiQLSelect"]
