@@ -96,8 +96,9 @@ def decide(
     boundary: Sequence[Policy] | None = None,
     session: Sequence[Policy] | None = None,
 ) -> Decision:
-    """An explicit Deny anywhere wins. Otherwise each kind of policy that is present needs an Allow in one of its
-    policies.
+    """An explicit Deny anywhere wins.
+
+    Otherwise each kind of policy that is present needs an Allow in one of its policies.
 
     None means that there is no boundary or no session policy. An empty list means that there is one that allows
     nothing.

@@ -49,8 +49,9 @@ class Compile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`relation` completes the sentence "<value> is (not) ...". A negated operator matches if the relation does not
-    hold.
+    """`relation` completes the sentence "<value> is (not) ...".
+
+    A negated operator matches if the relation does not hold.
     """
 
     compile: Compile

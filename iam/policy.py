@@ -124,7 +124,7 @@ def _parse_statement(statement: Document, name: str, number: int, kind: str, *, 
     _refuse_foreign_characters(statement)
     parts: list[Part] = [_parse_action(statement)]
     if kind == "trust":
-        parts.append(parse_principal(_required(statement, "Principal")))
+        parts.append(parse_principal(_require(statement, "Principal")))
         _refuse_other_services(parts[0])
     else:
         parts.append(_parse_resource(statement, variables=variables))
@@ -140,7 +140,7 @@ def _sid(statement: Document) -> str:
 
 
 def _effect(statement: Document) -> Effect:
-    effect = _required(statement, "Effect")
+    effect = _require(statement, "Effect")
     if effect not in ("Allow", "Deny"):
         raise UnsupportedPolicy(f"unknown Effect {effect!r}")
     return Effect(effect)
@@ -196,7 +196,7 @@ def _strings(element: str, value: object) -> tuple[str, ...]:
     return tuple(several)
 
 
-def _required(statement: Document, element: str) -> object:
+def _require(statement: Document, element: str) -> object:
     if element not in statement:
         raise UnsupportedPolicy(f"{element} is missing")
     return statement[element]

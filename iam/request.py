@@ -33,8 +33,9 @@ class Principal:
 
 @dataclass(frozen=True)
 class Request:
-    """One action on one resource. In `context`, text is a single value; a list or tuple is a multivalued key of any
-    length.
+    """One action on one resource.
+
+    In `context`, text is a single value; a list or tuple is a multivalued key of any length.
 
     A multivalued key whose values are all empty counts as absent, as the IAM User Guide says of set operators. Raises
     `InvalidRequest` for an action with a wildcard, a value that is not text, or a duplicate key.

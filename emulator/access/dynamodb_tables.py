@@ -59,8 +59,9 @@ class Table:
 
 
 def leading_key_context(values: Iterable[str]) -> dict[str, str | Sequence[str]]:
-    """The condition keys for these partition key values. AWS has two names for them, and sends neither if there are
-    none.
+    """The condition keys for these partition key values.
+
+    AWS has two names for them, and sends neither if there are none.
     """
     distinct = list(dict.fromkeys(values))
     return {"dynamodb:LeadingKeys": distinct, "dynamodb:FirstPartitionKeyValues": distinct} if distinct else {}

@@ -134,8 +134,9 @@ Principal = Root | User | Session
 
 
 class Sessions:
-    """Temporary credentials by access key id. They are kept for a while after they expire, so that the error can say
-    so.
+    """Temporary credentials by access key id.
+
+    They are kept for a while after they expire, so that the error can say so.
     """
 
     _RETENTION_SECONDS = 6 * 3600

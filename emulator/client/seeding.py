@@ -61,8 +61,9 @@ def make_bucket(endpoint_url: str, credentials: KeyPair, name: str) -> None:
 
 
 def create_person(user_pool: Any, pool_id: str, *, email: str, name: str, org: str, role: str, password: str) -> str:
-    """Creates a confirmed user with a permanent password. `org` is "" for a person without an organisation. Returns the
-    sub.
+    """Creates a confirmed user with a permanent password.
+
+    `org` is "" for a person without an organisation. Returns the sub.
     """
     wanted = {"email": email, "email_verified": "true", "name": name, "custom:org": org, "custom:role": role}
     user = user_pool.admin_create_user(

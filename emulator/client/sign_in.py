@@ -35,8 +35,9 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Temporary credentials. `expiration` is in epoch seconds; `identity_id` is "" if they are not from an identity
-    pool.
+    """Temporary credentials.
+
+    `expiration` is in epoch seconds; `identity_id` is "" if they are not from an identity pool.
     """
 
     access_key_id: str
@@ -47,8 +48,9 @@ class Credentials:
 
 
 def sign_in(*, domain: str, client_id: str, client_secret: str, redirect_uri: str, email: str, password: str) -> Tokens:
-    """Runs the authorization code flow with PKCE and a nonce. `domain` is the address of the sign-in pages, with its
-    scheme.
+    """Runs the authorization code flow with PKCE and a nonce.
+
+    `domain` is the address of the sign-in pages, with its scheme.
 
     Raises `SignInFailed`, also if the person must choose a new password first.
     """

@@ -9,7 +9,7 @@ from emulator.cognito import triggers
 from emulator.cognito.accounts import Accounts, required_text
 from emulator.cognito.attributes import check_creation, check_update, parse_attributes
 from emulator.cognito.codes import new_code
-from emulator.cognito.own_attributes import OwnAttributes, discard_proposed, pending_verification
+from emulator.cognito.own_attributes import OwnAttributes, discard_proposed_address, pending_verification
 from emulator.cognito.passwords import check_new_password, new_temporary_password, set_password
 from emulator.cognito.pools import Record, attributes_of, find_user
 from emulator.cognito.users import check_alias_free, check_name, describe, new_user, set_attributes
@@ -99,7 +99,7 @@ class Administration:
         pending = {name for name in pending_verification(pool, user, values) if name not in vouched}
         set_attributes(user, {name: value for name, value in values.items() if name not in pending})
         for name in values.keys() - pending:
-            discard_proposed(user, name)
+            discard_proposed_address(user, name)
         for name in pending:
             await self.own_attributes.request_verification(None, pool, user, name, values[name])
         return json_reply({})

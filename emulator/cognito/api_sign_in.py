@@ -43,8 +43,9 @@ class ApiSignIn:
     attempts: Attempts
 
     async def begin(self, client: Client, data: Data) -> Reply | None:
-        """Runs before InitiateAuth and AdminInitiateAuth. Returns None if the engine should run the flow. Raises
-        `AwsError`.
+        """Runs before InitiateAuth and AdminInitiateAuth.
+
+        Returns None if the engine should run the flow. Raises `AwsError`.
         """
         flow, parameters = str(data.get("AuthFlow")), data.get("AuthParameters") or {}
         _check_flow(client, flow)

@@ -14,8 +14,9 @@ _NOT_WRITABLE_BY_CLIENTS = frozenset({"sub", "email_verified", "phone_number_ver
 
 
 def parse_attributes(entries: object) -> dict[str, str]:
-    """The attributes of a request, by name. Raises `AwsError` unless they are a list of distinct names with text
-    values.
+    """The attributes of a request, by name.
+
+    Raises `AwsError` unless they are a list of distinct names with text values.
     """
     if entries is None:
         return {}

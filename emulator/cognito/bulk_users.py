@@ -10,8 +10,9 @@ from emulator.wire import AwsError
 
 
 def create_users(data: object) -> list[str]:
-    """Returns the subs. `data` has `user_pool_id` and `people`: for each person the attributes by name, including
-    `email`.
+    """Returns the subs.
+
+    `data` has `user_pool_id` and `people`: for each person the attributes by name, including `email`.
 
     No mail is sent and no trigger runs. Raises ValueError at the first person that cannot be created; those created
     before remain.

@@ -175,7 +175,7 @@ def _assume(
         raise AwsError("InternalErrorException", "Role mappings are not emulated.", 500)
     role = find_role(str(pool["_roles"].get("authenticated" if logins else "unauthenticated", "")))
     if role is None:
-        raise _misconfigured()
+        raise _configuration_error()
     tags = _principal_tags(pool, logins)
     federation = _federation(pool, identity_id, logins)
     _check_trust(role, tags, {**connection_context(incoming), **federation})
@@ -193,7 +193,7 @@ def _check_trust(role: Mapping[str, Any], tags: Mapping[str, str], context: Mapp
         context["aws:TagKeys"] = list(tags)
     for action in actions:
         if not decide_trust(action, trust_policy(role), context, principal=_IDENTITY_SERVICE).allowed:
-            raise _misconfigured()
+            raise _configuration_error()
 
 
 def _federation(pool: Pool, identity_id: str, logins: Mapping[str, Claims]) -> dict[str, str | list[str]]:
@@ -225,11 +225,11 @@ def _principal_tags(pool: Pool, logins: Mapping[str, Claims]) -> dict[str, str]:
 
 def _tag_value(key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise _misconfigured()
+        raise _configuration_error()
     try:
         check_tag(key, value)
     except AwsError as failure:
-        raise _misconfigured() from failure
+        raise _configuration_error() from failure
     return value
 
 
@@ -242,6 +242,6 @@ def _not_authorized(message: str) -> AwsError:
     return AwsError("NotAuthorizedException", message)
 
 
-def _misconfigured() -> AwsError:
+def _configuration_error() -> AwsError:
     text = "Invalid identity pool configuration. Check assigned IAM roles for this pool."
     return AwsError("InvalidIdentityPoolConfigurationException", text)

@@ -94,7 +94,7 @@ def pending_verification(pool: Record, user: Record, values: Mapping[str, str]) 
     return {name for name in first if values.get(name) and values[name] != present.get(name)}
 
 
-def discard_proposed(user: Record, name: str) -> None:
+def discard_proposed_address(user: Record, name: str) -> None:
     """Discards a proposed address and its code."""
     user.get("_proposed", {}).pop(name, None)
     if name in _VERIFIABLE:

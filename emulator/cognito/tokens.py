@@ -135,8 +135,9 @@ def _sign(claims: Mapping[str, Any], pool_id: str, use: str) -> str:
 
 
 def may_read(client: Client, attribute: str) -> bool:
-    """Whether the client may read the attribute. Without a read list it may read all standard attributes and no custom
-    ones.
+    """Whether the client may read the attribute.
+
+    Without a read list it may read all standard attributes and no custom ones.
     """
     listed = client.record.get("ReadAttributes")
     return attribute in listed if listed else not attribute.startswith(("custom:", "dev:"))

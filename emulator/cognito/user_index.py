@@ -37,11 +37,11 @@ class UserIndex:
         if (user := self.users.get(name)) is not None:
             return user
         self._update()
-        matters = bool((self.pool.get("UsernameConfiguration") or {}).get("CaseSensitive", False))
-        spelled: Callable[[str], str] = str if matters else str.casefold
+        case_sensitive = bool((self.pool.get("UsernameConfiguration") or {}).get("CaseSensitive", False))
+        fold: Callable[[str], str] = str if case_sensitive else str.casefold
         for username in self._by_name.get(name.casefold(), ()):
             user = self.users.get(username)
-            if user is not None and any(spelled(own) == spelled(name) for own in self._names_of(user)):
+            if user is not None and any(fold(own) == fold(name) for own in self._names_of(user)):
                 return user
         return None
 
@@ -51,8 +51,9 @@ class UserIndex:
         return [self.users[found] for found in sorted(self._by_name.get(name.casefold(), ())) if found in self.users]
 
     def after(self, username: str) -> Iterator[Record]:
-        """All users with a later user name, in order. The order of users does not change when others are added or
-        deleted.
+        """All users with a later user name, in order.
+
+        The order of users does not change when others are added or deleted.
         """
         self._update()
         deleted, order = 0, self._order
@@ -78,8 +79,9 @@ class UserIndex:
                 self._names += 1
 
     def _update(self) -> None:
-        """Adds users that are new. New entries are last in a dictionary, so the search goes backwards to the first
-        known one.
+        """Adds users that are new.
+
+        New entries are last in a dictionary, so the search goes backwards to the first known one.
         """
         new = self._new_usernames()
         if self._names > 4 * len(_NAMES) * (len(self.users) + _MAX_DELETED):
@@ -106,10 +108,10 @@ class UserIndex:
         attributes = {entry["Name"]: str(entry["Value"]) for entry in user["Attributes"]}
         yield user["Username"]
         yield attributes.get("sub", "")
-        instead, beside = self.pool.get("UsernameAttributes") or [], self.pool.get("AliasAttributes") or []
-        for kind in {*instead, *beside} & attributes.keys():
+        sign_in_names, aliases = self.pool.get("UsernameAttributes") or [], self.pool.get("AliasAttributes") or []
+        for kind in {*sign_in_names, *aliases} & attributes.keys():
             verified = attributes.get(f"{kind}_verified", "").lower() == "true"
-            if kind in instead or kind not in _NEEDS_VERIFYING or verified:
+            if kind in sign_in_names or kind not in _NEEDS_VERIFYING or verified:
                 yield attributes[kind]
 
 

@@ -17,29 +17,29 @@ def refuse_unsupported_triggers() -> None:
     handlers = engine.provisioners._RESOURCE_HANDLERS["AWS::Cognito::UserPool"]
     create, update = handlers["create"], handlers["update"]
 
-    def created(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
+    def create_resource(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
         check_supported(props.get("LambdaConfig"))
         result: Created = create(logical_id, props, stack_name)
         return result
 
-    def updated(
+    def update_resource(
         physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, logical_id: str | None = None
     ) -> Created:
         check_supported(new.get("LambdaConfig"))
         result: Created = update(physical_id, old, new, stack_name, logical_id)
         return result
 
-    handlers.update(create=created, update=updated)
+    handlers.update(create=create_resource, update=update_resource)
 
 
 def find_users_by_index() -> None:
-    def resolved(pool: dict[str, Any], username: Any) -> Any:
+    def resolve_by_index(pool: dict[str, Any], username: Any) -> Any:
         user = index_of(pool).find(username) if isinstance(username, str) else None
         if user is None:
             return None, engine.cognito.error_response_json("UserNotFoundException", "User does not exist.", 400)
         return user, None
 
-    engine.cognito._resolve_user = resolved
+    engine.cognito._resolve_user = resolve_by_index
 
 
 def report_first_password_error() -> None:
@@ -54,10 +54,10 @@ def report_first_password_error() -> None:
 
 
 def skip_token_trigger() -> None:
-    def unchanged(*, claims: dict[str, Any], **_rest: Any) -> dict[str, Any]:
+    def keep_claims(*, claims: dict[str, Any], **_rest: Any) -> dict[str, Any]:
         return claims
 
-    engine.cognito._apply_pretoken_trigger = unchanged
+    engine.cognito._apply_pretoken_trigger = keep_claims
 
 
 def set_rotation(client_id: str, props: Mapping[str, Any]) -> None:
@@ -68,27 +68,29 @@ def set_rotation(client_id: str, props: Mapping[str, Any]) -> None:
 
 
 def add_branding() -> None:
-    def created(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Created:
+    def create_resource(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Created:
         branding = f"{stack_name}-{logical_id}"
         return f"{props['UserPoolId']}|{branding}", {"ManagedLoginBrandingId": branding}
 
-    def updated(physical_id: str, _old: Mapping[str, Any], _new: Mapping[str, Any], _stack_name: str) -> Created:
+    def update_resource(
+        physical_id: str, _old: Mapping[str, Any], _new: Mapping[str, Any], _stack_name: str
+    ) -> Created:
         return physical_id, {"ManagedLoginBrandingId": physical_id.partition("|")[2]}
 
-    def deleted(_physical_id: str, _props: Mapping[str, Any]) -> None:
+    def delete_resource(_physical_id: str, _props: Mapping[str, Any]) -> None:
         """Branding has no stored state."""
 
-    handlers = {"create": created, "update": updated, "delete": deleted}
+    handlers = {"create": create_resource, "update": update_resource, "delete": delete_resource}
     engine.provisioners._RESOURCE_HANDLERS["AWS::Cognito::ManagedLoginBranding"] = handlers
 
 
 def delete_empty_attributes() -> None:
     merge = engine.cognito._merge_attributes
 
-    def merged(existing: list[dict[str, str]], updates: list[dict[str, str]]) -> list[dict[str, str]]:
+    def merge_and_drop_empty(existing: list[dict[str, str]], updates: list[dict[str, str]]) -> list[dict[str, str]]:
         return [entry for entry in merge(existing, updates) if entry.get("Value") not in ("", None)]
 
-    engine.cognito._merge_attributes = merged
+    engine.cognito._merge_attributes = merge_and_drop_empty
 
 
 def run_without_threads() -> None:

@@ -81,7 +81,7 @@ class AccountPages:
         email = incoming.form().get("username", "").strip()
         if not page.has_valid_csrf_token:
             return confirm_page(page, email=email, error=STALE)
-        refusal = await _hide_outcome(page, self.accounts.resend_code(page.request.client, email))
+        refusal = await _error_to_show(page, self.accounts.resend_code(page.request.client, email))
         if isinstance(refusal, Reply):
             return refusal
         notice = "" if refusal else "If this address still needs confirming, another code has been mailed."
@@ -95,7 +95,7 @@ class AccountPages:
         email = incoming.form().get("username", "").strip()
         if not page.has_valid_csrf_token:
             return _forgot_page(page, email=email, error=STALE)
-        refusal = await _hide_outcome(page, self.accounts.forgot_password(page.request.client, email))
+        refusal = await _error_to_show(page, self.accounts.forgot_password(page.request.client, email))
         if isinstance(refusal, Reply):
             return refusal
         if refusal:
@@ -122,10 +122,10 @@ class AccountPages:
         return sign_in_page(page, email=email, notice="Your password has been changed. Sign in with it.")
 
 
-async def _hide_outcome(page: PageRequest, request: Awaitable[object]) -> Reply | str:
+async def _error_to_show(page: PageRequest, sending: Awaitable[object]) -> Reply | str:
     """Returns the error to show: only "too many requests". Others would reveal whether the user exists."""
     try:
-        await request
+        await sending
     except AwsError as failure:
         return _redirect_if_trigger_failed(page, failure) or (
             _public_message(failure) if failure.code == "LimitExceededException" else ""

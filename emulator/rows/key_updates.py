@@ -17,31 +17,31 @@ _CLAUSES = frozenset({"SET", "REMOVE", "ADD", "DELETE"})
 def refuse_in_update_item() -> None:
     update: Callable[[dict[str, Any]], Answer] = engine.dynamodb._update_item
 
-    def checked(data: dict[str, Any]) -> Answer:
+    def checked_update(data: dict[str, Any]) -> Answer:
         named = set(data.get("AttributeUpdates") or {})
         table = engine.dynamodb._tables.get(engine.dynamodb._normalize_table_name(data.get("TableName")))
         return _key_update_error(table, named) or update(data)
 
-    engine.dynamodb._update_item = checked
+    engine.dynamodb._update_item = checked_update
 
 
 def refuse_in_transactions() -> None:
     check: Callable[[str, Mapping[str, Any]], Answer | None] = engine.dynamodb._transact_write_action_error
 
-    def checked(op_type: str, op: Mapping[str, Any]) -> Answer | None:
+    def checked_update(op_type: str, op: Mapping[str, Any]) -> Answer | None:
         return check(op_type, op) or (_transaction_update_error(op) if op_type == "Update" else None)
 
-    engine.dynamodb._transact_write_action_error = checked
+    engine.dynamodb._transact_write_action_error = checked_update
 
 
 def refuse_in_statements() -> None:
     update: Callable[..., Answer] = engine.dynamodb._partiql_update
 
-    def checked(table: dict[str, Any], parsed: Mapping[str, Any], data: object = None) -> Answer:
+    def checked_update(table: dict[str, Any], parsed: Mapping[str, Any], data: object = None) -> Answer:
         paths = [parts for parts, _ in parsed.get("assignments") or []] + list(parsed.get("removes") or [])
         return _key_update_error(table, {parts[0] for parts in paths}) or update(table, parsed, data)
 
-    engine.dynamodb._partiql_update = checked
+    engine.dynamodb._partiql_update = checked_update
 
 
 def _transaction_update_error(op: Mapping[str, Any]) -> Answer | None:

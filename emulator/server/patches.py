@@ -66,19 +66,19 @@ def _wrap_handlers(resource_type: str, after: Callable[[str, Mapping[str, Any]],
         handlers = engine.provisioners._RESOURCE_HANDLERS[resource_type]
         create, update = handlers["create"], handlers["update"]
 
-        def created(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
+        def create_resource(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
             result: Created = create(logical_id, props, stack_name)
             after(result[0], props)
             return result
 
-        def updated(
+        def update_resource(
             physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, logical_id: str | None = None
         ) -> Created:
             result: Created = update(physical_id, old, new, stack_name, logical_id)
             after(result[0], new)
             return result
 
-        handlers.update(create=created, update=updated)
+        handlers.update(create=create_resource, update=update_resource)
 
     return apply
 

@@ -72,8 +72,9 @@ class Autosave:
             self._directory.write(changes)
 
     def _changed_rows(self, rows: set[Row], replaced: set[str]) -> list[tuple[str, str, object]]:
-        """The current rows; None for a deleted row. Items are replaced and never changed in place, so they need no
-        copy.
+        """The current rows; None for a deleted row.
+
+        Items are replaced and never changed in place, so they need no copy.
         """
         tables = self._stores.tables()
         found: list[tuple[str, str, object]] = []

@@ -45,8 +45,9 @@ class ChangeTracker:
             self._tables.add(table["TableId"])
 
     def call_answered(self, operation: str) -> None:
-        """`operation` is the name in faults and counters. An operation that is not listed above may have changed
-        anything.
+        """`operation` is the name in faults and counters.
+
+        An operation that is not listed above may have changed anything.
         """
         if operation not in _CHANGES_ONLY_ROWS:
             self._other = self._active
@@ -55,8 +56,9 @@ class ChangeTracker:
         return bool(self._rows or self._tables or self._other)
 
     def take(self) -> tuple[set[Row], set[str], bool]:
-        """Returns the changed rows, the replaced tables, and whether anything else may have changed. Then starts again
-        empty.
+        """Returns the changed rows, the replaced tables, and whether anything else may have changed.
+
+        Then starts again empty.
         """
         taken = self._rows, self._tables, self._other
         self._rows, self._tables, self._other = set(), set(), False
