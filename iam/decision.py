@@ -139,7 +139,7 @@ def _decide(request: Request, layers: Mapping[Layer, Sequence[Policy]], *, kind:
 
 def _statements(policy: Policy, kind: str) -> tuple[Statement, ...]:
     if policy.kind != kind:
-        raise UnsupportedPolicy(f"{policy.name or 'policy'}: this is no {kind} policy")
+        raise UnsupportedPolicy(f"{policy.name or 'policy'}: this policy is of kind {policy.kind}, not {kind}")
     return policy.statements
 
 

@@ -76,7 +76,7 @@ def _check_scope(incoming: Incoming, signature: Any, service: str) -> None:
     missing = required - signed - set(_UNSIGNED_HEADERS)
     if missing:
         raise _refusal(
-            "SignatureDoesNotMatch", f"These headers must be signed and are not: {', '.join(sorted(missing))}."
+            "SignatureDoesNotMatch", f"These headers must be signed but are not: {', '.join(sorted(missing))}."
         )
 
 

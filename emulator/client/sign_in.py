@@ -118,7 +118,7 @@ def fill_in(
         if location.startswith(redirect_uri):
             return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
         answer = browser.get(urljoin(answer.url, location), allow_redirects=False, timeout=_TIMEOUT)
-    raise SignInFailed("The pages redirect in circles.")
+    raise SignInFailed("The pages redirect too many times.")
 
 
 def _exchange(browser: requests.Session, url: str, client: tuple[str, str], form: dict[str, str], nonce: str) -> Tokens:

@@ -1,4 +1,4 @@
-"""Disguises of a call: bodies, headers and addresses that a careless parser could read in two ways."""
+"""Ambiguous forms of a call: bodies, headers and addresses that a careless parser could read in two ways."""
 
 import gzip
 import json

@@ -133,12 +133,12 @@ def test_a_trust_decision_has_the_trust_layer():
 
 
 def test_a_trust_policy_is_not_an_identity_policy():
-    with pytest.raises(UnsupportedPolicy, match="Trust: this is no identity policy"):
+    with pytest.raises(UnsupportedPolicy, match="Trust: this policy is of kind trust, not identity"):
         decide(ask("x"), identity=[TRUST])
 
 
 def test_an_identity_policy_is_not_a_trust_policy():
-    with pytest.raises(UnsupportedPolicy, match="TenantRows: this is no trust policy"):
+    with pytest.raises(UnsupportedPolicy, match="TenantRows: this policy is of kind identity, not trust"):
         decide_trust("sts:AssumeRole", OWN_ROWS, {}, principal=Principal("Service", "lambda.amazonaws.com"))
 
 
