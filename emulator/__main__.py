@@ -117,9 +117,7 @@ def _stop_at_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) 
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m emulator", description="Emulates AWS on one loopback port."
-    )
+    parser = argparse.ArgumentParser(prog="python -m emulator", description="Emulates AWS on one loopback port.")
     parser.add_argument("--port", type=int, default=os.environ.get("EMULATOR_PORT", "4566"), help="0 picks a free one")
     parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
     parser.add_argument(
