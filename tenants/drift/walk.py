@@ -18,7 +18,6 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from tenants import leases
 from tenants.domain.errors import NotNow, Unreachable
 from tenants.domain.user_plan import Seen
 from tenants.drift.comparison import (
@@ -60,7 +59,7 @@ class RunLock:
     _renew_at: float = 0.0
 
     def take(self) -> None:
-        if leases.take(LEASE, holder=self.holder, seconds=LEASE_SECONDS):
+        if Lease.objects.take(LEASE, holder=self.holder, seconds=LEASE_SECONDS):
             return
         other = Lease.objects.filter(name=LEASE).first()
         until = f"{other.until:%H:%M:%S} UTC" if other else "now"
@@ -73,12 +72,12 @@ class RunLock:
             self.keep()
 
     def keep(self) -> None:
-        if not leases.take(LEASE, holder=self.holder, seconds=LEASE_SECONDS):
+        if not Lease.objects.take(LEASE, holder=self.holder, seconds=LEASE_SECONDS):
             raise NotNow("Another reconciliation has taken over, since this one did not move for a while.")
         self._renew_at = time.monotonic() + LEASE_SECONDS / 4
 
     def give_back(self) -> None:
-        leases.give_back(LEASE, holder=self.holder)
+        Lease.objects.give_back(LEASE, holder=self.holder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,9 @@ from tenants.domain.errors import NotNow, PortalError
 from tenants.domain.keys import own_space
 from tenants.domain.org_id import OrgId
 from tenants.domain.tenant_state import TenantState
-from tenants.leases import give_back, take
 from tenants.lifecycle.export import Tell, export_tenant, is_whole
 from tenants.lifecycle.transitions import close_for_good
-from tenants.models import Closing, Suspension, Tenant
+from tenants.models import Closing, Lease, Suspension, Tenant
 
 # IAM takes some seconds to tell all of its machines of a denial.
 _SPREADS = timedelta(seconds=60)
@@ -104,11 +103,11 @@ def go_on_closing(tenant: Tenant, *, reach: Reach, holder: str, by: Actor, tell:
     and the export's store answer; why is kept with the closing until it goes on.
     """
     lease = f"closing {tenant.org_id}"
-    if not take(lease, holder=holder, seconds=_LEASE_SECONDS):
+    if not Lease.objects.take(lease, holder=holder, seconds=_LEASE_SECONDS):
         raise NotNow(f"Another job is closing {tenant} right now.")
 
     def go_on(line: str) -> None:
-        if not take(lease, holder=holder, seconds=_LEASE_SECONDS):
+        if not Lease.objects.take(lease, holder=holder, seconds=_LEASE_SECONDS):
             raise NotNow(f"Another job has taken over closing {tenant}: this one did not tell of itself for too long.")
         tell(line)
 
@@ -117,11 +116,11 @@ def go_on_closing(tenant: Tenant, *, reach: Reach, holder: str, by: Actor, tell:
     except Exception as error:
         with suppress(DatabaseError):
             # A job that has taken over has its own to tell.
-            if take(lease, holder=holder, seconds=_LEASE_SECONDS):
+            if Lease.objects.take(lease, holder=holder, seconds=_LEASE_SECONDS):
                 _note_error(tenant, why_failed(error))
         raise
     finally:
-        give_back(lease, holder=holder)
+        Lease.objects.give_back(lease, holder=holder)
 
 
 def why_failed(error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -15,12 +15,33 @@ from tenants.models.tenants import Tenant
 SILENT_AFTER = timedelta(seconds=30)
 
 
+class _Leases(models.QuerySet["Lease"]):
+    def take(self, name: str, *, holder: str, seconds: float) -> bool:
+        """Takes or renews the lease for `seconds` from now. False while another holder has it."""
+        now = timezone.now()
+        until = now + timedelta(seconds=seconds)
+        free = Q(holder=holder) | Q(until__lt=now)
+        if self.filter(free, name=name).update(holder=holder, until=until):
+            return True
+        try:
+            with transaction.atomic():
+                self.create(name=name, holder=holder, until=until)
+        except IntegrityError:
+            return False
+        return True
+
+    def give_back(self, name: str, *, holder: str) -> None:
+        self.filter(name=name, holder=holder).delete()
+
+
 class Lease(models.Model):
     """Something that only one program may do at a time, until it gives it back or the lease runs out."""
 
     name = models.CharField(max_length=80, primary_key=True)
     holder = models.CharField(max_length=64)
     until = models.DateTimeField()
+
+    objects = _Leases.as_manager()
 
     def __str__(self) -> str:
         return f"{self.name} by {self.holder}"

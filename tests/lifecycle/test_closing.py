@@ -17,7 +17,6 @@ from tenants.domain.errors import Misconfigured, NotNow, PortalError
 from tenants.domain.keys import own_space
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
-from tenants.leases import take
 from tenants.lifecycle import closing as closing_module
 from tenants.lifecycle import export as export_module
 from tenants.lifecycle.closing import Step, plan
@@ -300,7 +299,7 @@ def test_a_mistake_of_our_own_is_kept_too_and_says_no_more_than_its_kind(tenant:
 def test_another_job_is_let_finish_and_a_dead_ones_place_is_taken(tenant: Closable) -> None:
     tenant.close()
     lease = f"closing {tenant.org}"
-    assert take(lease, holder="another", seconds=60)
+    assert Lease.objects.take(lease, holder="another", seconds=60)
     with pytest.raises(NotNow, match="Another job is closing"):
         tenant.run()
     assert tenant.closing().last_error == ""

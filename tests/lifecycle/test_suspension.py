@@ -21,7 +21,7 @@ from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.suspension import OUTLIVES, note_signed_out, rings, to_deny
 from tenants.lifecycle.suspension_list import ThirdRing, listed_orgs, write_list
 from tenants.lifecycle.transitions import close, reactivate, suspend
-from tenants.models import AuditEvent, Suspension, Tenant
+from tenants.models import AuditEvent, Lease, Suspension, Tenant
 from tests.world.faults import Switches
 from tests.world.stage import SOMEBODY, Stage, recorded
 from tests.world.use_cases import acme, at_once, tenant_in
@@ -111,12 +111,10 @@ def test_who_is_in_the_list_stays_in_it_and_who_begins_again_waits_for_room(stag
 
 
 def test_only_one_worker_writes_at_a_time(stage: Stage) -> None:
-    from tenants import leases
-
-    assert leases.take("suspension-list", holder="another", seconds=60)
+    assert Lease.objects.take("suspension-list", holder="another", seconds=60)
     suspended(acme())
     assert write_list(stage.tools.policy, holder="one") is None
-    leases.give_back("suspension-list", holder="another")
+    Lease.objects.give_back("suspension-list", holder="another")
     assert write_list(stage.tools.policy, holder="one") == {ACME_ID}
 
 
