@@ -47,6 +47,19 @@ class Lease(models.Model):
         return f"{self.name} by {self.holder}"
 
 
+class Halt(models.Model):
+    """One row while provisioning is halted, none otherwise. `why` is for the operators."""
+
+    began_at = models.DateTimeField(default=timezone.now)
+    why = models.TextField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_halt")]
+
+    def __str__(self) -> str:
+        return f"halted since {self.began_at:%Y-%m-%d %H:%M}: {self.why}"
+
+
 class QuotaSlot(models.Model):
     """When the next call of a quota category may be made, by any worker. `next_at` is in seconds since the epoch."""
 

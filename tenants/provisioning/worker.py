@@ -22,7 +22,7 @@ from tenants.lifecycle.suspension_list import ThirdRing
 from tenants.models import Member, Provisioning, ProvisioningHour
 from tenants.models import Worker as WorkerRow
 from tenants.provisioning.dispatcher import Dispatcher, Tally, Tools
-from tenants.provisioning.halt import clear_halt, halt, halted
+from tenants.provisioning.halt import clear_halt, halt, is_halted
 
 _log = logging.getLogger(__name__)
 THREADS = 16
@@ -151,7 +151,7 @@ class Worker:
         now = time.time()
         if now - self.tally.beat_at >= BEAT_SECONDS or last:
             self.tally.beat_at = now
-            if self._resume_at is None and self.tally.settled > self._told.settled and halted():
+            if self._resume_at is None and self.tally.settled > self._told.settled and is_halted():
                 # Said by another one, which this one has just shown to be alone with it.
                 self._note_well()
             if forever:

@@ -22,7 +22,7 @@ from tenants.lifecycle.transitions import suspend
 from tenants.members.roster import add_member
 from tenants.models import AuditEvent, Member, Provisioning, Suspension, Tenant
 from tenants.models import Worker as WorkerRow
-from tenants.provisioning.halt import halt, halted
+from tenants.provisioning.halt import halt, is_halted
 from tenants.provisioning.worker import Worker
 from tests.world.faults import Switches
 from tests.world.stage import SOMEBODY, Stage, assert_all_agree, recorded, tenant_with_people
@@ -73,7 +73,7 @@ def test_while_cognito_lets_nobody_on_the_worker_gives_signs_of_life_and_sees_to
 
     def at_each_moment(worker: Worker) -> bool:
         if worker.tally.halted and "halted" not in seen:
-            assert halted()
+            assert is_halted()
             seen["halted"] = timezone.now()
             suspend(acme, by=SOMEBODY, why="not paid")
         if "halted" in seen and "mended" not in seen and Suspension.objects.get(tenant=acme).denied_at:
@@ -85,7 +85,7 @@ def test_while_cognito_lets_nobody_on_the_worker_gives_signs_of_life_and_sees_to
 
     worker = watch(stage, at_each_moment)
     assert worker.tally.settled == 6
-    assert not halted()
+    assert not is_halted()
     assert AuditEvent.objects.filter(action="provisioning.halted").count() == 1
     assert len(stage.users_of(domain)) == 3
 
@@ -120,10 +120,10 @@ def test_what_another_process_said_to_be_halted_is_not_while_this_worker_gets_on
             halt(Misconfigured("another's keys are wrong"))
             add_member(tenant=tenant, email=f"p1@{domain}", name="", role=Role.VIEWER, by=SOMEBODY)
             steps.append("halted")
-        return bool(steps) and due() == 0 and not halted()
+        return bool(steps) and due() == 0 and not is_halted()
 
     watch(stage, at_each_moment)
-    assert not halted()
+    assert not is_halted()
 
 
 def test_a_pool_that_is_gone_halts_in_words_and_when_it_is_back_everybody_is_made(stage: Stage, domain: str) -> None:
