@@ -43,12 +43,12 @@ class Person(AbstractBaseUser):
 
 
 class Provisioning(models.TextChoices):
-    """How far Cognito agrees with a member's row."""
+    """How far Cognito matches a member's row. Pages, filters and commands use the same words."""
 
-    DUE = "due", "to be done"
-    SETTLED = "settled", "agrees with Cognito"
-    STUCK = "stuck", "cannot be done"
-    CONFLICT = "conflict", "taken in Cognito"
+    DUE = "due", "due"
+    SETTLED = "settled", "settled"
+    STUCK = "stuck", "stuck"
+    CONFLICT = "conflict", "conflict"
 
 
 class Member(models.Model):
