@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from tenants.lifecycle.no_worker import no_worker
 from tenants.lifecycle.suspension import rings
 from tenants.models import Member, Provisioning, Suspension, Worker
 from tenants.provisioning.halt import why_halted
@@ -32,8 +33,8 @@ def _obstacles(suspension: Suspension) -> Iterator[str]:
     now = timezone.now()
     if reason := why_halted():
         yield f"Cognito does not let the worker go on: {reason}"
-    if not Worker.objects.heard_of(now).exists():
-        yield "No worker is running. Start one: manage.py provision --watch."
+    if missing := no_worker():
+        yield missing
     elif suspension.denied_at is None and suspension.began_at < now - _WRITTEN_WITHIN:
         unwritten = Worker.objects.heard_of(now).exclude(unwritten="").values_list("unwritten", flat=True).first()
         why = f": {unwritten}" if unwritten else "; its log says why."

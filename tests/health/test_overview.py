@@ -208,7 +208,7 @@ def test_an_empty_platform_is_told_what_to_do_next(operator: Browser) -> None:
     Tenant.objects.all().update(created_at=timezone.now() - timedelta(weeks=50))
     text = text_of(operator)
     for words in (
-        "No worker is running, and new members would wait for one. Start one with “manage.py provision --watch”.",
+        "No worker is running. Start one: manage.py provision --watch. Until then, new members wait.",
         "Nobody has signed up lately",
         "Nothing was changed in Cognito",
         "No worker was heard of today",
@@ -243,7 +243,7 @@ def test_what_operators_should_see_to_is_said_first(operator: Browser) -> None:
     text = text_of(operator)
     for words in (
         "Nobody can be provisioned. The user pool is gone.",
-        "No worker is running, and 1 member waits for one.",
+        "No worker is running. Start one: manage.py provision --watch. Until then, 1 member waits.",
         "Cognito cannot be made to match for 1 member.",
         "somebody else’s user has the address of 2 members.",
         "no room for 1 suspended tenant.",
