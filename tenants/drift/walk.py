@@ -30,7 +30,8 @@ from tenants.drift.comparison import (
     unknown_user,
 )
 from tenants.drift.paced_pool import PacedPool, PlaceForgotten
-from tenants.models import Drift, DriftKind, Lease, Member, Person, Provisioning, Reconciliation, Suspension
+from tenants.lifecycle.suspension import begin_again
+from tenants.models import Drift, DriftKind, Lease, Member, Person, Provisioning, Reconciliation
 from tenants.provisioning.attempt import Attempt, Look
 from tenants.provisioning.one_member import apply_answer
 from tenants.provisioning.queue import Claim
@@ -180,7 +181,7 @@ class PoolComparison:
         self.run.found += len(found)
         # Not before the members' rows are let go of: whoever suspends a tenant locks these two the other way round.
         let_in = {drift.member.tenant_id for drift in found if is_let_in(drift) and drift.member is not None}
-        Suspension.objects.begin_again([pk for pk in let_in if pk is not None])
+        begin_again([pk for pk in let_in if pk is not None])
 
     def _read_the_pool(self) -> None:
         about = self.members.count()
