@@ -94,7 +94,7 @@ def is_let_in(drift: Drift) -> bool:
 def _drift(member: Member | None, kind: DriftKind, wanted: str, seen: str, user: Seen | None) -> Drift:
     org, sub, email = (user.org, user.sub, user.email) if user else ("", "", "")
     if member is not None:
-        org = str(member.tenant.org_id) if member.tenant else ""
+        org = str(member.org_id or "")
         sub, email = sub or str(member.person.sub or ""), member.person.email
     return Drift(
         kind=kind,

@@ -165,7 +165,7 @@ class Repair:
             record(
                 Action.DRIFT_REPAIRED,
                 by=self.by,
-                org=member.tenant.org_id if member.tenant else None,
+                org=member.org_id,
                 target=str(member.person),
                 before={kind: drift.seen for kind, drift in found.items()},
                 after={kind: _as_it_is(kind, member) for kind in found},

@@ -121,6 +121,11 @@ class Member(models.Model):
         return f"{self.person} as {self.role}"
 
     @property
+    def org_id(self) -> uuid.UUID | None:
+        """The tenant's, None for an operator. Needs `tenant` at hand."""
+        return self.tenant.org_id if self.tenant else None
+
+    @property
     def seen(self) -> Seen | None:
         """The user in the pool as last seen; None where there was none, or nobody has looked."""
         if self.seen_enabled is None or self.person.sub is None:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -38,10 +37,6 @@ class Claim:
     attempt: Attempt
     held_until: float
     throttled: int = 0
-
-    @property
-    def org(self) -> UUID | None:
-        return self.member.tenant.org_id if self.member.tenant else None
 
 
 def due() -> QuerySet[Member]:
@@ -91,7 +86,7 @@ def attempt_for(member: Member) -> Attempt:
     never_made = member.person.sub is None and should_be is not None and should_be.enabled
     unseen = seen is None and not never_made
     return Attempt(
-        org=str(member.tenant.org_id) if member.tenant else "",
+        org=str(member.org_id or ""),
         wanted=should_be,
         seen=seen,
         sub=str(member.person.sub or ""),

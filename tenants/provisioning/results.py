@@ -29,8 +29,9 @@ from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
 from tenants.domain.user_plan import Change, Delete, Disable
 from tenants.lifecycle import transitions
+from tenants.lifecycle.suspension import begin_again
 from tenants.members.roster import owners
-from tenants.models import Member, Person, Provisioning, SignIn, Suspension, Tenant
+from tenants.models import Member, Person, Provisioning, SignIn, Tenant
 from tenants.models.tenants import MOST_REASON
 from tenants.provisioning.queue import Claim, ours
 from tenants.sign_in.standing import forget_standing
@@ -286,7 +287,7 @@ def _words(changes: Iterable[Change]) -> list[str]:
 def _happened(
     claim: Claim, action: Action, *, by: Actor, after: dict[str, object] | None = None, why: str = ""
 ) -> NewEntry:
-    return NewEntry(action, by, org=claim.org, target=str(claim.member.person), after=after, why=why)
+    return NewEntry(action, by, org=claim.member.org_id, target=str(claim.member.person), after=after, why=why)
 
 
 def _tenants_to_activate(ended: Sequence[Attempted]) -> dict[int | None, Tenant]:
@@ -307,7 +308,7 @@ def _begin_rings_again(ended: Sequence[Attempted]) -> None:
     """Where somebody of a suspended tenant had to be locked out though all had been: they were let in meanwhile."""
     locked_out = [one.claim.member.tenant_id for one in ended if _locked_out(one)]
     if tenants := {pk for pk in locked_out if pk is not None}:
-        Suspension.objects.begin_again(tenants)
+        begin_again(tenants)
 
 
 def _locked_out(one: Attempted) -> bool:

@@ -74,7 +74,7 @@ class Command(BaseCommand):
                 plan = changes_for(member, directory=tools.directory, pacer=tools.pacer)
             except PortalError as error:
                 raise CommandError(error.for_operators) from error
-            org = str(member.tenant.org_id) if member.tenant else None
+            org = str(member.org_id) if member.org_id else None
             if as_json:
                 self.stdout.write(json.dumps({"email": member.person.email, "org": org, "would": plan}))
             else:
