@@ -46,8 +46,8 @@ class Stub:
         time.sleep(_ANSWERS_AFTER_SECONDS)
         if not isinstance(change, Create):
             return seen
-        wanted = change.wanted
-        return Seen(str(uuid.uuid4()), wanted.email, wanted.name, wanted.org, wanted.role, True, "CONFIRMED")
+        user = change.desired
+        return Seen(str(uuid.uuid4()), user.email, user.name, user.org, user.role, True, "CONFIRMED")
 
     def look(self, _: str) -> None:
         return None

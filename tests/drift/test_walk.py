@@ -213,7 +213,7 @@ def test_throttled_calls_are_made_again_later(
     set_by_hand(stage, f"p1@{domain}", role="admin")
     switches.forget()
     switches.fail("CognitoIdentityProvider.ListUsers", fault="throttling", count=1)
-    monkeypatch.setattr("tenants.drift.paced_pool._LONGEST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("tenants.drift.paced_pool.LONGEST_PAUSE_SECONDS", 0.0)
     began = time.monotonic()
     assert compared(stage, repair=True).left == 0
     assert time.monotonic() - began > 0.4, "everybody else who lists users waits as well"
@@ -226,7 +226,7 @@ def test_a_pool_that_stays_away_ends_the_run_and_nothing_is_lost(
     settled_tenant(stage, "Away", 2, domain=domain)
     set_by_hand(stage, f"p1@{domain}", role="admin")
     switches.fail("CognitoIdentityProvider.ListUsers", fault="server-error", count=None)
-    monkeypatch.setattr("tenants.drift.paced_pool._FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("tenants.drift.paced_pool.FIRST_PAUSE_SECONDS", 0.001)
     before = state_of_members()
     with pytest.raises(Unreachable):
         compared(stage, repair=True)

@@ -9,8 +9,9 @@ from tenants.members.roster import try_now
 from tenants.models import Member, Provisioning, QuotaSlot
 from tenants.operators.member_steps import TRY_NOW, possible_steps
 from tenants.provisioning.dispatcher import Dispatcher, Tally
+from tenants.provisioning.finish import finish_or_set_aside
 from tenants.provisioning.queue import claim
-from tenants.provisioning.results import Attempted, Outcome, finish_whatever_happens
+from tenants.provisioning.results import Attempted, Outcome
 from tests.world.faults import Switches
 from tests.world.stage import SOMEBODY, Stage, in_one_go, member_called, recorded, tenant_with_people
 
@@ -31,12 +32,12 @@ def test_a_member_that_is_throttled_again_and_again_lets_others_go_first_and_sta
     tenant_with_people("Always throttled", 1, domain=domain)
     switches.fail("CognitoIdentityProvider.AdminCreateUser", fault="throttling", count=None)
     tally, stop = Tally(), threading.Event()
-    crew = Dispatcher(stage.tools, holder="crew", threads=1, stop=stop, tally=tally)
+    dispatcher = Dispatcher(stage.tools, holder="a worker", threads=1, stop=stop, tally=tally)
     while not tally.failed:
         QuotaSlot.objects.update(next_at=0)
-        crew.turn()
-    crew.let_go()
-    crew.close()
+        dispatcher.run_once()
+    dispatcher.drain()
+    dispatcher.close()
     member = member_called(f"p0@{domain}")
     assert tally.throttled == 4
     assert (member.provisioning, member.attempts, member.leased_by) == (Provisioning.DUE, 1, "")
@@ -51,7 +52,7 @@ def test_one_who_cannot_be_written_down_is_set_aside_and_the_others_are_not_held
     odd = claims[1]
     assert odd.attempt.seen is not None
     odd.attempt.seen = replace(odd.attempt.seen, sub="no UUID at all")
-    outcomes = finish_whatever_happens([Attempted(one) for one in claims])
+    outcomes = finish_or_set_aside([Attempted(one) for one in claims])
     assert outcomes == [Outcome.SETTLED, Outcome.STUCK, Outcome.SETTLED]
     member = Member.objects.get(pk=odd.member.pk)
     assert (member.provisioning, member.leased_by) == (Provisioning.STUCK, "")

@@ -13,9 +13,10 @@ from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.transitions import close, reactivate, reopen, suspend
 from tenants.members.roster import add_member, disable, enable, mark_due, remove, set_role, try_now
 from tenants.models import AuditEvent, Member, Person, Provisioning, SignIn
+from tenants.provisioning.finish import finish
 from tenants.provisioning.one_member import provision_member_now
 from tenants.provisioning.queue import claim
-from tenants.provisioning.results import Outcome, finish
+from tenants.provisioning.results import Outcome
 from tests.world.faults import Switches
 from tests.world.stage import SOMEBODY, Stage, member_called, recorded, tenant_with_people
 
@@ -137,7 +138,7 @@ def test_a_failure_that_passes_puts_the_member_off_with_growing_patience(stage: 
 def test_a_call_that_failed_for_the_moment_is_made_again_and_nobody_is_made_twice(
     stage: Stage, switches: Switches, domain: str, fault: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tenants.provisioning.results._FIRST_RETRY_SECONDS", 0.2)
+    monkeypatch.setattr("tenants.provisioning.member_rows.FIRST_RETRY_SECONDS", 0.2)
     tenant_with_people("Weather", 3, domain=domain)
     switches.fail("CognitoIdentityProvider.AdminCreateUser", count=2, **fault)
     stage.work()

@@ -13,9 +13,10 @@ from tenants.domain.user_plan import Quota
 from tenants.lifecycle.transitions import suspend
 from tenants.members.roster import add_member, disable, enable, set_role
 from tenants.models import Member, Provisioning
+from tenants.provisioning.finish import finish, release
 from tenants.provisioning.one_member import apply_answer, make_call, provision_member_now
 from tenants.provisioning.queue import Claim, claim, hold
-from tenants.provisioning.results import Outcome, finish, release
+from tenants.provisioning.results import Outcome
 from tests.world.stage import SOMEBODY, Stage, in_one_go, member_called, recorded, tenant_with_people
 
 
@@ -42,7 +43,7 @@ def test_a_member_is_handed_out_once_until_its_lease_runs_out(stage: Stage, doma
     Member.objects.filter(leased_by="one").update(leased_until=timezone.now() - timedelta(seconds=1))
     third = claim("another", most=10)
     assert {one.member.pk for one in third} == {one.member.pk for one in first}
-    assert all(one.attempt.looks for one in third)
+    assert all(one.attempt.must_look for one in third)
     release(third[0])
     assert Member.objects.get(pk=third[0].member.pk).leased_by == ""
 
@@ -99,10 +100,10 @@ def test_what_a_worker_did_that_had_been_held_up_is_looked_at_again(
 def test_what_was_done_before_a_failure_is_written_down_too(stage: Stage, domain: str, failure: Exception) -> None:
     tenant_with_people("Half", 2, domain=domain)
     claimed = next(one for one in claim("worker", most=10) if one.member.person.email == f"p1@{domain}")
-    step = claimed.attempt.next_step()
-    assert step is not None
-    assert step.category == Quota.CREATION
-    assert apply_answer(claimed, step, make_call(stage.tools.directory, step, None)) is None
+    call = claimed.attempt.next_call()
+    assert call is not None
+    assert call.category == Quota.CREATION
+    assert apply_answer(claimed, call, make_call(stage.tools.directory, call, None)) is None
     if isinstance(failure, Misconfigured):
         release(claimed)
     else:

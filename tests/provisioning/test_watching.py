@@ -32,7 +32,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TELL_SECONDS", "BEAT_SECONDS", "TICK_SECONDS", "_WELL_AFTER_SECONDS"):
+    for name in ("TELL_SECONDS", "BEAT_SECONDS", "TICK_SECONDS", "WELL_AFTER_SECONDS"):
         monkeypatch.setattr(f"tenants.provisioning.worker.{name}", 0.05)
 
 
@@ -116,7 +116,7 @@ def test_what_another_process_said_to_be_halted_is_not_while_this_worker_gets_on
 
     def at_each_moment(worker: Worker) -> bool:
         # Before that it says so by itself.
-        if not steps and due() == 0 and worker._said_well:
+        if not steps and due() == 0 and worker.is_well:
             halt(Misconfigured("another's keys are wrong"))
             add_member(tenant=tenant, email=f"p1@{domain}", name="", role=Role.VIEWER, by=SOMEBODY)
             steps.append("halted")

@@ -14,7 +14,7 @@ from portal.demo.cast import CAST
 from tenants.aws.directory import Directory, DirectoryPage
 from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.roles import Role
-from tenants.drift.run import Asked, Reconciled, reconcile
+from tenants.drift.run import RunOptions, RunResult, reconcile
 from tenants.drift.walk import Listener
 from tenants.models import Drift, Member, Person, Provisioning, Reconciliation, Tenant
 from tests.world.stage import Stage, tenant_with_people
@@ -132,10 +132,10 @@ def compared(
     stop: threading.Event | None = None,
     holder: str = "a test",
     **asked: Any,
-) -> Reconciled:
+) -> RunResult:
     heard = heard or Heard()
     return reconcile(
-        Asked(**asked),
+        RunOptions(**asked),
         directory=stage.tools.directory,
         pacer=stage.tools.pacer,
         holder=holder,

@@ -109,12 +109,12 @@ def recorded(target: str = "") -> list[str]:
 
 def in_one_go(stage: Stage, claimed: Claim) -> None:
     """What a worker does with a member, up to the moment before it writes it down."""
-    while (step := claimed.attempt.next_step()) is not None:
+    while (call := claimed.attempt.next_call()) is not None:
         try:
-            answer: Seen | PortalError | None = make_call(stage.tools.directory, step, claimed.attempt.seen)
+            answer: Seen | PortalError | None = make_call(stage.tools.directory, call, claimed.attempt.seen)
         except PortalError as error:
             answer = error
-        assert apply_answer(claimed, step, answer) is None
+        assert apply_answer(claimed, call, answer) is None
 
 
 def environment_of(stage: Stage, **changed: str) -> dict[str, str]:
