@@ -67,13 +67,13 @@ def carried_out(change: Change, seen: Seen | None) -> Seen | None:
             assert_never(change)
 
 
-def test_the_cases_are_all_there_are() -> None:
+def test_the_cases_are_complete() -> None:
     assert len(WANTED) == 3 * 2 * 2 * 2 * 2
     assert len(SEEN) == 2 * 3 * 3 * 2 * 3
     assert len(CASES) == (len(WANTED) + len(ORGS)) * (len(SEEN) + 1)
 
 
-def test_a_plan_leads_to_what_is_wanted_and_never_changes_an_organisation() -> None:
+def test_a_plan_leads_to_the_desired_user_and_keeps_the_organisation() -> None:
     for wanted, seen, org in CASES:
         changes = plan(wanted, seen, org=org)
         if isinstance(changes, Conflict):
@@ -89,7 +89,7 @@ def test_a_plan_leads_to_what_is_wanted_and_never_changes_an_organisation() -> N
             assert (after.org, after.role, after.enabled) == (wanted.org, wanted.role, wanted.enabled)
 
 
-def test_a_second_plan_has_nothing_left_but_a_signing_out_that_is_still_asked_for() -> None:
+def test_a_second_plan_has_only_a_sign_out_that_is_still_asked_for() -> None:
     for wanted, seen, org in CASES:
         changes = plan(wanted, seen, org=org)
         if isinstance(changes, Conflict):
@@ -102,13 +102,13 @@ def test_a_second_plan_has_nothing_left_but_a_signing_out_that_is_still_asked_fo
         assert wanted is None or plan(replace(wanted, sign_out=False), after, org=org) == ()
 
 
-def test_it_is_a_conflict_exactly_where_the_user_is_of_another_organisation_for_deleting_too() -> None:
+def test_a_user_of_another_organisation_is_a_conflict_and_no_other_is() -> None:
     for wanted, seen, org in CASES:
         conflicts = isinstance(plan(wanted, seen, org=org), Conflict)
         assert conflicts == (seen is not None and seen.org != org)
 
 
-def test_whoever_is_locked_out_or_deleted_is_signed_out_and_nobody_else_who_was_not_asked_for() -> None:
+def test_a_locked_out_or_deleted_user_is_signed_out_and_others_if_asked() -> None:
     for wanted, seen, org in CASES:
         changes = plan(wanted, seen, org=org)
         if isinstance(changes, Conflict) or seen is None:
@@ -130,11 +130,11 @@ def test_no_change_is_made_that_makes_no_difference() -> None:
         assert not any(isinstance(change, Create | Delete) for change in changes)
 
 
-def test_nobody_wanted_and_nobody_there_is_nothing_to_do() -> None:
+def test_no_desired_user_and_no_user_need_no_change() -> None:
     assert plan(None, None, org=ACME_OWNER.org) == ()
 
 
-def test_somebody_who_is_to_be_locked_out_from_the_start_is_not_made() -> None:
+def test_a_user_who_may_not_sign_in_is_not_created() -> None:
     wanted = DesiredUser(EMAIL, "", ACME_OWNER.org, "editor", enabled=False)
     assert plan(wanted, None, org=wanted.org) == ()
     assert plan(replace(wanted, enabled=True), None, org=wanted.org) == (Create(replace(wanted, enabled=True)),)

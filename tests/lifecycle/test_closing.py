@@ -25,7 +25,7 @@ from tenants.models import AuditEvent, Lease, Member, Suspension, Tenant
 from tests.world.closing_jobs import as_root, become_the_job, everything, put, rows_of, sign_as
 from tests.world.closings import COLLECTIONS, ROWS, Closable, Killed, closable, fill, lines_of, verified
 from tests.world.faults import Switches
-from tests.world.stage import SOMEBODY, Stage, recorded
+from tests.world.stage import SOMEBODY, Stage, recorded_actions
 
 NOW = timedelta(0)
 LATER = timedelta(days=30)
@@ -76,7 +76,7 @@ def test_from_the_freeze_to_the_tombstone_with_the_worker_and_the_job_each_with_
     assert not type(owner.person).objects.filter(pk=owner.person_id).exists()
     with pytest.raises(IntegrityError), transaction.atomic():
         Tenant.objects.create(name="Another", org_id=str(tenant.org))
-    done = [action for action in recorded(outcome.tenant.name) if action.startswith("tenant.")]
+    done = [action for action in recorded_actions(outcome.tenant.name) if action.startswith("tenant.")]
     assert done[-3:] == ["tenant.exported", "tenant.purged", "tenant.closed"]
 
 
@@ -176,7 +176,7 @@ def test_a_tenant_reopened_while_it_is_exported_is_not_called_exported(tenant: C
     assert tenant.tenant().state == TenantState.ACTIVE
     assert len(tenant.rows()) == ROWS
     assert tenant.closing().exported_at is None
-    assert "tenant.exported" not in recorded(tenant.tenant().name)
+    assert "tenant.exported" not in recorded_actions(tenant.tenant().name)
 
 
 def test_a_purge_is_decided_anew_where_nobody_can_reopen_any_more(tenant: Closable) -> None:
@@ -224,8 +224,8 @@ def test_killed_at_any_step_it_goes_on_and_ends_the_same(tenant: Closable, monke
     assert exported == {key[1] for key in before if not key[0].endswith("#")}
     kept = tenant.closing()
     assert kept.rows_purged <= ROWS
-    assert recorded(tenant.tenant().name).count("tenant.exported") == 1
-    assert recorded(tenant.tenant().name).count("tenant.closed") == 1
+    assert recorded_actions(tenant.tenant().name).count("tenant.exported") == 1
+    assert recorded_actions(tenant.tenant().name).count("tenant.closed") == 1
 
 
 def test_rows_that_somebody_writes_behind_the_purges_back_are_found_and_why_is_kept(
@@ -246,7 +246,7 @@ def test_rows_that_somebody_writes_behind_the_purges_back_are_found_and_why_is_k
     assert "are left in" in tenant.closing().last_error
     assert tenant.closing().verified_at is None
     assert (own_space(tenant.org).catalogue, "orders") in tenant.rows()
-    assert "tenant.refused" in recorded(tenant.tenant().name)
+    assert "tenant.refused" in recorded_actions(tenant.tenant().name)
     assert tenant.run().tenant.state == TenantState.CLOSED
     assert tenant.closing().last_error == ""
     assert tenant.rows() == {}

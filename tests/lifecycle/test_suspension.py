@@ -23,7 +23,7 @@ from tenants.lifecycle.suspension_list import ThirdRing, listed_orgs, write_list
 from tenants.lifecycle.transitions import close, reactivate, suspend
 from tenants.models import AuditEvent, Lease, Suspension, Tenant
 from tests.world.faults import Switches
-from tests.world.stage import SOMEBODY, Stage, recorded
+from tests.world.stage import SOMEBODY, Stage, recorded_actions
 from tests.world.use_cases import acme, at_once, tenant_in
 
 pytestmark = pytest.mark.usefixtures("nobody_suspended_afterwards")
@@ -59,7 +59,7 @@ def test_all_three_rings_are_reached_written_down_and_told(stage: Stage) -> None
     assert after.signed_out_at
     assert after.ended_at == after.signed_out_at + OUTLIVES
     assert stage.tools.policy.listed() == {ACME_ID}
-    assert {"tenant.suspended", "tenant.denied", "tenant.signed-out"} <= set(recorded("Acme Ltd"))
+    assert {"tenant.suspended", "tenant.denied", "tenant.signed-out"} <= set(recorded_actions("Acme Ltd"))
     assert after.all_reached
     assert not before.all_reached
     assert all("since" in sentence for sentence in after.in_words[:3])

@@ -27,7 +27,7 @@ from tenants.models import Member, Suspension
 from tenants.provisioning.worker import Worker
 from tests.emulator.accounts import later
 from tests.world.fixtures import Browser
-from tests.world.pool import compared
+from tests.world.pool import compare_pool
 from tests.world.stage import SOMEBODY, Stage
 from tests.world.use_cases import acme
 
@@ -189,7 +189,7 @@ def let_in_by_hand(stage: Stage) -> Callable[[], str]:
 def test_who_was_let_in_by_hand_long_after_is_denied_again_once_that_is_repaired(stage: Stage) -> None:
     suspension = long_suspended(stage)
     read = let_in_by_hand(stage)
-    compared(stage, tenant=acme(), repair=True)
+    compare_pool(stage, tenant=acme(), repair=True)
     stage.work()
     assert read() == "AccessDeniedException"
     suspension.refresh_from_db()
@@ -212,7 +212,7 @@ def test_who_was_let_in_by_hand_long_after_is_denied_again_once_the_tenant_is_cl
 def test_who_is_seen_to_have_been_let_in_by_hand_is_denied_before_that_is_repaired(stage: Stage) -> None:
     suspension = long_suspended(stage)
     read = let_in_by_hand(stage)
-    compared(stage, tenant=acme())
+    compare_pool(stage, tenant=acme())
     suspension.refresh_from_db()
     told = rings(suspension)
     assert (told.signed_out_at, told.denied_at, told.members_left) == (None, None, 1)
