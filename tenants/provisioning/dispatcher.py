@@ -21,7 +21,7 @@ from tenants.aws.suspension_policy import SuspensionPolicy
 from tenants.domain.errors import InvalidInput, PortalError
 from tenants.domain.user_plan import Quota, Seen
 from tenants.provisioning.attempt import Call
-from tenants.provisioning.finish import OUR_FAULT, finish_or_set_aside
+from tenants.provisioning.finish import OUR_FAULT, finish_or_mark_stuck
 from tenants.provisioning.one_member import apply_answer, make_call
 from tenants.provisioning.pace import NotCalled, Pacer, call_unless_stopped
 from tenants.provisioning.queue import CALL_SECONDS, Claim, claim, hold
@@ -188,7 +188,7 @@ class Dispatcher:
         ended, self._ended = self._ended, []
         if not ended:
             return
-        for one, outcome in zip(ended, finish_or_set_aside(ended), strict=True):
+        for one, outcome in zip(ended, finish_or_mark_stuck(ended), strict=True):
             if outcome == Outcome.SETTLED:
                 self._tally.settled += 1
             elif outcome not in (Outcome.GIVEN_BACK, Outcome.OVERTAKEN):

@@ -17,7 +17,7 @@ from tenants.domain.actor import WORKER, Actor
 from tenants.domain.errors import PortalError
 from tenants.domain.user_plan import Change
 from tenants.models import Member
-from tenants.provisioning.member_rows import requeue_lost, set_aside, write_rows
+from tenants.provisioning.member_rows import mark_stuck, requeue_lost, write_rows
 from tenants.provisioning.queue import Claim
 from tenants.provisioning.results import Attempted, Outcome
 from tenants.provisioning.tenant_effects import activate_tenants, restart_suspensions, tenants_to_activate
@@ -49,7 +49,7 @@ def finish_all(ended: Sequence[Attempted], *, by: Actor = WORKER) -> list[Outcom
     return [outcomes[one] for one in ended]
 
 
-def finish_or_set_aside(ended: Sequence[Attempted]) -> list[Outcome]:
+def finish_or_mark_stuck(ended: Sequence[Attempted]) -> list[Outcome]:
     """As `finish_all`, but a member that cannot be written down is stuck then, and does not hold up the others.
 
     Raises errors of the database or the shared cache themselves.
@@ -65,9 +65,9 @@ def _finish_alone(one: Attempted) -> Outcome:
     try:
         return finish_all([one])[0]
     except _WRONG_WITH_ONE:
-        _log.exception("member set aside", extra={"member": one.claim.member.pk})
+        _log.exception("member stuck", extra={"member": one.claim.member.pk})
         with transaction.atomic():
-            if set_aside(one.claim, why=OUR_FAULT):
+            if mark_stuck(one.claim, why=OUR_FAULT):
                 record_all([_entry(one.claim, Action.MEMBER_STUCK, by=WORKER, why=OUR_FAULT)])
         return Outcome.STUCK
 

@@ -53,7 +53,7 @@ def requeue_lost(lost: Sequence[Attempted]) -> None:
         )
 
 
-def set_aside(claim: Claim, *, why: str) -> bool:
+def mark_stuck(claim: Claim, *, why: str) -> bool:
     """Releases the member, stuck with this reason. False where it is due for a newer change."""
     unchanged = ours(claim).filter(generation=claim.member.generation)
     stuck = unchanged.update(**_FREE, provisioning=Provisioning.STUCK, last_error=why)

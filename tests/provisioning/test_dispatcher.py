@@ -9,7 +9,7 @@ from tenants.members.roster import try_now
 from tenants.models import Member, Provisioning, QuotaSlot
 from tenants.operators.member_steps import TRY_NOW, possible_steps
 from tenants.provisioning.dispatcher import Dispatcher, Tally
-from tenants.provisioning.finish import finish_or_set_aside
+from tenants.provisioning.finish import finish_or_mark_stuck
 from tenants.provisioning.queue import claim
 from tenants.provisioning.results import Attempted, Outcome
 from tests.world.faults import Switches
@@ -50,7 +50,7 @@ def test_a_member_that_cannot_be_written_down_holds_up_no_others(stage: Stage, d
     odd = claims[1]
     assert odd.attempt.seen is not None
     odd.attempt.seen = replace(odd.attempt.seen, sub="no UUID at all")
-    outcomes = finish_or_set_aside([Attempted(one) for one in claims])
+    outcomes = finish_or_mark_stuck([Attempted(one) for one in claims])
     assert outcomes == [Outcome.SETTLED, Outcome.STUCK, Outcome.SETTLED]
     member = Member.objects.get(pk=odd.member.pk)
     assert (member.provisioning, member.leased_by) == (Provisioning.STUCK, "")
