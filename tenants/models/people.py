@@ -18,9 +18,9 @@ MOST_EMAIL = 254
 
 
 class Person(AbstractBaseUser):
-    """Somebody who can sign in, known by their `sub` once Cognito has told it. Passwords are Cognito's.
+    """A person who can sign in, known by their `sub` once Cognito has created them. Passwords are Cognito's.
 
-    `email` is kept case-folded, since the pool tells nobody apart by case; "" where it became somebody else's.
+    `email` is kept case-folded, since the pool ignores case; "" where another person has the address by now.
     """
 
     password = None  # type: ignore[assignment]
@@ -54,9 +54,9 @@ class Provisioning(models.TextChoices):
 class Member(models.Model):
     """A person in a tenant, or an operator, who is in none: what should be, and what was last seen in Cognito.
 
-    Should be: the role, `enabled`, and not `removed`. Every change of those counts `generation` up, so that a worker
-    that comes back with an older one leaves the member due. Nothing but the one constraint below assumes that a person
-    is in one organisation only.
+    Role, `enabled` and `removed` say what should be. Every change of those counts `generation` up, so that a worker
+    that comes back with an older one leaves the member due. Only one constraint below assumes that a person is in one
+    organisation.
     """
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="memberships")
@@ -64,7 +64,7 @@ class Member(models.Model):
     role = models.CharField(max_length=16, choices=[(role, role) for role in Role])
     enabled = models.BooleanField(default=True)
     removed = models.BooleanField(default=False)
-    # The identity pool's id for this person: asked for once, since GetId is the scarcest call of all.
+    # The identity pool's id for this person. Kept, since GetId has the lowest quota of all calls.
     identity_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -72,9 +72,9 @@ class Member(models.Model):
     invited_at = models.DateTimeField(null=True)
     mail_invitation = models.BooleanField(default=True)
 
-    # Tokens issued so far must stop working, and Cognito has not been told yet.
+    # Tokens issued so far must stop working, and Cognito has not signed the user out yet.
     sign_out = models.BooleanField(default=False)
-    # "" and None where Cognito has no such user; `seen_at` None where it was never asked.
+    # "" and None where Cognito has no such user; `seen_at` is None where no worker has looked.
     seen_at = models.DateTimeField(null=True)
     seen_org = models.CharField(max_length=36, blank=True)
     seen_role = models.CharField(max_length=16, blank=True)
@@ -92,7 +92,7 @@ class Member(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["due_at", "id"], condition=Q(provisioning="due"), name="member_due"),
-            # Of all members, settled ones too: SQLite does not see that "stuck" is not "settled".
+            # Covers all members: SQLite does not see that a partial index without settled ones has the stuck ones.
             models.Index(fields=["provisioning", "tenant"], name="member_provisioning"),
             models.Index(fields=["provisioning", "-id"], name="member_newest_in_provisioning"),
             models.Index(fields=["tenant", "id"], name="member_of_tenant"),
@@ -122,12 +122,12 @@ class Member(models.Model):
 
     @property
     def org_id(self) -> uuid.UUID | None:
-        """The tenant's, None for an operator. Needs `tenant` at hand."""
+        """The tenant's, None for an operator. Needs `tenant`."""
         return self.tenant.org_id if self.tenant else None
 
     @property
     def seen(self) -> Seen | None:
-        """The user in the pool as last seen; None where there was none, or nobody has looked."""
+        """The user in the pool as last seen. None where there was none, or no worker has looked. Needs `person`."""
         if self.seen_enabled is None or self.person.sub is None:
             return None
         return Seen(

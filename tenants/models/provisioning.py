@@ -1,4 +1,4 @@
-"""Bookkeeping of the programs that make Cognito match: leases, pacing, heartbeats, and what a comparison found."""
+"""Bookkeeping of the programs that make Cognito match: leases, a halt, pacing, heartbeats, reconciliations."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ class QuotaSlot(models.Model):
 
 class _Workers(models.QuerySet["Worker"]):
     def heard_of(self, now: datetime) -> _Workers:
-        """Those that were not stopped and gave a sign of life lately."""
+        """Workers that are running: not stopped, and with a heartbeat in the last `SILENT_AFTER`."""
         return self.filter(stopped_at=None, beat_at__gt=now - SILENT_AFTER)
 
 
 class Worker(models.Model):
-    """A running `provision --watch`, and since its start: changes applied, calls throttled, members failed.
+    """A `provision --watch`, with what it did since its start: changes applied, calls throttled, members failed.
 
-    `unwritten` is why it cannot have SuspendedTenants name who should be in it, "" where it can.
+    `unwritten` is why it cannot write the policy SuspendedTenants, "" where it can.
     """
 
     name = models.CharField(max_length=64, primary_key=True)
@@ -111,12 +111,12 @@ class ProvisioningHour(models.Model):
 
 class _Reconciliations(models.QuerySet["Reconciliation"]):
     def of_the_pool(self) -> Reconciliation | None:
-        """The newest one that walks the whole pool: what one of a single tenant finds says nothing of the others."""
+        """The newest run of the whole pool, which one of a single tenant says nothing about. None before the first."""
         return self.filter(tenant=None).order_by("-started_at").first()
 
 
 class Reconciliation(models.Model):
-    """A walk through the whole pool, or one tenant's members, comparing. `after` is where it goes on if interrupted."""
+    """One comparison of the whole pool, or of one tenant's members. `after` is where it goes on if interrupted."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", null=True)
     started_at = models.DateTimeField(default=timezone.now)
@@ -146,7 +146,7 @@ class DriftKind(models.TextChoices):
 
 
 class Drift(models.Model):
-    """One difference that a reconciliation found. `wanted` and `seen` say it in a few words."""
+    """One difference that a reconciliation found. `wanted` is what should be and `seen` what is, in a few words."""
 
     reconciliation = models.ForeignKey(Reconciliation, on_delete=models.CASCADE, related_name="drifts")
     kind = models.CharField(max_length=16, choices=DriftKind)
