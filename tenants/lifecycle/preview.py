@@ -19,10 +19,11 @@ from django.utils import timezone
 from tenants.domain.suspension_policy import ROOM
 from tenants.domain.tenant_state import MAY_SIGN_IN, TenantState, in_words
 from tenants.domain.user_plan import Change, Conflict, Create, Delete, Disable, Enable, SetRole, SignOut
+from tenants.lifecycle.no_worker import no_worker
 from tenants.lifecycle.suspension import OUTLIVES, to_deny
 from tenants.lifecycle.transitions import MOST_GRACE_DAYS, state_after_reopening
 from tenants.members.roster import planned_changes as planned_for
-from tenants.models import Closing, Member, Person, Provisioning, Tenant, Worker
+from tenants.models import Closing, Member, Person, Provisioning, Tenant
 
 _PLANNED_BY = (
     "tenant_id", "role", "enabled", "removed", "provisioning", "seen_org", "seen_role", "seen_enabled", "seen_status",
@@ -227,13 +228,6 @@ def _credentials(newly_denied: Sequence[Tenant]) -> str:
         "AWS refuses credentials that members hold already, as soon as the worker has written the policy "
         "SuspendedTenants."
     )
-
-
-def no_worker() -> str:
-    """For whoever waits for one; "" where one is at work."""
-    if Worker.objects.alive(timezone.now()).exists():
-        return ""
-    return "No worker is running at the moment. Cognito and AWS wait until one is: manage.py provision --watch."
 
 
 def _members(count: int) -> str:

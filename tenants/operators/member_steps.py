@@ -10,7 +10,7 @@ from django.urls import reverse
 from tenants.domain.actor import Actor
 from tenants.domain.roles import IN_AN_ORGANISATION
 from tenants.domain.tenant_state import MAY_SIGN_IN
-from tenants.lifecycle.preview import no_worker
+from tenants.lifecycle.no_worker import no_worker
 from tenants.members import roster
 from tenants.models import Member, Provisioning
 from tenants.operators.member_rows import drifted

@@ -16,7 +16,7 @@ from django.urls import URLPattern, reverse
 from tenants.domain.errors import InvalidInput
 from tenants.domain.roles import Role
 from tenants.domain.user_plan import Conflict
-from tenants.lifecycle.preview import no_worker
+from tenants.lifecycle.no_worker import no_worker
 from tenants.lifecycle.search import FEW
 from tenants.members.roster import desired_user, planned_changes
 from tenants.models import Member, Person, Provisioning, Tenant

@@ -16,6 +16,7 @@ from tenants.audit.actions import Action
 from tenants.domain.dates import formatted_day
 from tenants.health.overview import HOURS, Count, Hour, Overview, Week
 from tenants.health.overview import overview as look_over
+from tenants.lifecycle.no_worker import NO_WORKER
 from tenants.models import Provisioning
 from tenants.operators.charts import Chart, Column, Series, chart, share
 from tenants.operators.site import site
@@ -102,8 +103,8 @@ def _waiting(seen: Overview) -> Iterator[Need]:
     backlog, link = seen.backlog, ("Waiting members", _list("members", provisioning=Provisioning.DUE))
     if not seen.working:
         verb = "waits" if backlog.due == Count(1) else "wait"
-        waits = f"{counted(backlog.due, 'member')} {verb}" if backlog.due else "new members would wait"
-        text = f"No worker is running, and {waits} for one. Start one with “manage.py provision --watch”."
+        waits = f"{counted(backlog.due, 'member')} {verb}" if backlog.due else "new members wait"
+        text = f"{NO_WORKER} Until then, {waits}."
         yield Need("bad" if backlog.due else "warn", text, *(link if backlog.due else ()))
     elif backlog.waits_since and seen.at - backlog.waits_since > _LONG:
         yield Need("warn", f"A member has waited for Cognito for {in_words(seen.at - backlog.waits_since)}.", *link)

@@ -16,7 +16,8 @@ from django.urls import URLPattern, reverse
 from tenants.domain.errors import InvalidInput
 from tenants.domain.tenant_state import TenantState
 from tenants.health.blockers import blockers
-from tenants.lifecycle.preview import no_worker, preview_for_all
+from tenants.lifecycle.no_worker import no_worker
+from tenants.lifecycle.preview import preview_for_all
 from tenants.lifecycle.search import search_tenants, with_members
 from tenants.lifecycle.suspension import Rings, rings
 from tenants.models import Closing, Member, Provisioning, Suspension, Tenant

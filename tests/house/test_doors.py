@@ -29,7 +29,7 @@ DOORS = {
     "records": "reading wiring",
     "sign_in": "access break_glass federation.Federation sessions.SignedIn standing wiring",
 }
-OPEN = {"domain", "leases", "limits"}
+OPEN = {"domain", "limits"}
 
 
 def is_offered(thing: str, *, to: str) -> bool:

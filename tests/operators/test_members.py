@@ -17,7 +17,7 @@ from tenants.members.roster import add_member
 from tenants.models import AuditEvent, Drift, DriftKind, Member, Provisioning, Reconciliation, Worker
 from tests.world.fixtures import Browser
 from tests.world.pages import text_of
-from tests.world.pool import compared
+from tests.world.pool import compare_pool
 from tests.world.stage import SOMEBODY, Stage, member_called, tenant_with_people
 from tests.world.use_cases import last_entry
 
@@ -189,7 +189,7 @@ def test_whoever_was_changed_past_the_portal_differs_and_can_be_tried_now(
     member = member_called(f"p1@{domain}")
     assert "agrees" in text_of(operator.get(at(member)))
     stage.by_hand.admin_disable_user(UserPoolId=stage.tools.directory.pool_id, Username=str(member.person.sub))
-    compared(stage)
+    compare_pool(stage)
     for address in (at(member), f"/operators/members/?q=p1@{domain}"):
         assert '<span class="badge warn">differs</span>' in text_of(operator.get(address))
     assert "is next in line" in text_of(operator.post(at(member, "try-now"), follow=True))

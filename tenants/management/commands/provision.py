@@ -28,8 +28,8 @@ from tenants.provisioning.worker import THREADS, Worker
 class Command(BaseCommand):
     help = (
         "Makes the users in Cognito match the members in the database, and keeps suspended tenants out. Needs the "
-        "credentials of PortalRole. Exit codes: 0 everything agrees, 1 it had to stop, 3 members are left that cannot "
-        "be done or wait for another try."
+        "credentials of PortalRole. Exit codes: 0 every member is settled, 1 it had to stop, 3 members are left that "
+        "are stuck, in conflict, or due for another try."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -72,7 +72,7 @@ class Command(BaseCommand):
                 plan = changes_for(member, directory=tools.directory, pacer=tools.pacer)
             except PortalError as error:
                 raise CommandError(error.for_operators) from error
-            org = str(member.tenant.org_id) if member.tenant else None
+            org = str(member.org_id) if member.org_id else None
             if as_json:
                 self.stdout.write(json.dumps({"email": member.person.email, "org": org, "would": plan}))
             else:

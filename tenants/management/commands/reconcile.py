@@ -14,7 +14,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from tenants.domain.actor import at_the_terminal
 from tenants.domain.errors import PortalError
 from tenants.drift.repair import fate, planned_repair
-from tenants.drift.run import Asked, Reconciled, reconcile
+from tenants.drift.run import RunOptions, RunResult, reconcile
 from tenants.drift.walk import Listener
 from tenants.management.lookup import tenant_called
 from tenants.management.output import in_number
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         dry_run, recreate, as_json = options["dry_run"], options["recreate"], options["json"]
         if recreate is not None and (recreate < 1 or not (options["repair"] or dry_run)):
             raise CommandError("--recreate is a number from 1 on, and goes with --repair or --dry-run.")
-        asked = Asked(
+        asked = RunOptions(
             tenant=tenant_called(options["tenant"]) if options["tenant"] else None,
             repair=options["repair"] and not dry_run,
             recreate=recreate or 0,
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         if reconciled.left:
             sys.exit(3)
 
-    def compare(self, asked: Asked, tools: Tools) -> Reconciled:
+    def compare(self, asked: RunOptions, tools: Tools) -> RunResult:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -106,7 +106,7 @@ class Command(BaseCommand):
             self.end_of_bar()
             self.stdout.write(f"{here}: has the address {there} in Cognito. Nothing is repaired for that.")
 
-    def sum_up(self, reconciled: Reconciled) -> None:
+    def sum_up(self, reconciled: RunResult) -> None:
         run = reconciled.run
         counted = {"users": run.users_seen, "found": run.found, "repaired": run.repaired, "left": reconciled.left}
         if self.as_json:
@@ -130,6 +130,6 @@ class Command(BaseCommand):
         clear_line(self.stderr)
 
 
-def _differences(reconciled: Reconciled) -> Iterator[Drift]:
+def _differences(reconciled: RunResult) -> Iterator[Drift]:
     rows = reconciled.run.drifts.select_related("member__person", "member__tenant").order_by("pk")
     return rows.iterator(chunk_size=_SHOWN_AT_A_TIME)
