@@ -7,26 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, reverse
 
-from tenants.domain.errors import InvalidInput
+from tenants.domain.roles import Role
+from tenants.domain.steps import WHY, WHY_OPTIONAL, Step, possible_steps
 from tenants.domain.tenant_state import TenantState
 from tenants.health.blockers import blockers
-from tenants.lifecycle.preview import no_worker, preview_for_all
+from tenants.lifecycle.preview import preview_for_all
 from tenants.lifecycle.search import search_tenants, with_members
+from tenants.lifecycle.steps import CLOSE, CREATE, REACTIVATE, SUSPEND, TENANT_STEPS, plan_choices
 from tenants.lifecycle.suspension import Rings, rings
+from tenants.members.in_cognito import no_worker
 from tenants.models import Closing, Member, Provisioning, Suspension, Tenant
-from tenants.operators import tenant_steps
 from tenants.operators.bulk import BulkStep, bulk_view
 from tenants.operators.member_rows import member_rows
 from tenants.operators.metadata_rows import metadata_rows
-from tenants.operators.shown_only import ShownOnly, actor_of
+from tenants.operators.shown_only import ShownOnly
 from tenants.pages.lists import Filter, apply_filters, choose, query_param, read_page
-from tenants.pages.step_pages import Kind, Step, filled, step_view, typed_in, why_field
+from tenants.pages.step_pages import Subjects, step_view
 
 _MEMBERS_SHOWN = 20
 _WORST_FIRST = (
@@ -44,7 +45,7 @@ def filters() -> tuple[Filter, ...]:
     states = tuple((state, state.capitalize()) for state in TenantState)
     return (
         Filter("state", "State", states, lambda rows, v: rows.filter(state=v)),
-        Filter("plan", "Plan", tenant_steps.plan_choices(), lambda rows, v: rows.filter(plan=v)),
+        Filter("plan", "Plan", plan_choices(), lambda rows, v: rows.filter(plan=v)),
         Filter(
             "provisioning",
             "Provisioning",
@@ -73,12 +74,12 @@ class TenantsAdmin(ShownOnly):
     def get_urls(self) -> list[URLPattern]:
         return [
             self.page_at("", list_page, "tenants"),
-            self.form_at("new/", new, "tenant_new"),
+            self.form_at("new/", step_view(CREATE, NEW_TENANTS), "tenant_new"),
             *(self.form_at(f"{many.step.name}/", bulk_view(many), f"tenants_{many.step.name}") for many in SEVERAL),
             self.page_at("<uuid:org_id>/", detail_page, "tenant"),
             *(
-                self.form_at(f"<uuid:org_id>/{step.name}/", step_view(step, KIND), f"tenant_{step.name}")
-                for step in tenant_steps.TENANT_STEPS
+                self.form_at(f"<uuid:org_id>/{step.name}/", step_view(step, TENANTS), f"tenant_{step.name}")
+                for step in TENANT_STEPS
             ),
         ]
 
@@ -113,9 +114,10 @@ def detail_page(request: HttpRequest, org_id: UUID) -> HttpResponse:
     tenant = _find(org_id)
     members = list(tenant.members.select_related("person").order_by("id")[: _MEMBERS_SHOWN + 1])
     suspension = Suspension.objects.filter(tenant=tenant, lifted_at=None).first()
+    possible = possible_steps(TENANT_STEPS, tenant, Role.OPERATOR)
     context = {
         "tenant": tenant,
-        "steps": tenant_steps.possible_steps(tenant),
+        "steps": [(step, reverse(f"operators:tenant_{step.name}", args=[org_id])) for step in possible],
         "metadata": metadata_rows(tenant.metadata),
         "members": member_rows(members[:_MEMBERS_SHOWN]),
         "no_worker": no_worker() if any(member.provisioning == Provisioning.DUE for member in members) else "",
@@ -137,21 +139,6 @@ def _ring_by_ring(reached: Rings) -> tuple[Ring, ...]:
     )
 
 
-def new(request: HttpRequest) -> HttpResponse:
-    fields = tenant_steps.create_fields()
-    if request.method != "POST":
-        return render(request, "operators/tenant_new.html", {"fields": fields})
-    typed = typed_in(request, fields)
-    try:
-        tenant = tenant_steps.create(typed, actor_of(request))
-    except InvalidInput as problem:
-        shown_again = filled(fields, typed, problem)
-        context = {"fields": shown_again, "wrong": [field for field in shown_again if field.error]}
-        return render(request, "operators/tenant_new.html", context, status=400)
-    messages.success(request, f"{tenant} was created. It becomes active once Cognito has made its owner.")
-    return HttpResponseRedirect(_address(tenant))
-
-
 def _find(org_id: UUID) -> Tenant:
     return get_object_or_404(Tenant, org_id=org_id)
 
@@ -164,10 +151,15 @@ def _list_address() -> str:
     return reverse("operators:tenants")
 
 
-KIND = Kind(
+TENANTS = Subjects(
     find=_find,
     address=_address,
     crumbs=lambda tenant: [("Tenants", _list_address()), (tenant.name, _address(tenant))],
+)
+NEW_TENANTS = Subjects(
+    find=lambda: None,
+    address=lambda tenant: _address(tenant) if tenant else _list_address(),
+    crumbs=lambda _: [("Tenants", _list_address())],
 )
 
 
@@ -185,12 +177,12 @@ def _several(step: Step, done: Callable[[str], str]) -> BulkStep:
         done=done,
         called=str,
         noted=lambda tenant: tenant.slug,
-        fields=(why_field(optional=not step.grave),),
+        fields=(WHY if WHY in step.fields else WHY_OPTIONAL,),
     )
 
 
 SEVERAL = (
-    _several(tenant_steps.SUSPEND, lambda counted: f"Suspended {counted}: the portal lets none of their members in."),
-    _several(tenant_steps.REACTIVATE, lambda counted: f"Reactivated {counted}."),
-    _several(tenant_steps.CLOSE, lambda counted: f"Closing {counted} has begun. Reopening is possible one by one."),
+    _several(SUSPEND, lambda counted: f"Suspended {counted}: the portal lets none of their members in."),
+    _several(REACTIVATE, lambda counted: f"Reactivated {counted}."),
+    _several(CLOSE, lambda counted: f"Closing {counted} has begun. Reopening is possible one by one."),
 )
