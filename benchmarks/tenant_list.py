@@ -39,7 +39,7 @@ OWN = {
     "rare state": "state=closing",
     "rare state, last page": "state=closing&last=1",
     "state and plan": "state=suspended&plan=free",
-    "waiting for Cognito": "provisioning=due",
+    "due": "provisioning=due",
     "stuck": "provisioning=unresolved",
     "search in a rare state": f"q={_filled.COMMON}&state=closing",
 }
@@ -106,8 +106,11 @@ def set_up(database_url: str) -> None:
     from django.contrib import admin
 
     settings.ROOT_URLCONF = "_stock_admin"
+    # The portal itself does without it.
+    settings.INSTALLED_APPS.append("django.contrib.admin.apps.SimpleAdminConfig")
     templates: Any = settings.TEMPLATES[0]
     templates["DIRS"].append(Path(admin.__file__).parent / "templates")
+    templates["OPTIONS"]["context_processors"].append("django.contrib.auth.context_processors.auth")
     django.setup()
 
 

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower, Substr
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 
 from tenants.domain.errors import InvalidInput
 from tenants.domain.roles import Role
@@ -22,11 +22,11 @@ from tenants.members.in_cognito import no_worker
 from tenants.members.roster import desired_user, planned_changes
 from tenants.members.steps import MEMBER_STEPS, TRY_NOW
 from tenants.models import Member, Person, Provisioning, Tenant
-from tenants.operators.bulk import BulkStep, bulk_view
+from tenants.operators.bulk import BulkStep
+from tenants.operators.decorators import page_view
 from tenants.operators.member_rows import member_row, member_rows
-from tenants.operators.shown_only import ShownOnly
 from tenants.pages.lists import Branch, Filter, apply_filters, choose, query_param, read_page
-from tenants.pages.step_pages import Subjects, step_view
+from tenants.pages.step_pages import Subjects
 
 _STUCK = [Provisioning.STUCK, Provisioning.CONFLICT]
 
@@ -64,19 +64,7 @@ FILTERS = (
 )
 
 
-class MembersAdmin(ShownOnly):
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            self.page_at("", list_page, "members"),
-            self.form_at("try-now/", bulk_view(TRY_SEVERAL), "members_try-now"),
-            self.page_at("<int:pk>/", detail_page, "member"),
-            *(
-                self.form_at(f"<int:pk>/{step.name}/", step_view(step, MEMBERS), f"member_{step.name}")
-                for step in MEMBER_STEPS
-            ),
-        ]
-
-
+@page_view
 def list_page(request: HttpRequest) -> HttpResponse:
     chosen, text = choose(request, FILTERS), query_param(request, "q").lower()
     tenant = _tenant(query_param(request, "tenant"))
@@ -131,6 +119,7 @@ class Compared:
     differs: bool
 
 
+@page_view
 def detail_page(request: HttpRequest, pk: int) -> HttpResponse:
     member = _find(pk)
     possible = possible_steps(MEMBER_STEPS, member, Role.OPERATOR)

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 
 from tenants.domain.roles import Role
 from tenants.domain.steps import WHY, WHY_OPTIONAL, Step, possible_steps
@@ -18,16 +18,16 @@ from tenants.domain.tenant_state import TenantState
 from tenants.health.blockers import blockers
 from tenants.lifecycle.preview import preview_for_all
 from tenants.lifecycle.search import search_tenants, with_members
-from tenants.lifecycle.steps import CLOSE, CREATE, REACTIVATE, SUSPEND, TENANT_STEPS, plan_choices
+from tenants.lifecycle.steps import CLOSE, REACTIVATE, SUSPEND, TENANT_STEPS, plan_choices
 from tenants.lifecycle.suspension import Rings, rings
 from tenants.members.in_cognito import no_worker
 from tenants.models import Closing, Member, Provisioning, Suspension, Tenant
-from tenants.operators.bulk import BulkStep, bulk_view
+from tenants.operators.bulk import BulkStep
+from tenants.operators.decorators import page_view
 from tenants.operators.member_rows import member_rows
 from tenants.operators.metadata_rows import metadata_rows
-from tenants.operators.shown_only import ShownOnly
 from tenants.pages.lists import Filter, apply_filters, choose, query_param, read_page
-from tenants.pages.step_pages import Subjects, step_view
+from tenants.pages.step_pages import Subjects
 
 _MEMBERS_SHOWN = 20
 _WORST_FIRST = (
@@ -70,20 +70,7 @@ class Ring:
     is_reached: bool
 
 
-class TenantsAdmin(ShownOnly):
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            self.page_at("", list_page, "tenants"),
-            self.form_at("new/", step_view(CREATE, NEW_TENANTS), "tenant_new"),
-            *(self.form_at(f"{many.step.name}/", bulk_view(many), f"tenants_{many.step.name}") for many in SEVERAL),
-            self.page_at("<uuid:org_id>/", detail_page, "tenant"),
-            *(
-                self.form_at(f"<uuid:org_id>/{step.name}/", step_view(step, TENANTS), f"tenant_{step.name}")
-                for step in TENANT_STEPS
-            ),
-        ]
-
-
+@page_view
 def list_page(request: HttpRequest) -> HttpResponse:
     offered = filters()
     chosen, text = choose(request, offered), query_param(request, "q")
@@ -95,7 +82,7 @@ def list_page(request: HttpRequest) -> HttpResponse:
         "text": text,
         "is_narrowed": bool(text or any(choice.value for choice in chosen)),
         "too_short": 0 < len(text) < 3 and text.isascii(),
-        "several": SEVERAL,
+        "several": BULK_STEPS,
     }
     return render(request, "operators/tenants.html", context)
 
@@ -110,6 +97,7 @@ def _worst(tenant_id: int, pairs: Iterable[tuple[Any, str]]) -> str:
     return next((label for value, label in _WORST_FIRST if (tenant_id, value) in pairs), "")
 
 
+@page_view
 def detail_page(request: HttpRequest, org_id: UUID) -> HttpResponse:
     tenant = _find(org_id)
     members = list(tenant.members.select_related("person").order_by("id")[: _MEMBERS_SHOWN + 1])
@@ -181,7 +169,7 @@ def _several(step: Step, done: Callable[[str], str]) -> BulkStep:
     )
 
 
-SEVERAL = (
+BULK_STEPS = (
     _several(SUSPEND, lambda counted: f"Suspended {counted}: the portal lets none of their members in."),
     _several(REACTIVATE, lambda counted: f"Reactivated {counted}."),
     _several(CLOSE, lambda counted: f"Closing {counted} has begun. Reopening is possible one by one."),
