@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from tenants.lifecycle.no_worker import no_worker
 from tenants.lifecycle.suspension import rings
+from tenants.members.in_cognito import no_worker
 from tenants.models import Member, Provisioning, Suspension, Tenant, Worker
 from tenants.provisioning.halt import why_halted
 

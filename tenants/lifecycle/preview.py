@@ -17,11 +17,11 @@ from django.db.models import Count
 from django.utils import timezone
 
 from tenants.domain.suspension_policy import ROOM
-from tenants.domain.tenant_state import MAY_SIGN_IN, TenantState, in_words
+from tenants.domain.tenant_state import TenantState, in_words
 from tenants.domain.user_plan import Change, Conflict, Create, Delete, Disable, Enable, SetRole, SignOut
-from tenants.lifecycle.no_worker import no_worker
 from tenants.lifecycle.suspension import OUTLIVES, to_deny
 from tenants.lifecycle.transitions import MOST_GRACE_DAYS, state_after_reopening
+from tenants.members.in_cognito import no_worker
 from tenants.members.roster import planned_changes as planned_for
 from tenants.models import Closing, Member, Person, Provisioning, Tenant
 
@@ -44,9 +44,9 @@ def preview(tenant: Tenant, step: str) -> tuple[str, ...]:
     return preview_for_all([tenant], step)
 
 
-def consequences_of_closing(tenant: Tenant, *, grace_days: int) -> tuple[str, ...]:
-    """Those of `close` with another grace period than CLOSING_GRACE_DAYS; one that is too long is for it to refuse."""
-    return tuple(_close([tenant], min(grace_days, MOST_GRACE_DAYS)))
+def preview_closing(tenant: Tenant, *, grace_days: int | None) -> tuple[str, ...]:
+    """For `close` with this grace period, None for CLOSING_GRACE_DAYS. One that is too long is refused by `close`."""
+    return tuple(_close([tenant], None if grace_days is None else min(grace_days, MOST_GRACE_DAYS)))
 
 
 def preview_for_all(tenants: Sequence[Tenant], step: str) -> tuple[str, ...]:
@@ -158,15 +158,6 @@ def _change_metadata(_: Sequence[Tenant]) -> Iterator[str]:
     yield "Only operators see it. What it says now stays in the audit trail."
 
 
-def _add_member(tenants: Sequence[Tenant]) -> Iterator[str]:
-    if all(tenant.state in MAY_SIGN_IN for tenant in tenants):
-        yield "The worker makes them in Cognito, usually within seconds, and Cognito mails the invitation."
-        if missing := no_worker():
-            yield missing
-    else:
-        yield f"Nobody is made in Cognito, and nobody is mailed, before {_it(tenants)} works again."
-
-
 _OF: dict[str, Callable[[Sequence[Tenant]], Iterator[str]]] = {
     "activate": _activate,
     "suspend": _suspend,
@@ -177,7 +168,6 @@ _OF: dict[str, Callable[[Sequence[Tenant]], Iterator[str]]] = {
     "slug": _change_slug,
     "plan": _change_plan,
     "metadata": _change_metadata,
-    "add-member": _add_member,
 }
 
 

@@ -13,7 +13,6 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern
 from django.utils import timezone
 
 from tenants.audit import record
@@ -24,8 +23,9 @@ from tenants.domain.actor import VISITOR, WORKER
 from tenants.domain.errors import InvalidInput
 from tenants.models import AuditEvent, Person, Tenant
 from tenants.models.keyset import Branch
-from tenants.operators.shown_only import ShownOnly, actor_of
+from tenants.operators.decorators import action_view, page_view
 from tenants.pages.lists import Filter, Page, apply_filters, choose, query_param, read_page, without_page
+from tenants.sign_in.access import signed_in
 
 FILTERS = (
     Filter("action", "What", tuple((action, action) for action in Action), lambda rows, v: rows.filter(action=v)),
@@ -37,15 +37,7 @@ _PROGRAMS = {program.name: program.id for program in (WORKER, VISITOR)}
 _A_DAY = timedelta(days=1, microseconds=-1)
 
 
-class AuditAdmin(ShownOnly):
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            self.page_at("", list_page, "audit"),
-            self.act_at("export/", export, "audit_export"),
-            self.page_at("<int:seq>/", detail_page, "audit_entry"),
-        ]
-
-
+@page_view
 def list_page(request: HttpRequest) -> HttpResponse:
     context = {
         "filters": choose(request, FILTERS),
@@ -114,6 +106,7 @@ def _with_tenants(events: Iterable[AuditEvent]) -> list[tuple[AuditEvent, Tenant
     return [(event, tenants.get(event.org) if event.org else None) for event in events]
 
 
+@page_view
 def detail_page(request: HttpRequest, seq: int) -> HttpResponse:
     event = get_object_or_404(AuditEvent, pk=seq)
     context = {
@@ -130,11 +123,14 @@ def _pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) if value else ""
 
 
+@action_view
 def export(request: HttpRequest) -> HttpResponseBase:
     """What the list shows, whole, as it is now. That somebody took it along stands in the trail too."""
     rows = _asked_for(request)
     newest = AuditEvent.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
-    record(Action.AUDIT_EXPORTED, by=actor_of(request), after={"as": "csv", "of": without_page(request.GET.dict())})
+    record(
+        Action.AUDIT_EXPORTED, by=signed_in(request).actor, after={"as": "csv", "of": without_page(request.GET.dict())}
+    )
     response = StreamingHttpResponse(lines(rows.filter(seq__lte=newest)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="audit-{timezone.now():%Y-%m-%d-%H%M}.csv"'
     return response

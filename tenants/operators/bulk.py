@@ -14,9 +14,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import render
 
 from tenants.domain.errors import InvalidInput, NotNow
-from tenants.operators.shown_only import actor_of
+from tenants.domain.steps import Field, Step
 from tenants.pages.lists import PAGE_SIZE
-from tenants.pages.step_pages import Field, Step, filled, typed_in
+from tenants.pages.step_pages import typed_in, with_problem
+from tenants.sign_in.access import signed_in
 
 MOST_CHOSEN = 2 * PAGE_SIZE
 
@@ -84,12 +85,12 @@ def _narrowed(request: HttpRequest) -> str:
 
 
 def _do(request: HttpRequest, many: BulkStep, things: Sequence[Any]) -> HttpResponse:
-    typed, done, refused = typed_in(request, many.fields), 0, list[str]()
+    typed, by, done, refused = typed_in(request, many.fields), signed_in(request).actor, 0, list[str]()
     for thing in things:
         try:
-            many.step.does(thing, typed, actor_of(request))
+            many.step.does(thing, typed, by)
         except InvalidInput as problem:
-            return _page(request, many, things, filled(many.fields, typed, problem), status=400)
+            return _page(request, many, things, with_problem(many.fields, typed, problem), status=400)
         except NotNow as refusal:
             refused.append(refusal.message)
         else:

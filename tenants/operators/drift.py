@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern
 
 from tenants.domain.errors import InvalidInput
 from tenants.models import Drift, DriftKind, Reconciliation
 from tenants.models.keyset import Branch
-from tenants.operators.shown_only import ShownOnly
+from tenants.operators.decorators import page_view
 from tenants.pages.lists import Filter, apply_filters, choose, query_param, read_page
 
 _TO_DO = {
@@ -52,11 +51,6 @@ class Row:
     kind: str
 
 
-class DriftAdmin(ShownOnly):
-    def get_urls(self) -> list[URLPattern]:
-        return [self.page_at("", listed, "drift")]
-
-
 def _run(text: str) -> Reconciliation | None:
     """The one that was asked for, or else the last one of the whole pool, or else the last one."""
     runs = Reconciliation.objects.select_related("tenant").order_by("-started_at")
@@ -72,7 +66,8 @@ def _others(run: Reconciliation) -> list[Reconciliation]:
     return list(others.order_by("-started_at")[:_OTHERS_SHOWN])
 
 
-def listed(request: HttpRequest) -> HttpResponse:
+@page_view
+def list_page(request: HttpRequest) -> HttpResponse:
     chosen = choose(request, FILTERS)
     run = _run(query_param(request, "run"))
     found = Drift.objects.filter(reconciliation=run).select_related("member__person")

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tenants.domain.tenant_state import TenantState
-from tenants.domain.user_plan import Conflict
-from tenants.members.roster import planned_changes
+from tenants.members.in_cognito import has_drifted
 from tenants.models import Member, Provisioning
 
 _IN_WORDS = {
@@ -39,23 +38,15 @@ def member_rows(members: Iterable[Member]) -> list[MemberRow]:
 
 def member_row(member: Member) -> MemberRow:
     is_stuck = member.provisioning in (Provisioning.STUCK, Provisioning.CONFLICT)
-    has_drifted = drifted(member)
-    agrees = member.provisioning == Provisioning.SETTLED and not has_drifted
+    drifted = has_drifted(member)
+    agrees = member.provisioning == Provisioning.SETTLED and not drifted
     return MemberRow(
         member=member,
         standing=_standing(member),
-        provisioning="differs" if has_drifted else _IN_WORDS[Provisioning(member.provisioning)],
-        mood="bad" if is_stuck else "warn" if has_drifted else "good" if agrees else "",
+        provisioning="differs" if drifted else _IN_WORDS[Provisioning(member.provisioning)],
+        mood="bad" if is_stuck else "warn" if drifted else "good" if agrees else "",
         is_stuck=is_stuck,
     )
-
-
-def drifted(member: Member) -> bool:
-    """Whether Cognito agreed once, and was changed past the portal since, as a comparison saw."""
-    if member.provisioning != Provisioning.SETTLED:
-        return False
-    changes = planned_changes(member)
-    return isinstance(changes, Conflict) or bool(changes)
 
 
 def _standing(member: Member) -> str:

@@ -11,22 +11,23 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower, Substr
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 
 from tenants.domain.errors import InvalidInput
 from tenants.domain.roles import Role
+from tenants.domain.steps import possible_steps
 from tenants.domain.user_plan import Conflict
-from tenants.lifecycle.no_worker import no_worker
 from tenants.lifecycle.search import FEW
+from tenants.members.in_cognito import no_worker
 from tenants.members.roster import desired_user, planned_changes
+from tenants.members.steps import MEMBER_STEPS, TRY_NOW
 from tenants.models import Member, Person, Provisioning, Tenant
 from tenants.models.keyset import Branch
-from tenants.operators import member_steps
-from tenants.operators.bulk import BulkStep, bulk_view
+from tenants.operators.bulk import BulkStep
+from tenants.operators.decorators import page_view
 from tenants.operators.member_rows import member_row, member_rows
-from tenants.operators.shown_only import ShownOnly
 from tenants.pages.lists import Filter, apply_filters, choose, query_param, read_page
-from tenants.pages.step_pages import Kind, step_view
+from tenants.pages.step_pages import Subjects
 
 _STUCK = [Provisioning.STUCK, Provisioning.CONFLICT]
 
@@ -64,19 +65,7 @@ FILTERS = (
 )
 
 
-class MembersAdmin(ShownOnly):
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            self.page_at("", list_page, "members"),
-            self.form_at("try-now/", bulk_view(TRY_SEVERAL), "members_try-now"),
-            self.page_at("<int:pk>/", detail_page, "member"),
-            *(
-                self.form_at(f"<int:pk>/{step.name}/", step_view(step, KIND), f"member_{step.name}")
-                for step in member_steps.MEMBER_STEPS
-            ),
-        ]
-
-
+@page_view
 def list_page(request: HttpRequest) -> HttpResponse:
     chosen, text = choose(request, FILTERS), query_param(request, "q").lower()
     tenant = _tenant(query_param(request, "tenant"))
@@ -131,12 +120,14 @@ class Compared:
     differs: bool
 
 
+@page_view
 def detail_page(request: HttpRequest, pk: int) -> HttpResponse:
     member = _find(pk)
+    possible = possible_steps(MEMBER_STEPS, member, Role.OPERATOR)
     context = {
         "row": member_row(member),
         "member": member,
-        "steps": member_steps.possible_steps(member),
+        "steps": [(step, reverse(f"operators:member_{step.name}", args=[pk])) for step in possible],
         "compared": _compared(member),
         "to_do": _to_do(member),
         "no_worker": no_worker() if member.provisioning == Provisioning.DUE else "",
@@ -188,17 +179,17 @@ def _chosen_members(keys: Sequence[int]) -> list[Member]:
     return list(Member.objects.select_related("person", "tenant").filter(pk__in=keys).order_by("-id"))
 
 
-KIND = Kind(
+MEMBERS = Subjects(
     find=_find,
     address=_address,
     crumbs=lambda member: [("Members", _list_address()), (str(member.person), _address(member))],
 )
 TRY_SEVERAL = BulkStep(
-    step=member_steps.TRY_NOW,
+    step=TRY_NOW,
     find=_chosen_members,
     noun=("member", "members"),
     address=lambda: f"{_list_address()}?provisioning=unresolved",
-    expects=lambda members: member_steps.TRY_NOW.expects(members[0]),
+    expects=lambda members: TRY_NOW.expects(members[0], {}),
     done=lambda counted: f"Next in line: {counted}. Look again in a few seconds.",
     called=lambda member: str(member.person),
     noted=lambda member: member.last_error,

@@ -9,17 +9,16 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import path, reverse
-from django.views.decorators.http import require_safe
+from django.urls import reverse
 
 from tenants.audit.actions import Action
 from tenants.domain.dates import formatted_day
 from tenants.health.overview import HOURS, Count, Hour, Overview, Week
 from tenants.health.overview import overview as look_over
-from tenants.lifecycle.no_worker import NO_WORKER
+from tenants.members.in_cognito import NO_WORKER
 from tenants.models import Provisioning
 from tenants.operators.charts import Chart, Column, Series, chart, share
-from tenants.operators.site import site
+from tenants.operators.decorators import page_view
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A worker takes what is due within a second; what waits for longer than this waits for something else.
@@ -58,6 +57,7 @@ class StateRow:
     share: str
 
 
+@page_view
 def overview(request: HttpRequest) -> HttpResponse:
     seen = look_over()
     context = {
@@ -192,6 +192,3 @@ def in_words(age: timedelta) -> str:
         if number:
             return f"{number} {unit}{'' if number == 1 else 's'}"
     return "a moment"
-
-
-urlpatterns = [path("", site.admin_view(require_safe(overview)), name="overview")]

@@ -6,13 +6,11 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import path
-from django.views.decorators.http import require_safe
 
 from tenants.audit.timeline import About, about, by_day, entries_of, was_shortened
 from tenants.models import Tenant
 from tenants.models.keyset import Branch
-from tenants.operators.site import site
+from tenants.operators.decorators import page_view
 from tenants.pages.lists import Filter, apply_filters, choose, read_page
 
 FILTERS = (
@@ -29,6 +27,7 @@ FILTERS = (
 )
 
 
+@page_view
 def timeline(request: HttpRequest, org_id: UUID) -> HttpResponse:
     tenant = get_object_or_404(Tenant, org_id=org_id)
     chosen = choose(request, FILTERS)
@@ -42,6 +41,3 @@ def timeline(request: HttpRequest, org_id: UUID) -> HttpResponse:
         "is_cut_off": not page.next and was_shortened(),
     }
     return render(request, "operators/timeline.html", context)
-
-
-urlpatterns = [path("tenants/<uuid:org_id>/timeline/", site.admin_view(require_safe(timeline)), name="timeline")]

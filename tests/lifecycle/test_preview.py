@@ -16,10 +16,10 @@ from tenants.domain.suspension_policy import ROOM
 from tenants.domain.tenant_state import TenantState
 from tenants.domain.user_plan import Create, Delete, Disable, Enable, SignOut
 from tenants.lifecycle.preview import calls, preview, preview_for_all
+from tenants.lifecycle.steps import TENANT_STEPS
 from tenants.lifecycle.transitions import close, reactivate, suspend
 from tenants.members.roster import disable
 from tenants.models import Closing, Member, Person, Provisioning, Suspension, Tenant, Worker
-from tenants.operators.tenant_steps import TENANT_STEPS
 from tests.world.faults import Switches
 from tests.world.stage import SOMEBODY, Stage, member_called, tenant_with_people
 from tests.world.use_cases import acme
@@ -160,7 +160,7 @@ def test_reopening_says_what_it_will_be_again(portal: Any, *, suspended: bool) -
 def test_every_step_of_a_tenant_says_what_it_brings_about(portal: Any) -> None:
     tenant = close(acme(), by=SOMEBODY, why="asked for")
     for step in TENANT_STEPS:
-        sentences = preview(tenant, step.name)
+        sentences = step.expects(tenant, {})
         assert sentences, step.name
         assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in sentences), sentences
 

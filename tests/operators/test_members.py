@@ -119,7 +119,7 @@ def test_several_are_tried_at_once(operator: Browser) -> None:
     chosen = {"chosen": [member.pk for member in (*stuck, settled)]}
     asked = text_of(operator.get("/operators/members/try-now/", chosen))
     assert "Try now 2 members" in asked
-    assert "Cognito agrees already." in asked
+    assert "is settled: Cognito already matches." in asked
     done = operator.post("/operators/members/try-now/", {"chosen": [member.pk for member in stuck]}, follow=True)
     assert "Next in line: 2 members." in text_of(done)
     assert Member.objects.filter(provisioning=Provisioning.DUE).count() == 2

@@ -9,7 +9,9 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
+from tenants.domain.steps import Step
 from tenants.domain.tenant_state import TenantState
+from tenants.lifecycle import steps as life
 from tenants.lifecycle.search import key_in, search_tenants
 from tenants.management.lookup import tenant_called
 from tenants.management.output import (
@@ -21,11 +23,39 @@ from tenants.management.output import (
     tenant_row,
     tenant_whole,
 )
-from tenants.management.step_commands import Options, add_step, take, whole_number
-from tenants.management.tenant_arguments import TENANT, TENANT_STEPS, TENANTS, WAIT
+from tenants.management.step_commands import Options, add_step, argument, take, whole_number
 from tenants.management.waiting import standing_suspension, wait_for
 from tenants.models import Tenant
 from tenants.models.keyset import rows_beyond
+
+_WAITS_SECONDS = 120
+_TENANT = argument("tenant", metavar="SLUG|ORG_ID")
+_WAIT = (
+    argument("--wait", action="store_true", help="until Cognito and AWS have followed"),
+    argument(
+        "--timeout",
+        type=whole_number(0, 86_400),
+        default=_WAITS_SECONDS,
+        metavar="SECONDS",
+        help="how long (%(default)s)",
+    ),
+)
+_NO_MAIL = argument("--no-mail", action="store_true", help="Cognito mails no invitation")
+_GRACE_DAYS = argument("--grace-days", type=int, metavar="N", help="instead of CLOSING_GRACE_DAYS")
+_OWNER = argument("--owner", dest="email", required=True, metavar="EMAIL", help="Cognito sends the invitation there")
+# Each with the arguments that no page has.
+_STEPS = (
+    (life.CREATE, (_NO_MAIL,)),
+    (life.RENAME, ()),
+    (life.SLUG, ()),
+    (life.PLAN, ()),
+    (life.METADATA, ()),
+    (life.ACTIVATE, ()),
+    (life.SUSPEND, _WAIT),
+    (life.REACTIVATE, ()),
+    (life.CLOSE, (_GRACE_DAYS, *_WAIT)),
+    (life.REOPEN, ()),
+)
 
 
 class Command(BaseCommand):
@@ -47,11 +77,14 @@ class Command(BaseCommand):
         listing.add_argument("--json", action="store_true", help="print one JSON object a tenant")
         for name, says in (("show", "everything about one"), ("rings", "how far its suspension is")):
             looking = steps.add_parser(name, help=says)
-            for one in (TENANT, *(WAIT if name == "rings" else ())):
+            for one in (_TENANT, *(_WAIT if name == "rings" else ())):
                 looking.add_argument(*one.names, **one.options)
             looking.add_argument("--json", action="store_true", help="print one JSON object")
-        for step in TENANT_STEPS:
-            add_step(steps, step)
+        for step, extra in _STEPS:
+            if step is life.CREATE:
+                add_step(steps, step, extra=extra, spelled={"email": _OWNER})
+            else:
+                add_step(steps, step, subject=[_TENANT], extra=extra)
 
     def handle(self, *args: Any, **options: Any) -> None:
         match options["step"]:
@@ -62,10 +95,16 @@ class Command(BaseCommand):
             case "rings":
                 self.rings(tenant_called(options["tenant"]), options)
             case name:
-                step = next(step for step in TENANT_STEPS if step.name == name)
-                changed = take(step, TENANTS, options, command=self)
-                if changed is not None and options.get("wait"):
-                    self.rings(changed, options)
+                self.take(next(step for step, _ in _STEPS if step.name == name), options)
+
+    def take(self, step: Step, options: Options) -> None:
+        changed = take(step, options, find=_find, facts=tenant_facts, command=self)
+        if changed is None or "wait" not in options:
+            return
+        if options["wait"]:
+            self.rings(changed, options)
+        elif not options["json"]:
+            self.stdout.write(f"To see how far it is: manage.py tenant rings {changed.slug}.")
 
     def list(self, options: Options) -> None:
         after = tenant_called(options["after"]) if options["after"] else None
@@ -104,6 +143,10 @@ class Command(BaseCommand):
                 self.stdout.write(line)
         if not reached.all_reached:
             sys.exit(3)
+
+
+def _find(options: Options) -> Tenant | None:
+    return tenant_called(options["tenant"]) if "tenant" in options else None
 
 
 def _newest(options: Options, *, after: Tenant | None) -> Sequence[Tenant]:
