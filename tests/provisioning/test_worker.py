@@ -179,7 +179,7 @@ def test_the_exit_code_tells_that_members_are_left_and_which_way(
     stage.make_by_hand(f"p1@{domain}", org="610be000-0000-4000-8000-00000000006b", role="owner")
     code, out = provision(capsys)
     assert code == 3
-    assert "1 left: taken in Cognito." in out
+    assert "1 left: conflict." in out
 
 
 def test_the_exit_code_tells_that_nobody_can_be_provisioned(
