@@ -1,4 +1,4 @@
-"""Tenants: the list, one of them, a new one, and the steps that can be done to one or to several."""
+"""Tenants: the list, one of them, and what steps are taken with: one tenant, several, or a new one."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from tenants.operators.bulk import BulkStep
 from tenants.operators.decorators import page_view
 from tenants.operators.member_rows import member_rows
 from tenants.operators.metadata_rows import metadata_rows
-from tenants.pages.lists import Filter, apply_filters, choose, query_param, read_page
+from tenants.pages.lists import Filter, apply_filters, query_param, read_choices, read_page
 from tenants.pages.step_pages import Subjects
 
 _MEMBERS_SHOWN = 20
 _WORST_FIRST = (
     (Provisioning.CONFLICT, "conflict"),
     (Provisioning.STUCK, "stuck"),
-    (Provisioning.DUE, "waiting"),
+    (Provisioning.DUE, "due"),
 )
 
 
@@ -49,15 +49,15 @@ def filters() -> tuple[Filter, ...]:
         Filter(
             "provisioning",
             "Provisioning",
-            (("unresolved", "Stuck or in conflict"), ("due", "Waiting for Cognito"), ("conflict", "In conflict")),
+            (("unresolved", "Stuck or conflict"), ("due", "Due"), ("conflict", "Conflict")),
             _unsettled,
         ),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """`provisioning` is the worst of its members', "" where Cognito agrees with all of them."""
+class TenantRow:
+    """`provisioning` is the worst state among its members, "" where all are settled."""
 
     tenant: Tenant
     provisioning: str
@@ -73,24 +73,24 @@ class Ring:
 @page_view
 def list_page(request: HttpRequest) -> HttpResponse:
     offered = filters()
-    chosen, text = choose(request, offered), query_param(request, "q")
-    page = read_page(search_tenants(apply_filters(Tenant.objects.all(), offered, chosen), text), request)
+    choices, text = read_choices(request, offered), query_param(request, "q")
+    page = read_page(search_tenants(apply_filters(Tenant.objects.all(), offered, choices), text), request)
     context = {
         "page": page,
         "rows": _rows(page.rows),
-        "filters": chosen,
+        "filters": choices,
         "text": text,
-        "is_narrowed": bool(text or any(choice.value for choice in chosen)),
+        "is_narrowed": bool(text or any(choice.value for choice in choices)),
         "too_short": 0 < len(text) < 3 and text.isascii(),
-        "several": BULK_STEPS,
+        "bulk_steps": BULK_STEPS,
     }
     return render(request, "operators/tenants.html", context)
 
 
-def _rows(tenants: Sequence[Tenant]) -> list[Row]:
+def _rows(tenants: Sequence[Tenant]) -> list[TenantRow]:
     unsettled = Member.objects.filter(tenant__in=tenants).exclude(provisioning=Provisioning.SETTLED)
     pairs = set(unsettled.values_list("tenant_id", "provisioning").distinct()) if tenants else set()
-    return [Row(tenant, _worst(tenant.pk, pairs)) for tenant in tenants]
+    return [TenantRow(tenant, _worst(tenant.pk, pairs)) for tenant in tenants]
 
 
 def _worst(tenant_id: int, pairs: Iterable[tuple[Any, str]]) -> str:
@@ -110,20 +110,20 @@ def detail_page(request: HttpRequest, org_id: UUID) -> HttpResponse:
         "members": member_rows(members[:_MEMBERS_SHOWN]),
         "no_worker": no_worker() if any(member.provisioning == Provisioning.DUE for member in members) else "",
         "has_more_members": len(members) > _MEMBERS_SHOWN,
-        "rings": _ring_by_ring(rings(suspension)) if suspension else (),
-        "obstacles": blockers(suspension) if suspension else (),
+        "rings": _ring_rows(rings(suspension)) if suspension else (),
+        "blockers": blockers(suspension) if suspension else (),
         "closing": Closing.objects.filter(tenant=tenant).order_by("-began_at").first(),
     }
     return render(request, "operators/tenant.html", context)
 
 
-def _ring_by_ring(reached: Rings) -> tuple[Ring, ...]:
-    door, cognito, credentials, end = reached.sentences
+def _ring_rows(reached: Rings) -> tuple[Ring, ...]:
+    portal, cognito, credentials, end = reached.sentences
     return (
-        Ring("The door", door, is_reached=True),
+        Ring("Portal", portal, is_reached=True),
         Ring("Cognito", cognito, is_reached=reached.signed_out_at is not None),
-        Ring("Credentials issued before", credentials, is_reached=reached.denied_at is not None),
-        Ring("All of it", end, is_reached=reached.is_over),
+        Ring("Credentials already issued", credentials, is_reached=reached.denied_at is not None),
+        Ring("Everything expired", end, is_reached=reached.is_over),
     )
 
 
@@ -151,26 +151,26 @@ NEW_TENANTS = Subjects(
 )
 
 
-def _chosen_tenants(keys: Sequence[int]) -> list[Tenant]:
+def _find_all(keys: Sequence[int]) -> list[Tenant]:
     return list(Tenant.objects.filter(pk__in=keys).order_by("-created_at", "-id"))
 
 
-def _several(step: Step, done: Callable[[str], str]) -> BulkStep:
+def _bulk_step(step: Step, done: Callable[[str], str]) -> BulkStep:
     return BulkStep(
         step=step,
-        find=_chosen_tenants,
+        find=_find_all,
         noun=("tenant", "tenants"),
         address=_list_address,
         expects=lambda tenants: preview_for_all(tenants, step.name),
         done=done,
-        called=str,
-        noted=lambda tenant: tenant.slug,
+        name=str,
+        note=lambda tenant: tenant.slug,
         fields=(WHY if WHY in step.fields else WHY_OPTIONAL,),
     )
 
 
 BULK_STEPS = (
-    _several(SUSPEND, lambda counted: f"Suspended {counted}: the portal lets none of their members in."),
-    _several(REACTIVATE, lambda counted: f"Reactivated {counted}."),
-    _several(CLOSE, lambda counted: f"Closing {counted} has begun. Reopening is possible one by one."),
+    _bulk_step(SUSPEND, lambda counted: f"Suspended {counted}: the portal lets none of their members in."),
+    _bulk_step(REACTIVATE, lambda counted: f"Reactivated {counted}."),
+    _bulk_step(CLOSE, lambda counted: f"Began to close {counted}. Each can be reopened on its own page."),
 )

@@ -11,7 +11,7 @@ from tenants.audit.timeline import About, about, by_day, entries_of, was_shorten
 from tenants.models import Tenant
 from tenants.models.keyset import Branch
 from tenants.operators.decorators import page_view
-from tenants.pages.lists import Filter, apply_filters, choose, read_page
+from tenants.pages.lists import Filter, apply_filters, read_choices, read_page
 
 FILTERS = (
     Filter(
@@ -30,14 +30,14 @@ FILTERS = (
 @page_view
 def timeline(request: HttpRequest, org_id: UUID) -> HttpResponse:
     tenant = get_object_or_404(Tenant, org_id=org_id)
-    chosen = choose(request, FILTERS)
-    page = read_page([Branch(apply_filters(entries_of(org_id), FILTERS, chosen), ("seq",))], request)
+    choices = read_choices(request, FILTERS)
+    page = read_page([Branch(apply_filters(entries_of(org_id), FILTERS, choices), ("seq",))], request)
     context = {
         "tenant": tenant,
         "page": page,
         "days": by_day(page.rows),
-        "filters": chosen,
-        "is_narrowed": any(choice.value for choice in chosen),
+        "filters": choices,
+        "is_narrowed": any(choice.value for choice in choices),
         "is_cut_off": not page.next and was_shortened(),
     }
     return render(request, "operators/timeline.html", context)

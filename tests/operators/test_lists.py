@@ -132,7 +132,7 @@ def test_tenants_are_found_by_name_short_name_org_id_owner_and_filters(operator:
     pages = {address: operator.get(f"/operators/tenants/{address}") for address in expected}
     assert {address: set(rows_of(page)) for address, page in pages.items()} == expected
     for address, page in pages.items():
-        assert ("No tenant fits" in page.content.decode()) == (not expected[address])
+        assert ("No tenant matches" in page.content.decode()) == (not expected[address])
 
 
 @pytest.mark.parametrize("few", [members.FEW, 1])

@@ -54,7 +54,7 @@ def test_a_change_shows_what_is_still_to_be_done_in_cognito(operator: Browser) -
     page = text_of(operator.get(at(ACME_EDITOR)))
     assert "Still to do: set the role to viewer." in page
     assert page.count('<tr class="differs">') == 1
-    assert "waiting for Cognito" in page
+    assert '<span class="badge ">due</span>' in page
 
 
 def test_the_only_owner_stays_and_nobody_is_led_to_try(operator: Browser) -> None:
@@ -132,7 +132,7 @@ def test_a_conflict_that_was_mended_is_settled_by_try_now(stage: Stage, operator
     stage.work()
     member = member_called(f"boss@{domain}")
     page = text_of(operator.get(at(member)))
-    assert "The address is taken in Cognito" in page
+    assert "Conflict: another user in Cognito has this address" in page
     assert "somebody else’s" in page
     stage.by_hand.admin_delete_user(UserPoolId=stage.tools.directory.pool_id, Username=f"boss@{domain}")
     operator.post(at(member, "try-now"))
@@ -187,7 +187,7 @@ def test_whoever_was_changed_past_the_portal_differs_and_can_be_tried_now(
     tenant_with_people("Drifting", 2, domain=domain)
     stage.work()
     member = member_called(f"p1@{domain}")
-    assert "agrees" in text_of(operator.get(at(member)))
+    assert '<span class="badge good">settled</span>' in text_of(operator.get(at(member)))
     stage.by_hand.admin_disable_user(UserPoolId=stage.tools.directory.pool_id, Username=str(member.person.sub))
     compare_pool(stage)
     for address in (at(member), f"/operators/members/?q=p1@{domain}"):
@@ -225,7 +225,7 @@ def test_nobody_is_missed_in_cognito_who_may_not_sign_in_yet(stage: Stage, opera
     late = add_member(tenant=tenant, email=f"late@{domain}", name="", role="viewer", by=SOMEBODY)
     stage.work()
     page = text_of(operator.get(at(late)))
-    assert "agrees" in page
+    assert '<span class="badge good">settled</span>' in page
     assert "differs" not in page
 
 

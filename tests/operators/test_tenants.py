@@ -216,13 +216,17 @@ def test_a_tenant_shows_how_far_it_is_shut_out_and_what_keeps_it(operator: Brows
     page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
     assert "Reason given: <bdi>not paid</bdi>" in page
     assert page.count('class="reached"') == 1
+    assert "Suspension progress</h2>" in page
+    labels = ["Portal", "Cognito", "Credentials already issued", "Everything expired"]
+    assert re.findall(r'<li[^>]*><b>([^<]*)</b> <span class="badge', page) == labels
+    assert "What blocks it" in page
     assert "3 members have not been disabled" in page
     assert "No worker is running" in page
     now = timezone.now()
     Suspension.objects.update(signed_out_at=now, denied_at=now, deny_until=now - timedelta(seconds=1))
     page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
     assert page.count('class="reached"') == 4
-    assert "What keeps it" not in page
+    assert "What blocks it" not in page
 
 
 def test_a_closing_shows_how_far_it_has_come(operator: Browser) -> None:
@@ -254,7 +258,7 @@ def test_metadata_are_readable_at_every_depth_and_never_markup(operator: Browser
     deep = {"contacts": [{"name": "<b>Ann</b>"}, {"tags": ["a", True, None, 1.5]}], "empty": {}, "none": ""}
     change_metadata(acme(), metadata={**deep, "down": {"a": {"b": {"c": [1]}}}}, by=SOMEBODY)
     page = operator.get(f"/operators/tenants/{ACME.org_id}/").content.decode()
-    for words in ("&lt;b&gt;Ann&lt;/b&gt;", ">true<", ">null<", ">1.5<", "nothing in it", "empty text", "[1]"):
+    for words in ("&lt;b&gt;Ann&lt;/b&gt;", ">true<", ">null<", ">1.5<", "empty object", "empty text", "[1]"):
         assert words in page
     assert "{&#x27;" not in page
 

@@ -1,4 +1,4 @@
-"""`manage.py member`: members of tenants and operators, listed and changed."""
+"""`manage.py member`: lists, adds and changes members of tenants, and operators."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Command(BaseCommand):
         listing = steps.add_parser("list", help="the newest first")
         where = listing.add_mutually_exclusive_group()
         where.add_argument("--tenant", metavar="SLUG|ORG_ID")
-        where.add_argument("--operators", action="store_true", help="who runs the platform")
-        listing.add_argument("--state", choices=Provisioning.values, help="how far Cognito agrees")
+        where.add_argument("--operators", action="store_true", help="only operators of the platform")
+        listing.add_argument("--state", choices=Provisioning.values, help="their provisioning")
         listing.add_argument(
             "--limit", type=whole_number(1, 10_000), default=50, metavar="N", help="how many (%(default)s)"
         )
@@ -69,7 +69,7 @@ class Command(BaseCommand):
             for line in in_columns(map(member_row, shown)):
                 self.stdout.write(line)
         if not shown:
-            self.stderr.write("No member is like that.", style_func=str)
+            self.stderr.write("No member matches.", style_func=str)
         elif len(found) > len(shown):
             self.stderr.write(f"There are more: --after {shown[-1].person.email}", style_func=str)
 

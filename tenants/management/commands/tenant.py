@@ -1,4 +1,4 @@
-"""`manage.py tenant`: tenants looked at, and every step of their life taken."""
+"""`manage.py tenant`: lists and shows tenants, and takes every step of their life."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tenants.management.output import (
     in_columns,
     ring_facts,
     ring_lines,
+    tenant_details,
     tenant_facts,
     tenant_lines,
     tenant_row,
-    tenant_whole,
 )
 from tenants.management.step_commands import Options, add_step, argument, take, whole_number
-from tenants.management.waiting import standing_suspension, wait_for
+from tenants.management.waiting import current_suspension, wait_for
 from tenants.models import Tenant
 from tenants.models.keyset import rows_beyond
 
@@ -61,7 +61,7 @@ _STEPS = (
 class Command(BaseCommand):
     help = (
         "Tenants: list, show, create, change, suspend, close. Each step says with --dry-run what it would do. "
-        "Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 something is still waited for."
+        "Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 done, but not all rings are reached."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -75,7 +75,7 @@ class Command(BaseCommand):
         )
         listing.add_argument("--after", metavar="SLUG|ORG_ID", help="those that follow this one")
         listing.add_argument("--json", action="store_true", help="print one JSON object a tenant")
-        for name, says in (("show", "everything about one"), ("rings", "how far its suspension is")):
+        for name, says in (("show", "everything about one"), ("rings", "the progress of its suspension")):
             looking = steps.add_parser(name, help=says)
             for one in (_TENANT, *(_WAIT if name == "rings" else ())):
                 looking.add_argument(*one.names, **one.options)
@@ -104,7 +104,7 @@ class Command(BaseCommand):
         if options["wait"]:
             self.rings(changed, options)
         elif not options["json"]:
-            self.stdout.write(f"To see how far it is: manage.py tenant rings {changed.slug}.")
+            self.stdout.write(f"To see the progress: manage.py tenant rings {changed.slug}.")
 
     def list(self, options: Options) -> None:
         after = tenant_called(options["after"]) if options["after"] else None
@@ -117,25 +117,25 @@ class Command(BaseCommand):
             for line in in_columns(map(tenant_row, shown)):
                 self.stdout.write(line)
         if not shown:
-            self.stderr.write("No tenant is like that.", style_func=str)
+            self.stderr.write("No tenant matches.", style_func=str)
         elif len(tenants) > len(shown):
             self.stderr.write(f"There are more: --after {shown[-1].slug}", style_func=str)
 
     def show(self, tenant: Tenant, *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps(tenant_whole(tenant)))
+            self.stdout.write(json.dumps(tenant_details(tenant)))
             return
         for line in tenant_lines(tenant):
             self.stdout.write(line)
 
     def rings(self, tenant: Tenant, options: Options) -> None:
-        """Ends with 3 where a ring has not been reached."""
-        suspension = standing_suspension(tenant)
+        """Exits with 3 where a ring has not been reached."""
+        suspension = current_suspension(tenant)
         seconds = options["timeout"] if options["wait"] else 0
         try:
             reached, in_the_way = wait_for(suspension, seconds=seconds, stream=self.stderr)
         except KeyboardInterrupt:
-            raise CommandError("Nobody waits any more. The suspension goes on all the same.") from None
+            raise CommandError("Stopped waiting. The suspension continues.") from None
         if options["json"]:
             self.stdout.write(json.dumps({"slug": tenant.slug, **ring_facts(reached, in_the_way)}))
         else:
