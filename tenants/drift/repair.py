@@ -40,15 +40,15 @@ def repairable(run: Reconciliation) -> QuerySet[Drift]:
 
 
 def too_many_to_recreate(run: Reconciliation, *, members: int, allowed: int) -> str:
-    """Why so many missing users are created again only where their number is given; "" where repairing may begin."""
+    """Why nothing may be repaired unless the number of missing users is given; "" where repairing may begin."""
     missing = repairable(run).filter(kind=DriftKind.MISSING_USER).count()
     limit = max(FEW, int(members * SHARE), allowed)
     if missing <= limit:
         return ""
     return (
-        f"{missing} of {members} members have no user in this pool. More than {limit} are not created again unasked, "
-        "since each gets a new invitation. Nothing was repaired. Make sure that COGNITO_USER_POOL_ID is right. "
-        f"If it is: `{how_to_recreate(run, missing)}`."
+        f"{missing} of {members} members have no user in this pool. More than {limit} are created again only when you "
+        "give their number, since each gets a new invitation. Nothing was repaired. Make sure that "
+        f"COGNITO_USER_POOL_ID is right. If it is: `{how_to_recreate(run, missing)}`."
     )
 
 
@@ -82,7 +82,7 @@ def planned_repair(drift: Drift, *, directory: Directory, pacer: Pacer) -> list[
 class Repair:
     """`before_each` is called before each member and may raise; `pause` waits so many seconds.
 
-    `tell` hears how many members were seen to of about how many.
+    `tell` hears how many members were handled of about how many.
     """
 
     run: Reconciliation

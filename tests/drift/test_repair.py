@@ -101,7 +101,7 @@ def test_many_missing_users_are_created_again_only_by_their_number(stage: Stage,
     assert stage.user(f"p6@{domain}")
 
 
-def test_a_few_among_many_members_are_created_again_unasked(stage: Stage, domain: str) -> None:
+def test_a_few_missing_among_many_members_are_created_again(stage: Stage, domain: str) -> None:
     tenant = settled_tenant(stage, "Large", 1, domain=domain)
     crowd(stage, tenant, 2 * PAGE, domain=domain)
     for number in range(6):
