@@ -17,7 +17,7 @@ from tenants.lifecycle.search import search_tenants
 from tenants.models import Tenant
 from tenants.operators import overview
 from tenants.operators.tenants import filters, list_page
-from tenants.pages.lists import apply_filters, choose, query_param, read_page
+from tenants.pages.lists import apply_filters, query_param, read_choices, read_page
 from tenants.sign_in.sessions import SignedIn
 from tenants.sign_in.standing import Standing
 
@@ -40,7 +40,7 @@ def tenants_page(query: str) -> bytes:
 def tenants_read(query: str) -> int:
     """The rows of the page alone, without its HTML. How many they are."""
     request, offered = ask(f"/operators/tenants/?{query}"), filters()
-    rows = apply_filters(Tenant.objects.all(), offered, choose(request, offered))
+    rows = apply_filters(Tenant.objects.all(), offered, read_choices(request, offered))
     return len(read_page(search_tenants(rows, query_param(request, "q")), request).rows)
 
 

@@ -1,9 +1,8 @@
-"""How much of Cognito's limit do 1, 4 and 8 workers use, and does anybody come out twice or half made?
+"""How much of Cognito's limit do 1, 4 and 8 workers use, and is every user created once and whole?
 
-Starts as many `manage.py provision --watch` as processes, gives them new members, and waits until all are made in the
-emulator's user pool. When each of them was made is what the pool itself says. The limit is set above Cognito's 50
-creations a second, so that it does not take as long; to the workers it is the same. Then one more run, which must
-find nothing to do.
+Starts each worker, `manage.py provision --watch`, as a process, adds new members, and waits until all of them are in
+the emulator's user pool, which says when each was created. The limit is set above Cognito's 50 creations a second to
+save time; the workers work in the same way. Then one more run must find nothing to do.
 
     .venv/bin/python benchmarks/provisioning.py [--members 10000] [--rate 100] [--workers 1 4 8] [--database URL]
 """
@@ -39,10 +38,8 @@ _MOST_SECONDS_TO_START = 60
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`share` of the limit, `busiest_second` the most that were made in any, `half_made` those who do not agree.
-
-    `again` are the calls that change something and that one more run made.
-    """
+    """`share` of the limit that was used, `busiest_second` the most creations in any second, `half_made` the members
+    that do not match their user. `again` counts the changes that one more run made."""
 
     workers: int
     members: int
@@ -57,7 +54,7 @@ class Run:
     again: int
 
     @property
-    def right(self) -> bool:
+    def is_right(self) -> bool:
         everybody = self.asked_for == self.made == self.members
         return everybody and not (self.throttled or self.half_made or self.again)
 
@@ -68,12 +65,12 @@ def main() -> int:
         world = build(emulator=emulator, portal_url="http://localhost:8000")
         database = options.database or f"sqlite:///{scratch}/portal.sqlite3"
         set_up(database, rate=options.rate, **world.settings, **keys_of_the_worker(world))
-        runs = [measured(world, Path(scratch), workers, options) for workers in options.workers]
+        runs = [measure(world, Path(scratch), workers, options) for workers in options.workers]
     if options.json:
         print(json.dumps([asdict(run) for run in runs], indent=2))
     else:
         print(as_text(runs))
-    met = all(run.right and run.share >= LEAST_SHARE for run in runs)
+    met = all(run.is_right and run.share >= LEAST_SHARE for run in runs)
     return 1 if options.check and not met else 0
 
 
@@ -97,10 +94,10 @@ def keys_of_the_worker(world: World) -> dict[str, str]:
     }
 
 
-def measured(world: World, scratch: Path, workers: int, options: argparse.Namespace) -> Run:
+def measure(world: World, scratch: Path, workers: int, options: argparse.Namespace) -> Run:
     domain = f"of{workers}workers.example"
     before = calls(world)
-    told = worked(scratch, workers, domain=domain, members=options.members)
+    tallies = run_workers(scratch, workers, domain=domain, members=options.members)
     asked_for = calls(world) - before
     before = calls(world)
     manage(scratch, "provision", "--json").communicate()
@@ -116,14 +113,14 @@ def measured(world: World, scratch: Path, workers: int, options: argparse.Namesp
         busiest_second=busiest_second(moments),
         asked_for=asked_for[_CREATE],
         made=len(moments),
-        throttled=sum(one["throttled"] for one in told),
+        throttled=sum(one["throttled"] for one in tallies),
         half_made=half_made(world, domain),
         again=again,
     )
 
 
-def worked(scratch: Path, workers: int, *, domain: str, members: int) -> list[dict[str, Any]]:
-    """What each worker told when it was asked to stop."""
+def run_workers(scratch: Path, workers: int, *, domain: str, members: int) -> list[dict[str, Any]]:
+    """The tally that each worker printed when it was asked to stop."""
     from tenants.models import Member, Provisioning, Worker
 
     Worker.objects.all().delete()
@@ -135,8 +132,8 @@ def worked(scratch: Path, workers: int, *, domain: str, members: int) -> list[di
     finally:
         for process in processes:
             process.send_signal(signal.SIGTERM)
-        told = [process.communicate()[0] for process in processes]
-    return [json.loads(one) for one in told]
+        printed = [process.communicate()[0] for process in processes]
+    return [json.loads(one) for one in printed]
 
 
 def manage(scratch: Path, *command: str) -> subprocess.Popen[str]:
@@ -179,13 +176,12 @@ def _attribute(user: Any, name: str) -> str:
 
 
 def half_made(world: World, domain: str) -> int:
-    """Members and users who are not the same person in the same organisation as the same thing."""
+    """How many members and users differ in id, address, organisation or role."""
     from tenants.models import Member
 
     members = Member.objects.filter(person__email__endswith=f"@{domain}").select_related("person", "tenant")
     should_be = {
-        (str(member.person.sub), member.person.email, str(member.tenant.org_id if member.tenant else ""), member.role)
-        for member in members
+        (str(member.person.sub), member.person.email, str(member.org_id or ""), member.role) for member in members
     }
     names = ("sub", "email", "custom:org", "custom:role")
     return len(should_be ^ {tuple(_attribute(user, name) for name in names) for user in users_of(world, domain)})
@@ -201,14 +197,14 @@ def busiest_second(moments: list[float]) -> int:
 
 
 def as_text(runs: list[Run]) -> str:
-    goal = f"goal: at least {LEAST_SHARE:.0%} of the limit, everybody once and whole, nothing done again"
+    goal = f"goal: at least {LEAST_SHARE:.0%} of the limit, every user once and whole, nothing done again"
     return "\n".join([line for run in runs for line in _lines(run)] + [goal])
 
 
 def _lines(run: Run) -> tuple[str, str]:
     workers = f"{run.workers} worker{'s' if run.workers > 1 else ''}"
     share = f"{run.share:.1%} of {run.rate:g} a second, {run.busiest_second} in the busiest"
-    verdict = "met" if run.right and run.share >= LEAST_SHARE else "missed"
+    verdict = "met" if run.is_right and run.share >= LEAST_SHARE else "missed"
     counts = f"asked for {run.asked_for:,}, throttled {run.throttled}, half made {run.half_made}"
     return (
         f"{workers}: {run.made:,} of {run.members:,} in {run.seconds} s, {share}: {verdict}",

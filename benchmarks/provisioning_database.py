@@ -1,8 +1,8 @@
-"""How many members a second can workers write down, were there no limit of Cognito's to keep to?
+"""How many members a second can workers write down, if Cognito had no limit?
 
-What the database and the audit trail, whose entries are made one after the other, leave room for. Cognito is a stub in
-the worker's own process that answers after a few milliseconds; everything else is the worker as it runs, in processes
-of their own, on SQLite or on the database that is given. Also how many queries a member costs.
+Measures the database and the audit trail, whose entries are made one after the other. Cognito is a stub in the worker's
+own process that answers after a few milliseconds; everything else is the real worker, each in a process of its own, on
+SQLite or on the database that is given. Also counts the queries a member costs.
 
     .venv/bin/python benchmarks/provisioning_database.py [--members 2000] [--workers 1 4 8] [--database URL] [--json]
 """
@@ -40,14 +40,14 @@ class Run:
 
 
 class Stub:
-    """A user pool without users that makes whoever it is asked for."""
+    """A user pool without users that creates every user it is asked for."""
 
     def perform(self, change: Change, seen: Seen | None) -> Seen | None:
         time.sleep(_ANSWERS_AFTER_SECONDS)
         if not isinstance(change, Create):
             return seen
-        wanted = change.wanted
-        return Seen(str(uuid.uuid4()), wanted.email, wanted.name, wanted.org, wanted.role, True, "CONFIRMED")
+        user = change.desired
+        return Seen(str(uuid.uuid4()), user.email, user.name, user.org, user.role, True, "CONFIRMED")
 
     def look(self, _: str) -> None:
         return None
@@ -60,9 +60,9 @@ def main() -> int:
     options = arguments()
     with tempfile.TemporaryDirectory() as scratch:
         set_up(options.database or f"sqlite:///{scratch}/portal.sqlite3", rate=_NO_LIMIT)
-        logs_to_nowhere()
-        runs = [measured(workers, options.members) for workers in options.workers]
-        queries = queries_a_member(options.members // 4)
+        silence_logs()
+        runs = [measure(workers, options.members) for workers in options.workers]
+        queries = count_queries(options.members // 4)
     if options.json:
         print(json.dumps({"runs": [asdict(run) for run in runs], "queries_a_member": queries}, indent=2))
         return 0
@@ -81,13 +81,13 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def logs_to_nowhere() -> None:
+def silence_logs() -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(Path(os.devnull).open("w"))  # noqa: SIM115 - for as long as the process lasts
 
 
-def measured(workers: int, members: int) -> Run:
+def measure(workers: int, members: int) -> Run:
     from django.db import connection, connections
 
     give_members(f"{uuid.uuid4().hex[:8]}.example", members)
@@ -124,7 +124,7 @@ def work() -> None:
     worker.work(forever=False)
 
 
-def queries_a_member(members: int) -> float:
+def count_queries(members: int) -> float:
     from django.db import connection
 
     give_members(f"{uuid.uuid4().hex[:8]}.example", members)

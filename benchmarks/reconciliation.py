@@ -102,8 +102,8 @@ def fill(world: World, numbers: range) -> None:
 
 
 def put_in_the_pool(world: World, numbers: range) -> list[str]:
-    """Their subs; the others' are made up."""
-    wanted = {
+    """Their subs; those of members without a user are made up."""
+    people = {
         number: {
             "email": f"p{number}@large.example",
             "name": f"Person {number}",
@@ -116,14 +116,14 @@ def put_in_the_pool(world: World, numbers: range) -> list[str]:
     answer = urllib3.request(
         "POST",
         f"{world.emulator.endpoint_url}/_emulator/people",
-        json={"user_pool_id": world.settings["COGNITO_USER_POOL_ID"], "people": list(wanted.values())},
+        json={"user_pool_id": world.settings["COGNITO_USER_POOL_ID"], "people": list(people.values())},
         headers={"X-Emulator-Root-Secret": world.emulator.root.secret_access_key},
         timeout=60,
         retries=False,
     )
     if answer.status != 200:
-        raise RuntimeError(f"The emulator made nobody: {answer.data.decode()}")
-    subs = dict(zip(wanted, answer.json(), strict=True))
+        raise RuntimeError(f"The emulator created no users: {answer.data.decode()}")
+    subs = dict(zip(people, answer.json(), strict=True))
     return [subs.get(number, str(uuid.uuid4())) for number in numbers]
 
 
@@ -154,7 +154,7 @@ def run() -> Run:
     command = [sys.executable, str(BASE / "manage.py"), "reconcile", "--json"]
     began, peak = perf_counter(), 0
     with tempfile.TemporaryFile("w+") as out, subprocess.Popen(command, cwd=BASE, stdout=out) as process:
-        # What wait4 tells of a child includes what its parent had when it was born.
+        # The peak that wait4 reports for a child includes the memory of its parent at the fork.
         while process.poll() is None:
             peak = max(peak, _bytes_in_use(process.pid))
             sleep(_LOOK_AGAIN_SECONDS)

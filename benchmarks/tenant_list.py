@@ -107,8 +107,11 @@ def set_up(database_url: str) -> None:
     from django.contrib import admin
 
     settings.ROOT_URLCONF = "_stock_admin"
+    # The portal itself does without it.
+    settings.INSTALLED_APPS.append("django.contrib.admin.apps.SimpleAdminConfig")
     templates: Any = settings.TEMPLATES[0]
     templates["DIRS"].append(Path(admin.__file__).parent / "templates")
+    templates["OPTIONS"]["context_processors"].append("django.contrib.auth.context_processors.auth")
     django.setup()
 
 

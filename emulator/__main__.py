@@ -1,7 +1,7 @@
-"""`python -m emulator`: serves until it is interrupted, terminated, or (with --with-parent) its standard input ends.
+"""`python -m emulator` serves until a signal stops it or, with --with-parent, until its standard input ends.
 
-Prints one line of JSON when it answers. Root's keys come from EMULATOR_ROOT_ACCESS_KEY_ID and
-EMULATOR_ROOT_SECRET_ACCESS_KEY or, with --state, from the directory in which they were kept; there are no others.
+Prints one line of JSON when it is ready. The root key comes from EMULATOR_ROOT_ACCESS_KEY_ID and
+EMULATOR_ROOT_SECRET_ACCESS_KEY. With --state it may also come from the state directory. There is no default key.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from emulator.state.directory import StateDirectory, StateRefused
 
 if TYPE_CHECKING:
     from emulator.server.app import App
-    from emulator.state.autosave import Keeper
+    from emulator.state.autosave import Autosave
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def _directory(arguments: argparse.Namespace) -> StateDirectory | None:
 
 
 def _root_key(directory: StateDirectory | None) -> tuple[str, str] | None:
-    """None where the environment has none that will do, and there is no directory to keep one in."""
+    """Returns None if the environment has no usable key and there is no directory to store a new one in."""
     key_id, secret = (os.environ.pop(f"EMULATOR_ROOT_{name}", "") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
     if directory is not None and not key_id and not secret:
         return directory.root_key(None)
@@ -73,22 +73,22 @@ def _run(
     from emulator.access.principals import Root, Secret
     from emulator.server import patches
     from emulator.server.app import App
-    from emulator.state.autosave import Keeper
+    from emulator.state.autosave import Autosave
 
     try:
         patches.apply_all()
     except patches.WrongEngine as failure:
         return _fail(str(failure))
     app = App(Root(Secret(*key)))
-    keeper = Keeper(directory, app) if directory else None
-    if keeper is not None:
-        keeper.restore()
+    autosave = Autosave(directory, app) if directory else None
+    if autosave is not None:
+        autosave.restore()
     gc.freeze()
-    asyncio.run(_serve(app, keeper, sockets, with_parent=with_parent))
+    asyncio.run(_serve(app, autosave, sockets, with_parent=with_parent))
     return 0
 
 
-async def _serve(app: "App", keeper: "Keeper | None", sockets: list[socket.socket], *, with_parent: bool) -> None:
+async def _serve(app: "App", autosave: "Autosave | None", sockets: list[socket.socket], *, with_parent: bool) -> None:
     from emulator.functions import http_api, lambdas
 
     stop = asyncio.Event()
@@ -96,34 +96,34 @@ async def _serve(app: "App", keeper: "Keeper | None", sockets: list[socket.socke
     for signalled in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signalled, stop.set)
     if with_parent:
-        Thread(target=_when_input_ends, args=(loop, stop), name="parent-watch", daemon=True).start()
+        Thread(target=_stop_at_end_of_input, args=(loop, stop), name="parent-watch", daemon=True).start()
     port = sockets[0].getsockname()[1]
-    lambdas.surroundings.endpoint_url = f"http://localhost:{port}"
+    lambdas.runtime_context.endpoint_url = f"http://localhost:{port}"
     serving = asyncio.create_task(serve(app, sockets, stop))
-    http_api.moved()
-    keeping = asyncio.create_task(keeper.keep(stop)) if keeper else None
+    http_api.update_endpoints()
+    saving = asyncio.create_task(autosave.run(stop)) if autosave else None
     print(json.dumps({"endpoint": f"http://localhost:{port}"}), flush=True)
     await serving
-    if keeper is not None and keeping is not None:
-        await keeping
-        await keeper.close()
+    if autosave is not None and saving is not None:
+        await saving
+        await autosave.close()
 
 
-def _when_input_ends(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+def _stop_at_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+    with contextlib.suppress(RuntimeError):  # the loop has already ended
         loop.call_soon_threadsafe(stop.set)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m emulator", description="AWS on this laptop, on one port of loopback."
-    )
+    parser = argparse.ArgumentParser(prog="python -m emulator", description="Emulates AWS on one loopback port.")
     parser.add_argument("--port", type=int, default=os.environ.get("EMULATOR_PORT", "4566"), help="0 picks a free one")
-    parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
-    parser.add_argument("--state", type=Path, metavar="DIR", help="keep everything in this directory; default: nothing")
-    parser.add_argument("--reset", action="store_true", help="forget what the directory holds")
+    parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR", help="save all state in this directory; default: save nothing"
+    )
+    parser.add_argument("--reset", action="store_true", help="delete the state in the directory")
     arguments = parser.parse_args()
     if arguments.reset and arguments.state is None:
         parser.error("--reset needs --state")

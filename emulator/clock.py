@@ -1,8 +1,7 @@
-"""What time it is here. Everything that grants or ends something asks this clock, so that a test can move it.
+"""The emulator's time. Everything that issues or expires something uses it, so that a test can move the time.
 
-Moved on purpose only (`POST /_emulator/clock`), by as many seconds as it is told, forwards or back. The age of a
-signature is judged by the computer's own clock unless that is asked for too: a test that lets an hour pass goes on
-signing.
+`POST /_emulator/clock` moves it forwards or back by a number of seconds. The age of a signature is measured by the
+computer's clock, unless a test asks otherwise: a test can let an hour pass and still sign its requests.
 """
 
 import time
@@ -17,7 +16,7 @@ def now() -> float:
 
 
 def signing_now() -> float:
-    """Epoch seconds by which the date of a signature is judged."""
+    """Epoch seconds for checking the date of a signature."""
     return time.time() + _signing_offset
 
 
@@ -26,7 +25,7 @@ def offset() -> float:
 
 
 def move_to_offset(seconds: float, *, signatures: bool = False) -> None:
-    """From here on `now` differs from the computer's clock by this much. 0 puts it right."""
+    """Sets the difference between `now` and the computer's clock, in seconds. 0 resets it."""
     global _offset, _signing_offset
     _offset = float(seconds)
     _signing_offset = _offset if signatures else 0.0

@@ -1,9 +1,8 @@
-"""MiniStack's stores and handlers, loaded without its own HTTP application.
+"""Loads MiniStack's stores and handlers, without its own HTTP application.
 
-Importing this module loads the engine into this process: with authentication on, one account, no state on disk, no
-mail, and with every service that this package does not serve left unexecuted until a template asks for one. The
-engine's router (ninety services, admin endpoints, listeners on other ports) is replaced by an empty module, so
-nothing of it can be reached.
+Importing this module loads the engine into this process: with authentication, one account, no saved state and no mail.
+Services that are not served here stay unloaded until a template needs one. The engine's router (ninety services, admin
+endpoints, other ports) is replaced by an empty module and cannot be reached.
 """
 
 import importlib
@@ -28,36 +27,36 @@ _ENVIRONMENT = {
     "MINISTACK_REGION": DEFAULT_REGION,
     "COGNITO_EMAIL_ENABLED": "false",
     "PERSIST_STATE": "0",
-    # Signing keys are written beneath this directory unless that fails; beneath a device it always does.
+    # The engine writes signing keys to this directory if it can. Below a device it never can.
     "STATE_DIR": f"{os.devnull}/none",
 }
 
 
-class _Unread(ModuleType):
-    """A module whose code runs when something first asks for a name in it."""
+class _LazyModule(ModuleType):
+    """A module that runs its code at the first access to one of its names."""
 
     def __getattr__(self, name: str) -> Any:
-        loader: importlib.abc.Loader | None = self.__dict__.get("_loader_of_unread")
+        loader: importlib.abc.Loader | None = self.__dict__.get("_pending_loader")
         if loader is None or name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        del self.__dict__["_loader_of_unread"]
+        del self.__dict__["_pending_loader"]
         loader.exec_module(self)
         return getattr(self, name)
 
 
-class _LaterLoader(importlib.abc.Loader):
+class _LazyLoader(importlib.abc.Loader):
     def __init__(self, loader: importlib.abc.Loader) -> None:
         self._loader = loader
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-        return _Unread(spec.name)
+        return _LazyModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__dict__["_loader_of_unread"] = self._loader
+        module.__dict__["_pending_loader"] = self._loader
 
 
-class _LaterFinder(importlib.abc.MetaPathFinder):
-    """Finds the engine's other services. (`importlib.util.LazyLoader` would run them at their second import.)"""
+class _LazyFinder(importlib.abc.MetaPathFinder):
+    """Finds the services that are loaded later. (`importlib.util.LazyLoader` would run them at the second import.)"""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -67,11 +66,11 @@ class _LaterFinder(importlib.abc.MetaPathFinder):
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _LaterLoader(spec.loader)
+            spec.loader = _LazyLoader(spec.loader)
         return spec
 
 
-def _without_its_application() -> ModuleType:
+def _empty_application() -> ModuleType:
     application = ModuleType("ministack.app")
     application.__dict__.update(AUTH=True, _MAIN_LOOP=None)
     return application
@@ -82,8 +81,8 @@ def _load(name: str) -> Any:
 
 
 os.environ.update(_ENVIRONMENT)
-sys.modules["ministack.app"] = _without_its_application()
-sys.meta_path.insert(0, _LaterFinder())
+sys.modules["ministack.app"] = _empty_application()
+sys.meta_path.insert(0, _LazyFinder())
 logging.getLogger().setLevel(logging.WARNING)
 
 responses = _load("core.responses")
@@ -98,7 +97,7 @@ s3 = _load("services.s3")
 
 @contextmanager
 def scope(region: str = DEFAULT_REGION) -> Iterator[None]:
-    """The account and region in which the engine's stores are read and written, for this task and threads it starts."""
+    """The account and region of the engine's stores, for this task and the threads that it starts."""
     with responses.request_scope(ACCOUNT, region):
         yield
 

@@ -1,6 +1,6 @@
-"""Faults on demand and a count of calls, for tests and demonstrations: what goes wrong, for which calls, how often.
+"""Faults that tests switch on, and a count of calls: which calls fail, how, and how often.
 
-Nothing goes wrong unless somebody holding root's secret switched it on. `docs/local-aws.md` lists the switches.
+Only a holder of root's secret can switch a fault on. `docs/local-aws.md` lists the switches.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _MEMBERS: dict[str, type | UnionType] = {
     "rate": int | float, "delay_seconds": int | float, "drop": bool,
 }  # fmt: skip
 _EXPIRED = "The security token included in the request is expired"
-# By the first part of an operation's name; "" is every other service's, in the words of the query protocol.
+# Keyed by the first part of the operation's name. "" is for all other services, which use the query protocol.
 _CODES: Mapping[str, Mapping[str, tuple[str, str, int]]] = {
     "throttling": {
         "DynamoDB": ("ThrottlingException", "Rate of requests exceeds the allowed throughput.", 400),
@@ -52,30 +52,31 @@ _CODES: Mapping[str, Mapping[str, tuple[str, str, int]]] = {
 
 @dataclass(slots=True)
 class Fault:
-    """Meets calls of `operation` ("DynamoDB.Query", "DynamoDB.*" or "*") that are its turn.
+    """Affects calls of `operation`: "DynamoDB.Query", "DynamoDB.*" or "*".
 
-    With a `rate` that is this fraction of them, evenly spread. `count` is how many more it meets, None any number.
-    `fault` words the answer as each service would; `code`, `message` and `status` do so literally. Without either the
-    call is only late.
+    `rate` is the fraction of the calls that are affected, evenly spread. `count` is how many more are affected, None
+    for no limit. `fault` gives the error that the service would send; `code`, `message` and `status` give one
+    literally. Without either, the call is only delayed.
     """
 
     operation: str
     fault: Kind | None = None
     code: str | None = None
-    message: str = "A fault was asked for."
+    message: str = "A test switched this fault on."
     status: int = 400
     count: int | None = 1
     rate: float = 1.0
     delay_seconds: float = 0.0
     drop: bool = False
-    _owed: float = 0.0
+    _accumulated_rate: float = 0.0
 
-    def takes_turn(self) -> bool:
-        self._owed += self.rate
-        # A third three times over is one.
-        if self.count == 0 or self._owed < 1 - 1e-9:
+    def is_due(self) -> bool:
+        """Counts one call, and says whether the fault affects it."""
+        self._accumulated_rate += self.rate
+        # Allows for rounding: three times a third must reach 1.
+        if self.count == 0 or self._accumulated_rate < 1 - 1e-9:
             return False
-        self._owed -= 1
+        self._accumulated_rate -= 1
         if self.count is not None:
             self.count -= 1
         return True
@@ -91,12 +92,12 @@ class Fault:
 
 
 def parse_fault(data: Mapping[str, Any]) -> Fault:
-    """Raises ValueError for a member that is unknown or of the wrong type."""
+    """Raises ValueError for an unknown member or one of the wrong type."""
     if not isinstance(data, dict) or set(data) - set(_MEMBERS) or not isinstance(data.get("operation"), str):
-        raise ValueError(f"A fault has an operation and some of {sorted(_MEMBERS)}.")
+        raise ValueError(f"A fault needs an operation. It may have {sorted(_MEMBERS)}.")
     for name, value in data.items():
         if not isinstance(value, _MEMBERS[name]) or (isinstance(value, bool) and name != "drop"):
-            raise ValueError(f"{name} is of the wrong type.")
+            raise ValueError(f"{name} has the wrong type.")
     if data.get("fault") not in (None, *get_args(Kind)):
         raise ValueError(f"The faults are {', '.join(get_args(Kind))}.")
     fault = Fault(**({"count": None, **data} if "rate" in data else data))
@@ -104,12 +105,12 @@ def parse_fault(data: Mapping[str, Any]) -> Fault:
     if fault.fault == "latency" and not fault.delay_seconds:
         raise ValueError("Latency needs delay_seconds.")
     if not 0 < fault.rate <= 1 or fault.delay_seconds < 0 or (fault.count or 0) < 0:
-        raise ValueError("A rate is above 0 and at most 1; nothing else is below 0.")
+        raise ValueError("rate must be above 0 and at most 1; other numbers must not be negative.")
     return fault
 
 
 class Switchboard:
-    """What is switched on, one fault for an operation, and how often each operation was called."""
+    """The active faults, one per operation, and how often each operation was called."""
 
     def __init__(self) -> None:
         self._faults: dict[str, Fault] = {}
@@ -118,21 +119,21 @@ class Switchboard:
     def switch_on(self, fault: Fault) -> None:
         self._faults[fault.operation] = fault
 
-    def switched_on(self) -> list[dict[str, Any]]:
+    def active_faults(self) -> list[dict[str, Any]]:
         faults = [fault for fault in self._faults.values() if fault.count != 0]
         return [{name: value for name, value in asdict(fault).items() if name in _MEMBERS} for fault in faults]
 
     def clear(self) -> None:
         self._faults.clear()
 
-    async def meet(self, operation: str, *, signed: bool = True) -> Dropped | None:
-        """Counts the call and lets the closest fault for it happen: waits, raises `AwsError`, or answers `Dropped`.
+    async def apply(self, operation: str, *, signed: bool = True) -> Dropped | None:
+        """Counts the call and applies the closest fault: waits, raises `AwsError`, or returns `Dropped`.
 
-        An unsigned call has no credentials that could have expired.
+        Expired credentials do not affect an unsigned call.
         """
         self.calls[operation] += 1
-        fault = self._for(operation) if self._faults else None
-        if fault is None or (fault.fault == "expired-credentials" and not signed) or not fault.takes_turn():
+        fault = self._closest_fault(operation) if self._faults else None
+        if fault is None or (fault.fault == "expired-credentials" and not signed) or not fault.is_due():
             return None
         if fault.delay_seconds:
             await asyncio.sleep(fault.delay_seconds)
@@ -142,6 +143,6 @@ class Switchboard:
             raise error
         return None
 
-    def _for(self, operation: str) -> Fault | None:
+    def _closest_fault(self, operation: str) -> Fault | None:
         names = (operation, f"{operation.partition('.')[0]}.*", "*")
         return next((self._faults[name] for name in names if name in self._faults), None)

@@ -1,6 +1,6 @@
-"""What comes in, what goes out, and how AWS words a refusal on each of its two wire protocols.
+"""HTTP requests and replies, and how AWS formats an error in each of its two protocols.
 
-Knows nothing of any service's behaviour. `AwsError` is the one exception that becomes an answer; all others are a 500.
+It knows nothing about what services do. `AwsError` becomes an answer; any other exception becomes an error 500.
 """
 
 import json
@@ -22,7 +22,7 @@ XML_NAMESPACES = {
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """An HTTP request, read whole. `target` is the request line's, untouched; header names are lower-case."""
+    """A whole HTTP request. `target` is unchanged from the request line; header names are lower-case."""
 
     method: str
     target: str
@@ -64,14 +64,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Instead of an answer the connection is closed (a fault asked for it)."""
+    """The connection is closed without an answer, because a fault asked for it."""
 
 
 @dataclass(eq=False)
 class AwsError(Exception):
     """A refusal in AWS's words.
 
-    `coral` marks the codes that DynamoDB answers from the layer in front of the service.
+    `coral` marks errors that DynamoDB sends from the layer in front of the service.
     """
 
     code: str
@@ -115,7 +115,7 @@ def query_error(error: AwsError, service: str) -> Reply:
 
 
 def query_result(action: str, service: str, result: str) -> Reply:
-    """The XML envelope of a successful query-protocol action; `result` is escaped XML already."""
+    """The XML envelope of a successful query-protocol action. `result` is escaped XML."""
     body = (
         f'<{action}Response xmlns="{XML_NAMESPACES[service]}"><{action}Result>{result}</{action}Result>'
         f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata></{action}Response>"

@@ -4,10 +4,10 @@
     decision = decide(Request("dynamodb:Query", table_arn, context), identity=[policy])
     decision.allowed, decision.because
 
-Standard library only; knows nothing of tenants, Django or boto3. `python -m iam --help` decides from a file.
+Standard library only; it knows nothing of tenants, Django or boto3. `python -m iam --help` explains the command line.
 """
 
-from iam.decision import Considered, Decision, Layer, Outcome, decide, decide_trust
+from iam.decision import Decision, Layer, Outcome, StatementResult, decide, decide_trust
 from iam.failures import InvalidRequest, UnsupportedPolicy
 from iam.policy import Policy, parse_policy, parse_trust_policy
 from iam.prose import Mismatch
@@ -15,7 +15,6 @@ from iam.request import Principal, Request
 from iam.statements import Effect, StatementRef
 
 __all__ = [
-    "Considered",
     "Decision",
     "Effect",
     "InvalidRequest",
@@ -26,6 +25,7 @@ __all__ = [
     "Principal",
     "Request",
     "StatementRef",
+    "StatementResult",
     "UnsupportedPolicy",
     "decide",
     "decide_trust",

@@ -1,6 +1,6 @@
-"""Decides cases offline: a JSON object on each line of standard input, a decision on each line of standard output.
+"""Decides cases offline: reads a JSON object from each line of standard input, and prints a decision for each line.
 
-A door to `iam.decide` and nothing else: it reads lines, names the policies by their place, and prints.
+It only reads lines, names the policies by their position, calls `iam.decide`, and prints.
 """
 
 import argparse
@@ -20,7 +20,7 @@ Each line of standard input is a JSON object:
   boundary   optional, a list of policy documents: the permissions boundary
   session    optional, a list of policy documents: the session policies
   request    {"action": "service:Action", "resource": ARN, "context": {key: text or list of texts}}
-and may carry the notes expect, because, note and sentence, which are ignored.
+and may have the notes expect, because, note and sentence, which are ignored.
 
 Each answer is a JSON object on a line, in the same order:
   {"id", "decision": "Allowed" | "ExplicitlyDenied" | "ImplicitlyDenied", "because"}
@@ -32,7 +32,7 @@ _REQUEST_KEYS = {"action", "resource", "context"}
 
 
 class BadCase(Exception):
-    """A line that is not a case; the message says what is wrong with it."""
+    """The line is not a case. The message says what is wrong with it."""
 
 
 def main() -> int:
@@ -91,7 +91,7 @@ def _policies(case: Mapping[str, object], layer: str) -> list[Policy] | None:
 def _request(given: object) -> Request:
     request = _object("request", given)
     _refuse_unknown(request, _REQUEST_KEYS)
-    # Request checks what it is given; here the values are whatever the JSON says.
+    # Request checks the types of its arguments, which come straight from the JSON.
     return Request(request.get("action"), request.get("resource"), request.get("context", {}))  # type: ignore[arg-type]
 
 

@@ -1,8 +1,7 @@
-"""The Condition element: keys that are absent, keys with several values, `IfExists`, `ForAllValues:`, `ForAnyValue:`
-and `Null`.
+"""The Condition element: absent keys, multivalued keys, `IfExists`, `ForAllValues:`, `ForAnyValue:` and `Null`.
 
-Comparing two values is left to `iam.operators`. Follows "Single-valued vs. multivalued context keys" and "IAM JSON
-policy elements: Condition operators" in the IAM User Guide.
+`iam.operators` compares single values. Follows "Single-valued vs. multivalued context keys" and "IAM JSON policy
+elements: Condition operators" in the IAM User Guide.
 """
 
 import json
@@ -14,7 +13,7 @@ from enum import Enum
 from iam.failures import UnsupportedPolicy
 from iam.operators import OPERATORS, Comparison, Operand
 from iam.patterns import KEY, Test
-from iam.prose import Mismatch, listed
+from iam.prose import Mismatch, join_list
 from iam.request import Context, ContextValue, Request
 
 _KEY = re.compile(KEY)
@@ -32,7 +31,7 @@ _QUANTIFIERS = {quantifier.value: quantifier for quantifier in Quantifier}
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One operator on one key. `name` is the operator as written, prefix and suffix included."""
+    """One operator on one key. `name` is the operator as written, with prefix and suffix."""
 
     name: str
     key: str
@@ -44,44 +43,44 @@ class Condition:
 
     def matches(self, request: Request) -> bool:
         context = request.values
-        found = self._found(context)
+        found = self._request_value(context)
         if found is None:
             return self.when_absent
         if self.quantifier is Quantifier.NONE:
-            # AWS: a key with several values matches only under a set operator, whatever the operator and the values.
+            # AWS: a multivalued key matches only with a set operator.
             return isinstance(found, str) and self._accepts(found, self._tests(context))
         values = (found,) if isinstance(found, str) else found
         tests = self._tests(context)
-        together = all if self.quantifier is Quantifier.ALL else any
-        return together(self._accepts(value, tests) for value in values)
+        combine = all if self.quantifier is Quantifier.ALL else any
+        return combine(self._accepts(value, tests) for value in values)
 
     def explain(self, request: Request) -> Mismatch:
-        return Mismatch("Condition", self._compared(request.values), operator=self.name, key=self.key)
+        return Mismatch("Condition", self._mismatch_detail(request.values), operator=self.name, key=self.key)
 
-    def _found(self, context: Context) -> ContextValue | None:
-        """An empty string counts as no value under a set operator, and as a value otherwise."""
+    def _request_value(self, context: Context) -> ContextValue | None:
+        """With a set operator, an empty string counts as no value. Otherwise it is a value."""
         found = context.get(self.folded_key)
         return None if found == "" and self.quantifier is not Quantifier.NONE else found
 
     def _tests(self, context: Context) -> list[Test]:
-        """A policy value whose variable has no value is left out: nothing is equal to it, nothing is like it."""
+        """Leaves out a policy value whose variable has no value, because nothing can match it."""
         return [test for operand in self.operands if (test := operand.test(context)) is not None]
 
     def _accepts(self, value: str, tests: list[Test]) -> bool:
         return any(test(value) for test in tests) is not self.comparison.negated
 
-    def _compared(self, context: Context) -> str:
-        found = self._found(context)
+    def _mismatch_detail(self, context: Context) -> str:
+        found = self._request_value(context)
         if found is None:
             return f"the request has no value for {self.key}"
         if self.quantifier is Quantifier.NONE and not isinstance(found, str):
             return f"the request has a list of values for {self.key}, which only ForAllValues or ForAnyValue can match"
-        refused = self._refused(found, context)
+        refused = self._refused_values(found, context)
         verb = ("is" if len(refused) == 1 else "are") + ("" if self.comparison.negated else " not")
-        wanted = listed(operand.show(context) for operand in self.operands)
-        return f"{listed(refused, last='and')} {verb} {self.comparison.relation} {wanted}"
+        wanted = join_list(operand.show(context) for operand in self.operands)
+        return f"{join_list(refused, last='and')} {verb} {self.comparison.relation} {wanted}"
 
-    def _refused(self, found: ContextValue, context: Context) -> list[str]:
+    def _refused_values(self, found: ContextValue, context: Context) -> list[str]:
         tests = self._tests(context)
         values = (found,) if isinstance(found, str) else found
         return [f'"{value}"' for value in values if not self._accepts(value, tests)]
@@ -89,7 +88,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class NullCondition:
-    """`Null`: whether the key is absent. An empty string is a value; a list without values is not."""
+    """`Null` tests whether the key is absent. An empty string is a value; an empty list is not."""
 
     name: str
     key: str
@@ -133,7 +132,7 @@ def _texts(where: str, values: object) -> tuple[str, ...]:
 
 
 def _text(where: str, value: object) -> str:
-    """JSON numbers and booleans stand for their text, as the policy grammar allows."""
+    """JSON numbers and booleans are converted to text, as the policy grammar allows."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool | int | float):
@@ -144,7 +143,7 @@ def _text(where: str, value: object) -> str:
 def _parse(name: str, key: str, values: tuple[str, ...], *, variables: bool) -> AnyCondition:
     if name == "Null":
         return _parse_null(key, values)
-    quantifier, base, if_exists = _take_apart(name)
+    quantifier, base, if_exists = _split_name(name)
     comparison = OPERATORS[base]
     operands = tuple(_operand(comparison, name, key, value, variables=variables) for value in values)
     return Condition(
@@ -158,7 +157,7 @@ def _parse(name: str, key: str, values: tuple[str, ...], *, variables: bool) -> 
     )
 
 
-def _take_apart(name: str) -> tuple[Quantifier, str, bool]:
+def _split_name(name: str) -> tuple[Quantifier, str, bool]:
     prefix, colon, rest = name.rpartition(":")
     base = rest.removesuffix("IfExists")
     if prefix + colon not in _QUANTIFIERS or base not in OPERATORS:
@@ -169,7 +168,7 @@ def _take_apart(name: str) -> tuple[Quantifier, str, bool]:
 def _when_absent(quantifier: Quantifier, comparison: Comparison, *, if_exists: bool) -> bool:
     if quantifier is Quantifier.NONE:
         return if_exists or comparison.negated
-    # ForAnyValue is false without a value even with IfExists or negated, ForAllValues vacuously true.
+    # Without a value ForAnyValue is false, even negated or with IfExists. ForAllValues is true.
     return quantifier is Quantifier.ALL
 
 

@@ -1,7 +1,7 @@
-"""Whether a request is allowed, and why: the policies' evidence, gathered in one pass, and the sentence made from it.
+"""Decides whether a request is allowed and explains why. One pass collects the evidence of all policies.
 
-Covers identity policies, the permissions boundary, session policies and role trust policies of one account. Service and
-resource control policies, resource policies and VPC endpoint policies are not evaluated. Follows "Policy evaluation
+Covers identity policies, permissions boundaries, session policies and role trust policies of one account. Does not
+evaluate service and resource control policies, resource policies and VPC endpoint policies. Follows "Policy evaluation
 logic" in the IAM User Guide.
 """
 
@@ -26,7 +26,7 @@ class Outcome(Enum):
 
 
 class Layer(Enum):
-    """The kinds of policy, in the order in which AWS asks them."""
+    """The kinds of policy, in the order in which AWS evaluates them."""
 
     IDENTITY = "identity"
     BOUNDARY = "boundary"
@@ -35,10 +35,8 @@ class Layer(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
-    """What one statement had to say; `mismatch` is its first part that did not match, None when the statement
-    applied.
-    """
+class StatementResult:
+    """The result of one statement. `mismatch` is its first part that did not match; None if the statement applied."""
 
     layer: Layer
     statement: StatementRef
@@ -49,16 +47,15 @@ class Considered:
 class Evidence(NamedTuple):
     layer: Layer
     statement: Statement
-    failed: Part | None
+    mismatch: Part | None
 
 
 @dataclass(frozen=True)
 class Decision:
-    """`layer` is the kind of policy that decided: the one that denied, or for a request that is allowed, identity or
-    trust.
+    """`layer` is the kind of policy that decided: the one that denied, or identity or trust if the request is allowed.
 
-    `statement` is the statement that decided, None when no statement allowed the request. `because` and `considered`
-    are made when first asked for.
+    `statement` is the statement that decided; None if no statement allowed the request. `because` and
+    `statement_results` are computed when they are first read.
     """
 
     outcome: Outcome
@@ -72,16 +69,16 @@ class Decision:
         return self.outcome is Outcome.ALLOWED
 
     @cached_property
-    def considered(self) -> tuple[Considered, ...]:
+    def statement_results(self) -> tuple[StatementResult, ...]:
         """Every statement of every policy, in the order given."""
-        return tuple(_considered(evidence, self.request) for evidence in self.evidence)
+        return tuple(_statement_result(evidence, self.request) for evidence in self.evidence)
 
     @cached_property
     def because(self) -> str:
-        """One sentence for a person. AWS itself never discloses as much: do not send it to whoever was denied."""
+        """One sentence for a person. AWS never reveals this much, so do not send it to the denied caller."""
         if self.outcome is Outcome.IMPLICITLY_DENIED:
-            return f"no {_KINDS[self.layer]} allows {_question(self.request)}: {_nearest(self)}"
-        return "; ".join(_decisive(self))
+            return f"no {_KINDS[self.layer]} allows {_question(self.request)}: {_closest_statements(self)}"
+        return "; ".join(_deciding_statements(self))
 
 
 _KINDS = {
@@ -99,10 +96,11 @@ def decide(
     boundary: Sequence[Policy] | None = None,
     session: Sequence[Policy] | None = None,
 ) -> Decision:
-    """An explicit Deny anywhere wins; otherwise each kind of policy that is present needs an Allow from one of its
-    policies.
+    """An explicit Deny anywhere wins.
 
-    None means that there is no boundary, or no session policy. An empty list means that there is one, and it allows
+    Otherwise each kind of policy that is present needs an Allow in one of its policies.
+
+    None means that there is no boundary or no session policy. An empty list means that there is one that allows
     nothing.
     """
     present = {Layer.IDENTITY: identity, Layer.BOUNDARY: boundary, Layer.SESSION: session}
@@ -113,11 +111,10 @@ def decide(
 def decide_trust(
     action: str, trust: Policy, context: Mapping[str, str | Sequence[str]], *, principal: Principal
 ) -> Decision:
-    """Whether `principal` may do `action`, such as sts:AssumeRoleWithWebIdentity, to the role whose trust policy this
-    is.
+    """Whether `principal` may do `action`, such as sts:AssumeRoleWithWebIdentity, to the role with this trust policy.
 
-    A request that carries session tags needs a second decision, for sts:TagSession. An AWS principal of another
-    account, or one trusted through its account, also needs the permission in its own policies; that is not asked here.
+    A request with session tags needs a second decision, for sts:TagSession. An AWS principal of another account, or one
+    that is trusted through its account, also needs the permission in its own policies. That is not checked here.
     """
     return _decide(Request(action, "*", context, principal), {Layer.TRUST: [trust]}, kind="trust")
 
@@ -129,10 +126,10 @@ def _decide(request: Request, layers: Mapping[Layer, Sequence[Policy]], *, kind:
         for policy in policies
         for statement in _statements(policy, kind)
     )
-    for layer, statement, failed in evidence:
-        if failed is None and statement.effect is Effect.DENY:
+    for layer, statement, mismatch in evidence:
+        if mismatch is None and statement.effect is Effect.DENY:
             return Decision(Outcome.EXPLICITLY_DENIED, layer, statement.ref, request, evidence)
-    allowing = _allowing(evidence)
+    allowing = _allowing_statements(evidence)
     for layer in layers:
         if layer not in allowing:
             return Decision(Outcome.IMPLICITLY_DENIED, layer, None, request, evidence)
@@ -142,22 +139,22 @@ def _decide(request: Request, layers: Mapping[Layer, Sequence[Policy]], *, kind:
 
 def _statements(policy: Policy, kind: str) -> tuple[Statement, ...]:
     if policy.kind != kind:
-        raise UnsupportedPolicy(f"{policy.name or 'policy'}: this is no {kind} policy")
+        raise UnsupportedPolicy(f"{policy.name or 'policy'}: this policy is of kind {policy.kind}, not {kind}")
     return policy.statements
 
 
-def _allowing(evidence: tuple[Evidence, ...]) -> dict[Layer, StatementRef]:
-    """The first statement of each layer that allows the request; called once no Deny is known to match."""
+def _allowing_statements(evidence: tuple[Evidence, ...]) -> dict[Layer, StatementRef]:
+    """The first statement of each layer that allows the request. Call it only when no Deny matches."""
     found: dict[Layer, StatementRef] = {}
-    for layer, statement, failed in evidence:
-        if failed is None:
+    for layer, statement, mismatch in evidence:
+        if mismatch is None:
             found.setdefault(layer, statement.ref)
     return found
 
 
-def _considered(evidence: Evidence, request: Request) -> Considered:
-    layer, statement, failed = evidence
-    return Considered(layer, statement.ref, statement.effect, failed.explain(request) if failed else None)
+def _statement_result(evidence: Evidence, request: Request) -> StatementResult:
+    layer, statement, mismatch = evidence
+    return StatementResult(layer, statement.ref, statement.effect, mismatch.explain(request) if mismatch else None)
 
 
 def _question(request: Request) -> str:
@@ -166,30 +163,30 @@ def _question(request: Request) -> str:
     return f"{request.action} to {request.principal}"
 
 
-def _decisive(decision: Decision) -> list[str]:
-    """A clause for the statement that denied, or for the one of each layer that allowed."""
+def _deciding_statements(decision: Decision) -> list[str]:
+    """A clause for the statement that denied, or for the one in each layer that allowed."""
     request = decision.request
     if decision.statement is not None and decision.outcome is Outcome.EXPLICITLY_DENIED:
         return [f"{decision.statement} ({_KINDS[decision.layer]}) denies {_question(request)}"]
-    allowing = _allowing(decision.evidence).items()
+    allowing = _allowing_statements(decision.evidence).items()
     return [f"{ref} ({_KINDS[layer]}) allows {_question(request)}" for layer, ref in allowing]
 
 
-def _nearest(decision: Decision) -> str:
-    """The Allow statements of the denying layer that got furthest before something did not match."""
+def _closest_statements(decision: Decision) -> str:
+    """The Allow statements of the denying layer that matched the most parts before one did not match."""
     tried = [
-        (statement.ref, failed)
-        for layer, statement, failed in decision.evidence
-        if layer is decision.layer and statement.effect is Effect.ALLOW and failed is not None
+        (statement.ref, mismatch)
+        for layer, statement, mismatch in decision.evidence
+        if layer is decision.layer and statement.effect is Effect.ALLOW and mismatch is not None
     ]
-    furthest = max((_reached(failed) for _, failed in tried), default=0)
-    nearest = [(ref, failed) for ref, failed in tried if _reached(failed) == furthest]
-    clauses = [f"{ref} did not match: {failed.explain(decision.request)}" for ref, failed in nearest]
+    furthest = max((_match_depth(mismatch) for _, mismatch in tried), default=0)
+    nearest = [(ref, mismatch) for ref, mismatch in tried if _match_depth(mismatch) == furthest]
+    clauses = [f"{ref} did not match: {mismatch.explain(decision.request)}" for ref, mismatch in nearest]
     return "; ".join(clauses) or "there is no Allow statement"
 
 
-def _reached(failed: Part) -> int:
-    match failed:
+def _match_depth(mismatch: Part) -> int:
+    match mismatch:
         case ActionElement():
             return 1
         case PrincipalElement():

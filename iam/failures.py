@@ -1,15 +1,15 @@
-"""What this package refuses.
+"""The exceptions of this package.
 
-    UnsupportedPolicy   a policy document that is malformed, or says something this package does not evaluate
-    InvalidRequest      a request that no AWS service would ask about
+    UnsupportedPolicy   a policy document that is malformed, or uses something that is not evaluated here
+    InvalidRequest      a request that no AWS service would make
 
-Neither is a denial: a denial is a `Decision`. Unknown is never skipped, so a policy either means what it says or is
+Neither is a denial; a denial is a `Decision`. Unknown elements are never skipped: a policy is evaluated as written, or
 refused.
 """
 
 
 class UnsupportedPolicy(Exception):
-    """The message names the policy and statement, and what in it is unknown or malformed."""
+    """The message names the policy, the statement, and its unknown or malformed part."""
 
 
 class InvalidRequest(Exception):

@@ -1,7 +1,7 @@
-"""The condition operators: how one value of a request is compared with one value of a policy.
+"""The condition operators: each compares one value of a request with one value of a policy.
 
-An operator knows nothing of keys, of multi-valued keys or of keys that are absent; `iam.conditions` does. Follows "IAM
-JSON policy elements: Condition operators" in the IAM User Guide.
+`iam.conditions` handles keys, multivalued keys and absent keys. Follows "IAM JSON policy elements: Condition operators"
+in the IAM User Guide.
 """
 
 import base64
@@ -35,22 +35,23 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """One value of a policy. `test` gives the comparison for a request, or None when a variable in it has no value."""
+    """One value of a policy. `test` returns the comparison for a request, or None if a variable in it has no value."""
 
     test: Callable[[Context], Test | None]
     show: Callable[[Context], str]
 
 
 class Compile(Protocol):
-    """Makes an operand of a policy's value; `variables` is False for policies of version 2008-10-17."""
+    """Makes an operand from a policy's value. `variables` is False for policies of version 2008-10-17."""
 
     def __call__(self, written: str, *, variables: bool) -> Operand: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`relation` completes the sentence "<value> is (not) ..."; a negated operator matches when the relation does not
-    hold.
+    """`relation` completes the sentence "<value> is (not) ...".
+
+    A negated operator matches if the relation does not hold.
     """
 
     compile: Compile
@@ -101,10 +102,8 @@ def _segment_test(tests: list[Test]) -> Test:
     return test
 
 
-def _typed(noun: str, read_policy: Read, read_request: Read, compare: Compare) -> Compile:
-    """A request's value that cannot be read as the type is in no relation to anything, which is a match for a negated
-    operator.
-    """
+def _typed_comparison(noun: str, read_policy: Read, read_request: Read, compare: Compare) -> Compile:
+    """If a request's value does not have the type, the relation does not hold. Then a negated operator matches."""
 
     def compile_value(written: str, *, variables: bool) -> Operand:
         if variables and "${" in written:
@@ -121,8 +120,8 @@ def _constant(written: str, test: Test) -> Operand:
     return Operand(lambda _context: test, lambda _context: f'"{written}"')
 
 
-def _ordered(noun: str, read: Read, compare: Compare) -> Compile:
-    return _typed(noun, read, read, compare)
+def _same_type_comparison(noun: str, read: Read, compare: Compare) -> Compile:
+    return _typed_comparison(noun, read, read, compare)
 
 
 def _read_number(text: str) -> Decimal | None:
@@ -131,7 +130,7 @@ def _read_number(text: str) -> Decimal | None:
 
 @lru_cache(maxsize=1024)
 def _read_date(text: str) -> float | None:
-    """Seconds since 1970 of a W3C date or of epoch seconds; None for anything else, a time without a zone included."""
+    """Seconds since 1970 of a W3C date or of epoch seconds. None for anything else, including a time without a zone."""
     if _EPOCH.fullmatch(text):
         return float(text)
     if _YEAR_OR_MONTH.fullmatch(text):
@@ -177,18 +176,18 @@ def _within(address: Address, network: Network) -> bool:
 def _ordering(prefix: str, noun: str, read: Read, words: tuple[str, str, str, str]) -> dict[str, Comparison]:
     below, at_most, above, at_least = words
     return {
-        f"{prefix}Equals": Comparison(_ordered(noun, read, operator.eq), "equal to"),
-        f"{prefix}NotEquals": Comparison(_ordered(noun, read, operator.eq), "equal to", negated=True),
-        f"{prefix}LessThan": Comparison(_ordered(noun, read, operator.lt), below),
-        f"{prefix}LessThanEquals": Comparison(_ordered(noun, read, operator.le), at_most),
-        f"{prefix}GreaterThan": Comparison(_ordered(noun, read, operator.gt), above),
-        f"{prefix}GreaterThanEquals": Comparison(_ordered(noun, read, operator.ge), at_least),
+        f"{prefix}Equals": Comparison(_same_type_comparison(noun, read, operator.eq), "equal to"),
+        f"{prefix}NotEquals": Comparison(_same_type_comparison(noun, read, operator.eq), "equal to", negated=True),
+        f"{prefix}LessThan": Comparison(_same_type_comparison(noun, read, operator.lt), below),
+        f"{prefix}LessThanEquals": Comparison(_same_type_comparison(noun, read, operator.le), at_most),
+        f"{prefix}GreaterThan": Comparison(_same_type_comparison(noun, read, operator.gt), above),
+        f"{prefix}GreaterThanEquals": Comparison(_same_type_comparison(noun, read, operator.ge), at_least),
     }
 
 
 _DATE_WORDS = ("before", "at or before", "after", "at or after")
 _NUMBER_WORDS = ("less than", "at most", "greater than", "at least")
-_ADDRESS = _typed("an IP address or range", _read_network, _read_address, _within)
+_ADDRESS = _typed_comparison("an IP address or range", _read_network, _read_address, _within)
 
 OPERATORS: Mapping[str, Comparison] = {
     "StringEquals": Comparison(_equal, "equal to"),
@@ -201,8 +200,8 @@ OPERATORS: Mapping[str, Comparison] = {
     "ArnNotEquals": Comparison(_arn_like, "like", negated=True),
     "ArnLike": Comparison(_arn_like, "like"),
     "ArnNotLike": Comparison(_arn_like, "like", negated=True),
-    "Bool": Comparison(_ordered("true or false", _read_bool, operator.eq), "equal to"),
-    "BinaryEquals": Comparison(_ordered("base64 text", _read_binary, operator.eq), "equal to"),
+    "Bool": Comparison(_same_type_comparison("true or false", _read_bool, operator.eq), "equal to"),
+    "BinaryEquals": Comparison(_same_type_comparison("base64 text", _read_binary, operator.eq), "equal to"),
     "IpAddress": Comparison(_ADDRESS, "in"),
     "NotIpAddress": Comparison(_ADDRESS, "in", negated=True),
     **_ordering("Numeric", "a number", _read_number, _NUMBER_WORDS),

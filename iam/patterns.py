@@ -1,8 +1,7 @@
-"""Text as policies write it: wildcards, policy variables, and their literal escapes.
+"""Text in policies: wildcards, policy variables, and their escapes.
 
-A template is parsed once; a request's values are substituted into it as plain text, so that a `*` in a value is only
-ever a `*`. Knows nothing of statements or operators. Follows "IAM policy elements: Variables and tags" in the IAM User
-Guide.
+A template is parsed once. A request's values are inserted as plain text, so a `*` in a value is never a wildcard. Knows
+nothing of statements or operators. Follows "IAM policy elements: Variables and tags" in the IAM User Guide.
 """
 
 import re
@@ -24,16 +23,14 @@ class Wildcard(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """`${key}` or `${key, 'default'}`; `key` is folded, `written` is as it stands in the policy."""
+    """`${key}` or `${key, 'default'}`. `key` is lower-case; `written` is the key as the policy has it."""
 
     key: str
     default: str | None
     written: str
 
     def value(self, context: Context) -> str | None:
-        """The text to put in its place; None when it has none, as for a multi-valued key or an empty value without a
-        default.
-        """
+        """The text to insert. None for a multivalued key, and for an absent or empty value without a default."""
         found = context.get(self.key)
         if not found:
             return self.default
@@ -52,13 +49,14 @@ _WILDCARD_OR_VARIABLE = re.compile(r"\$\{[^}]*\}?|[*?]")
 
 @dataclass(frozen=True)
 class Glob:
-    """A pattern ready to match: `pieces` are what stands between the `*`s, each cut again at its `?`s."""
+    """A compiled pattern. `pieces` are the parts between `*`s, each split at its `?`s."""
 
     pieces: tuple[tuple[str, ...], ...]
 
     def matches(self, value: str) -> bool:
-        """Whether all of `value` fits. `*` crosses anything, `:`, `/` and newlines included; each is tried leftmost, so
-        time is bounded.
+        """Whether all of `value` matches. `*` matches anything, including `:`, `/` and newlines.
+
+        Each piece takes its leftmost match, so the time is bounded.
         """
         first, last = self.pieces[0], self.pieces[-1]
         if len(self.pieces) == 1:
@@ -95,7 +93,7 @@ def _find(piece: tuple[str, ...], value: str, start: int, end: int) -> int:
 
 @lru_cache(maxsize=4096)
 def matcher(tokens: Resolved) -> Test:
-    """The quickest test for these tokens: most patterns are plain text, or text and a final `*`."""
+    """The fastest test for these tokens. Most patterns are plain text, or text with a final `*`."""
     pieces = _pieces(tokens)
     match pieces:
         case ((text,),):
@@ -119,7 +117,7 @@ def _pieces(tokens: Resolved) -> tuple[tuple[str, ...], ...]:
 
 
 class Template:
-    """One string of a policy, parsed. Without variables its pattern is made once, at parsing."""
+    """One string of a policy, parsed. Without variables its pattern is compiled only once."""
 
     __slots__ = ("_fixed", "_literal", "_test", "tokens", "written")
 
@@ -132,21 +130,21 @@ class Template:
         self._literal = _text(resolved) if self._fixed else None
 
     def test(self, context: Context) -> Test | None:
-        """The comparison for this request; None when a variable has no value, and then nothing matches."""
+        """The comparison for this request. None if a variable has no value; then nothing matches."""
         if self._fixed:
             return self._test
         resolved = self._resolve(context)
         return None if resolved is None else matcher(resolved)
 
     def literal(self, context: Context) -> str | None:
-        """The text for this request; None as for `test`."""
+        """The text for this request. None if a variable has no value."""
         if self._fixed:
             return self._literal
         resolved = self._resolve(context)
         return None if resolved is None else _text(resolved)
 
     def show(self, context: Context) -> str:
-        """The text for a person: with values in place, or as written with what has no value."""
+        """The text for a person: with values inserted, or as written if a variable has no value."""
         resolved = self._resolve(context)
         if resolved is not None:
             return f'"{_text(resolved)}"'
@@ -157,7 +155,7 @@ class Template:
         return [token for token in self.tokens if isinstance(token, Variable)]
 
     def split(self, count: int) -> list["Template"]:
-        """Cut at the first `count` colons of the policy's own text; a colon in a variable's value never cuts."""
+        """Splits at the first `count` colons of the policy's own text. A colon in a variable's value does not split."""
         parts: list[list[Token]] = [[]]
         for token in self.tokens:
             if not isinstance(token, str):
@@ -183,7 +181,7 @@ def _text(tokens: Resolved) -> str:
 
 
 def parse_template(written: str, *, variables: bool, wildcards: bool = True) -> Template:
-    """`variables` is False for policies of version 2008-10-17, where `${` is text like any other."""
+    """`variables` is False for policies of version 2008-10-17, in which `${` is plain text."""
     special = _WILDCARD_OR_VARIABLE if variables else _WILDCARD
     tokens: list[Token] = []
     position = 0
@@ -195,7 +193,7 @@ def parse_template(written: str, *, variables: bool, wildcards: bool = True) -> 
 
 
 def parse_pattern(written: str) -> Test:
-    """A pattern in which nothing is a variable, as in Action."""
+    """Parses a pattern without variables, such as an Action."""
     return matcher(tuple(Wildcard(part) if part in ("*", "?") else part for part in _WILDCARD_KEPT.split(written)))
 
 

@@ -1,8 +1,8 @@
-"""Reading policy documents: from JSON to statements that can be evaluated any number of times.
+"""Parses policy documents into statements that can be evaluated many times.
 
-Whatever is unknown or malformed is refused, naming the statement, never skipped. Not checked: AWS's limits on a
-policy's size, whether services, actions or keys exist, and that a session policy may not hold incomplete ARNs. Follows
-"Grammar of the IAM JSON policy language" in the IAM User Guide.
+An unknown or malformed element is refused with the statement's name, never skipped. Does not check AWS's size limits,
+whether services, actions or keys exist, or that session policies have complete ARNs. Follows "Grammar of the IAM JSON
+policy language" in the IAM User Guide.
 """
 
 import json
@@ -32,7 +32,7 @@ _FOREIGN_CHARACTER = re.compile("[^\t\n\r\u0020-\u00ff]")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A parsed policy: immutable, and safe to share between threads. `kind` says what it may be used for."""
+    """A parsed policy: immutable, and safe to share between threads. `kind` says how it may be used."""
 
     name: str
     kind: Literal["identity", "trust"]
@@ -41,20 +41,20 @@ class Policy:
 
 
 def parse_policy(document: Document | str, *, name: str = "") -> Policy:
-    """An identity policy, inline or managed; boundaries and session policies are written alike.
+    """Parses an identity policy, a permissions boundary or a session policy; all three have the same form.
 
-    `name` is what explanations call it. Raises `UnsupportedPolicy`.
+    `name` is used in explanations. Raises `UnsupportedPolicy`.
     """
     return _parse(document, name=name, kind="identity")
 
 
 def parse_trust_policy(document: Document | str, *, name: str = "") -> Policy:
-    """A role's trust policy: every statement has a Principal and none a Resource. Raises `UnsupportedPolicy`."""
+    """Parses a role's trust policy: each statement has a Principal and no Resource. Raises `UnsupportedPolicy`."""
     return _parse(document, name=name, kind="trust")
 
 
 def load_json(text: str | bytes) -> object:
-    """JSON in which an object may not give a key twice. Raises `ValueError`."""
+    """Loads JSON, and refuses an object with a duplicate key. Raises `ValueError`."""
     return json.loads(text, object_pairs_hook=_without_duplicates)
 
 
@@ -124,7 +124,7 @@ def _parse_statement(statement: Document, name: str, number: int, kind: str, *, 
     _refuse_foreign_characters(statement)
     parts: list[Part] = [_parse_action(statement)]
     if kind == "trust":
-        parts.append(parse_principal(_required(statement, "Principal")))
+        parts.append(parse_principal(_require(statement, "Principal")))
         _refuse_other_services(parts[0])
     else:
         parts.append(_parse_resource(statement, variables=variables))
@@ -140,7 +140,7 @@ def _sid(statement: Document) -> str:
 
 
 def _effect(statement: Document) -> Effect:
-    effect = _required(statement, "Effect")
+    effect = _require(statement, "Effect")
     if effect not in ("Allow", "Deny"):
         raise UnsupportedPolicy(f"unknown Effect {effect!r}")
     return Effect(effect)
@@ -196,7 +196,7 @@ def _strings(element: str, value: object) -> tuple[str, ...]:
     return tuple(several)
 
 
-def _required(statement: Document, element: str) -> object:
+def _require(statement: Document, element: str) -> object:
     if element not in statement:
         raise UnsupportedPolicy(f"{element} is missing")
     return statement[element]

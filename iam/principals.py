@@ -1,4 +1,4 @@
-"""The Principal element of a role's trust policy: whom it names.
+"""The Principal element of a role's trust policy.
 
 Knows nothing of actions or conditions. Follows "AWS JSON policy elements: Principal" in the IAM User Guide.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from iam.failures import UnsupportedPolicy
-from iam.prose import Mismatch, listed
+from iam.prose import Mismatch, join_list
 from iam.request import Principal, Request
 
 _ACCOUNT_OF = re.compile(r"arn:[\w-]+:[\w-]+::(\d{12}):", re.ASCII)
@@ -25,7 +25,7 @@ ANYONE = Principal("AWS", "*")
 
 @dataclass(frozen=True, slots=True)
 class PrincipalElement:
-    """`everyone` is `"*"` or `{"AWS": "*"}`, which AWS treats alike."""
+    """`everyone` is true for `"*"` and `{"AWS": "*"}`, which mean the same to AWS."""
 
     named: frozenset[Principal]
 
@@ -39,14 +39,16 @@ class PrincipalElement:
         return request.principal is not None and not self.named.isdisjoint(_names(request.principal))
 
     def explain(self, request: Request) -> Mismatch:
-        return Mismatch("Principal", f"{request.principal or 'nobody'} is not {listed(sorted(map(str, self.named)))}")
+        return Mismatch(
+            "Principal", f"{request.principal or 'nobody'} is not {join_list(sorted(map(str, self.named)))}"
+        )
 
 
 def _names(principal: Principal) -> set[Principal]:
-    """Every way a policy may name this principal: itself, the role behind a session, its account."""
+    """Every way in which a policy may name this principal: itself, the role of its session, its account."""
     if principal.type != "AWS":
         return {principal}
-    ids = {principal.id, _short(principal.id), _role_of_session(principal.id), _account(principal.id)}
+    ids = {principal.id, _normal_form(principal.id), _role_of_session(principal.id), _account(principal.id)}
     return {Principal("AWS", name) for name in ids}
 
 
@@ -79,15 +81,13 @@ def _parse_one(kind: object, name: object) -> Principal:
         case "AWS" | "Federated" | "Service":
             if not isinstance(name, str) or not _KNOWN[kind].fullmatch(name):
                 raise UnsupportedPolicy(f"Principal {kind} {name!r} is malformed")
-            return Principal(kind, _short(name) if kind == "AWS" else name)
+            return Principal(kind, _normal_form(name) if kind == "AWS" else name)
         case _:
             raise UnsupportedPolicy(f"unknown kind of Principal {kind!r}")
 
 
-def _short(name: str) -> str:
-    """One spelling for an account, and for a role (a session's ARN does not carry the role's path, so neither does
-    this).
-    """
+def _normal_form(name: str) -> str:
+    """One spelling for an account and for a role. A session's ARN has no role path, so the path is removed."""
     if root := _ROOT.fullmatch(name):
         return root[1]
     role = _ROLE.fullmatch(name)

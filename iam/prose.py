@@ -1,17 +1,17 @@
-"""The words of an explanation that every part of a policy shares. Knows neither policies nor requests."""
+"""The parts of an explanation that all elements of a policy share. Knows neither policies nor requests."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SHOWN = 4
+MAX_LISTED = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
     """Why a statement did not match.
 
-    `element` is the policy element as written (Action, NotAction, Resource, NotResource, Principal, Condition);
-    `operator` and `key` are set for a Condition; `detail` says what was compared, as a clause of a sentence.
+    `element` is the policy element as written (Action, NotAction, Resource, NotResource, Principal, Condition).
+    `operator` and `key` are set for a Condition. `detail` says what was compared, as a clause of a sentence.
     """
 
     element: str
@@ -24,10 +24,10 @@ class Mismatch:
         return f"{where} — {self.detail}"
 
 
-def listed(texts: Iterable[str], *, last: str = "or") -> str:
-    """A list for a person, cut short when it is long."""
+def join_list(texts: Iterable[str], *, last: str = "or") -> str:
+    """Joins texts for a person. A long list is shortened."""
     every = list(texts)
-    hidden = len(every) - SHOWN
-    shown = every if hidden <= 1 else [*every[:SHOWN], f"{hidden} others"]
+    hidden = len(every) - MAX_LISTED
+    shown = every if hidden <= 1 else [*every[:MAX_LISTED], f"{hidden} others"]
     *first, final = shown
     return f"{', '.join(first)} {last} {final}" if first else final

@@ -1,8 +1,7 @@
-"""The question put to the policies: who asks for which action on which resource, in which circumstances.
+"""The request that policies decide: who wants to do which action on which resource, in which context.
 
-Knows nothing of policies. The request context is that of the IAM User Guide ("The request context"): condition keys
-compare without regard to case, and whether a key is single-valued or multi-valued is a property of the request, not of
-the policy.
+Knows nothing of policies. Follows "The request context" in the IAM User Guide: condition keys ignore case, and the
+request, not the policy, says whether a key is single-valued or multivalued.
 """
 
 import re
@@ -20,8 +19,9 @@ _ACTION = re.compile(r"[\w.-]+:[\w.-]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks to assume a role: `id` is a provider's name or ARN (Federated), a service's host name (Service), or an
-    ARN (AWS).
+    """Who asks to assume a role.
+
+    `id` is a provider's name or ARN (Federated), a service's host name (Service), or an ARN (AWS).
     """
 
     type: Literal["Federated", "Service", "AWS"]
@@ -33,12 +33,12 @@ class Principal:
 
 @dataclass(frozen=True)
 class Request:
-    """One action on one resource. A `str` in `context` is a single value; a list or tuple is a multi-valued key, even
-    of length one.
+    """One action on one resource.
 
-    A multi-valued key with no value other than the empty string counts as absent, as the IAM User Guide says of set
-    operators. Raises `InvalidRequest` for what is not a request: an action with a wildcard, a value that is not text, a
-    key given twice.
+    In `context`, text is a single value; a list or tuple is a multivalued key of any length.
+
+    A multivalued key whose values are all empty counts as absent, as the IAM User Guide says of set operators. Raises
+    `InvalidRequest` for an action with a wildcard, a value that is not text, or a duplicate key.
     """
 
     action: str
@@ -67,7 +67,7 @@ def _normalise(context: Mapping[str, str | Sequence[str]]) -> dict[str, ContextV
         if folded in seen:
             raise InvalidRequest(f"context key {key} is given twice (keys are case-insensitive)")
         seen.add(folded)
-        value = given if isinstance(given, str) else _several(key, given)
+        value = given if isinstance(given, str) else _read_list(key, given)
         if value is not None:
             values[folded] = value
     return values
@@ -79,7 +79,7 @@ def _fold_key(key: object) -> str:
     return key.lower()
 
 
-def _several(key: str, given: object) -> tuple[str, ...] | None:
+def _read_list(key: str, given: object) -> tuple[str, ...] | None:
     if not isinstance(given, list | tuple) or not all(isinstance(value, str) for value in given):
         raise InvalidRequest(f"context key {key} is neither text nor a list of text")
     return tuple(given) if any(given) else None

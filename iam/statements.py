@@ -1,7 +1,7 @@
-"""A statement and its parts: it applies to a request when every part matches.
+"""A statement and its parts. A statement applies to a request if every part matches.
 
-Each part answers `matches` and, should it not, `explain`; the parts that parse a document are in `iam.policy`. Follows
-"IAM JSON policy elements: Action, NotAction, Resource, NotResource" in the IAM User Guide.
+Each part has `matches` and, for a mismatch, `explain`. `iam.policy` parses them. Follows "IAM JSON policy elements:
+Action, NotAction, Resource, NotResource" in the IAM User Guide.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from enum import Enum
 from iam.conditions import AnyCondition
 from iam.patterns import Template, Test
 from iam.principals import PrincipalElement
-from iam.prose import Mismatch, listed
+from iam.prose import Mismatch, join_list
 from iam.request import Request
 
 
@@ -21,7 +21,7 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StatementRef:
-    """A statement's address: the policy's name (may be empty), its `Sid` (may be empty) and its place in the policy,
+    """Identifies a statement: the policy's name and its `Sid` (either may be empty), and its position in the policy
     from 1.
     """
 
@@ -35,7 +35,7 @@ class StatementRef:
 
 @dataclass(frozen=True, slots=True)
 class ActionElement:
-    """`Action` or `NotAction`; names compare without regard to case."""
+    """`Action` or `NotAction`. Names are compared without regard to case."""
 
     negated: bool
     written: tuple[str, ...]
@@ -49,20 +49,20 @@ class ActionElement:
 
     def explain(self, request: Request) -> Mismatch:
         element, verb = ("NotAction", "is") if self.negated else ("Action", "is not")
-        return Mismatch(element, f'"{request.action}" {verb} among {_quoted(self.written)}')
+        return Mismatch(element, f'"{request.action}" {verb} among {_quote(self.written)}')
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceElement:
-    """`Resource` or `NotResource`. An ARN whose variable has no value is no resource's ARN."""
+    """`Resource` or `NotResource`. An ARN whose variable has no value matches no resource."""
 
     negated: bool
     templates: tuple[Template, ...]
 
     def matches(self, request: Request) -> bool:
-        return self._named(request) is not self.negated
+        return self._is_named(request) is not self.negated
 
-    def _named(self, request: Request) -> bool:
+    def _is_named(self, request: Request) -> bool:
         for template in self.templates:
             test = template.test(request.values)
             if test is not None and test(request.resource):
@@ -71,29 +71,27 @@ class ResourceElement:
 
     def explain(self, request: Request) -> Mismatch:
         element, verb = ("NotResource", "is") if self.negated else ("Resource", "is not")
-        shown = listed(template.show(request.values) for template in self.templates)
+        shown = join_list(template.show(request.values) for template in self.templates)
         return Mismatch(element, f'"{request.resource}" {verb} like {shown}')
 
 
 Part = PrincipalElement | ActionElement | ResourceElement | AnyCondition
 
 
-def _quoted(texts: tuple[str, ...]) -> str:
-    return listed(f'"{text}"' for text in texts)
+def _quote(texts: tuple[str, ...]) -> str:
+    return join_list(f'"{text}"' for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`parts` are in the order in which a statement comes to apply: action, principal, resource, then the conditions as
-    written.
-    """
+    """`parts` are in the order of evaluation: action, principal, resource, then the conditions as written."""
 
     ref: StatementRef
     effect: Effect
     parts: tuple[Part, ...]
 
     def mismatch(self, request: Request) -> Part | None:
-        """The first part that does not match; None when the statement applies."""
+        """The first part that does not match; None if the statement applies."""
         for part in self.parts:
             if not part.matches(request):
                 return part

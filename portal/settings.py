@@ -21,8 +21,6 @@ HTTPS = PORTAL_URL.startswith("https://")
 INSTALLED_APPS = [
     "portal",
     "tenants",
-    # Without its search for `admin` modules: the operators' portal is the one site, and says itself what is on it.
-    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -55,8 +53,6 @@ TEMPLATES = [
             "loaders": [("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"])],
             "context_processors": [
                 "django.template.context_processors.request",
-                # Django's admin insists on it; no page of ours asks it anything.
-                "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "tenants.pages.header.header",
             ],

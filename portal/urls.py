@@ -2,9 +2,7 @@
 
 from django.urls import include, path
 
-from tenants.operators.site import site
-
-urlpatterns = [path("", include("tenants.urls")), path("operators/", site.urls)]
+urlpatterns = [path("", include("tenants.urls"))]
 
 handler400 = "tenants.pages.refusals.bad_request"
 handler403 = "tenants.pages.refusals.forbidden"

@@ -6,4 +6,5 @@ urlpatterns = [
     path("", include("tenants.organisation.urls")),
     path("", include("tenants.sign_in.urls")),
     path("", include("tenants.health.urls")),
+    path("operators/", include("tenants.operators.urls")),
 ]

@@ -1,4 +1,1 @@
-"""Who signed a request, what their policies are, and whether those allow it.
-
-`iam` decides; this package asks the question.
-"""
+"""Finds who signed a request and which policies apply to them, and asks `iam` whether those policies allow it."""

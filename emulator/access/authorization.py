@@ -1,7 +1,7 @@
-"""Asks `iam` whether a principal may do what a call would do, and words the refusal as AWS does.
+"""Asks `iam` whether a principal may make a call, and words the refusal as AWS does.
 
-Every question of a call must be answered with yes before anything of it happens. An operation for which no question is
-known is refused to everybody but root.
+Every check of a call must be allowed before any part of the call runs. Only root may call an operation that has no
+known check.
 """
 
 import time
@@ -22,14 +22,16 @@ _KINDS = {
 
 
 def authorize(principal: Principal, checks: Sequence[Check], incoming: Incoming) -> None:
-    """Raises `AwsError`: AccessDeniedException for the first question that is answered with no, then any flaw."""
+    """Raises `AwsError`: AccessDeniedException for the first check that is denied, then ValidationException for any
+    flaw.
+    """
     if isinstance(principal, Root):
         return
-    binding = principal.binding()
+    policies = principal.effective_policies()
     common = {**connection_context(incoming), **principal.context()}
     for check in checks:
         request = Request(check.action, check.resource, {**common, **check.context})
-        decision = decide(request, identity=binding.identity, boundary=binding.boundary, session=binding.session)
+        decision = decide(request, identity=policies.identity, boundary=policies.boundary, session=policies.session)
         if not decision.allowed:
             raise AwsError("AccessDeniedException", denial(principal.arn, check, decision), coral=True)
     for check in checks:
@@ -38,7 +40,10 @@ def authorize(principal: Principal, checks: Sequence[Check], incoming: Incoming)
 
 
 def connection_context(incoming: Incoming) -> Mapping[str, str | Sequence[str]]:
-    """The keys every request has. AWS endpoints are reached over TLS only, and loopback stands in for that."""
+    """The condition keys that every request has.
+
+    AWS endpoints are reached over TLS only. Here loopback counts as secure transport.
+    """
     now = clock.now()
     return {
         "aws:CurrentTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
@@ -52,9 +57,9 @@ def connection_context(incoming: Incoming) -> Mapping[str, str | Sequence[str]]:
 
 
 def denial(arn: str, check: Check, decision: Decision) -> str:
-    """AWS's text (IAM User Guide, "Troubleshoot access denied error messages").
+    """The text that AWS sends (IAM User Guide, "Troubleshoot access denied error messages").
 
-    It never says which condition failed.
+    AWS never says which condition failed.
     """
     allowing, denying = _KINDS[decision.layer]
     if decision.outcome is Outcome.EXPLICITLY_DENIED:

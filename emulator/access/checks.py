@@ -1,4 +1,4 @@
-"""One IAM question: an action on a resource, with the condition keys that this request has."""
+"""One question for IAM: an action on a resource, with the condition keys of the request."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`context` holds the keys of the request itself; those of principal and connection are added when it is asked.
+    """`context` holds the request's own condition keys. The keys of the principal and the connection are added later.
 
-    `flaw` says why the request cannot be run as it was judged; those who may do what they ask are told it.
+    `flaw` says why an allowed request still cannot run. Only callers who are allowed to make the request see it.
     """
 
     action: str

@@ -1,7 +1,7 @@
-"""The IAM questions of calls that are not about rows: user pools, identity pools, IAM itself, STS and stacks.
+"""The IAM checks of calls that do not touch rows: user pools, identity pools, IAM itself and stacks.
 
-Each is `service:Operation` on the most precise ARN that the call names, `*` where it names none (Service Authorization
-Reference). What AWS would do with the caller's further permissions (deploying a stack) only root may do here.
+Each check is `service:Operation` on the most precise ARN that the call names, or `*` if it names none (Service
+Authorization Reference). Deploying a stack needs further permissions of the caller on AWS; here only root may do it.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from emulator.wire import AwsError
 
 Data = Mapping[str, Any]
 
-_TAGGING = frozenset({"TagResource", "UntagResource", "ListTagsForResource"})
-_NOT_OF_ONE_POOL = frozenset({
+_TAG_OPERATIONS = frozenset({"TagResource", "UntagResource", "ListTagsForResource"})
+_WITHOUT_POOL = frozenset({
     "CreateUserPool", "ListUserPools", "DescribeUserPoolDomain",
     "CreateIdentityPool", "ListIdentityPools", "DescribeIdentity",
 })  # fmt: skip
-# What an IAM operation acts on is in its name; a parameter that it does not read must not decide.
+# The operation's name says what it acts on. A parameter that the operation ignores must not decide.
 _IAM_RESOURCES = (
     ("InstanceProfile", None, ""),
     ("Role", "RoleName", "role"),
@@ -45,11 +45,11 @@ def identity_pool_checks(operation: str, data: Data) -> list[Check]:
 
 
 def _pool_arn(service: str, kind: str, operation: str, pool: object, data: Data) -> str:
-    if operation in _TAGGING:
-        return _no_pattern(str(data.get("ResourceArn") or "")) or "*"
-    if operation in _NOT_OF_ONE_POOL or not isinstance(pool, str):
+    if operation in _TAG_OPERATIONS:
+        return _refuse_wildcards(str(data.get("ResourceArn") or "")) or "*"
+    if operation in _WITHOUT_POOL or not isinstance(pool, str):
         return "*"
-    return _no_pattern(f"arn:aws:{service}:{engine.region()}:{engine.ACCOUNT}:{kind}/{pool}")
+    return _refuse_wildcards(f"arn:aws:{service}:{engine.region()}:{engine.ACCOUNT}:{kind}/{pool}")
 
 
 def iam_checks(operation: str, data: Data) -> list[Check]:
@@ -63,18 +63,20 @@ def _iam_arn(operation: str, data: Data) -> str:
     for word, member, kind in _IAM_RESOURCES:
         if word in operation:
             name = data.get(member) if member else None
-            return _existing_iam_arn(kind, str(name), str(data.get("Path") or "/")) if name else "*"
+            return _iam_resource_arn(kind, str(name), str(data.get("Path") or "/")) if name else "*"
     if "Policy" in operation and (arn := data.get("PolicyArn")):
-        return _no_pattern(str(arn))
+        return _refuse_wildcards(str(arn))
     if operation == "CreatePolicy":
-        return _no_pattern(f"arn:aws:iam::{engine.ACCOUNT}:policy{data.get('Path') or '/'}{data.get('PolicyName')}")
+        return _refuse_wildcards(
+            f"arn:aws:iam::{engine.ACCOUNT}:policy{data.get('Path') or '/'}{data.get('PolicyName')}"
+        )
     return "*"
 
 
-def _existing_iam_arn(kind: str, name: str, path: str) -> str:
+def _iam_resource_arn(kind: str, name: str, path: str) -> str:
     stores = {"role": engine.iam._roles, "user": engine.iam._users, "group": engine.iam._groups}
     record = stores[kind].get(name)
-    return str(record["Arn"]) if record else _no_pattern(f"arn:aws:iam::{engine.ACCOUNT}:{kind}{path}{name}")
+    return str(record["Arn"]) if record else _refuse_wildcards(f"arn:aws:iam::{engine.ACCOUNT}:{kind}{path}{name}")
 
 
 def stack_checks(operation: str, data: Data) -> list[Check]:
@@ -87,14 +89,14 @@ def _stack_arn(name: str) -> str:
     if not name:
         return "*"
     if name.startswith("arn:"):
-        return _no_pattern(name)
+        return _refuse_wildcards(name)
     stack = engine.cloudformation._stacks.get(name)
     fallback = f"arn:aws:cloudformation:{engine.region()}:{engine.ACCOUNT}:stack/{name}/unknown"
-    return str(stack["StackId"]) if stack else _no_pattern(fallback)
+    return str(stack["StackId"]) if stack else _refuse_wildcards(fallback)
 
 
-def _no_pattern(arn: str) -> str:
-    """A resource is one thing. A name with a wildcard in it names nothing that exists."""
+def _refuse_wildcards(arn: str) -> str:
+    """Returns the ARN. A resource is a single thing, and no existing resource has a wildcard in its name."""
     if any(character in arn for character in "*?\n"):
-        raise AwsError("ValidationError", "A name in the request holds a character that no name has.")
+        raise AwsError("ValidationError", "A name in the request contains a character that is not allowed.")
     return arn

@@ -1,8 +1,8 @@
-"""What a DynamoDB call touches: its IAM actions, resources and condition keys, read with the engine's own parsers.
+"""Reads which IAM actions, resources and condition keys a DynamoDB call needs. Uses the engine's own parsers.
 
-The very object that is judged here is the one the engine then runs. Follows the Service Authorization Reference and
-"Using IAM policy conditions for fine-grained access control" in the DynamoDB Developer Guide. A key that the engine
-would refuse to read is absent from `dynamodb:LeadingKeys`, as it is on AWS for a request that names none.
+The engine then runs the same object that was checked here. Follows the Service Authorization Reference and "Using IAM
+policy conditions for fine-grained access control" in the DynamoDB Developer Guide. If the engine would refuse a key,
+`dynamodb:LeadingKeys` is absent, as it is on AWS for a request without a key.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 from emulator import engine
 from emulator.access import partiql
 from emulator.access.checks import Check
-from emulator.access.dynamodb_tables import Table, leading_keys, table_called
+from emulator.access.dynamodb_tables import Table, leading_key_context, resolve_table
 from emulator.wire import AwsError
 
 Data = Mapping[str, Any]
@@ -25,25 +25,25 @@ _EXPRESSIONS = (
     "ProjectionExpression",
     "UpdateExpression",
 )
-_NAMED_IN_MAPS = ("Key", "Item", "Expected", "AttributeUpdates", "KeyConditions", "QueryFilter", "ScanFilter")
-_WORDS = frozenset({"AND", "OR", "NOT", "BETWEEN", "IN", "SET", "ADD", "REMOVE", "DELETE"})
+_ATTRIBUTE_MAPS = ("Key", "Item", "Expected", "AttributeUpdates", "KeyConditions", "QueryFilter", "ScanFilter")
+_KEYWORDS = frozenset({"AND", "OR", "NOT", "BETWEEN", "IN", "SET", "ADD", "REMOVE", "DELETE"})
 _WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
-_ON_TABLE = frozenset({
+_TABLE_OPERATIONS = frozenset({
     "CreateTable", "DeleteTable", "DescribeTable", "UpdateTable", "DescribeTimeToLive", "UpdateTimeToLive",
     "DescribeContinuousBackups", "UpdateContinuousBackups", "CreateBackup", "DescribeContributorInsights",
     "UpdateContributorInsights", "DescribeKinesisStreamingDestination", "EnableKinesisStreamingDestination",
     "DisableKinesisStreamingDestination", "UpdateKinesisStreamingDestination", "DescribeTableReplicaAutoScaling",
     "UpdateTableReplicaAutoScaling",
 })  # fmt: skip
-_TO_TABLE = frozenset({"ImportTable", "RestoreTableFromBackup", "RestoreTableToPointInTime"})
-_BY_ARN = {
+_RESTORE_OPERATIONS = frozenset({"ImportTable", "RestoreTableFromBackup", "RestoreTableToPointInTime"})
+_ARN_MEMBERS = {
     "TagResource": "ResourceArn", "UntagResource": "ResourceArn", "ListTagsOfResource": "ResourceArn",
     "PutResourcePolicy": "ResourceArn", "GetResourcePolicy": "ResourceArn", "DeleteResourcePolicy": "ResourceArn",
     "ExportTableToPointInTime": "TableArn", "DescribeExport": "ExportArn", "DescribeBackup": "BackupArn",
     "DeleteBackup": "BackupArn", "DescribeImport": "ImportArn",
     "GetShardIterator": "StreamArn", "DescribeStream": "StreamArn",
 }  # fmt: skip
-# In a transaction the engine would read such a key all the same, and in its own way.
+# The engine would still read such a key in a transaction, and would read it differently.
 _NO_KEY = "The provided key element does not match the schema"
 _TRANSACTION_ACTIONS = {
     "ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
@@ -51,31 +51,31 @@ _TRANSACTION_ACTIONS = {
 
 
 def checks_for(operation: str, data: Data) -> list[Check]:
-    """Every question this call asks.
+    """Returns every check of this call.
 
-    Raises `AwsError`: ValidationException for what the engine could not run either.
+    Raises `AwsError`: ValidationException if the engine could not run the call either.
     """
     if reader := _DATA_OPERATIONS.get(operation):
         checks = list(reader(operation, data))
         if not checks:
-            raise AwsError("ValidationException", "The request names nothing to act on.")
+            raise AwsError("ValidationException", "The request names no item and no table.")
         return checks
-    if operation in _ON_TABLE:
-        return [Check(f"dynamodb:{operation}", table_called(data.get("TableName")).arn)]
-    if operation in _TO_TABLE:
-        return [Check(f"dynamodb:{operation}", table_called(_made_by(data)).arn)]
-    if operation in _BY_ARN:
-        return [Check(f"dynamodb:{operation}", _given_arn(data.get(_BY_ARN[operation])))]
+    if operation in _TABLE_OPERATIONS:
+        return [Check(f"dynamodb:{operation}", resolve_table(data.get("TableName")).arn)]
+    if operation in _RESTORE_OPERATIONS:
+        return [Check(f"dynamodb:{operation}", resolve_table(_restored_table_name(data)).arn)]
+    if operation in _ARN_MEMBERS:
+        return [Check(f"dynamodb:{operation}", _request_arn(data.get(_ARN_MEMBERS[operation])))]
     return [Check(f"dynamodb:{operation}", "*")]
 
 
-def _given_arn(value: object) -> str:
-    """The ARN as the caller wrote it, if it is one and no pattern."""
+def _request_arn(value: object) -> str:
+    """The ARN as the caller wrote it; `*` if it is not an ARN or contains a wildcard."""
     return value if isinstance(value, str) and re.fullmatch(r"arn:aws:dynamodb:[^*?\s]+", value) else "*"
 
 
-def _made_by(data: Data) -> object:
-    """The name of the table that an import or a restoration would fill."""
+def _restored_table_name(data: Data) -> object:
+    """The name of the table that an import or a restore would create."""
     return data.get("TargetTableName") or (data.get("TableCreationParameters") or {}).get("TableName")
 
 
@@ -84,10 +84,10 @@ def _one_item(operation: str, data: Data) -> Iterator[Check]:
 
 
 def _item_check(operation: str, data: Data, enclosing: str | None = None) -> Check:
-    table = table_called(data.get("TableName"))
+    table = resolve_table(data.get("TableName"))
     whole = operation == "PutItem"
     keys = table.leading_keys([data.get("Item" if whole else "Key")], whole_items=whole)
-    context = {**leading_keys(keys), **_attributes(data, table), **_capacity(data)}
+    context = {**leading_key_context(keys), **_attributes(data, table), **_capacity_context(data)}
     if operation == "GetItem":
         context["dynamodb:Select"] = _select(data)
     elif operation in _WRITES and enclosing is None:
@@ -99,18 +99,23 @@ def _item_check(operation: str, data: Data, enclosing: str | None = None) -> Che
 
 
 def _query(operation: str, data: Data) -> Iterator[Check]:
-    _refuse_both_forms(data)
-    table = table_called(data.get("TableName"))
+    _refuse_mixed_key_conditions(data)
+    table = resolve_table(data.get("TableName"))
     index = data.get("IndexName")
-    keys = _queried_key(data, table, index)
-    context = {**leading_keys(keys), **_attributes(data, table), **_capacity(data), "dynamodb:Select": _select(data)}
+    keys = _query_keys(data, table, index)
+    context = {
+        **leading_key_context(keys),
+        **_attributes(data, table),
+        **_capacity_context(data),
+        "dynamodb:Select": _select(data),
+    }
     yield Check(f"dynamodb:{operation}", table.index_arn(index), context)
 
 
-def _queried_key(data: Data, table: Table, index: object) -> list[str]:
-    """The partition key value the engine will look up: that of the index's own key on an index.
+def _query_keys(data: Data, table: Table, index: object) -> list[str]:
+    """The partition key value that the engine looks up. On an index this is the index's own key.
 
-    Only its first attribute counts.
+    Only the first attribute of an index key counts.
     """
     name = table.partition_key(index)
     if name is None:
@@ -126,7 +131,7 @@ def _queried_key(data: Data, table: Table, index: object) -> list[str]:
     return [] if found is None else [_string(found)]
 
 
-def _refuse_both_forms(data: Data) -> None:
+def _refuse_mixed_key_conditions(data: Data) -> None:
     if data.get("KeyConditions") and data.get("KeyConditionExpression"):
         raise AwsError(
             "ValidationException",
@@ -136,20 +141,20 @@ def _refuse_both_forms(data: Data) -> None:
 
 
 def _scan(operation: str, data: Data) -> Iterator[Check]:
-    table = table_called(data.get("TableName"))
-    context = {**_attributes(data, table), **_capacity(data), "dynamodb:Select": _select(data)}
+    table = resolve_table(data.get("TableName"))
+    context = {**_attributes(data, table), **_capacity_context(data), "dynamodb:Select": _select(data)}
     yield Check(f"dynamodb:{operation}", table.index_arn(data.get("IndexName")), context)
 
 
 def _batch_get(operation: str, data: Data) -> Iterator[Check]:
     for name, wanted in _mapping(data.get("RequestItems") or {}).items():
-        table, part = table_called(name), _mapping(wanted)
+        table, part = resolve_table(name), _mapping(wanted)
         keys = _list(part.get("Keys") or [])
-        named = _attributes({**part, "Key": _merged(keys)}, table)
+        named = _attributes({**part, "Key": _merge_items(keys)}, table)
         context = {
-            **leading_keys(table.leading_keys(keys)),
+            **leading_key_context(table.leading_keys(keys)),
             **named,
-            **_capacity(data),
+            **_capacity_context(data),
             "dynamodb:Select": _select(part),
         }
         yield Check(f"dynamodb:{operation}", table.arn, context)
@@ -157,17 +162,21 @@ def _batch_get(operation: str, data: Data) -> Iterator[Check]:
 
 def _batch_write(operation: str, data: Data) -> Iterator[Check]:
     for name, requests in _mapping(data.get("RequestItems") or {}).items():
-        table = table_called(name)
-        puts, deletes = _written(_list(requests))
+        table = resolve_table(name)
+        puts, deletes = _puts_and_deletes(_list(requests))
         keys = table.leading_keys(puts, whole_items=True) + table.leading_keys(deletes)
-        context = {**leading_keys(keys), **_attributes({"Item": _merged([*puts, *deletes])}, table), **_capacity(data)}
+        context = {
+            **leading_key_context(keys),
+            **_attributes({"Item": _merge_items([*puts, *deletes])}, table),
+            **_capacity_context(data),
+        }
         yield Check(f"dynamodb:{operation}", table.arn, context)
 
 
-def _written(requests: Sequence[object]) -> tuple[list[object], list[object]]:
-    """The items put and the keys deleted.
+def _puts_and_deletes(requests: Sequence[object]) -> tuple[list[object], list[object]]:
+    """The items to put and the keys to delete.
 
-    The engine runs a member's PutRequest and ignores a DeleteRequest beside it.
+    The engine would run a PutRequest and ignore a DeleteRequest in the same member, so a member with both is refused.
     """
     puts: list[object] = []
     deletes: list[object] = []
@@ -185,29 +194,29 @@ def _written(requests: Sequence[object]) -> tuple[list[object], list[object]]:
 
 def _transact_get(operation: str, data: Data) -> Iterator[Check]:
     for member in map(_mapping, _list(data.get("TransactItems") or [])):
-        yield _item_check("GetItem", {**_only(member, ("Get",)), **_capacity_of(data)}, operation)
+        yield _item_check("GetItem", {**_single_request(member, ("Get",)), **_capacity_member(data)}, operation)
 
 
 def _transact_write(operation: str, data: Data) -> Iterator[Check]:
     for member in map(_mapping, _list(data.get("TransactItems") or [])):
-        request = _only(member, tuple(_TRANSACTION_ACTIONS))
+        request = _single_request(member, tuple(_TRANSACTION_ACTIONS))
         action = _TRANSACTION_ACTIONS[next(iter(member))]
-        yield _item_check(action, {**request, **_capacity_of(data)}, operation)
+        yield _item_check(action, {**request, **_capacity_member(data)}, operation)
 
 
-def _only(member: Data, kinds: tuple[str, ...]) -> Data:
-    """A transaction's member is one request of a known kind: of several the engine would pick one by its own order."""
+def _single_request(member: Data, kinds: tuple[str, ...]) -> Data:
+    """A member of a transaction must hold one request of a known kind. Of several, the engine would pick one itself."""
     if len(member) != 1 or next(iter(member)) not in kinds:
         raise AwsError("ValidationException", "TransactItems can only contain one of " + ", ".join(kinds) + " each.")
     return _mapping(next(iter(member.values())))
 
 
-def _capacity(data: Data) -> dict[str, str | Sequence[str]]:
+def _capacity_context(data: Data) -> dict[str, str | Sequence[str]]:
     given = data.get("ReturnConsumedCapacity")
     return {} if given is None else {"dynamodb:ReturnConsumedCapacity": _text(given, "NONE")}
 
 
-def _capacity_of(data: Data) -> dict[str, object]:
+def _capacity_member(data: Data) -> dict[str, object]:
     return {"ReturnConsumedCapacity": data["ReturnConsumedCapacity"]} if "ReturnConsumedCapacity" in data else {}
 
 
@@ -220,10 +229,10 @@ def _select(data: Data) -> str:
 
 
 def _attributes(data: Data, table: Table) -> dict[str, str | Sequence[str]]:
-    """The top-level attributes the request names, keys included."""
+    """The top-level attributes that the request names, keys included."""
     aliases = _mapping(data.get("ExpressionAttributeNames") or {})
     named: dict[str, None] = {}
-    for part in _NAMED_IN_MAPS:
+    for part in _ATTRIBUTE_MAPS:
         named.update(dict.fromkeys(_mapping(data.get(part) or {})))
     for part in _EXPRESSIONS:
         if expression := data.get(part):
@@ -243,11 +252,11 @@ def _top_level_names(expression: str, aliases: Data) -> Iterator[str]:
             continue
         if kind == "NAME_REF":
             yield _string(aliases.get(text, text))
-        elif following != "LPAREN" and text.upper() not in _WORDS:
+        elif following != "LPAREN" and text.upper() not in _KEYWORDS:
             yield text
 
 
-def _merged(items: Sequence[object]) -> dict[str, object]:
+def _merge_items(items: Sequence[object]) -> dict[str, object]:
     return {name: value for item in items for name, value in _mapping(item or {}).items()}
 
 
@@ -284,7 +293,7 @@ _DATA_OPERATIONS: dict[str, Callable[[str, Data], Iterator[Check]]] = {
     "BatchWriteItem": _batch_write,
     "TransactGetItems": _transact_get,
     "TransactWriteItems": _transact_write,
-    "ExecuteStatement": partiql.one_statement,
-    "BatchExecuteStatement": partiql.statements_of("Statements"),
-    "ExecuteTransaction": partiql.statements_of("TransactStatements"),
+    "ExecuteStatement": partiql.statement_check,
+    "BatchExecuteStatement": partiql.statement_checks_in("Statements"),
+    "ExecuteTransaction": partiql.statement_checks_in("TransactStatements"),
 }

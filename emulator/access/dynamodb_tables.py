@@ -1,4 +1,4 @@
-"""A table as the engine holds it, seen through what a request says of it: its ARNs and the leading keys of items."""
+"""A DynamoDB table as a request refers to it: its ARNs, and the partition key values of items."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`record` is None for a table that does not exist: it has an ARN to be judged by, and no keys."""
+    """`record` is None for a table that does not exist. Such a table has an ARN to check, but no keys."""
 
     name: str
     record: dict[str, Any] | None
@@ -26,7 +26,7 @@ class Table:
         if index is None:
             return self.arn
         if not isinstance(index, str) or not _NAME.fullmatch(index):
-            raise AwsError("ValidationException", "The index name is not one.")
+            raise AwsError("ValidationException", "The index name is malformed.")
         return f"{self.arn}/index/{index}"
 
     def key_names(self) -> list[str]:
@@ -34,7 +34,7 @@ class Table:
         return [name for name in names if name]
 
     def partition_key(self, index: object = None) -> str | None:
-        """The name of the partition key of the table or of one of its indexes: its first attribute."""
+        """The first partition key attribute of the table or of one of its indexes."""
         if self.record is None:
             return None
         if index is None:
@@ -44,9 +44,9 @@ class Table:
         return str(names[0]) if names else None
 
     def leading_keys(self, items: Sequence[object], *, whole_items: bool = False) -> list[str]:
-        """The partition key values of keys or whole items, as the engine's own resolver reads them.
+        """The partition key values of keys or whole items, read by the engine's own resolver.
 
-        What it cannot read names no key: then the engine refuses to run the request as well.
+        A key that the engine cannot read is left out. The engine refuses to run such a request too.
         """
         if self.record is None:
             return []
@@ -58,16 +58,21 @@ class Table:
         return found
 
 
-def leading_keys(values: Iterable[str]) -> dict[str, str | Sequence[str]]:
-    """The condition keys of these partition key values: AWS knows them under two names, and has none for none."""
+def leading_key_context(values: Iterable[str]) -> dict[str, str | Sequence[str]]:
+    """The condition keys for these partition key values.
+
+    AWS has two names for them, and sends neither if there are none.
+    """
     distinct = list(dict.fromkeys(values))
     return {"dynamodb:LeadingKeys": distinct, "dynamodb:FirstPartitionKeyValues": distinct} if distinct else {}
 
 
-def table_called(name: object) -> Table:
-    """The table a request names, by name or by its full ARN in this account and region; nothing else is understood."""
+def resolve_table(name: object) -> Table:
+    """The table that a request names, either by name or by full ARN in this account and region."""
     prefix = f"arn:aws:dynamodb:{engine.region()}:{engine.ACCOUNT}:table/"
     plain = name[len(prefix) :] if isinstance(name, str) and name.startswith(prefix) else name
     if not isinstance(plain, str) or not _NAME.fullmatch(plain):
-        raise AwsError("ValidationException", "TableName is missing, or is no table of this account and region.")
+        raise AwsError(
+            "ValidationException", "TableName is missing, or does not name a table of this account and region."
+        )
     return Table(plain, engine.dynamodb._tables.get(plain))

@@ -1,8 +1,7 @@
-"""The roles, users, groups and policies that count when a call is judged: the engine's own, at once, unless it is asked
-to be as late as AWS can be.
+"""The roles, users, groups and policies that decide a call. They are the engine's, and changes normally count at once.
 
-AWS says that a change of IAM takes effect "eventually". With a delay, a call is judged by what was in place that many
-seconds ago. Users and roles that a stack makes are late too; who may sign is never late.
+On AWS a change of IAM takes effect "eventually". A test can set a delay: each call is then decided by the records of
+that many seconds ago. This includes users and roles that a stack creates. Access keys are never delayed.
 """
 
 import copy
@@ -13,8 +12,8 @@ from typing import Any
 
 from emulator import clock, engine
 
-_READING = ("Get", "List", "Simulate", "Generate")
-_LONGEST_SECONDS = 3600.0
+_READ_PREFIXES = ("Get", "List", "Simulate", "Generate")
+_MAX_DELAY = 3600.0
 
 Store = Mapping[str, Any]
 
@@ -29,44 +28,44 @@ class Records:
     group_inline_policies: Store
 
     def policy(self, arn: str) -> dict[str, Any] | None:
-        """AWS's own policies are always in place."""
+        """AWS's own managed policies always exist."""
         own: dict[str, Any] | None = self.policies.get(arn)
         return own or (engine.iam._lookup_policy(arn) if arn.startswith("arn:aws:iam::aws:") else None)
 
 
 _delay = 0.0
-_past: deque[tuple[float, Records]] = deque()
+_snapshots: deque[tuple[float, Records]] = deque()
 
 
-def switch(data: object) -> None:
-    """`{"seconds": n}`: from now on changes count that much later; 0 makes all of them count. Raises ValueError."""
+def set_delay(data: object) -> None:
+    """`{"seconds": n}`: from now on changes count n seconds later. 0 makes all changes count. Raises ValueError."""
     global _delay
     seconds = data.get("seconds") if isinstance(data, dict) else None
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= _LONGEST_SECONDS:
-        raise ValueError(f"seconds is no number from 0 to {_LONGEST_SECONDS:.0f}.")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= _MAX_DELAY:
+        raise ValueError(f"seconds must be a number from 0 to {_MAX_DELAY:.0f}.")
     _delay = float(seconds)
     if not _delay:
-        _past.clear()
+        _snapshots.clear()
 
 
-def before_change(operation: str) -> None:
-    """Keeps what is in place, to be judged by for a while, if this operation may change it."""
-    if not _delay or operation.startswith(_READING):
+def snapshot_before(operation: str) -> None:
+    """Saves the current records before an operation that may change them, if a delay is set."""
+    if not _delay or operation.startswith(_READ_PREFIXES):
         return
-    while len(_past) > 1 and _past[0][0] <= clock.now() - _delay:
-        _past.popleft()
-    _past.append((clock.now(), copy.deepcopy(_present())))
+    while len(_snapshots) > 1 and _snapshots[0][0] <= clock.now() - _delay:
+        _snapshots.popleft()
+    _snapshots.append((clock.now(), copy.deepcopy(_current())))
 
 
 def records() -> Records:
     if _delay:
-        for changed_at, before in _past:
+        for changed_at, before in _snapshots:
             if changed_at > clock.now() - _delay:
                 return before
-    return _present()
+    return _current()
 
 
-def _present() -> Records:
+def _current() -> Records:
     iam = engine.iam
     return Records(
         iam._roles, iam._users, iam._groups, iam._policies, iam._user_inline_policies, iam._group_inline_policies

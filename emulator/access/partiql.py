@@ -1,7 +1,7 @@
-"""What a PartiQL statement touches, read with the engine's own parser. A statement it cannot parse is never run.
+"""Reads which IAM action, resource and condition keys a PartiQL statement needs. Uses the engine's own parser.
 
-Follows "IAM security policies with PartiQL for DynamoDB". Leading keys are those a conjunctive WHERE pins by `=` or
-`IN`; a SELECT that pins none is a full table scan.
+A statement that cannot be parsed never runs. Follows "IAM security policies with PartiQL for DynamoDB". The leading
+keys are the values that a WHERE joined by AND compares with `=` or `IN`. A SELECT without them is a full table scan.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from emulator import engine
 from emulator.access.checks import Check
-from emulator.access.dynamodb_tables import Table, leading_keys, table_called
+from emulator.access.dynamodb_tables import Table, leading_key_context, resolve_table
 from emulator.wire import AwsError
 
 Statement = Mapping[str, Any]
@@ -30,31 +30,31 @@ _RETURNING = {
 }
 
 
-def one_statement(operation: str, data: Mapping[str, Any]) -> Iterator[Check]:
+def statement_check(operation: str, data: Mapping[str, Any]) -> Iterator[Check]:
     enclosing = operation if operation == "ExecuteTransaction" else None
     yield _check(data, enclosing)
 
 
-def statements_of(member: str) -> Callable[[str, Mapping[str, Any]], Iterator[Check]]:
-    """For operations whose statements are a list in `member`."""
+def statement_checks_in(member: str) -> Callable[[str, Mapping[str, Any]], Iterator[Check]]:
+    """For operations that have a list of statements in `member`."""
 
     def each(operation: str, data: Mapping[str, Any]) -> Iterator[Check]:
         statements = data.get(member)
         if not isinstance(statements, list) or not all(isinstance(entry, dict) for entry in statements):
             raise AwsError("SerializationException", f"{member} is not a list of statements.")
         for entry in statements:
-            yield from one_statement(operation, entry)
+            yield from statement_check(operation, entry)
 
     return each
 
 
 def _check(entry: Mapping[str, Any], enclosing: str | None) -> Check:
-    statement = _parsed(entry)
+    statement = _parse(entry)
     action = f"dynamodb:{_ACTIONS[statement['op']]}"
     target = statement["select"] if statement["op"] == "EXISTS" else statement
-    table = table_called(target["table"])
+    table = resolve_table(target["table"])
     keys = _leading_keys(target, table)
-    context: Keys = {**leading_keys(keys), **_attributes(target)}
+    context: Keys = {**leading_key_context(keys), **_attributes(target)}
     if action == "dynamodb:PartiQLSelect":
         context["dynamodb:FullTableScan"] = "false" if keys else "true"
         context["dynamodb:Select"] = _select(target)
@@ -65,10 +65,10 @@ def _check(entry: Mapping[str, Any], enclosing: str | None) -> Check:
     return Check(action, table.index_arn(target.get("index")), context)
 
 
-def _parsed(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _parse(entry: Mapping[str, Any]) -> dict[str, Any]:
     statement, parameters = entry.get("Statement"), entry.get("Parameters") or []
     if not isinstance(statement, str) or not isinstance(parameters, list):
-        raise AwsError("SerializationException", "A statement is text, its parameters are a list.")
+        raise AwsError("SerializationException", "Statement must be text, and Parameters must be a list.")
     try:
         parsed: dict[str, Any] = engine.dynamodb._parse_partiql(statement, parameters)
     except ValueError as failure:
@@ -83,17 +83,17 @@ def _leading_keys(statement: Statement, table: Table) -> list[str]:
     if name is None:
         return []
     if statement["op"] == "INSERT":
-        item = _inserted(statement)
+        item = _inserted_item(statement)
         return [_text(item[name])] if name in item else []
-    return [_text(value) for value in _pinned(statement, name)]
+    return [_text(value) for value in _partition_key_values(statement, name)]
 
 
-def _inserted(statement: Statement) -> Mapping[str, Any]:
+def _inserted_item(statement: Statement) -> Mapping[str, Any]:
     item: Mapping[str, Any] = statement.get("item") or {}
     return item["M"] if set(item) == {"M"} else item
 
 
-def _pinned(statement: Statement, name: str) -> Iterator[object]:
+def _partition_key_values(statement: Statement, name: str) -> Iterator[object]:
     for attribute, operator, value in statement.get("conditions") or []:
         if attribute == name and operator == "=":
             yield value
@@ -115,10 +115,10 @@ def _return_values(statement: Statement) -> str:
 
 
 def _attributes(statement: Statement) -> Keys:
-    """The top-level attributes that a statement names."""
-    named = dict.fromkeys(_inserted(statement))
+    """The top-level attributes that the statement names."""
+    named = dict.fromkeys(_inserted_item(statement))
     for path in statement.get("projections") or []:
-        # The engine takes such a text for a name first and for a path only then.
+        # The engine first tries the text as an attribute name, then as a path.
         named.update({path: None, path.partition(".")[0].partition("[")[0]: None})
     written = [parts for parts, _ in statement.get("assignments") or []] + list(statement.get("removes") or [])
     named.update(dict.fromkeys(parts[0] for parts in written))
@@ -130,7 +130,7 @@ def _attributes(statement: Statement) -> Keys:
 
 
 def _paths(node: object) -> Iterator[str]:
-    """The first step of every path in an expression; what a literal holds is no path."""
+    """The first step of every path in an expression. Literals contain no paths."""
     if isinstance(node, tuple) and node[:1] == ("path",):
         yield str(node[1][0])
     elif isinstance(node, tuple | list) and node[:1] != ("lit",):

@@ -1,4 +1,4 @@
-"""What IAM takes for a policy when one is written: a document that can be evaluated, and no longer than IAM allows.
+"""Checks policy documents when they are written: `iam` must be able to evaluate them, and they must fit IAM's quotas.
 
 Whitespace does not count ("IAM and AWS STS quotas" in the IAM User Guide).
 """
@@ -37,17 +37,17 @@ def check_documents(operation: str, data: Data) -> None:
 def _check_length(operation: str, data: Data) -> None:
     document = data.get("AssumeRolePolicyDocument" if operation == "CreateRole" else "PolicyDocument", "")
     if operation in ("CreatePolicy", "CreatePolicyVersion"):
-        _refuse_longer(document, MANAGED, f"Cannot exceed quota for PolicySize: {MANAGED}")
+        _check_size(document, MANAGED, f"Cannot exceed quota for PolicySize: {MANAGED}")
     elif operation in ("CreateRole", "UpdateAssumeRolePolicy"):
-        _refuse_longer(document, TRUST, f"Cannot exceed quota for ACLSizePerRole: {TRUST}")
+        _check_size(document, TRUST, f"Cannot exceed quota for ACLSizePerRole: {TRUST}")
     elif operation == "PutRolePolicy":
         name = data.get("RoleName", "")
         others = (engine.iam._roles.get(name) or {"InlinePolicies": {}})["InlinePolicies"]
         kept = "".join(text for other, text in others.items() if other != data.get("PolicyName"))
         text = f"Maximum policy size of {INLINE_OF_A_ROLE} bytes exceeded for role {name}"
-        _refuse_longer(kept + document, INLINE_OF_A_ROLE, text)
+        _check_size(kept + document, INLINE_OF_A_ROLE, text)
 
 
-def _refuse_longer(document: str, most: int, message: str) -> None:
+def _check_size(document: str, most: int, message: str) -> None:
     if len(re.sub(r"\s", "", document)) > most:
         raise AwsError("LimitExceeded", message, 409)

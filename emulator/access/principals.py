@@ -1,8 +1,7 @@
-"""The principals of the account: its root, IAM users, and role sessions; and the policies that bind each of them.
+"""The principals of the account (root, IAM users, role sessions) and the policies that apply to each of them.
 
-Sessions are this package's own; users, roles and policies are read from the engine's IAM on every request, so a
-change counts at once. A principal that cannot be found, or a policy that cannot be, is an error here: nothing is
-skipped.
+Sessions are stored here. Users, roles and policies are read from the engine's IAM on every request, so a change counts
+at once. A principal without a record gets no permissions, and a missing policy is an error.
 """
 
 import secrets
@@ -23,15 +22,15 @@ Context = Mapping[str, str | Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """An access key pair. The secret half never shows in a repr."""
+    """An access key pair. The repr does not show the secret half."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
-    """The policies that decide for a principal, as `iam.decide` takes them."""
+class EffectivePolicies:
+    """The policies that decide for a principal, in the form that `iam.decide` takes."""
 
     identity: Sequence[Policy]
     boundary: Sequence[Policy] | None = None
@@ -40,7 +39,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """The account itself: no policy binds it."""
+    """The account itself. No policy limits it."""
 
     key: Secret
     arn: str = f"arn:aws:iam::{engine.ACCOUNT}:root"
@@ -57,11 +56,11 @@ class User:
     unique_id: str
     key: Secret
 
-    def binding(self) -> Binding:
+    def effective_policies(self) -> EffectivePolicies:
         now = records()
         record = now.users.get(self.name)
         if record is None:
-            return Binding(identity=())
+            return EffectivePolicies(identity=())
         groups = [group for group in now.groups.values() if self.name in group["Users"]]
         inline = dict(now.user_inline_policies.get(self.name) or {})
         attached = list(record["AttachedPolicies"])
@@ -69,7 +68,7 @@ class User:
             mine = now.group_inline_policies.get(group["GroupName"]) or {}
             inline |= {f"{group['GroupName']}/{name}": document for name, document in mine.items()}
             attached += group["AttachedPolicies"]
-        return Binding(_identity_policies(inline, attached), _boundary(record))
+        return EffectivePolicies(_identity_policies(inline, attached), _boundary(record))
 
     def context(self) -> Context:
         tags = {tag["Key"]: tag["Value"] for tag in (records().users.get(self.name) or {}).get("Tags", [])}
@@ -86,8 +85,8 @@ class User:
 class Session:
     """Temporary credentials of a role.
 
-    `expires_at` and `issued_at` are epoch seconds; `policies` None means unrestricted; `transitive` names the tags
-    that a role assumed with these credentials gets too.
+    `expires_at` and `issued_at` are epoch seconds. `policies` None means no session policy. `transitive` names the tags
+    that are passed on to a role assumed with these credentials.
     """
 
     role_arn: str
@@ -110,19 +109,19 @@ class Session:
     def unique_id(self) -> str:
         return f"{self.role_id}:{self.name}"
 
-    def binding(self) -> Binding:
+    def effective_policies(self) -> EffectivePolicies:
         role = find_role(self.role_arn)
         if role is None or role["RoleId"] != self.role_id:
-            return Binding(identity=())
+            return EffectivePolicies(identity=())
         identity = _identity_policies(role["InlinePolicies"], role["AttachedPolicies"])
-        return Binding(identity, _boundary(role), self.policies)
+        return EffectivePolicies(identity, _boundary(role), self.policies)
 
     def context(self) -> Context:
         role = find_role(self.role_arn) or {}
         tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
         issued = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.issued_at))
         return {
-            **_tag_keys(_overlaid(tags, self.tags)),
+            **_tag_keys(_merge_tags(tags, self.tags)),
             **self.federation,
             "aws:PrincipalArn": self.role_arn,
             "aws:PrincipalType": "AssumedRole",
@@ -135,9 +134,12 @@ Principal = Root | User | Session
 
 
 class Sessions:
-    """Temporary credentials by access key id, kept a while beyond their end so that an expired one is known as such."""
+    """Temporary credentials by access key id.
 
-    _KEPT_SECONDS = 6 * 3600
+    They are kept for a while after they expire, so that the error can say so.
+    """
+
+    _RETENTION_SECONDS = 6 * 3600
 
     def __init__(self) -> None:
         self._by_key: dict[str, Session] = {}
@@ -170,18 +172,18 @@ class Sessions:
             federation=federation or {},
             transitive=transitive,
         )
-        self._forget_old(now)
+        self._delete_old(now)
         self._by_key[session.key.access_key_id] = session
         return session
 
-    def _forget_old(self, now: float) -> None:
-        old = [key for key, session in self._by_key.items() if session.expires_at + self._KEPT_SECONDS < now]
+    def _delete_old(self, now: float) -> None:
+        old = [key for key, session in self._by_key.items() if session.expires_at + self._RETENTION_SECONDS < now]
         for key in old:
             del self._by_key[key]
 
 
 def find_user(access_key_id: str) -> User | None:
-    """The IAM user of an active long-term key."""
+    """Finds the IAM user of an active access key."""
     stored = engine.iam._access_keys.get(access_key_id)
     if stored is None or stored["Status"] != "Active":
         return None
@@ -198,20 +200,20 @@ def find_role(arn: str) -> dict[str, Any] | None:
 
 
 def trust_policy(role: Mapping[str, Any]) -> Policy:
-    return _parsed_trust(role["AssumeRolePolicyDocument"], role["RoleName"])
+    return _parse_trust(role["AssumeRolePolicyDocument"], role["RoleName"])
 
 
 def managed_policy(arn: str) -> Policy:
-    """The default version of a managed policy. Raises `AwsError` when there is none."""
+    """The default version of a managed policy. Raises `AwsError` if the policy does not exist."""
     record = records().policy(arn)
     if record is None:
         raise AwsError("AccessDeniedException", f"The policy {arn} does not exist.", 403)
     document = record["Versions"][record["DefaultVersionId"]]["Document"]
-    return _parsed(document, record["PolicyName"])
+    return _parse(document, record["PolicyName"])
 
 
 def _identity_policies(inline: Mapping[str, str], attached: Sequence[str]) -> tuple[Policy, ...]:
-    return (*(_parsed(text, name) for name, text in inline.items()), *(managed_policy(arn) for arn in attached))
+    return (*(_parse(text, name) for name, text in inline.items()), *(managed_policy(arn) for arn in attached))
 
 
 def _boundary(record: Mapping[str, Any]) -> Sequence[Policy] | None:
@@ -220,12 +222,12 @@ def _boundary(record: Mapping[str, Any]) -> Sequence[Policy] | None:
 
 
 @lru_cache(maxsize=512)
-def _parsed(document: str, name: str) -> Policy:
+def _parse(document: str, name: str) -> Policy:
     return parse_policy(document, name=name)
 
 
 @lru_cache(maxsize=128)
-def _parsed_trust(document: str, name: str) -> Policy:
+def _parse_trust(document: str, name: str) -> Policy:
     return parse_trust_policy(document, name=name)
 
 
@@ -233,8 +235,8 @@ def _tag_keys(tags: Mapping[str, str]) -> dict[str, str]:
     return {f"aws:PrincipalTag/{key}": value for key, value in tags.items()}
 
 
-def _overlaid(role_tags: Mapping[str, str], session_tags: Mapping[str, str]) -> dict[str, str]:
-    """A session tag replaces the role's tag of the same key, whatever the case of its letters."""
+def _merge_tags(role_tags: Mapping[str, str], session_tags: Mapping[str, str]) -> dict[str, str]:
+    """A session tag replaces the role's tag of the same key. Keys are compared without regard to case."""
     named = {key.lower() for key in session_tags}
     return {key: value for key, value in role_tags.items() if key.lower() not in named} | dict(session_tags)
 

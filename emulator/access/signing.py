@@ -1,7 +1,7 @@
-"""Whose signature a request carries: AWS Signature Version 4, checked against root's, a user's or a session's secret.
+"""Checks AWS Signature Version 4 against the secret of root, a user or a session, and finds the principal.
 
-Every AWS call that AWS authenticates comes through here, root's included. Codes and texts are DynamoDB's
-(aws.amazon.com, "Error handling with DynamoDB") and IAM's for the query protocol.
+Every signed call passes through here, root's included. Error codes and texts are DynamoDB's ("Error handling with
+DynamoDB") and, for the query protocol, IAM's.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ _JSON_CODES = {
 
 
 def code_for(name: str, protocol: str) -> str:
-    """A failure's code under the query protocol, or its name in a JSON service."""
+    """The error code as the protocol spells it. `name` is the query protocol's code."""
     return _JSON_CODES.get(name, name) if protocol == "json" else name
 
 
 class Keyring:
-    """Every key that may sign: root's, the sessions', and the users' in the engine."""
+    """Every key that may sign a request: root's, those of sessions, and those of the engine's IAM users."""
 
     def __init__(self, root: Root, sessions: Sessions) -> None:
         self.root, self.sessions = root, sessions
@@ -46,37 +46,37 @@ class Keyring:
     def authenticate(self, incoming: Incoming, *, service: str) -> Principal:
         """Raises `AwsError` with the query protocol's code."""
         if "authorization" not in incoming.headers:
-            raise _refused("MissingAuthenticationToken", "Request is missing Authentication Token")
+            raise _refusal("MissingAuthenticationToken", "Request is missing Authentication Token")
         signature = engine.sigv4.parse_header_signature(incoming.headers)
         if isinstance(signature, tuple):
-            raise _refused(*signature)
+            raise _refusal(*signature)
         _check_scope(incoming, signature, service)
         principal = self._find(signature.access_key_id)
         if principal is None:
-            raise _refused("InvalidClientTokenId", "The security token included in the request is invalid.")
+            raise _refusal("InvalidClientTokenId", "The security token included in the request is invalid.")
         _check_session_token(incoming, principal)
         _check_signature(incoming, signature, principal.key.secret_access_key)
         _check_expiry(principal)
         return principal
 
 
-def _refused(code: str, message: str) -> AwsError:
+def _refusal(code: str, message: str) -> AwsError:
     return AwsError(code, message, 403, coral=True)
 
 
 def _check_scope(incoming: Incoming, signature: Any, service: str) -> None:
     algorithm = incoming.headers["authorization"].partition(" ")[0]
     if algorithm != "AWS4-HMAC-SHA256":
-        raise _refused("IncompleteSignature", f"Unsupported AWS 'algorithm': '{algorithm}'.")
+        raise _refusal("IncompleteSignature", f"Unsupported AWS 'algorithm': '{algorithm}'.")
     if signature.service != service:
         wanted = f"Credential should be scoped to correct service: '{service}'. "
-        raise _refused("SignatureDoesNotMatch", wanted)
+        raise _refusal("SignatureDoesNotMatch", wanted)
     signed = set(signature.signed_headers.split(";"))
     required = {"host"} | {name for name in incoming.headers if name.startswith("x-amz-")}
     missing = required - signed - set(_UNSIGNED_HEADERS)
     if missing:
-        raise _refused(
-            "SignatureDoesNotMatch", f"These headers must be signed and are not: {', '.join(sorted(missing))}."
+        raise _refusal(
+            "SignatureDoesNotMatch", f"These headers must be signed but are not: {', '.join(sorted(missing))}."
         )
 
 
@@ -84,22 +84,22 @@ def _check_session_token(incoming: Incoming, principal: Principal) -> None:
     given = incoming.headers.get("x-amz-security-token", "")
     wanted = principal.token if isinstance(principal, Session) else ""
     if not hmac.compare_digest(given.encode(errors="replace"), wanted.encode()):
-        raise _refused("InvalidClientTokenId", "The security token included in the request is invalid.")
+        raise _refusal("InvalidClientTokenId", "The security token included in the request is invalid.")
 
 
 def _check_signature(incoming: Incoming, signature: Any, secret: str) -> None:
     declared = incoming.headers.get("x-amz-content-sha256")
     if declared is not None and declared != hashlib.sha256(incoming.body).hexdigest():
-        raise _refused("SignatureDoesNotMatch", engine.sigv4.SIGNATURE_MISMATCH)
+        raise _refusal("SignatureDoesNotMatch", engine.sigv4.SIGNATURE_MISMATCH)
     failure = engine.sigv4.header_signature_failure(
         signature, secret, incoming.method, incoming.path, incoming.every_query_value(), incoming.headers, incoming.body
     ) or engine.sigv4.request_time_failure(signature, now=datetime.fromtimestamp(clock.signing_now(), UTC))
     if failure:
-        raise _refused(*failure)
+        raise _refusal(*failure)
     if engine.sigv4._amz_datetime(signature.amz_date) is None:
-        raise _refused("IncompleteSignature", "Date must be in ISO-8601 'basic format'.")
+        raise _refusal("IncompleteSignature", "Date must be in ISO-8601 'basic format'.")
 
 
 def _check_expiry(principal: Principal) -> None:
     if isinstance(principal, Session) and principal.expires_at <= clock.now():
-        raise _refused("ExpiredToken", "The security token included in the request is expired")
+        raise _refusal("ExpiredToken", "The security token included in the request is expired")

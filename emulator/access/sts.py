@@ -1,8 +1,8 @@
-"""AssumeRole and GetCallerIdentity, on this package's own sessions. Follows the STS API reference.
+"""AssumeRole and GetCallerIdentity, with the sessions of this package. Follows the STS API reference.
 
-A caller that the trust policy names needs nothing more; one that is trusted through its account needs sts:AssumeRole
-in its own policies. AWS never lets root assume a role. Here it may, where the trust policy lets its account: root
-stands for the administrator who deploys.
+A caller that the trust policy names needs no further permission. A caller that is trusted through its account also
+needs sts:AssumeRole in its own policies. AWS never lets root assume a role. Here root stands for the administrator who
+deploys, so it may assume a role that trusts its account.
 """
 
 import json
@@ -37,17 +37,17 @@ def assume_role(data: Mapping[str, Any], principal: Principal, sessions: Session
     arn, name = str(data.get("RoleArn", "")), str(data.get("RoleSessionName", ""))
     if not _SESSION_NAME.fullmatch(name):
         raise AwsError("ValidationError", "RoleSessionName is missing or malformed.")
-    tags = _with_inherited(session_tags(data), principal)
+    tags = _merge_inherited_tags(session_tags(data), principal)
     transitive = _transitive_keys(data, tags, principal)
-    role = _assumable(data, arn, tags, principal, incoming)
+    role = _find_assumable_role(data, arn, tags, principal, incoming)
     policies = _session_policies(data)
     seconds = _duration(data, role, principal)
     session = sessions.open(role, name=name, seconds=seconds, tags=tags, policies=policies, transitive=transitive)
-    return query_result("AssumeRole", "sts", _assumed(session))
+    return query_result("AssumeRole", "sts", _assume_role_result(session))
 
 
 def session_tags(data: Mapping[str, Any]) -> dict[str, str]:
-    """The tags of a query-protocol request. Raises `AwsError` for what STS does not accept."""
+    """Reads the tags of a query-protocol request. Raises `AwsError` for tags that STS does not accept."""
     tags: dict[str, str] = {}
     for number in range(1, 52):
         key = data.get(f"Tags.member.{number}.Key")
@@ -55,21 +55,21 @@ def session_tags(data: Mapping[str, Any]) -> dict[str, str]:
             break
         tags[str(key)] = str(data.get(f"Tags.member.{number}.Value", ""))
     if len(tags) > 50 or len({key.lower() for key in tags}) != len(tags):
-        raise AwsError("InvalidParameterValue", "Too many tags, or a tag key that is given twice.")
+        raise AwsError("InvalidParameterValue", "There are too many tags, or a tag key is given twice.")
     for key, value in tags.items():
         check_tag(key, value)
     return tags
 
 
-def _with_inherited(tags: Mapping[str, str], principal: Principal) -> dict[str, str]:
-    """Transitive tags come along from session to session, and no session may give them another value."""
-    inherited = _inherited(principal)
+def _merge_inherited_tags(tags: Mapping[str, str], principal: Principal) -> dict[str, str]:
+    """Adds the caller's transitive tags. A request may not give such a tag another value."""
+    inherited = _inherited_tags(principal)
     if {key.lower() for key in inherited} & {key.lower() for key in tags}:
         raise AwsError("InvalidParameterValue", "A transitive tag of the calling session cannot be given again.")
     return {**inherited, **tags}
 
 
-def _inherited(principal: Principal) -> dict[str, str]:
+def _inherited_tags(principal: Principal) -> dict[str, str]:
     if not isinstance(principal, Session):
         return {}
     return {key: value for key, value in principal.tags.items() if key in principal.transitive}
@@ -81,20 +81,20 @@ def _transitive_keys(data: Mapping[str, Any], tags: Mapping[str, str], principal
     own = {key for key in tags if key.lower() in wanted}
     if len(own) != len(wanted):
         raise AwsError("InvalidParameterValue", "A transitive tag key is not among the session tags.")
-    return frozenset(own | set(_inherited(principal)))
+    return frozenset(own | set(_inherited_tags(principal)))
 
 
 def check_tag(key: str, value: str) -> None:
-    """Letters, digits, spaces and _.:/=+-@ only, so a tag carries no wildcard, delimiter or variable."""
-    if not 1 <= len(key) <= 128 or len(value) > 256 or not all(map(_may_be_in_a_tag, key + value)):
-        raise AwsError("ValidationError", f"The tag {key} holds a character, or more characters, than a tag may.")
+    """Allows letters, digits, spaces and _.:/=+-@ only, so that a tag contains no wildcard, delimiter or variable."""
+    if not 1 <= len(key) <= 128 or len(value) > 256 or not all(map(_is_tag_character, key + value)):
+        raise AwsError("ValidationError", f"The tag {key} is too long or contains a character that is not allowed.")
 
 
-def _may_be_in_a_tag(character: str) -> bool:
+def _is_tag_character(character: str) -> bool:
     return character in "_.:/=+-@" or unicodedata.category(character)[0] in "LZN"
 
 
-def _assumable(
+def _find_assumable_role(
     data: Mapping[str, Any], arn: str, tags: Mapping[str, str], principal: Principal, incoming: Incoming
 ) -> dict[str, Any]:
     role = find_role(arn)
@@ -107,29 +107,29 @@ def _assumable(
         keys["aws:TagKeys"] = list(tags)
     context = {**connection_context(incoming), **principal.context(), **keys}
     if role is None:
-        raise _not_trusted(principal, "sts:AssumeRole", arn)
+        raise _access_denied(principal, "sts:AssumeRole", arn)
     for action in ["sts:AssumeRole", *(["sts:TagSession"] if tags else [])]:
         if not decide_trust(action, trust_policy(role), context, principal=trusted).allowed:
-            raise _not_trusted(principal, action, arn)
-        if not _named(role, principal):
-            _ask_callers_policies(principal, Check(action, arn, keys), incoming)
+            raise _access_denied(principal, action, arn)
+        if not _is_named_in_trust(role, principal):
+            _check_caller_policies(principal, Check(action, arn, keys), incoming)
     return role
 
 
-def _ask_callers_policies(principal: Principal, check: Check, incoming: Incoming) -> None:
+def _check_caller_policies(principal: Principal, check: Check, incoming: Incoming) -> None:
     try:
         authorize(principal, [check], incoming)
     except AwsError as failure:
         raise AwsError("AccessDenied", failure.message, 403) from failure
 
 
-def _not_trusted(principal: Principal, action: str, arn: str) -> AwsError:
+def _access_denied(principal: Principal, action: str, arn: str) -> AwsError:
     text = f"User: {principal.arn} is not authorized to perform: {action} on resource: {arn}"
     return AwsError("AccessDenied", text, 403)
 
 
-def _named(role: Mapping[str, Any], principal: Principal) -> bool:
-    """Whether the trust policy names this principal itself, rather than its account or everybody."""
+def _is_named_in_trust(role: Mapping[str, Any], principal: Principal) -> bool:
+    """Whether the trust policy names this principal itself, and not just its account or everybody."""
     arns = {principal.arn, principal.role_arn if isinstance(principal, Session) else principal.arn}
     statements = json.loads(role["AssumeRolePolicyDocument"])["Statement"]
     for statement in statements if isinstance(statements, list) else [statements]:
@@ -166,7 +166,7 @@ def _duration(data: Mapping[str, Any], role: Mapping[str, Any], principal: Princ
     return int(given)
 
 
-def _assumed(session: Session) -> str:
+def _assume_role_result(session: Session) -> str:
     expiration = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(session.expires_at))
     key = session.key
     return (

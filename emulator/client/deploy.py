@@ -1,4 +1,4 @@
-"""Deploys a CloudFormation template over HTTP, with root's key, as anybody would with boto3."""
+"""Deploys a CloudFormation template over HTTP with the root key and boto3."""
 
 import time
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _UNCHANGED = "No updates are to be performed."
 
 
 class DeployFailed(Exception):
-    """The stack was not made. The message names the resource that failed and AWS's reason."""
+    """The stack was not created. The message names the resource that failed and gives AWS's reason."""
 
 
 def deploy(
@@ -32,9 +32,9 @@ def deploy(
     parameters: Mapping[str, str] | None = None,
     region: str = "eu-west-1",
 ) -> dict[str, str]:
-    """Creates the stack, or updates it if it exists, and returns its outputs.
+    """Creates the stack, or updates an existing one, and returns its outputs.
 
-    `template` is a file, or the text itself.
+    `template` is a file, or the template's text.
     """
     client = _client(endpoint_url, root, region)
     text = template.read_text("utf-8") if isinstance(template, Path) else template
@@ -78,7 +78,7 @@ def _update(client: "CloudFormationClient", request: Mapping[str, object]) -> No
 
 
 def _outputs(client: "CloudFormationClient", stack_name: str) -> dict[str, str]:
-    """Waits for the stack to be complete."""
+    """Waits until the stack is complete."""
     deadline = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < deadline:
         stack = client.describe_stacks(StackName=stack_name)["Stacks"][0]
@@ -91,10 +91,10 @@ def _outputs(client: "CloudFormationClient", stack_name: str) -> dict[str, str]:
 
 
 def _reason(client: "CloudFormationClient", stack_name: str) -> str:
-    """The first failure: the later ones are mostly its consequences."""
+    """Returns the first failure. Later failures usually follow from it."""
     events = client.describe_stack_events(StackName=stack_name)["StackEvents"]
     failed = [event for event in events if event.get("ResourceStatus", "").endswith("_FAILED")]
     if not failed:
-        return "no resource says why."
+        return "no resource gives a reason."
     first = failed[-1]
     return f"{first.get('LogicalResourceId')}: {first.get('ResourceStatusReason', 'no reason is given')}"

@@ -1,4 +1,4 @@
-"""Starts the emulator as a process of its own and waits until it answers. Standard library only."""
+"""Starts the emulator in a separate process and waits until it is ready. Standard library only."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
-from emulator.state.directory import read_root_key
+from emulator.root_key import UnreadableRootKey, read_root_key
 
 _STOP_SECONDS = 5.0
 _PIPE = subprocess.PIPE
@@ -20,12 +20,12 @@ _HERE = Path(__file__).resolve().parent.parent.parent
 
 
 class EmulatorFailed(Exception):
-    """It did not start. The message is what it said last."""
+    """The emulator did not start. The message is the last thing it printed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RootKey:
-    """The key of the account's root. Whoever has it may do everything, so it stays with whoever starts and deploys."""
+    """The access key of the account's root, which may do everything. Give it only to code that starts or deploys."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -33,7 +33,7 @@ class RootKey:
 
 @dataclass(slots=True)
 class Emulator:
-    """A running emulator; as a context manager it stops at the end. It also stops when this process does."""
+    """A running emulator. It stops when its context manager ends, and when this process ends."""
 
     endpoint_url: str
     root: RootKey
@@ -49,7 +49,7 @@ class Emulator:
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """Ends it and waits. Calling this again does nothing."""
+        """Stops the process and waits for it. A second call does nothing."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):
@@ -71,9 +71,10 @@ class Emulator:
 
 
 def start(*, port: int = 0, root: RootKey | None = None, state: Path | None = None, reset: bool = False) -> Emulator:
-    """Returns when it answers. Raises `EmulatorFailed`.
+    """Returns when the emulator is ready. Raises `EmulatorFailed`.
 
-    0 picks a free port; no `root` is the one kept in `state`, or a random one. Without `state` nothing is kept.
+    Port 0 picks a free port. Without `root` the key stored in `state` is used, or a random one. Without `state` nothing
+    is saved.
     """
     key = root or (None if state else RootKey(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30)))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EMULATOR_ROOT_")}
@@ -85,7 +86,7 @@ def start(*, port: int = 0, root: RootKey | None = None, state: Path | None = No
         command += ["--state", str(state.absolute())]
     if reset:
         command.append("--reset")
-    process = subprocess.Popen(  # noqa: S603 - this very package
+    process = subprocess.Popen(  # noqa: S603 - it runs this package
         command, stdin=_PIPE, stdout=_PIPE, stderr=_PIPE, env=environment, cwd=_HERE, start_new_session=True
     )
     out, err = cast(IO[bytes], process.stdout), cast(IO[bytes], process.stderr)
@@ -93,21 +94,24 @@ def start(*, port: int = 0, root: RootKey | None = None, state: Path | None = No
     if not line:
         with out, err, cast(IO[bytes], process.stdin):
             process.wait(_STOP_SECONDS)
-            raise EmulatorFailed(err.read().decode(errors="replace").strip() or "It ended without a word.")
+            raise EmulatorFailed(err.read().decode(errors="replace").strip() or "It ended without a message.")
     log = threading.Thread(target=_relay, args=(err,), name="emulator-log", daemon=True)
     log.start()
-    return Emulator(json.loads(line)["endpoint"], key or _kept_key(state), process, log)
+    return Emulator(json.loads(line)["endpoint"], key or _stored_key(state), process, log)
 
 
-def _kept_key(state: Path | None) -> RootKey:
-    kept = read_root_key(state) if state else None
-    if kept is None:
+def _stored_key(state: Path | None) -> RootKey:
+    try:
+        stored = read_root_key(state) if state else None
+    except UnreadableRootKey as failure:
+        raise EmulatorFailed(str(failure)) from failure
+    if stored is None:
         raise EmulatorFailed(f"{state} holds no root key.")
-    return RootKey(*kept)
+    return RootKey(*stored)
 
 
 def _relay(log: IO[bytes]) -> None:
-    """Its warnings and errors are this program's."""
+    """Copies the emulator's warnings and errors to this program's standard error."""
     with log:
         for line in log:
             sys.stderr.write(line.decode(errors="replace"))

@@ -1,4 +1,4 @@
-"""What a deployer does by hand: create people, take on a role, put rows in place. Real boto3, over HTTP."""
+"""What a deployer does by hand: create people, assume a role, write rows. Uses boto3 over HTTP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT_ARN = "arn:aws:iam::123456789012:root"
 REGION = "eu-west-1"
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 _MOST_ROWS_A_CALL = 25
-# What AWS's services look like is read once, not for every caller.
+# The service models are read once for all callers.
 _MODELS = create_loader()
 
 
@@ -29,7 +29,7 @@ class KeyPair(Protocol):
 
 
 def clients(endpoint_url: str, credentials: KeyPair) -> Callable[[str], Any]:
-    """From a service's name to a boto3 client that signs with these credentials."""
+    """Returns a function that makes a boto3 client for a service, signing with these credentials."""
     session = botocore.session.Session()
     session.register_component("data_loader", _MODELS)
 
@@ -47,7 +47,7 @@ def clients(endpoint_url: str, credentials: KeyPair) -> Callable[[str], Any]:
 
 
 def make_bucket(endpoint_url: str, credentials: KeyPair, name: str) -> None:
-    """One that is there already is left as it is."""
+    """Leaves an existing bucket unchanged."""
     files: Any = botocore.session.Session().create_client(
         "s3",
         region_name=REGION,
@@ -61,7 +61,10 @@ def make_bucket(endpoint_url: str, credentials: KeyPair, name: str) -> None:
 
 
 def create_person(user_pool: Any, pool_id: str, *, email: str, name: str, org: str, role: str, password: str) -> str:
-    """A confirmed user with a password that stays. `org` is "" for somebody in no organisation. Returns the sub."""
+    """Creates a confirmed user with a permanent password.
+
+    `org` is "" for a person without an organisation. Returns the sub.
+    """
     wanted = {"email": email, "email_verified": "true", "name": name, "custom:org": org, "custom:role": role}
     user = user_pool.admin_create_user(
         UserPoolId=pool_id,

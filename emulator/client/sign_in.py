@@ -1,6 +1,6 @@
-"""Signs a person in without a browser, through the same pages and forms, and turns the ID token into credentials.
+"""Signs a person in without a browser, through the hosted pages, and exchanges the ID token for credentials.
 
-For seeding a demo and for tests. Only HTTP: nothing here knows that it talks to an emulator.
+For demo data and tests. It uses HTTP only and works against AWS too.
 """
 
 import base64
@@ -21,12 +21,12 @@ _HOPS = 5
 
 
 class SignInFailed(Exception):
-    """The pages did not let the person in. The message is the page's own, or what was wrong with the answer."""
+    """The person could not sign in. The message is the page's own, or says what was wrong with the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Not verified here: whoever uses them decides whom to believe."""
+    """The tokens are not verified here."""
 
     id_token: str = field(repr=False)
     access_token: str = field(repr=False)
@@ -35,7 +35,10 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Temporary ones. `expiration` in epoch seconds; `identity_id` is "" where no identity pool gave them."""
+    """Temporary credentials.
+
+    `expiration` is in epoch seconds; `identity_id` is "" if they are not from an identity pool.
+    """
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -45,9 +48,11 @@ class Credentials:
 
 
 def sign_in(*, domain: str, client_id: str, client_secret: str, redirect_uri: str, email: str, password: str) -> Tokens:
-    """The authorization code flow with PKCE and a nonce. `domain` is where the sign-in pages are, with its scheme.
+    """Runs the authorization code flow with PKCE and a nonce.
 
-    Raises `SignInFailed`, also where the person has to choose a password first.
+    `domain` is the address of the sign-in pages, with its scheme.
+
+    Raises `SignInFailed`, also if the person must choose a new password first.
     """
     with requests.Session() as browser:
         verifier, nonce, state = (secrets.token_urlsafe(48) for _ in range(3))
@@ -77,7 +82,7 @@ def sign_in(*, domain: str, client_id: str, client_secret: str, redirect_uri: st
 def credentials_for(
     *, endpoint_url: str, identity_pool_id: str, provider_name: str, id_token: str, region: str = "eu-west-1"
 ) -> Credentials:
-    """GetId and GetCredentialsForIdentity, unsigned. Raises botocore's ClientError with the pool's refusal."""
+    """Calls GetId and GetCredentialsForIdentity, unsigned. Raises botocore's ClientError if the pool refuses."""
     client = boto3.client(
         "cognito-identity", endpoint_url=endpoint_url, region_name=region, config=Config(signature_version=UNSIGNED)
     )
@@ -100,10 +105,10 @@ def _challenge(verifier: str) -> str:
 def fill_in(
     browser: requests.Session, page: requests.Response, typed: dict[str, str], redirect_uri: str
 ) -> dict[str, str]:
-    """Fills in the form of a page and follows its answer up to, and not into, the client's address."""
+    """Submits the form of a page. Follows redirects until they reach the client's address, without requesting it."""
     form = _Form(page.text)
     if not set(typed) <= form.fields.keys():
-        raise SignInFailed(form.error or "This is no sign-in page.")
+        raise SignInFailed(form.error or "This is not a sign-in page.")
     action = urljoin(page.url, form.action)
     answer = browser.post(action, data={**form.fields, **typed}, allow_redirects=False, timeout=_TIMEOUT)
     for _ in range(_HOPS):
@@ -113,7 +118,7 @@ def fill_in(
         if location.startswith(redirect_uri):
             return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
         answer = browser.get(urljoin(answer.url, location), allow_redirects=False, timeout=_TIMEOUT)
-    raise SignInFailed("The pages redirect in circles.")
+    raise SignInFailed("The pages redirect too many times.")
 
 
 def _exchange(browser: requests.Session, url: str, client: tuple[str, str], form: dict[str, str], nonce: str) -> Tokens:
@@ -129,7 +134,7 @@ def _exchange(browser: requests.Session, url: str, client: tuple[str, str], form
 
 
 class _Form(HTMLParser):
-    """The first form of a page: where it goes, its fields, and the page's alert if it has one."""
+    """The first form of a page: its address, its fields, and the page's alert if it has one."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A user pool's pages, tokens and attribute rules, and the identity pool that turns an ID token into credentials.
+"""Cognito: user pools with their accounts, tokens, triggers and mail, and the identity pool.
 
-Users, clients and pools are the engine's records; everything that decides who somebody is happens here.
+The records of users, clients and pools are the engine's. The checks are made here.
 """

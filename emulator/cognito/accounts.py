@@ -1,7 +1,7 @@
-"""What people do about their own accounts: sign up, confirm it, ask for another code, choose a forgotten password.
+"""What people do with their own accounts: sign up, confirm, ask for another code, reset a forgotten password.
 
-One function for each, behind two doors: the user pool API and the hosted pages. All of them are counted, all mail
-through the pool's own words, and none says of a client that hides it whether somebody exists.
+The user pool API and the hosted pages both call these functions. Attempts are counted, and mail uses the pool's own
+templates. If the client hides whether users exist, no answer reveals it.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from emulator.cognito import triggers
 from emulator.cognito.attempts import Attempts
 from emulator.cognito.attributes import check_creation
 from emulator.cognito.codes import check_code, new_code, use_code, wrong_code
-from emulator.cognito.mail import Post
+from emulator.cognito.mail import Mailer
 from emulator.cognito.passwords import check_new_password, set_password
-from emulator.cognito.people import check_name, new_person, set_attributes
 from emulator.cognito.pools import Client, Record, attributes_of, find_user
+from emulator.cognito.users import check_name, new_user, set_attributes
 from emulator.wire import AwsError
 
 Metadata = Mapping[str, str] | None
@@ -33,13 +33,13 @@ class NewAccount:
 
 @dataclass
 class Accounts:
-    """Everything raises `AwsError` with what the API would answer."""
+    """Every method raises `AwsError` with the API's error."""
 
-    post: Post
+    mailer: Mailer
     attempts: Attempts
 
     async def sign_up(self, client: Client, new: NewAccount, *, metadata: Metadata = None) -> Record:
-        """The user, who is confirmed already only where the pool's PreSignUp trigger says so."""
+        """Returns the user. They are already confirmed only if the pool's PreSignUp trigger says so."""
         pool = client.pool
         if not may_sign_up(pool):
             raise AwsError("NotAuthorizedException", "SignUp is not permitted for this user pool")
@@ -47,7 +47,7 @@ class Accounts:
         check_creation(pool, attributes, client=client)
         _check_free(pool, new.username)
         check_new_password(pool, new.password)
-        user = new_person(pool, new.username, attributes, status="UNCONFIRMED", password=new.password)
+        user = new_user(pool, new.username, attributes, status="UNCONFIRMED", password=new.password)
         event = triggers.Event(pool, "PreSignUp_SignUp", user["Username"], attributes, client, metadata)
         decision = await triggers.before_sign_up(event, validation_data=new.validation_data)
         _check_free(pool, new.username)
@@ -60,19 +60,19 @@ class Accounts:
         if decision.confirm:
             await self._confirm(client, pool, user, "PostConfirmation_ConfirmSignUp", metadata)
         elif "email" in (pool.get("AutoVerifiedAttributes") or []):
-            await self.post.send_code(client, pool, user, new_code(user, "sign-up"), "sign-up", metadata=metadata)
+            await self.mailer.send_code(client, pool, user, new_code(user, "sign-up"), "sign-up", metadata=metadata)
         return user
 
     async def confirm_sign_up(self, client: Client, username: str, code: str, *, metadata: Metadata = None) -> None:
-        user = self._counted(client, "ConfirmSignUp", username)
+        user = self._count_and_find(client, "ConfirmSignUp", username)
         if user is None:
-            raise wrong_code() if hides_people(client) else _no_such_user()
+            raise wrong_code() if hides_users(client) else _no_such_user()
         if user["UserStatus"] != "UNCONFIRMED":
             text = f"User cannot be confirmed. Current status is {user['UserStatus']}"
             raise AwsError("NotAuthorizedException", text)
         check_code(user, "sign-up", code)
         use_code(user, "sign-up")
-        self.attempts.forgive("ConfirmSignUp", client.pool_id, username)
+        self.attempts.reset("ConfirmSignUp", client.pool_id, username)
         if "email" in (client.pool.get("AutoVerifiedAttributes") or []):
             set_attributes(user, {"email_verified": "true"})
         await self._confirm(client, client.pool, user, "PostConfirmation_ConfirmSignUp", metadata)
@@ -84,19 +84,19 @@ class Accounts:
         await self._confirm(None, pool, user, "PostConfirmation_ConfirmSignUp", metadata)
 
     async def resend_code(self, client: Client, username: str, *, metadata: Metadata = None) -> dict[str, str]:
-        """Where the code went: for somebody hidden, where it would have gone."""
-        user = self._counted(client, "ResendConfirmationCode", username)
+        """Returns where the code was sent. If the user is hidden, returns where it would have been sent."""
+        user = self._count_and_find(client, "ResendConfirmationCode", username)
         if user is None:
-            return _pretended(client, username)
+            return _fake_delivery(client, username)
         if user["UserStatus"] != "UNCONFIRMED":
             raise AwsError("InvalidParameterException", "User is already confirmed.")
-        await self.post.send_code(client, client.pool, user, new_code(user, "sign-up"), "resend", metadata=metadata)
-        return delivery(attributes_of(user).get("email", username))
+        await self.mailer.send_code(client, client.pool, user, new_code(user, "sign-up"), "resend", metadata=metadata)
+        return delivery_details(attributes_of(user).get("email", username))
 
     async def forgot_password(self, client: Client, username: str, *, metadata: Metadata = None) -> dict[str, str]:
-        user = self._counted(client, "ForgotPassword", username)
-        if user is None or (hides_people(client) and not user.get("Enabled", True)):
-            return _pretended(client, username)
+        user = self._count_and_find(client, "ForgotPassword", username)
+        if user is None or (hides_users(client) and not user.get("Enabled", True)):
+            return _fake_delivery(client, username)
         if not user.get("Enabled", True):
             raise AwsError("NotAuthorizedException", "User is disabled.")
         if user["UserStatus"] == "FORCE_CHANGE_PASSWORD":
@@ -105,33 +105,33 @@ class Accounts:
         if attributes.get("email_verified") != "true":
             raise AwsError("InvalidParameterException", _NO_ADDRESS)
         code = new_code(user, "password")
-        await self.post.send_code(client, client.pool, user, code, "forgot-password", metadata=metadata)
-        return delivery(attributes["email"])
+        await self.mailer.send_code(client, client.pool, user, code, "forgot-password", metadata=metadata)
+        return delivery_details(attributes["email"])
 
-    async def choose_forgotten_password(
+    async def confirm_forgot_password(
         self, client: Client, username: str, code: str, password: str, *, metadata: Metadata = None
     ) -> None:
-        user = self._counted(client, "ConfirmForgotPassword", username)
+        user = self._count_and_find(client, "ConfirmForgotPassword", username)
         if user is None or not user.get("Enabled", True):
-            raise wrong_code() if hides_people(client) else _no_such_user()
+            raise wrong_code() if hides_users(client) else _no_such_user()
         check_code(user, "password", code)
         check_new_password(client.pool, password)
         use_code(user, "password")
         set_password(user, password, status=user["UserStatus"])
-        self.attempts.forgive("ConfirmForgotPassword", client.pool_id, username)
-        self.attempts.right_password(client.pool_id, username)
+        self.attempts.reset("ConfirmForgotPassword", client.pool_id, username)
+        self.attempts.record_success(client.pool_id, username)
         await self._confirm(client, client.pool, user, "PostConfirmation_ConfirmForgotPassword", metadata)
 
     async def _confirm(
         self, client: Client | None, pool: Record, user: Record, source: str, metadata: Metadata
     ) -> None:
-        """Whoever is confirmed stays so, whatever the trigger then does."""
+        """The user stays confirmed even if the trigger fails."""
         user.update(UserStatus="CONFIRMED", UserLastModifiedDate=clock.now())
         attributes = triggers.attributes_in_events(user)
         await triggers.after_confirmation(triggers.Event(pool, source, user["Username"], attributes, client, metadata))
 
-    def _counted(self, client: Client, operation: str, username: str) -> Record | None:
-        self.attempts.use(operation, client.pool_id, username)
+    def _count_and_find(self, client: Client, operation: str, username: str) -> Record | None:
+        self.attempts.count_use(operation, client.pool_id, username)
         return find_user(client.pool, username)
 
 
@@ -140,20 +140,20 @@ def may_sign_up(pool: Record) -> bool:
     return closed not in (True, "true")
 
 
-def hides_people(client: Client) -> bool:
+def hides_users(client: Client) -> bool:
     return bool(client.record.get("PreventUserExistenceErrors") == "ENABLED")
 
 
-def delivery(address: str, attribute: str = "email") -> dict[str, str]:
-    """CodeDeliveryDetails: the address with most of it left out."""
+def delivery_details(address: str, attribute: str = "email") -> dict[str, str]:
+    """CodeDeliveryDetails: the address with most of it masked."""
     masked = str(engine.cognito._masked_destination(address))
     return {"Destination": masked, "DeliveryMedium": "EMAIL", "AttributeName": attribute}
 
 
-def _pretended(client: Client, username: str) -> dict[str, str]:
-    if not hides_people(client):
+def _fake_delivery(client: Client, username: str) -> dict[str, str]:
+    if not hides_users(client):
         raise _no_such_user()
-    return delivery(username)
+    return delivery_details(username)
 
 
 def _no_such_user() -> AwsError:
@@ -167,8 +167,8 @@ def _check_free(pool: Record, username: str) -> None:
         raise AwsError("UsernameExistsException", text)
 
 
-def text_of(data: Mapping[str, Any], member: str) -> str:
-    """A required member of a request. Raises `AwsError` where it is missing or no text."""
+def required_text(data: Mapping[str, Any], member: str) -> str:
+    """A required member of a request. Raises `AwsError` if it is missing or not text."""
     value = data.get(member)
     if not isinstance(value, str) or not value:
         raise AwsError("InvalidParameterException", f"Missing required parameter {member}")

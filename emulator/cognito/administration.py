@@ -1,4 +1,4 @@
-"""What an administrator does for somebody: make their account with an invitation, confirm it, have a password reset."""
+"""What administrators do with accounts: create and invite, confirm, reset and set passwords, change attributes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from typing import Any
 
 from emulator import clock
 from emulator.cognito import triggers
-from emulator.cognito.accounts import Accounts, text_of
-from emulator.cognito.attributes import check_creation, check_update, written
+from emulator.cognito.accounts import Accounts, required_text
+from emulator.cognito.attributes import check_creation, check_update, parse_attributes
 from emulator.cognito.codes import new_code
-from emulator.cognito.own_attributes import OwnAttributes, held_back, withdraw
+from emulator.cognito.own_attributes import OwnAttributes, discard_proposed_address, pending_verification
 from emulator.cognito.passwords import check_new_password, new_temporary_password, set_password
-from emulator.cognito.people import check_name, check_still_free, described, new_person, set_attributes
 from emulator.cognito.pools import Record, attributes_of, find_user
+from emulator.cognito.users import check_alias_free, check_name, describe, new_user, set_attributes
 from emulator.wire import AwsError, Reply, json_reply
 
 Data = Mapping[str, Any]
@@ -20,7 +20,7 @@ Data = Mapping[str, Any]
 
 @dataclass
 class Administration:
-    """Operations by their API names; each raises `AwsError`."""
+    """Operations by their API names. Each raises `AwsError`."""
 
     accounts: Accounts
     own_attributes: OwnAttributes
@@ -31,82 +31,82 @@ class Administration:
             raise AwsError("InvalidParameterException", "MessageAction is neither RESEND nor SUPPRESS.")
         mails = action != "SUPPRESS" and "EMAIL" in (data.get("DesiredDeliveryMediums") or ["EMAIL"])
         if action == "RESEND":
-            return await self._invite_again(pool, data, mails=mails)
+            return await self._resend_invitation(pool, data, mails=mails)
         return await self._create(pool, data, mails=mails)
 
     async def _create(self, pool: Record, data: Data, *, mails: bool) -> Reply:
-        username = text_of(data, "Username")
-        attributes = check_name(pool, username, written(data.get("UserAttributes")))
+        username = required_text(data, "Username")
+        attributes = check_name(pool, username, parse_attributes(data.get("UserAttributes")))
         check_creation(pool, attributes, client=None)
         _check_free(pool, username)
         password = str(data.get("TemporaryPassword") or new_temporary_password(pool))
         check_new_password(pool, password)
-        user = new_person(pool, username, attributes, status="FORCE_CHANGE_PASSWORD", password=password)
+        user = new_user(pool, username, attributes, status="FORCE_CHANGE_PASSWORD", password=password)
         metadata = data.get("ClientMetadata")
         event = triggers.Event(pool, "PreSignUp_AdminCreateUser", user["Username"], attributes, metadata=metadata)
-        await triggers.before_sign_up(event, validation_data=_pairs(data.get("ValidationData")))
+        await triggers.before_sign_up(event, validation_data=_validation_data(data.get("ValidationData")))
         shown = triggers.attributes_in_events(user)
-        letter = await self.accounts.post.invitation(pool, user["Username"], shown, metadata) if mails else None
+        template = await self.accounts.mailer.invitation(pool, user["Username"], shown, metadata) if mails else None
         _check_free(pool, username)
         pool["_users"][user["Username"]] = user
         pool["EstimatedNumberOfUsers"] = len(pool["_users"])
-        if letter is not None:
-            self.accounts.post.deliver(pool, user, letter, password)
-        return json_reply({"User": described(user)})
+        if template is not None:
+            self.accounts.mailer.deliver(pool, user, template, password)
+        return json_reply({"User": describe(user)})
 
-    async def _invite_again(self, pool: Record, data: Data, *, mails: bool) -> Reply:
-        """A new temporary password, good for the pool's days from now on."""
-        user = _found(pool, data)
+    async def _resend_invitation(self, pool: Record, data: Data, *, mails: bool) -> Reply:
+        """Sets a new temporary password, valid for the pool's number of days from now."""
+        user = _find(pool, data)
         if user["UserStatus"] != "FORCE_CHANGE_PASSWORD":
             text = f"Resend not possible. {user['Username']} status is not FORCE_CHANGE_PASSWORD"
             raise AwsError("UnsupportedUserStateException", text)
         password = str(data.get("TemporaryPassword") or new_temporary_password(pool))
         check_new_password(pool, password)
         shown, metadata = triggers.attributes_in_events(user), data.get("ClientMetadata")
-        letter = await self.accounts.post.invitation(pool, user["Username"], shown, metadata) if mails else None
+        template = await self.accounts.mailer.invitation(pool, user["Username"], shown, metadata) if mails else None
         set_password(user, password, status="FORCE_CHANGE_PASSWORD")
-        if letter is not None:
-            self.accounts.post.deliver(pool, user, letter, password)
-        return json_reply({"User": described(user)})
+        if template is not None:
+            self.accounts.mailer.deliver(pool, user, template, password)
+        return json_reply({"User": describe(user)})
 
     async def admin_confirm_sign_up(self, pool: Record, data: Data) -> Reply:
-        user = _found(pool, data)
+        user = _find(pool, data)
         await self.accounts.confirm_as_administrator(pool, user, metadata=data.get("ClientMetadata"))
         return json_reply({})
 
     async def admin_reset_user_password(self, pool: Record, data: Data) -> Reply:
-        user = _found(pool, data)
+        user = _find(pool, data)
         if attributes_of(user).get("email_verified") != "true":
             text = "Cannot reset password for the user as there is no registered/verified email or phone_number"
             raise AwsError("InvalidParameterException", text)
         user.update(UserStatus="RESET_REQUIRED", UserLastModifiedDate=clock.now())
         code, metadata = new_code(user, "password"), data.get("ClientMetadata")
-        await self.accounts.post.send_code(None, pool, user, code, "forgot-password", metadata=metadata)
+        await self.accounts.mailer.send_code(None, pool, user, code, "forgot-password", metadata=metadata)
         return json_reply({})
 
     async def admin_set_user_password(self, pool: Record, data: Data) -> Reply:
-        user, password = _found(pool, data), text_of(data, "Password")
+        user, password = _find(pool, data), required_text(data, "Password")
         check_new_password(pool, password)
         set_password(user, password, status="CONFIRMED" if data.get("Permanent") is True else "FORCE_CHANGE_PASSWORD")
         return json_reply({})
 
     async def admin_update_user_attributes(self, pool: Record, data: Data) -> Reply:
-        """A new address counts at once only where the administrator vouches for it in the same call."""
-        user, values = _found(pool, data), written(data.get("UserAttributes"))
+        """A new address takes effect at once only if the administrator marks it as verified in the same call."""
+        user, values = _find(pool, data), parse_attributes(data.get("UserAttributes"))
         check_update(pool, values, client=None)
-        check_still_free(pool, user, values)
+        check_alias_free(pool, user, values)
         vouched = {name for name in ("email", "phone_number") if values.get(f"{name}_verified", "").lower() == "true"}
-        pending = {name for name in held_back(pool, user, values) if name not in vouched}
+        pending = {name for name in pending_verification(pool, user, values) if name not in vouched}
         set_attributes(user, {name: value for name, value in values.items() if name not in pending})
         for name in values.keys() - pending:
-            withdraw(user, name)
+            discard_proposed_address(user, name)
         for name in pending:
-            await self.own_attributes.ask_to_verify(None, pool, user, name, values[name])
+            await self.own_attributes.request_verification(None, pool, user, name, values[name])
         return json_reply({})
 
 
-def _found(pool: Record, data: Data) -> Record:
-    user = find_user(pool, text_of(data, "Username"))
+def _find(pool: Record, data: Data) -> Record:
+    user = find_user(pool, required_text(data, "Username"))
     if user is None:
         raise AwsError("UserNotFoundException", "User does not exist.")
     return user
@@ -117,5 +117,5 @@ def _check_free(pool: Record, username: str) -> None:
         raise AwsError("UsernameExistsException", "User account already exists")
 
 
-def _pairs(entries: object) -> dict[str, str] | None:
-    return written(entries) if entries else None
+def _validation_data(entries: object) -> dict[str, str] | None:
+    return parse_attributes(entries) if entries else None

@@ -1,7 +1,7 @@
 """Signing in, refreshing and revoking through the user pool API.
 
-The engine checks the flow; the tokens it makes are exchanged for ours, so that a refresh token is the same thing
-whichever door it came from, and the pool's PreTokenGeneration trigger has its say.
+The engine runs the flow, and its tokens are replaced by ours. So a refresh token works the same from the API and from
+the hosted pages, and the pool's PreTokenGeneration trigger applies.
 """
 
 import base64
@@ -15,9 +15,9 @@ from typing import Any
 from emulator import clock, engine
 from emulator.cognito.attempts import Attempts
 from emulator.cognito.grants import Grants, Unusable
-from emulator.cognito.passwords import temporary_has_expired
+from emulator.cognito.passwords import temporary_password_expired
 from emulator.cognito.pools import Client, Record, attributes_of, find_client, find_user, has_password
-from emulator.cognito.token_trigger import Source, overrides
+from emulator.cognito.token_trigger import Source, run_token_trigger
 from emulator.cognito.tokens import API_SCOPE, SignIn, issue
 from emulator.wire import AwsError, Reply, json_reply
 
@@ -43,7 +43,10 @@ class ApiSignIn:
     attempts: Attempts
 
     async def begin(self, client: Client, data: Data) -> Reply | None:
-        """Before InitiateAuth and AdminInitiateAuth. None leaves the flow to the engine; raises `AwsError`."""
+        """Runs before InitiateAuth and AdminInitiateAuth.
+
+        Returns None if the engine should run the flow. Raises `AwsError`.
+        """
         flow, parameters = str(data.get("AuthFlow")), data.get("AuthParameters") or {}
         _check_flow(client, flow)
         if flow.startswith("REFRESH_TOKEN"):
@@ -53,21 +56,21 @@ class ApiSignIn:
             self.check_allowed(client, name)
             user = find_user(client.pool, name)
             if user is not None and has_password(user, str(parameters.get("PASSWORD"))):
-                _check_still_good(client, user)
+                _check_not_expired(client, user)
         return None
 
     def check_allowed(self, client: Client, name: str) -> None:
-        self.attempts.check_password_allowed(client.pool_id, who(client, name))
+        self.attempts.check_password_allowed(client.pool_id, canonical_name(client, name))
 
-    def count(self, client: Client, name: str, reply: Reply) -> None:
-        """After a password was tried."""
+    def count_attempt(self, client: Client, name: str, reply: Reply) -> None:
+        """Call this after a password was tried."""
         if reply.status == 200:
-            self.attempts.right_password(client.pool_id, who(client, name))
+            self.attempts.record_success(client.pool_id, canonical_name(client, name))
         elif _INCORRECT.encode() in reply.body:
-            self.attempts.wrong_password(client.pool_id, who(client, name))
+            self.attempts.record_failure(client.pool_id, canonical_name(client, name))
 
-    async def exchanged(self, reply: Reply, *, source: Source, metadata: Mapping[str, str] | None) -> Reply:
-        """An answer of the engine with tokens of ours in it, if it has tokens. Raises `AwsError`."""
+    async def exchange_tokens(self, reply: Reply, *, source: Source, metadata: Mapping[str, str] | None) -> Reply:
+        """Replaces the engine's tokens in an answer by ours. Leaves other answers unchanged. Raises `AwsError`."""
         answer = json.loads(reply.body) if reply.status == 200 and b'"AuthenticationResult"' in reply.body else {}
         result = answer.get("AuthenticationResult") or {}
         if "AccessToken" not in result:
@@ -80,7 +83,7 @@ class ApiSignIn:
         sub = attributes_of(user)["sub"]
         origin, now = str(claims["origin_jti"]), int(clock.now())
         sign_in = SignIn(client.pool_id, client.id, user["Username"], sub, API_SCOPE, origin, now)
-        changes = await overrides(client, user, source=source, scope=API_SCOPE, metadata=metadata)
+        changes = await run_token_trigger(client, user, source=source, scope=API_SCOPE, metadata=metadata)
         issued = issue(client, user, sign_in, overrides=changes)
         refresh_token = self.grants.new_refresh_token(sign_in, client.seconds("refresh"))
         tokens = {"AccessToken": issued.access_token, "IdToken": issued.id_token, "RefreshToken": refresh_token}
@@ -90,7 +93,7 @@ class ApiSignIn:
         """GetTokensFromRefreshToken."""
         if not client.accepts_secret(str(data.get("ClientSecret") or "")):
             raise AwsError("NotAuthorizedException", "Invalid client secret.")
-        return await self._refreshed(client, str(data.get("RefreshToken") or ""), data.get("ClientMetadata"))
+        return await self._refresh_tokens(client, str(data.get("RefreshToken") or ""), data.get("ClientMetadata"))
 
     async def _refresh_with_hash(self, client: Client, parameters: Data, metadata: Mapping[str, str] | None) -> Reply:
         if client.rotation_grace() is not None:
@@ -100,10 +103,10 @@ class ApiSignIn:
         owner = self.grants.owner(value)
         if owner is not None:
             _check_hash(client, {owner.username, owner.sub}, parameters.get("SECRET_HASH"))
-        return await self._refreshed(client, value, metadata)
+        return await self._refresh_tokens(client, value, metadata)
 
-    async def _refreshed(self, client: Client, value: str, metadata: Mapping[str, str] | None) -> Reply:
-        refreshed = self.grants.refreshed(value, client)
+    async def _refresh_tokens(self, client: Client, value: str, metadata: Mapping[str, str] | None) -> Reply:
+        refreshed = self.grants.refresh(value, client)
         if isinstance(refreshed, Unusable):
             reused = refreshed is Unusable.REUSED
             raise AwsError("RefreshTokenReuseException" if reused else "NotAuthorizedException", refreshed.value)
@@ -114,14 +117,14 @@ class ApiSignIn:
         if not user.get("Enabled", True):
             raise AwsError("NotAuthorizedException", "User is disabled.")
         source: Source = "TokenGeneration_RefreshTokens"
-        changes = await overrides(client, user, source=source, scope=sign_in.scope, metadata=metadata)
+        changes = await run_token_trigger(client, user, source=source, scope=sign_in.scope, metadata=metadata)
         issued = issue(client, user, sign_in, overrides=changes)
         result = {"AccessToken": issued.access_token, "IdToken": issued.id_token, "ExpiresIn": issued.seconds}
         extra = {"RefreshToken": refreshed.successor} if refreshed.successor else {}
         return json_reply({"AuthenticationResult": {**result, **extra, "TokenType": "Bearer"}})
 
     def revoke(self, client: Client, data: Data) -> Reply:
-        """RevokeToken. A token that nobody knows is no error."""
+        """RevokeToken. An unknown token is not an error."""
         owner = self.grants.owner(str(data.get("Token")))
         if not client.accepts_secret(str(data.get("ClientSecret") or "")):
             raise AwsError("UnauthorizedException", "Invalid client or client secret.")
@@ -141,13 +144,13 @@ def _check_flow(client: Client, flow: str) -> None:
         raise AwsError("InvalidParameterException", "Custom auth lambda trigger is not configured for the user pool.")
 
 
-def _check_still_good(client: Client, user: Record) -> None:
-    if temporary_has_expired(client.pool, user):
+def _check_not_expired(client: Client, user: Record) -> None:
+    if temporary_password_expired(client.pool, user):
         raise AwsError("NotAuthorizedException", _EXPIRED)
 
 
 def _check_hash(client: Client, names: set[str], given: object) -> None:
-    """A secret hash made with any of the names by which the user is known."""
+    """Accepts a secret hash made with any of the user's names."""
     secret = client.record.get("ClientSecret")
     if not secret:
         return
@@ -161,7 +164,7 @@ def _check_hash(client: Client, names: set[str], given: object) -> None:
     raise AwsError("NotAuthorizedException", f"Unable to verify secret hash for client {client.id}")
 
 
-def who(client: Client, name: str) -> str:
-    """One name for a person, whichever of theirs was typed."""
+def canonical_name(client: Client, name: str) -> str:
+    """The user name of the person, whichever of their names was typed. An unknown name is returned unchanged."""
     user = find_user(client.pool, name)
     return str(user["Username"]) if user else name

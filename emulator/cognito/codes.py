@@ -1,6 +1,6 @@
-"""The six digits that are mailed: one at a time for each purpose, good for a while, used once.
+"""The six-digit codes that are mailed. There is one code per purpose; it expires and can be used once.
 
-Kept in the user's own record, so that they go with the user.
+Codes are stored in the user's record, so they are deleted with the user.
 """
 
 import hmac
@@ -18,14 +18,14 @@ _SECONDS: dict[Purpose, int] = {"sign-up": _DAY, "password": 3600, "email": _DAY
 
 
 def new_code(user: Record, purpose: Purpose) -> str:
-    """The one before it is good no more."""
+    """Replaces the previous code for this purpose."""
     code = f"{secrets.randbelow(10**6):06d}"
     user.setdefault("_codes", {})[purpose] = {"code": code, "expires_at": clock.now() + _SECONDS[purpose]}
     return code
 
 
 def check_code(user: Record, purpose: Purpose, given: str) -> None:
-    """Raises `AwsError`. A code that is right stays good until it is used."""
+    """Raises `AwsError`. A right code stays valid until it is used."""
     issued = user.get("_codes", {}).get(purpose)
     if issued is None or clock.now() >= issued["expires_at"]:
         raise AwsError("ExpiredCodeException", "Invalid code provided, please request a code again.")

@@ -1,4 +1,4 @@
-"""Authorization codes and refresh tokens: opaque, random, usable as often as OAuth and Cognito say."""
+"""Authorization codes and refresh tokens: opaque, random, and usable as often as OAuth and Cognito allow."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from emulator.cognito.pools import Client
 from emulator.cognito.tokens import SignIn
 
 CODE_SECONDS = 300
-# An ended refresh token is remembered this long, so that it can be said how it ended.
-_REMEMBERED_SECONDS = 24 * 3600
+# An expired refresh token is kept this long, so that the error can say that it expired.
+_RETENTION_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What was agreed at the authorization endpoint; the token endpoint must be told the same.
+    """What the authorization request contained. The token request must match it.
 
-    `expires_at` in epoch seconds.
+    `expires_at` is in epoch seconds.
     """
 
     sign_in: SignIn
@@ -28,14 +28,14 @@ class Code:
 
 
 @dataclass(slots=True)
-class _Refresh:
+class _RefreshToken:
     sign_in: SignIn
     expires_at: float
     used_at: float | None = None
 
 
 class Unusable(Enum):
-    """Why a refresh token gives nothing, in the words of the user pool API."""
+    """Why a refresh token is refused, in the words of the user pool API."""
 
     UNKNOWN = "Invalid Refresh Token"
     EXPIRED = "Refresh Token has expired"
@@ -45,8 +45,8 @@ class Unusable(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
-    """`successor` is the next refresh token, where the client rotates."""
+class RefreshResult:
+    """`successor` is the next refresh token if the client rotates them, otherwise None."""
 
     sign_in: SignIn
     successor: str | None
@@ -55,7 +55,7 @@ class Refreshed:
 @dataclass
 class Grants:
     _codes: dict[str, Code] = field(default_factory=dict)
-    _refresh: dict[str, _Refresh] = field(default_factory=dict)
+    _refresh_tokens: dict[str, _RefreshToken] = field(default_factory=dict)
 
     def new_code(self, code: Code) -> str:
         now = clock.now()
@@ -65,8 +65,8 @@ class Grants:
         self._codes[value] = code
         return value
 
-    def look_at_code(self, value: str) -> Code | None:
-        """A code that is still good. Looking does not use it up: only a client that has proved itself may do that."""
+    def find_code(self, value: str) -> Code | None:
+        """Returns a valid code without using it up. Only an authenticated client may use a code."""
         code = self._codes.get(value)
         return code if code is not None and code.expires_at > clock.now() else None
 
@@ -77,40 +77,40 @@ class Grants:
         return self._store(sign_in, clock.now() + seconds)
 
     def _store(self, sign_in: SignIn, expires_at: float) -> str:
-        past = clock.now() - _REMEMBERED_SECONDS
-        for value in [value for value, old in self._refresh.items() if old.expires_at < past]:
-            del self._refresh[value]
+        past = clock.now() - _RETENTION_SECONDS
+        for value in [value for value, old in self._refresh_tokens.items() if old.expires_at < past]:
+            del self._refresh_tokens[value]
         value = secrets.token_urlsafe(96)
-        self._refresh[value] = _Refresh(sign_in, expires_at)
+        self._refresh_tokens[value] = _RefreshToken(sign_in, expires_at)
         return value
 
-    def refreshed(self, value: str, client: Client) -> Refreshed | Unusable:
-        """The sign-in behind a refresh token, and its successor where the client rotates.
+    def refresh(self, value: str, client: Client) -> RefreshResult | Unusable:
+        """Returns the sign-in of a refresh token, and its successor if the client rotates refresh tokens.
 
-        A used token may be tried again within the client's grace period (a lost answer), and never after.
+        A used token works again within the client's grace period, in case an answer was lost.
         """
-        token = self._refresh.get(value)
+        token = self._refresh_tokens.get(value)
         if token is None:
             return Unusable.UNKNOWN
         if refusal := _refusal(token, client):
             return refusal
         if client.rotation_grace() is None:
-            return Refreshed(token.sign_in, None)
+            return RefreshResult(token.sign_in, None)
         token.used_at = token.used_at or clock.now()
-        return Refreshed(token.sign_in, self._store(token.sign_in, token.expires_at))
+        return RefreshResult(token.sign_in, self._store(token.sign_in, token.expires_at))
 
     def owner(self, value: str) -> SignIn | None:
-        token = self._refresh.get(value)
+        token = self._refresh_tokens.get(value)
         return token.sign_in if token else None
 
     def revoke(self, value: str) -> None:
-        """Ends the whole sign-in: this refresh token, its successors, and every access token that came from them."""
-        token = self._refresh.get(value)
+        """Ends the whole sign-in: this refresh token, its successors, and every access token issued from them."""
+        token = self._refresh_tokens.get(value)
         if token is not None:
             engine.cognito._revoked_tokens.add(token.sign_in.origin_jti)
 
 
-def _refusal(token: _Refresh, client: Client) -> Unusable | None:
+def _refusal(token: _RefreshToken, client: Client) -> Unusable | None:
     now, grace = clock.now(), client.rotation_grace()
     if token.sign_in.client_id != client.id:
         return Unusable.ANOTHER_CLIENT

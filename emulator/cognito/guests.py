@@ -1,7 +1,7 @@
-"""What AWS lets a guest of an identity pool do at most, whatever the guest role says.
+"""The session policy that limits guests of an identity pool, whatever the guest role allows.
 
-"IAM roles" in the Cognito Developer Guide. Only the inline one is written out; the managed one beside it adds no
-service that is served here. DynamoDB is in it: a guest is held by the guest role's own policy alone.
+See "IAM roles" in the Cognito Developer Guide. Only the inline policy is listed here; AWS's managed one adds no service
+that is served here. It allows DynamoDB, so only the guest role's own policy limits access to rows.
 """
 
 from iam import parse_policy

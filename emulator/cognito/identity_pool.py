@@ -1,7 +1,7 @@
-"""The enhanced flow: an ID token, or nothing, becomes temporary credentials of the role that the identity pool chose.
+"""The enhanced flow: exchanges an ID token, or no token, for temporary credentials of the pool's role.
 
 Follows "Identity pools authentication flow" and "Using attributes for access control" in the Cognito Developer Guide.
-The role's trust policy is asked by `iam`, for the assumption and, where tags are mapped, for sts:TagSession.
+`iam` decides by the role's trust policy: for AssumeRoleWithWebIdentity and, if tags are mapped, for sts:TagSession.
 """
 
 import uuid
@@ -23,8 +23,8 @@ Claims = Mapping[str, Any]
 
 SESSION_NAME = "CognitoIdentityCredentials"
 SESSION_SECONDS = 3600
-_US = Principal("Federated", "cognito-identity.amazonaws.com")
-_MOST_TAGS, _LONGEST_TAG, _LONGEST_CLAIM = 50, 128, 256
+_IDENTITY_SERVICE = Principal("Federated", "cognito-identity.amazonaws.com")
+_MAX_TAGS, _MAX_TAG_KEY, _MAX_CLAIM_NAME = 50, 128, 256
 _DEFAULT_TAGS = {"username": "sub", "client": "aud"}
 
 
@@ -32,18 +32,18 @@ def get_id(data: Mapping[str, Any]) -> Reply:
     pool = engine.cognito._identity_pools.get(data.get("IdentityPoolId"))
     if pool is None:
         raise AwsError("ResourceNotFoundException", f"IdentityPool '{data.get('IdentityPoolId')}' not found.")
-    logins = {provider: claims["sub"] for provider, claims in _verified(pool, data).items()}
+    logins = {provider: claims["sub"] for provider, claims in _verify_logins(pool, data).items()}
     if not logins:
         _refuse_guests(pool)
-    return json_reply({"IdentityId": _identity_of(pool, logins) if logins else _new_identity(pool, {})})
+    return json_reply({"IdentityId": _find_or_create_identity(pool, logins) if logins else _new_identity(pool, {})})
 
 
 def get_credentials(data: Mapping[str, Any], sessions: Sessions, incoming: Incoming) -> Reply:
     identity_id = str(data.get("IdentityId"))
-    pool = _pool_of(identity_id)
+    pool = _find_pool(identity_id)
     if data.get("CustomRoleArn"):
-        raise AwsError("InvalidParameterException", "CustomRoleArn needs a role mapping, and this pool has none.")
-    logins = _verified(pool, data)
+        raise AwsError("InvalidParameterException", "CustomRoleArn needs a role mapping, but this pool has none.")
+    logins = _verify_logins(pool, data)
     _check_identity(pool, identity_id, logins)
     session = _assume(pool, identity_id, logins, sessions, incoming)
     credentials = {
@@ -56,14 +56,14 @@ def get_credentials(data: Mapping[str, Any], sessions: Sessions, incoming: Incom
 
 
 def get_open_id_token(data: Mapping[str, Any]) -> Reply:
-    pool = _pool_of(str(data.get("IdentityId")))
+    pool = _find_pool(str(data.get("IdentityId")))
     if not pool.get("AllowClassicFlow"):
         raise AwsError("InvalidParameterException", "Basic (classic) flow is not enabled, please use enhanced flow.")
     raise AwsError("InternalErrorException", "The classic flow is not emulated.", 500)
 
 
 def check_setting(operation: str, data: Mapping[str, Any]) -> None:
-    """What AWS limits in a pool's settings, and what would be silently without effect here. Raises `AwsError`."""
+    """Checks AWS's limits on a pool's settings, and refuses settings that have no effect here. Raises `AwsError`."""
     if operation == "SetPrincipalTagAttributeMap":
         _check_tag_map(data.get("PrincipalTags") or {}, use_defaults=_is_true(data.get("UseDefaults")))
     elif operation == "SetIdentityPoolRoles" and data.get("RoleMappings"):
@@ -71,16 +71,16 @@ def check_setting(operation: str, data: Mapping[str, Any]) -> None:
 
 
 def _check_tag_map(tags: object, *, use_defaults: bool) -> None:
-    if not isinstance(tags, dict) or len(tags) > _MOST_TAGS or (use_defaults and tags):
+    if not isinstance(tags, dict) or len(tags) > _MAX_TAGS or (use_defaults and tags):
         raise AwsError(
-            "InvalidParameterException", f"PrincipalTags has at most {_MOST_TAGS}, and none with UseDefaults."
+            "InvalidParameterException", f"PrincipalTags may have at most {_MAX_TAGS} tags, and none with UseDefaults."
         )
     for key, claim in tags.items():
-        if not 1 <= len(key) <= _LONGEST_TAG or not isinstance(claim, str) or not 1 <= len(claim) <= _LONGEST_CLAIM:
-            raise AwsError("InvalidParameterException", "A principal tag, or the claim it is taken from, is too long.")
+        if not 1 <= len(key) <= _MAX_TAG_KEY or not isinstance(claim, str) or not 1 <= len(claim) <= _MAX_CLAIM_NAME:
+            raise AwsError("InvalidParameterException", "A principal tag or the name of its claim is too long.")
 
 
-def _pool_of(identity_id: str) -> Pool:
+def _find_pool(identity_id: str) -> Pool:
     for pool in engine.cognito._identity_pools.values():
         if identity_id in pool["_identities"]:
             found: Pool = pool
@@ -88,62 +88,64 @@ def _pool_of(identity_id: str) -> Pool:
     raise AwsError("ResourceNotFoundException", f"Identity '{identity_id}' not found.")
 
 
-def _verified(pool: Pool, data: Mapping[str, Any]) -> dict[str, Claims]:
-    """The claims of every login, each token checked. Raises `AwsError` for the first that is not good."""
+def _verify_logins(pool: Pool, data: Mapping[str, Any]) -> dict[str, Claims]:
+    """Verifies every token and returns the claims by provider. Raises `AwsError` for the first bad token."""
     logins = data.get("Logins") or {}
     if not isinstance(logins, dict) or len(logins) > 10:
         raise AwsError("InvalidParameterException", "Logins is not a map of at most ten providers.")
-    return {provider: _claims_of(pool, provider, token) for provider, token in logins.items()}
+    return {provider: _verify_token(pool, provider, token) for provider, token in logins.items()}
 
 
-def _claims_of(pool: Pool, provider: str, token: object) -> Claims:
+def _verify_token(pool: Pool, provider: str, token: object) -> Claims:
     configured = [entry for entry in pool["CognitoIdentityProviders"] if entry.get("ProviderName") == provider]
     if not configured:
-        raise _no("Token is not from a supported provider of this identity pool.")
+        raise _not_authorized("Token is not from a supported provider of this identity pool.")
     stated = engine.cognito._token_claims(token) if isinstance(token, str) else {}
     if not stated:
-        raise _no("Invalid login token. Not a valid OpenId Connect identity token.")
+        raise _not_authorized("Invalid login token. Not a valid OpenId Connect identity token.")
     if stated.get("iss") != f"https://{provider}":
-        raise _no("Invalid login token. Issuer doesn't match providerName")
+        raise _not_authorized("Invalid login token. Issuer doesn't match providerName")
     claims = verified_claims(token)
     if claims is None:
-        raise _no("Invalid login token. Couldn't verify signed token.")
+        raise _not_authorized("Invalid login token. Couldn't verify signed token.")
     if "aud" not in claims or claims.get("token_use") != "id":
-        raise _no("Invalid login token. Missing a required claim: aud")
+        raise _not_authorized("Invalid login token. Missing a required claim: aud")
     entry = next((entry for entry in configured if entry.get("ClientId") == claims["aud"]), None)
     if entry is None:
-        raise _no("Token is not from a supported provider of this identity pool.")
+        raise _not_authorized("Token is not from a supported provider of this identity pool.")
     now = int(clock.now())
     if not isinstance(claims.get("exp"), int) or now >= claims["exp"]:
-        raise _no(f"Invalid login token. Token expired: {now} >= {claims.get('exp')}")
+        raise _not_authorized(f"Invalid login token. Token expired: {now} >= {claims.get('exp')}")
     if _is_true(entry.get("ServerSideTokenCheck")):
         _check_server_side(claims)
     return claims
 
 
 def _check_server_side(claims: Claims) -> None:
-    """Asks the user pool whether this person still exists, is enabled, and has not signed out everywhere."""
+    """Checks in the user pool that the user exists, is enabled, and has not signed out everywhere."""
     pool = find_pool(str(claims["iss"]).rpartition("/")[2]) or {"_users": {}}
     user = pool["_users"].get(claims.get("cognito:username"))
     if user is None or attributes_of(user).get("sub") != claims["sub"] or is_revoked(user, claims):
-        raise _no("Token is inactive.")
+        raise _not_authorized("Token is inactive.")
 
 
 def _check_identity(pool: Pool, identity_id: str, logins: Mapping[str, Claims]) -> None:
     held = pool["_identities"][identity_id]["Logins"]
     if not logins:
         if held:
-            raise _no(f"Access to Identity '{identity_id}' is forbidden.")
+            raise _not_authorized(f"Access to Identity '{identity_id}' is forbidden.")
         _refuse_guests(pool)
         return
     if not held:
-        raise AwsError("ResourceConflictException", "The identity is a guest's. Ask GetId for the one of this login.")
+        raise AwsError("ResourceConflictException", "The identity belongs to a guest. Call GetId with this login.")
     if not all(held.get(provider) == claims["sub"] for provider, claims in logins.items()):
-        raise _no("Logins don't match. Please include at least one valid login for this identity or identity pool.")
+        raise _not_authorized(
+            "Logins don't match. Please include at least one valid login for this identity or identity pool."
+        )
 
 
-def _identity_of(pool: Pool, logins: Mapping[str, str]) -> str:
-    """The same person of the same provider has the same identity, always."""
+def _find_or_create_identity(pool: Pool, logins: Mapping[str, str]) -> str:
+    """A person of a provider always has the same identity."""
     for identity_id, identity in pool["_identities"].items():
         if identity["Logins"] == dict(logins):
             return str(identity_id)
@@ -163,7 +165,7 @@ def _new_identity(pool: Pool, logins: Mapping[str, str]) -> str:
 
 def _refuse_guests(pool: Pool) -> None:
     if not _is_true(pool.get("AllowUnauthenticatedIdentities")):
-        raise _no("Unauthenticated access is not supported for this identity pool.")
+        raise _not_authorized("Unauthenticated access is not supported for this identity pool.")
 
 
 def _assume(
@@ -173,8 +175,8 @@ def _assume(
         raise AwsError("InternalErrorException", "Role mappings are not emulated.", 500)
     role = find_role(str(pool["_roles"].get("authenticated" if logins else "unauthenticated", "")))
     if role is None:
-        raise _misconfigured()
-    tags = _tags(pool, logins)
+        raise _configuration_error()
+    tags = _principal_tags(pool, logins)
     federation = _federation(pool, identity_id, logins)
     _check_trust(role, tags, {**connection_context(incoming), **federation})
     policies = None if logins else SESSION_POLICIES
@@ -190,8 +192,8 @@ def _check_trust(role: Mapping[str, Any], tags: Mapping[str, str], context: Mapp
         context = {**context, **{f"aws:RequestTag/{key}": value for key, value in tags.items()}}
         context["aws:TagKeys"] = list(tags)
     for action in actions:
-        if not decide_trust(action, trust_policy(role), context, principal=_US).allowed:
-            raise _misconfigured()
+        if not decide_trust(action, trust_policy(role), context, principal=_IDENTITY_SERVICE).allowed:
+            raise _configuration_error()
 
 
 def _federation(pool: Pool, identity_id: str, logins: Mapping[str, Claims]) -> dict[str, str | list[str]]:
@@ -206,10 +208,10 @@ def _federation(pool: Pool, identity_id: str, logins: Mapping[str, Claims]) -> d
     }
 
 
-def _tags(pool: Pool, logins: Mapping[str, Claims]) -> dict[str, str]:
-    """The mapped claims that the tokens have.
+def _principal_tags(pool: Pool, logins: Mapping[str, Claims]) -> dict[str, str]:
+    """Tags from the mapped claims that the tokens contain.
 
-    A claim that is no text, or no legal tag value, refuses the whole call.
+    If a claim is not text or not a legal tag value, the whole call is refused.
     """
     tags: dict[str, str] = {}
     for provider, claims in logins.items():
@@ -223,23 +225,23 @@ def _tags(pool: Pool, logins: Mapping[str, Claims]) -> dict[str, str]:
 
 def _tag_value(key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise _misconfigured()
+        raise _configuration_error()
     try:
         check_tag(key, value)
     except AwsError as failure:
-        raise _misconfigured() from failure
+        raise _configuration_error() from failure
     return value
 
 
 def _is_true(value: object) -> bool:
-    """Templates write booleans as text too."""
+    """Templates also write booleans as text."""
     return value is True or str(value).lower() == "true"
 
 
-def _no(message: str) -> AwsError:
+def _not_authorized(message: str) -> AwsError:
     return AwsError("NotAuthorizedException", message)
 
 
-def _misconfigured() -> AwsError:
+def _configuration_error() -> AwsError:
     text = "Invalid identity pool configuration. Check assigned IAM roles for this pool."
     return AwsError("InvalidIdentityPoolConfigurationException", text)

@@ -1,4 +1,4 @@
-"""ListUsers: pages that neither repeat nor lose anybody while people come and go, and filters as its API defines them.
+"""ListUsers: filters as the API defines them, and pages that stay complete while users are added and deleted.
 
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
 """
@@ -12,34 +12,34 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from emulator.cognito.directory import directory_of
-from emulator.cognito.people import described
 from emulator.cognito.pools import Record, attributes_of
+from emulator.cognito.user_index import index_of
+from emulator.cognito.users import describe
 from emulator.wire import AwsError, Reply, json_reply
 
-_MOST = 60
-_SEARCHED = (
+_MAX_PAGE = 60
+_SEARCHABLE = (
     "username", "email", "phone_number", "name", "given_name", "family_name", "preferred_username",
     "cognito:user_status", "status", "sub",
 )  # fmt: skip
 _INDEXED = frozenset({"username", "sub", "email", "phone_number", "preferred_username"})
-_CASE_COUNTS = frozenset({"username", "status"})
-_FILTER = re.compile(rf'\s*"?({"|".join(_SEARCHED)})"?\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*')
+_CASE_SENSITIVE = frozenset({"username", "status"})
+_FILTER = re.compile(rf'\s*"?({"|".join(_SEARCHABLE)})"?\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*')
 
 
 @dataclass(frozen=True, slots=True)
 class _Filter:
     attribute: str
     value: str
-    begins: bool
+    is_prefix: bool
 
-    def takes(self, user: Record) -> bool:
-        found, wanted = self._of(user), self.value
-        if self.attribute not in _CASE_COUNTS:
+    def matches(self, user: Record) -> bool:
+        found, wanted = self._value_of(user), self.value
+        if self.attribute not in _CASE_SENSITIVE:
             found, wanted = found.casefold(), wanted.casefold()
-        return found.startswith(wanted) if self.begins else found == wanted
+        return found.startswith(wanted) if self.is_prefix else found == wanted
 
-    def _of(self, user: Record) -> str:
+    def _value_of(self, user: Record) -> str:
         match self.attribute:
             case "username":
                 return str(user["Username"])
@@ -57,26 +57,28 @@ def list_users(pool: Record, data: Mapping[str, Any]) -> Reply:
     condition = _parse(text)
     place = _read_token(str(data["PaginationToken"]), pool, text) if data.get("PaginationToken") else ""
     following = _candidates(pool, condition, place)
-    found = list(islice((user for user in following if condition is None or condition.takes(user)), most + 1))
-    answer: dict[str, Any] = {"Users": [_shown(user, data.get("AttributesToGet")) for user in found[:most]]}
+    found = list(islice((user for user in following if condition is None or condition.matches(user)), most + 1))
+    answer: dict[str, Any] = {
+        "Users": [_describe_attributes(user, data.get("AttributesToGet")) for user in found[:most]]
+    }
     if len(found) > most:
         answer["PaginationToken"] = _token(found[most - 1]["Username"], pool, text)
     return json_reply(answer)
 
 
 def _candidates(pool: Record, condition: _Filter | None, place: str) -> Iterable[Record]:
-    directory = directory_of(pool)
-    if condition is None or condition.begins or condition.attribute not in _INDEXED:
-        return directory.after(place)
-    return (user for user in directory.perhaps(condition.value) if user["Username"] > place)
+    index = index_of(pool)
+    if condition is None or condition.is_prefix or condition.attribute not in _INDEXED:
+        return index.after(place)
+    return (user for user in index.candidates(condition.value) if user["Username"] > place)
 
 
 def _limit(given: int | None) -> int:
-    if given is not None and not 0 <= given <= _MOST:
-        side = f"less than or equal to {_MOST}" if given > _MOST else "greater than or equal to 0"
+    if given is not None and not 0 <= given <= _MAX_PAGE:
+        side = f"less than or equal to {_MAX_PAGE}" if given > _MAX_PAGE else "greater than or equal to 0"
         text = f"1 validation error detected: Value '{given}' at 'limit' failed to satisfy constraint: Member must"
         raise AwsError("InvalidParameterException", f"{text} have value {side}")
-    return given or _MOST
+    return given or _MAX_PAGE
 
 
 def _parse(text: str) -> _Filter | None:
@@ -87,34 +89,34 @@ def _parse(text: str) -> _Filter | None:
     parts = _FILTER.fullmatch(text)
     if parts is None:
         raise AwsError("InvalidParameterException", "Error while parsing filter.")
-    return _Filter(parts[1], re.sub(r"\\(.)", r"\1", parts[3]), begins=parts[2] == "^=")
+    return _Filter(parts[1], re.sub(r"\\(.)", r"\1", parts[3]), is_prefix=parts[2] == "^=")
 
 
-def _shown(user: Record, wanted: list[str] | None) -> dict[str, Any]:
-    shown = described(user)
+def _describe_attributes(user: Record, wanted: list[str] | None) -> dict[str, Any]:
+    shown = describe(user)
     if wanted is not None:
         shown["Attributes"] = [entry for entry in shown["Attributes"] if entry["Name"] in wanted]
     return shown
 
 
 def _token(place: str, pool: Record, text: str) -> str:
-    """Good for this pool and this filter only."""
-    return base64.urlsafe_b64encode(json.dumps([place, _seal(place, pool, text)]).encode()).decode()
+    """The token is valid for this pool and this filter only."""
+    return base64.urlsafe_b64encode(json.dumps([place, _digest(place, pool, text)]).encode()).decode()
 
 
 def _read_token(token: str, pool: Record, text: str) -> str:
     try:
-        place, seal = json.loads(base64.urlsafe_b64decode(token.encode()))
+        place, digest = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, TypeError) as failure:
-        raise _foreign() from failure
-    if not isinstance(place, str) or seal != _seal(place, pool, text):
-        raise _foreign()
+        raise _invalid_token() from failure
+    if not isinstance(place, str) or digest != _digest(place, pool, text):
+        raise _invalid_token()
     return place
 
 
-def _seal(place: str, pool: Record, text: str) -> str:
+def _digest(place: str, pool: Record, text: str) -> str:
     return hashlib.sha256(json.dumps([place, pool["Id"], text]).encode()).hexdigest()
 
 
-def _foreign() -> AwsError:
+def _invalid_token() -> AwsError:
     return AwsError("InvalidParameterException", "Invalid pagination token.")

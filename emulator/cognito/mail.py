@@ -1,7 +1,7 @@
-"""What a user pool mails: an invitation, a code to confirm an address, a code to choose another password.
+"""The mail of a user pool: invitations, and codes that confirm an address or reset a password.
 
-The words are the pool's templates or Cognito's own, unless a CustomMessage trigger says otherwise. They go to the
-mailbox and nowhere else.
+The text comes from the pool's templates or from Cognito's defaults, unless a CustomMessage trigger replaces it. Mail is
+delivered only to the emulator's mailbox.
 """
 
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ _RESET_BODY = "Your password reset code is {####}"
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """Words with placeholders: `{####}` is the code or password, `{username}` the name to sign in with."""
+class MailTemplate:
+    """Text with placeholders: `{####}` is the code or password, `{username}` the name to sign in with."""
 
     subject: str
     body: str
@@ -35,7 +35,7 @@ class Letter:
 
 
 @dataclass
-class Post:
+class Mailer:
     mailbox: Mailbox
 
     async def send_code(
@@ -49,7 +49,7 @@ class Post:
         to: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """`to` is another address than the user's present one. Raises `AwsError` where the trigger fails."""
+        """`to` replaces the user's current address. Raises `AwsError` if the trigger fails."""
         subject, body = engine.cognito._resolve_verification_template(pool)
         own = (pool.get("VerificationMessageTemplate") or {}).get("EmailMessage") or pool.get(
             "EmailVerificationMessage"
@@ -59,34 +59,34 @@ class Post:
         attributes = triggers.attributes_in_events(user)
         event = triggers.Event(pool, _SOURCES[kind], user["Username"], attributes, client, metadata)
         wording = await triggers.wording(event, with_username=False)
-        letter = Letter(wording.subject or subject, wording.body or body, kind)
-        self.deliver(pool, user, letter, code, to=to)
+        template = MailTemplate(wording.subject or subject, wording.body or body, kind)
+        self.deliver(pool, user, template, code, to=to)
 
     async def invitation(
         self, pool: Record, username: str, attributes: Mapping[str, str], metadata: Mapping[str, str] | None
-    ) -> Letter:
-        """Worded before the user exists: where the trigger fails nobody is made."""
+    ) -> MailTemplate:
+        """Prepares the mail before the user exists, so that no user is created if the trigger fails."""
         subject, body, _ = engine.cognito._resolve_invite_template(pool)
         event = triggers.Event(pool, "CustomMessage_AdminCreateUser", username, attributes, metadata=metadata)
         wording = await triggers.wording(event, with_username=True)
-        return Letter(wording.subject or subject, wording.body or body, "invitation")
+        return MailTemplate(wording.subject or subject, wording.body or body, "invitation")
 
-    def deliver(self, pool: Record, user: Record, letter: Letter, secret: str, *, to: str = "") -> None:
-        """Somebody without an address gets nothing."""
+    def deliver(self, pool: Record, user: Record, template: MailTemplate, secret: str, *, to: str = "") -> None:
+        """Sends nothing to a user without an address."""
         attributes = attributes_of(user)
         address = to or attributes.get("email", "")
         if not address:
             return
         name = str(engine.cognito._template_username(pool, user["Username"], attributes))
         sender, _, _ = engine.cognito._resolve_email_sender(pool)
-        self.mailbox.post(
+        self.mailbox.add(
             to=address,
             sender=str(sender),
-            subject=_filled(letter.subject, name, secret),
-            body=_filled(letter.body, name, secret),
-            kind=letter.kind,
+            subject=_expand(template.subject, name, secret),
+            body=_expand(template.body, name, secret),
+            kind=template.kind,
         )
 
 
-def _filled(words: str, name: str, secret: str) -> str:
+def _expand(words: str, name: str, secret: str) -> str:
     return str(engine.cognito._expand_template(words, name, secret))

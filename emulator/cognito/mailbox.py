@@ -1,4 +1,4 @@
-"""The mail that AWS would have sent. It leaves this machine nowhere: whoever can reach the emulator may read it."""
+"""The mail that AWS would have sent. It never leaves this computer; everyone who can reach the emulator can read it."""
 
 import secrets
 from collections import deque
@@ -7,12 +7,12 @@ from typing import Any
 
 from emulator import clock
 
-_MOST = 1000
+_MAX_MAILS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """`kind` says what it is for, `sent_at` is in epoch seconds."""
+    """`kind` is the purpose of the mail; `sent_at` is in epoch seconds."""
 
     id: str
     to: str
@@ -28,15 +28,15 @@ class Mail:
 
 @dataclass
 class Mailbox:
-    """Everybody's. The oldest are dropped when there are very many."""
+    """The mail to all addresses. The oldest mails are dropped when it is full."""
 
-    _mails: deque[Mail] = field(default_factory=lambda: deque(maxlen=_MOST))
+    _mails: deque[Mail] = field(default_factory=lambda: deque(maxlen=_MAX_MAILS))
 
-    def post(self, *, to: str, sender: str, subject: str, body: str, kind: str) -> None:
+    def add(self, *, to: str, sender: str, subject: str, body: str, kind: str) -> None:
         self._mails.append(Mail(secrets.token_hex(8), to, sender, subject, body, kind, clock.now()))
 
     def newest_first(self, *, to: str = "") -> list[Mail]:
-        """Everybody's, or those to an address in any spelling."""
+        """All mails, or those to one address in any spelling."""
         wanted = to.strip().casefold()
         return [mail for mail in reversed(self._mails) if not wanted or mail.to.casefold() == wanted]
 

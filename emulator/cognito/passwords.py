@@ -1,4 +1,4 @@
-"""Whether a password may be chosen, and how long a temporary one is good. Follows the pool's password policy."""
+"""Checks new passwords against the pool's password policy, and whether a temporary password has expired."""
 
 from emulator import clock, engine
 from emulator.cognito.pools import Record
@@ -8,17 +8,17 @@ _DAY = 24 * 3600
 
 
 def policy_errors(pool: Record, password: str) -> list[str]:
-    """All that is missing, as a person is told it."""
+    """Everything that the password lacks, in words for the person."""
     errors: list[str] = engine.cognito._password_policy_errors(pool, password)
     return errors
 
 
-def check_new_password(pool: Record, password: str, *, said: str = "Password did not conform with policy") -> None:
-    """Raises `AwsError` with the first thing that is missing, in the words of the API."""
+def check_new_password(pool: Record, password: str, *, prefix: str = "Password did not conform with policy") -> None:
+    """Raises `AwsError` with the first thing that the password lacks, in the words of the API."""
     errors = policy_errors(pool, password)
     if errors:
         first = "Password not long enough" if "length" in errors[0] else errors[0]
-        raise AwsError("InvalidPasswordException", f"{said}: {first}")
+        raise AwsError("InvalidPasswordException", f"{prefix}: {first}")
 
 
 def set_password(user: Record, password: str, *, status: str) -> None:
@@ -26,7 +26,7 @@ def set_password(user: Record, password: str, *, status: str) -> None:
     user.update(_password=password, UserStatus=status, UserLastModifiedDate=now, _password_since=now)
 
 
-def temporary_has_expired(pool: Record, user: Record) -> bool:
+def temporary_password_expired(pool: Record, user: Record) -> bool:
     if user["UserStatus"] != "FORCE_CHANGE_PASSWORD":
         return False
     policy = (pool.get("Policies") or {}).get("PasswordPolicy") or {}
@@ -36,7 +36,7 @@ def temporary_has_expired(pool: Record, user: Record) -> bool:
 
 
 def new_temporary_password(pool: Record) -> str:
-    """One that the pool's policy accepts."""
+    """A random password that meets the pool's policy."""
     password = str(engine.cognito._generate_temp_password())
     while policy_errors(pool, password):
         password += str(engine.cognito._generate_temp_password())

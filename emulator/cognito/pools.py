@@ -1,4 +1,4 @@
-"""User pools, app clients and users as the engine records them, and the questions this package asks of them."""
+"""User pools, app clients and users as the engine stores them, and lookups in them."""
 
 import base64
 import hmac
@@ -15,7 +15,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An app client together with the user pool it belongs to, the engine's own records."""
+    """An app client and its user pool, as the engine's own records."""
 
     pool: Record
     record: Record
@@ -39,7 +39,7 @@ class Client:
         return uri in (self.record.get("LogoutURLs") or [])
 
     def accepts_secret(self, given: str) -> bool:
-        """A client without a secret accepts only that none is given."""
+        """A client without a secret accepts only an empty one."""
         wanted = self.record.get("ClientSecret") or ""
         return hmac.compare_digest(given.encode(), str(wanted).encode())
 
@@ -54,7 +54,7 @@ class Client:
             return int(engine.cognito._token_validity(self.pool_id, self.id, kind))
 
     def rotation_grace(self) -> int | None:
-        """Seconds a used refresh token may be tried again; None when refresh tokens do not rotate."""
+        """How many seconds a used refresh token still works. None if refresh tokens do not rotate."""
         rotation = self.record.get("RefreshTokenRotation") or {}
         if rotation.get("Feature") != "ENABLED":
             return None
@@ -87,7 +87,7 @@ def region_of(pool_id: str) -> str:
 
 
 def find_user(pool: Record, name: str) -> Record | None:
-    """By e-mail address or user name, as somebody signing in would give it. Case counts only if the pool says so."""
+    """Finds a user by e-mail address or user name, as a person would type it. Case matters only if the pool says so."""
     if not name:
         return None
     user: Record | None
@@ -109,7 +109,7 @@ def may_still_sign_in(user: Mapping[str, Any]) -> bool:
 
 
 def client_credentials(incoming: Incoming, form: Mapping[str, str]) -> tuple[str, str]:
-    """The client id and secret of a token request, from HTTP Basic or from the form (RFC 6749, 2.3.1)."""
+    """The client id and secret of a token request, from HTTP Basic or the form (RFC 6749, 2.3.1)."""
     scheme, _, encoded = incoming.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return form.get("client_id", ""), form.get("client_secret", "")

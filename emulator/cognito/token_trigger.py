@@ -1,7 +1,7 @@
-"""PreTokenGeneration: what a function of the stack changes about the claims and scopes of the tokens to be issued.
+"""PreTokenGeneration: a function of the stack changes the claims and scopes of new tokens.
 
-Version 1 changes the ID token, version 2 the access token too. Some claims nobody changes: naming one has no effect.
-Follows "Pre token generation Lambda trigger" in the Cognito Developer Guide.
+Version 1 changes the ID token; version 2 also changes the access token. Some claims are fixed: naming one has no
+effect. Follows "Pre token generation Lambda trigger" in the Cognito Developer Guide.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from emulator.cognito.pools import Client, Record
-from emulator.cognito.triggers import Event, attributes_in_events, call
+from emulator.cognito.triggers import Event, attributes_in_events, invoke
 from emulator.wire import AwsError
 
 Source = Literal[
@@ -19,36 +19,36 @@ Source = Literal[
     "TokenGeneration_RefreshTokens",
 ]
 
-_NOBODYS = frozenset({
+_FIXED_CLAIMS = frozenset({
     "acr", "amr", "aud", "at_hash", "auth_time", "azp", "cognito:username", "event_id", "exp", "iat", "identities",
     "iss", "jti", "nbf", "nonce", "origin_jti", "sub", "token_use",
 })  # fmt: skip
-_NOBODYS_IN_ACCESS = _NOBODYS | {"client_id", "device_key", "scope", "username", "version"}
+_FIXED_ACCESS_CLAIMS = _FIXED_CLAIMS | {"client_id", "device_key", "scope", "username", "version"}
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """Of one token. `claims` are set and `without` left out; what is in both is left out."""
+class TokenChanges:
+    """Changes to one token. `claims` are set and `suppressed` claims removed. A claim in both is removed."""
 
     claims: Mapping[str, Any] = field(default_factory=dict)
-    without: frozenset[str] = frozenset()
-    more_scopes: tuple[str, ...] = ()
-    without_scopes: frozenset[str] = frozenset()
+    suppressed: frozenset[str] = frozenset()
+    added_scopes: tuple[str, ...] = ()
+    suppressed_scopes: frozenset[str] = frozenset()
 
-    def applied(self, claims: Mapping[str, Any], *, access: bool) -> dict[str, Any]:
-        nobodys = _NOBODYS_IN_ACCESS if access else _NOBODYS
-        changed = {name: value for name, value in self.claims.items() if _is_open(name, nobodys)}
-        left_out = {name for name in self.without if _is_open(name, nobodys)}
-        return {name: value for name, value in {**claims, **changed}.items() if name not in left_out}
+    def apply(self, claims: Mapping[str, Any], *, access: bool) -> dict[str, Any]:
+        fixed = _FIXED_ACCESS_CLAIMS if access else _FIXED_CLAIMS
+        changed = {name: value for name, value in self.claims.items() if _may_change(name, fixed)}
+        removed = {name for name in self.suppressed if _may_change(name, fixed)}
+        return {name: value for name, value in {**claims, **changed}.items() if name not in removed}
 
     def scope(self, granted: str) -> str:
-        kept = dict.fromkeys([*granted.split(), *self.more_scopes])
-        return " ".join(scope for scope in kept if scope not in self.without_scopes)
+        kept = dict.fromkeys([*granted.split(), *self.added_scopes])
+        return " ".join(scope for scope in kept if scope not in self.suppressed_scopes)
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """What takes the place of the user's groups. Empty ones leave the claims out."""
+    """Replaces the user's groups. An empty field removes its claim."""
 
     groups: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
@@ -57,20 +57,20 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """`groups` None leaves them as they are."""
+    """`groups` None leaves the groups unchanged."""
 
-    identity: Changes = Changes()
-    access: Changes = Changes()
+    identity: TokenChanges = TokenChanges()
+    access: TokenChanges = TokenChanges()
     groups: Groups | None = None
 
 
 NONE = Overrides()
 
 
-async def overrides(
+async def run_token_trigger(
     client: Client, user: Record, *, source: Source, scope: str, metadata: Mapping[str, str] | None = None
 ) -> Overrides:
-    """Raises `AwsError` where the function fails: then no token is issued."""
+    """Raises `AwsError` if the function fails. Then no token is issued."""
     config = client.pool.get("LambdaConfig") or {}
     second = config.get("PreTokenGenerationConfig") or {}
     function = str(second.get("LambdaArn") or config.get("PreTokenGeneration") or "")
@@ -79,7 +79,7 @@ async def overrides(
     version = str(second.get("LambdaVersion") or "V2_0")[1] if second.get("LambdaArn") else "1"
     with_access = version != "1"
     member = "claimsAndScopeOverrideDetails" if with_access else "claimsOverrideDetails"
-    request = {**_asked(user), **({"scopes": scope.split()} if with_access else {})}
+    request = {**_group_request(user), **({"scopes": scope.split()} if with_access else {})}
     event = Event(
         client.pool,
         source,
@@ -91,35 +91,35 @@ async def overrides(
         {member: None},
         version,
     )
-    response = await call("PreTokenGeneration", function, event)
-    details = _members(response.get(member))
-    return _both(details) if with_access else Overrides(_changes(details), groups=_groups(details))
+    response = await invoke("PreTokenGeneration", function, event)
+    details = _mapping(response.get(member))
+    return _both_tokens(details) if with_access else Overrides(_changes(details), groups=_groups(details))
 
 
-def _asked(user: Record) -> dict[str, Any]:
+def _group_request(user: Record) -> dict[str, Any]:
     groups = list(user.get("_groups") or [])
     return {"groupConfiguration": {"groupsToOverride": groups, "iamRolesToOverride": [], "preferredRole": None}}
 
 
-def _both(details: Mapping[str, Any]) -> Overrides:
-    identity, access = (_members(details.get(name)) for name in ("idTokenGeneration", "accessTokenGeneration"))
+def _both_tokens(details: Mapping[str, Any]) -> Overrides:
+    identity, access = (_mapping(details.get(name)) for name in ("idTokenGeneration", "accessTokenGeneration"))
     return Overrides(_changes(identity), _changes(access), _groups(details))
 
 
-def _changes(details: Mapping[str, Any]) -> Changes:
-    return Changes(
-        claims=_members(details.get("claimsToAddOrOverride")),
-        without=frozenset(_texts(details.get("claimsToSuppress"))),
-        more_scopes=_texts(details.get("scopesToAdd")),
-        without_scopes=frozenset(_texts(details.get("scopesToSuppress"))),
+def _changes(details: Mapping[str, Any]) -> TokenChanges:
+    return TokenChanges(
+        claims=_mapping(details.get("claimsToAddOrOverride")),
+        suppressed=frozenset(_texts(details.get("claimsToSuppress"))),
+        added_scopes=_texts(details.get("scopesToAdd")),
+        suppressed_scopes=frozenset(_texts(details.get("scopesToSuppress"))),
     )
 
 
 def _groups(details: Mapping[str, Any]) -> Groups | None:
-    """An empty answer takes the groups away; none at all leaves them."""
+    """An empty answer removes the groups; a missing one leaves them unchanged."""
     if "groupOverrideDetails" not in details:
         return None
-    given = _members(details["groupOverrideDetails"])
+    given = _mapping(details["groupOverrideDetails"])
     return Groups(
         _texts(given.get("groupsToOverride")),
         _texts(given.get("iamRolesToOverride")),
@@ -127,7 +127,7 @@ def _groups(details: Mapping[str, Any]) -> Groups | None:
     )
 
 
-def _members(value: object) -> Mapping[str, Any]:
+def _mapping(value: object) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -147,5 +147,5 @@ def _unreadable() -> AwsError:
     return AwsError("InvalidLambdaResponseException", "Unrecognizable lambda output")
 
 
-def _is_open(claim: str, nobodys: frozenset[str]) -> bool:
-    return claim not in nobodys and not claim.startswith("dev:")
+def _may_change(claim: str, fixed: frozenset[str]) -> bool:
+    return claim not in fixed and not claim.startswith("dev:")

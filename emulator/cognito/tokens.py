@@ -1,9 +1,8 @@
-"""ID and access tokens: what they say, and whether one is ours.
+"""ID and access tokens: their claims, signatures and verification.
 
-Signed with the pool's two keys, as its JWKS publishes them.
-
-Claims follow "Using the ID token" and "Using the access token" in the Cognito Developer Guide. The issuer is AWS's
-form, `https://cognito-idp.<region>.amazonaws.com/<pool>`, wherever this emulator is served.
+Each pool signs with two keys, which its JWKS publishes. Claims follow "Using the ID token" and "Using the access token"
+in the Cognito Developer Guide. The issuer has AWS's form, `https://cognito-idp.<region>.amazonaws.com/<pool>`, at
+whatever address the emulator is served.
 """
 
 import base64
@@ -17,7 +16,7 @@ from emulator import clock, engine
 from emulator.cognito.pools import Client, Record, attributes_of, region_of
 from emulator.cognito.token_trigger import NONE, Overrides
 
-# The scope of every sign-in through the user pool API, and what lets an access token call that API.
+# Every sign-in through the user pool API has this scope. An access token needs it to call that API.
 API_SCOPE = "aws.cognito.signin.user.admin"
 
 _FLAGS = frozenset({"email_verified", "phone_number_verified"})
@@ -33,9 +32,9 @@ _SCOPE_ATTRIBUTES = {
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A person's sign-in at a client: what every token that descends from it has in common.
+    """A person's sign-in at a client. Every token of the sign-in shares these values.
 
-    `auth_time` in epoch seconds.
+    `auth_time` is in epoch seconds.
     """
 
     pool_id: str
@@ -48,7 +47,7 @@ class SignIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedTokens:
     access_token: str
     id_token: str | None
     seconds: int
@@ -59,15 +58,17 @@ def issuer(pool_id: str) -> str:
 
 
 def new_sign_in(client: Client, user: Record, *, scope: str, auth_time: int) -> SignIn:
-    """Entered in the user's record, so that signing out everywhere ends it."""
+    """Records the sign-in in the user's record, so that signing out everywhere ends it."""
     origin_jti = str(uuid.uuid4())
     user.setdefault("_origin_jtis", []).append(origin_jti)
     sub = attributes_of(user)["sub"]
     return SignIn(client.pool_id, client.id, user["Username"], sub, scope, origin_jti, auth_time)
 
 
-def issue(client: Client, user: Record, sign_in: SignIn, *, overrides: Overrides = NONE, nonce: str = "") -> Issued:
-    """An ID token comes with the scope `openid`, and with a sign-in through the API."""
+def issue(
+    client: Client, user: Record, sign_in: SignIn, *, overrides: Overrides = NONE, nonce: str = ""
+) -> IssuedTokens:
+    """An ID token is issued with the scope `openid`, and for a sign-in through the API."""
     now = int(clock.now())
     common = {
         "sub": sign_in.sub,
@@ -79,14 +80,14 @@ def issue(client: Client, user: Record, sign_in: SignIn, *, overrides: Overrides
     }
     groups = _group_claims(user, overrides)
     scope = overrides.access.scope(sign_in.scope)
-    access_claims = {**common, **_groups_only(groups), **_access_claims(client, sign_in, now, scope)}
-    access = _signed(overrides.access.applied(access_claims, access=True), sign_in.pool_id, "access")
+    access_claims = {**common, **_only_groups(groups), **_access_claims(client, sign_in, now, scope)}
+    access = _sign(overrides.access.apply(access_claims, access=True), sign_in.pool_id, "access")
     identity = None
     if "openid" in sign_in.scope.split() or sign_in.scope == API_SCOPE:
         claims = {**readable_claims(client, user), **common, **groups, **_id_claims(client, sign_in, now, access)}
-        claims = overrides.identity.applied(claims, access=False)
-        identity = _signed({**claims, "nonce": nonce} if nonce else claims, sign_in.pool_id, "id")
-    return Issued(access, identity, client.seconds("access"))
+        claims = overrides.identity.apply(claims, access=False)
+        identity = _sign({**claims, "nonce": nonce} if nonce else claims, sign_in.pool_id, "id")
+    return IssuedTokens(access, identity, client.seconds("access"))
 
 
 def _group_claims(user: Record, overrides: Overrides) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def _group_claims(user: Record, overrides: Overrides) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if value}
 
 
-def _groups_only(claims: Mapping[str, Any]) -> dict[str, Any]:
+def _only_groups(claims: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if name == "cognito:groups"}
 
 
@@ -129,12 +130,15 @@ def _id_claims(client: Client, sign_in: SignIn, now: int, access_token: str) -> 
     }
 
 
-def _signed(claims: Mapping[str, Any], pool_id: str, use: str) -> str:
+def _sign(claims: Mapping[str, Any], pool_id: str, use: str) -> str:
     return str(engine.cognito._signed_jwt(dict(claims), pool_id, use))
 
 
-def readable(client: Client, attribute: str) -> bool:
-    """Whether the client may read the attribute. Without a list that is every standard attribute and no custom one."""
+def may_read(client: Client, attribute: str) -> bool:
+    """Whether the client may read the attribute.
+
+    Without a read list it may read all standard attributes and no custom ones.
+    """
     listed = client.record.get("ReadAttributes")
     return attribute in listed if listed else not attribute.startswith(("custom:", "dev:"))
 
@@ -142,21 +146,21 @@ def readable(client: Client, attribute: str) -> bool:
 def readable_claims(client: Client, user: Record) -> dict[str, Any]:
     claims: dict[str, Any] = {}
     for name, value in attributes_of(user).items():
-        if name != "sub" and readable(client, name):
+        if name != "sub" and may_read(client, name):
             claims[name] = value == "true" if name in _FLAGS else value
     return claims
 
 
 def unreadable_scope(client: Client, scope: str) -> bool:
-    """Whether a scope covers an attribute the client may not read: then the token endpoint issues nothing."""
+    """Whether a scope covers an attribute that the client may not read. Then the token endpoint issues no token."""
     covered = (_SCOPE_ATTRIBUTES.get(name, frozenset()) for name in scope.split())
-    return any(not readable(client, attribute) for attributes in covered for attribute in attributes)
+    return any(not may_read(client, attribute) for attributes in covered for attribute in attributes)
 
 
 def verified_claims(token: object) -> dict[str, Any] | None:
     """The claims of a token that one of our pools signed, or None.
 
-    Not checked: its use, audience, expiry and revocation.
+    Does not check the token's use, audience, expiry or revocation.
     """
     if not isinstance(token, str) or token.count(".") != 2 or not token.isascii():
         return None
@@ -168,5 +172,5 @@ def verified_claims(token: object) -> dict[str, Any] | None:
 
 
 def is_revoked(user: Record, claims: Mapping[str, Any]) -> bool:
-    """Whether the sign-in this token comes from was ended: signed out everywhere, revoked, the person disabled."""
+    """Whether the token's sign-in has ended: by a global sign-out, by revocation, or because the user is disabled."""
     return claims.get("origin_jti") in engine.cognito._revoked_tokens or not user.get("Enabled", True)

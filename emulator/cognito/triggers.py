@@ -1,7 +1,7 @@
-"""Lambda triggers of a user pool: the event a function is sent, how often and how long it is tried, and its errors.
+"""Lambda triggers of a user pool: their events, time limit, retries and errors.
 
-Follows "Customizing user pool workflows with Lambda triggers" in the Cognito Developer Guide: a trigger has five
-seconds, is tried three times when it does not answer, and must return the event it was given.
+Follows "Customizing user pool workflows with Lambda triggers" in the Cognito Developer Guide. A trigger has five
+seconds, is tried three times if it does not answer, and must return the event that it was given.
 """
 
 import os
@@ -14,26 +14,26 @@ from emulator.cognito.pools import Client, Record, attributes_of, region_of
 from emulator.functions.lambdas import HandlerFailed, may_invoke, run_handler
 from emulator.wire import AwsError
 
-# More than AWS's five give whoever debugs a function the time to look at it.
+# More than AWS's five seconds help when debugging a function.
 SECONDS = float(os.environ.get("EMULATOR_TRIGGER_SECONDS") or 5)
 ATTEMPTS = 3
 _ENVELOPE = ("version", "triggerSource", "region", "userPoolId", "userName")
-_CALLED = frozenset(
+_SUPPORTED = frozenset(
     {"PreSignUp", "PostConfirmation", "CustomMessage", "PreTokenGeneration", "PreTokenGenerationConfig"}
 )
 _NO_CLIENT = "CLIENT_ID_NOT_APPLICABLE"
 
 
-def check_known(config: Mapping[str, Any] | None) -> None:
-    """Raises ValueError for a trigger that is not called here: a pool without it would be another pool."""
-    others = sorted(name for name, function in (config or {}).items() if function and name not in _CALLED)
+def check_supported(config: Mapping[str, Any] | None) -> None:
+    """Raises ValueError for a trigger that is not emulated, because the pool would then behave unlike AWS."""
+    others = sorted(name for name, function in (config or {}).items() if function and name not in _SUPPORTED)
     if others:
-        raise ValueError(f"Triggers that are not called here: {', '.join(others)}")
+        raise ValueError(f"These triggers are not emulated: {', '.join(others)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened to whom. `source` is AWS's triggerSource; `client` None where no app client is involved."""
+    """`source` is AWS's triggerSource; `client` is None if no app client is involved."""
 
     pool: Record
     source: str
@@ -46,22 +46,23 @@ class Event:
     version: str = "1"
 
 
-async def trigger(name: str, event: Event) -> Mapping[str, Any] | None:
-    """The function's response to `PreSignUp`, `PostConfirmation` or `CustomMessage`; None where the pool has none.
+async def run_trigger(name: str, event: Event) -> Mapping[str, Any] | None:
+    """The function's response for `PreSignUp`, `PostConfirmation` or `CustomMessage`; None if the pool has no such
+    trigger.
 
-    Raises `AwsError` as the API of Cognito answers.
+    Raises `AwsError` with Cognito's error.
     """
     function = (event.pool.get("LambdaConfig") or {}).get(name)
-    return await call(name, str(function), event) if function else None
+    return await invoke(name, str(function), event) if function else None
 
 
-async def call(name: str, function_arn: str, event: Event) -> Mapping[str, Any]:
+async def invoke(name: str, function_arn: str, event: Event) -> Mapping[str, Any]:
     pool_id = str(event.pool["Id"])
     pool_arn = f"arn:aws:cognito-idp:{region_of(pool_id)}:{engine.ACCOUNT}:userpool/{pool_id}"
     if not may_invoke(function_arn, principal="cognito-idp.amazonaws.com", source_arn=pool_arn):
         raise AwsError("UnexpectedLambdaException", f"{name} invocation failed due to error AccessDeniedException.")
-    sent = _shape(event)
-    answer = await _answer(name, function_arn, sent)
+    sent = _event_json(event)
+    answer = await _invoke(name, function_arn, sent)
     intact = isinstance(answer, dict) and all(answer.get(member) == sent[member] for member in _ENVELOPE)
     if not intact or not isinstance(answer.get("response"), dict):
         raise AwsError("InvalidLambdaResponseException", "Unrecognizable lambda output")
@@ -69,7 +70,7 @@ async def call(name: str, function_arn: str, event: Event) -> Mapping[str, Any]:
     return response
 
 
-async def _answer(name: str, function_arn: str, sent: Mapping[str, Any]) -> Any:
+async def _invoke(name: str, function_arn: str, sent: Mapping[str, Any]) -> Any:
     for _ in range(ATTEMPTS):
         try:
             return await run_handler(function_arn, sent, seconds=SECONDS)
@@ -84,7 +85,7 @@ async def _answer(name: str, function_arn: str, sent: Mapping[str, Any]) -> Any:
     raise AwsError("UnexpectedLambdaException", text)
 
 
-def _shape(event: Event) -> dict[str, Any]:
+def _event_json(event: Event) -> dict[str, Any]:
     metadata = {"clientMetadata": dict(event.metadata)} if event.metadata else {}
     return {
         "version": event.version,
@@ -116,23 +117,23 @@ class SignUpDecision:
 
 
 async def before_sign_up(event: Event, *, validation_data: Mapping[str, str] | None) -> SignUpDecision:
-    """PreSignUp. Of an administrator's creation the decision is ignored, as on AWS, but not a refusal."""
+    """PreSignUp. When an administrator creates a user, AWS ignores the decision but not a refusal. So does this."""
     flags = ("autoConfirmUser", "autoVerifyEmail", "autoVerifyPhone")
-    sent = _with(
+    sent = _with_details(
         event, request={"validationData": dict(validation_data or {}) or None}, response=dict.fromkeys(flags, False)
     )
-    response = await trigger("PreSignUp", sent) or {}
+    response = await run_trigger("PreSignUp", sent) or {}
     return SignUpDecision(*(response.get(flag) is True for flag in flags))
 
 
 async def after_confirmation(event: Event) -> None:
-    """PostConfirmation. Nothing of its response is read."""
-    await trigger("PostConfirmation", event)
+    """PostConfirmation. Its response is ignored."""
+    await run_trigger("PostConfirmation", event)
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What CustomMessage says a mail shall say; None leaves the pool's own words."""
+    """The text that CustomMessage sets. None keeps the pool's own text."""
 
     subject: str | None = None
     body: str | None = None
@@ -145,18 +146,16 @@ async def wording(event: Event, *, with_username: bool) -> Wording:
         "usernameParameter": "{username}" if with_username else None,
     }
     blank = {"smsMessage": None, "emailMessage": None, "emailSubject": None}
-    response = await trigger("CustomMessage", _with(event, request=request, response=blank)) or {}
+    response = await run_trigger("CustomMessage", _with_details(event, request=request, response=blank)) or {}
     body = response.get("emailMessage") or None
     needed = ["{####}", "{username}"] if with_username else ["{####}"]
     if body is not None and not all(placeholder in str(body) for placeholder in needed):
-        raise AwsError(
-            "InvalidLambdaResponseException", "CustomMessage failed: a placeholder is missing in its message"
-        )
+        raise AwsError("InvalidLambdaResponseException", "CustomMessage failed: its message lacks a placeholder")
     subject = response.get("emailSubject") or None
     return Wording(str(subject) if subject else None, str(body) if body else None)
 
 
-def _with(event: Event, *, request: Mapping[str, Any], response: Mapping[str, Any]) -> Event:
+def _with_details(event: Event, *, request: Mapping[str, Any], response: Mapping[str, Any]) -> Event:
     return Event(
         event.pool, event.source, event.username, event.attributes, event.client, event.metadata, request, response
     )

@@ -1,6 +1,6 @@
-"""The user pool API: which operations are ours, which are the engine's, and the checks that the engine does not make.
+"""The user pool API: runs operations here or in the engine, and adds the checks that the engine lacks.
 
-Whoever may call an operation has been decided before; here it is whether the operation may do this.
+IAM has already decided whether the caller may call the operation. This module checks what the operation may do.
 """
 
 import json
@@ -8,18 +8,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from emulator import engine
-from emulator.cognito.accounts import Accounts, NewAccount, delivery, text_of
+from emulator.cognito.accounts import Accounts, NewAccount, delivery_details, required_text
 from emulator.cognito.administration import Administration
-from emulator.cognito.api_sign_in import ApiSignIn, who
-from emulator.cognito.attributes import check_update, written
+from emulator.cognito.api_sign_in import ApiSignIn, canonical_name
+from emulator.cognito.attributes import check_update, parse_attributes
 from emulator.cognito.listing import list_users
 from emulator.cognito.own_attributes import OwnAttributes
 from emulator.cognito.passwords import check_new_password
-from emulator.cognito.people import set_attributes
 from emulator.cognito.pools import Client, Record, attributes_of, check_unprotected, find_client, find_user
 from emulator.cognito.token_trigger import Source
-from emulator.cognito.tokens import readable, verified_claims
-from emulator.cognito.triggers import check_known
+from emulator.cognito.tokens import may_read, verified_claims
+from emulator.cognito.triggers import check_supported
+from emulator.cognito.users import set_attributes
 from emulator.wire import AwsError, Reply, json_reply
 
 Data = dict[str, Any]
@@ -29,22 +29,22 @@ SELF_SERVICE = frozenset(engine.cognito._UNSIGNED_IDP_ACTIONS) | {
     "VerifyUserAttribute",
 }
 
-# What a person does to themselves, by their access token alone or in the middle of a sign-in.
-_OF_SOMEBODY = frozenset({"ChangePassword", "DeleteUser", "GetUser", "GlobalSignOut", "SetUserMFAPreference"})
-_OF_A_SESSION = frozenset({"AssociateSoftwareToken", "VerifySoftwareToken"})
+# Users call these for themselves: with an access token, or with a session during a sign-in.
+_NEEDS_TOKEN = frozenset({"ChangePassword", "DeleteUser", "GetUser", "GlobalSignOut", "SetUserMFAPreference"})
+_NEEDS_TOKEN_OR_SESSION = frozenset({"AssociateSoftwareToken", "VerifySoftwareToken"})
 
-_MOST_CHALLENGES = 1000
-# Of which client, whom it asks, and what for.
+_MAX_CHALLENGES = 1000
+# The client id, the user name, and the challenge's name.
 Challenge = tuple[str, str, str]
 
 
 class UserPoolApi:
     def __init__(self, accounts: Accounts, sign_in: ApiSignIn) -> None:
         self._accounts, self._sign_in = accounts, sign_in
-        self._own_attributes = OwnAttributes(accounts.post, accounts.attempts)
+        self._own_attributes = OwnAttributes(accounts.mailer, accounts.attempts)
         administration = Administration(accounts, self._own_attributes)
         self._challenges: dict[str, Challenge] = {}
-        self._of_clients: dict[str, Callable[[Client, Data], Awaitable[Reply]]] = {
+        self._client_operations: dict[str, Callable[[Client, Data], Awaitable[Reply]]] = {
             "SignUp": self._sign_up,
             "ConfirmSignUp": self._confirm_sign_up,
             "ResendConfirmationCode": self._resend_code,
@@ -53,12 +53,12 @@ class UserPoolApi:
             "GetTokensFromRefreshToken": sign_in.refresh,
             "RevokeToken": self._revoke,
         }
-        self._of_callers: dict[str, Callable[[Client, Record, Data], Awaitable[Reply]]] = {
+        self._user_operations: dict[str, Callable[[Client, Record, Data], Awaitable[Reply]]] = {
             "UpdateUserAttributes": self._update_attributes,
             "GetUserAttributeVerificationCode": self._send_attribute_code,
             "VerifyUserAttribute": self._verify_attribute,
         }
-        self._of_administrators: dict[str, Callable[[Record, Data], Awaitable[Reply]]] = {
+        self._admin_operations: dict[str, Callable[[Record, Data], Awaitable[Reply]]] = {
             "AdminCreateUser": administration.admin_create_user,
             "AdminConfirmSignUp": administration.admin_confirm_sign_up,
             "AdminResetUserPassword": administration.admin_reset_user_password,
@@ -67,34 +67,34 @@ class UserPoolApi:
         }
 
     async def run(self, operation: str, data: Data) -> Reply:
-        """In the scope of the request's region. Raises `AwsError` for a refusal."""
+        """Call this within the scope of the request's region. Raises `AwsError` for a refusal."""
         if operation in SELF_SERVICE:
             engine.cognito._pin_unsigned_idp_scope(data)
             self._check_token(operation, data)
-        if operation in self._of_clients:
+        if operation in self._client_operations:
             client = _client(data)
             _check_secret_hash(operation, data)
-            return await self._of_clients[operation](client, data)
-        if operation in self._of_callers:
-            return await self._of_callers[operation](*_caller(data), data)
-        if operation in self._of_administrators:
-            return await self._of_administrators[operation](_pool(data), data)
+            return await self._client_operations[operation](client, data)
+        if operation in self._user_operations:
+            return await self._user_operations[operation](*_caller(data), data)
+        if operation in self._admin_operations:
+            return await self._admin_operations[operation](_pool(data), data)
         if operation.endswith("InitiateAuth"):
             return await self._initiate_auth(operation, data)
         if operation.endswith("RespondToAuthChallenge"):
             return await self._answer_challenge(operation, data)
-        return await self._engines(operation, data)
+        return await self._run_in_engine(operation, data)
 
     def _check_token(self, operation: str, data: Data) -> None:
-        """The engine checks an access token only where there is one."""
+        """The engine checks an access token only if the request has one."""
         if "AccessToken" in data:
             _check_access_token(data)
-        elif operation in _OF_SOMEBODY or (
-            operation in _OF_A_SESSION and str(data.get("Session")) not in self._challenges
+        elif operation in _NEEDS_TOKEN or (
+            operation in _NEEDS_TOKEN_OR_SESSION and str(data.get("Session")) not in self._challenges
         ):
             raise AwsError("NotAuthorizedException", "Invalid Access Token")
 
-    async def _engines(self, operation: str, data: Data) -> Reply:
+    async def _run_in_engine(self, operation: str, data: Data) -> Reply:
         if operation == "ListUsers":
             return list_users(_pool(data), data)
         if operation == "DeleteUserPool":
@@ -103,12 +103,12 @@ class UserPoolApi:
             _check_triggers(data)
         if operation == "ChangePassword":
             client, user = _caller(data)
-            self._accounts.attempts.use("ChangePassword", client.pool_id, user["Username"])
-        reply = await _dispatched(operation, data)
+            self._accounts.attempts.count_use("ChangePassword", client.pool_id, user["Username"])
+        reply = await _dispatch_to_engine(operation, data)
         _keep_rotation(operation, data, reply.status)
-        return reply if operation != "GetUser" else _readable_only(data, reply)
+        return reply if operation != "GetUser" else _remove_unreadable(data, reply)
 
-    # ── Signing in ──────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Signing in ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _initiate_auth(self, operation: str, data: Data) -> Reply:
         client = _client(data)
@@ -116,12 +116,12 @@ class UserPoolApi:
         if reply is not None:
             return reply
         name = str((data.get("AuthParameters") or {}).get("USERNAME") or "")
-        reply = await _dispatched(operation, data)
+        reply = await _dispatch_to_engine(operation, data)
         if "PASSWORD" in str(data.get("AuthFlow")):
-            self._sign_in.count(client, name, reply)
+            self._sign_in.count_attempt(client, name, reply)
         self._remember_challenge(client, data, reply)
         source: Source = "TokenGeneration_Authentication"
-        return await self._sign_in.exchanged(reply, source=source, metadata=data.get("ClientMetadata"))
+        return await self._sign_in.exchange_tokens(reply, source=source, metadata=data.get("ClientMetadata"))
 
     async def _answer_challenge(self, operation: str, data: Data) -> Reply:
         client = _client(data)
@@ -130,36 +130,36 @@ class UserPoolApi:
         chosen = self._check_answer(client, data, answers, kind)
         if kind == "PASSWORD_VERIFIER":
             self._sign_in.check_allowed(client, name)
-        reply = await _dispatched(operation, data)
+        reply = await _dispatch_to_engine(operation, data)
         if kind == "PASSWORD_VERIFIER":
-            self._sign_in.count(client, name, reply)
+            self._sign_in.count_attempt(client, name, reply)
         user = find_user(client.pool, name)
         if reply.status == 200 and user is not None:
             set_attributes(user, chosen)
         self._remember_challenge(client, data, reply)
         new = kind == "NEW_PASSWORD_REQUIRED"
         source: Source = "TokenGeneration_NewPasswordChallenge" if new else "TokenGeneration_Authentication"
-        return await self._sign_in.exchanged(reply, source=source, metadata=data.get("ClientMetadata"))
+        return await self._sign_in.exchange_tokens(reply, source=source, metadata=data.get("ClientMetadata"))
 
     def _remember_challenge(self, client: Client, data: Data, reply: Reply) -> None:
-        """The engine holds nobody to the challenge it has put; whoever answers one has to have been asked it."""
+        """The engine accepts an answer to a challenge that it never issued, so issued challenges are stored here."""
         if reply.status != 200 or b'"ChallengeName"' not in reply.body:
             return
         answer = json.loads(reply.body)
-        # An SRP challenge has no session: its secret block is one.
+        # An SRP challenge has no session. Its secret block identifies it.
         shown = answer.get("Session") or (answer.get("ChallengeParameters") or {}).get("SECRET_BLOCK")
         if not shown:
             return
         name = str((data.get("AuthParameters") or data.get("ChallengeResponses") or {}).get("USERNAME") or "")
-        self._challenges[shown] = (client.id, who(client, name), str(answer["ChallengeName"]))
-        while len(self._challenges) > _MOST_CHALLENGES:
+        self._challenges[shown] = (client.id, canonical_name(client, name), str(answer["ChallengeName"]))
+        while len(self._challenges) > _MAX_CHALLENGES:
             del self._challenges[next(iter(self._challenges))]
 
     def _check_answer(self, client: Client, data: Data, answers: Data, kind: str) -> dict[str, str]:
-        """The attributes that come with the answer. It has to be of the person, client and challenge that was put."""
+        """Returns the attributes sent with the answer. User, client and challenge must match those that were issued."""
         shown = answers.get("PASSWORD_CLAIM_SECRET_BLOCK") if kind == "PASSWORD_VERIFIER" else data.get("Session")
         asked = self._challenges.pop(str(shown), None)
-        if asked != (client.id, who(client, str(answers.get("USERNAME") or "")), kind):
+        if asked != (client.id, canonical_name(client, str(answers.get("USERNAME") or "")), kind):
             raise AwsError("NotAuthorizedException", "Invalid session for the user.")
         given = {
             name.removeprefix("userAttributes."): str(value)
@@ -167,75 +167,77 @@ class UserPoolApi:
             if name.startswith("userAttributes.")
         }
         if given and kind != "NEW_PASSWORD_REQUIRED":
-            raise AwsError("InvalidParameterException", "Attributes are set with a new password only.")
+            raise AwsError("InvalidParameterException", "Attributes can be set only with a new password.")
         check_update(client.pool, given, client=client)
         if (new_password := answers.get("NEW_PASSWORD")) is not None:
-            check_new_password(client.pool, str(new_password), said="Password does not conform to policy")
+            check_new_password(client.pool, str(new_password), prefix="Password does not conform to policy")
         return given
 
     async def _revoke(self, client: Client, data: Data) -> Reply:
         return self._sign_in.revoke(client, data)
 
-    # ── People's own accounts ───────────────────────────────────────────────────────────────────────────────────────
+    # ── People's own accounts ────────────────────────────────────────────────────────────────────────────────────────
 
     async def _sign_up(self, client: Client, data: Data) -> Reply:
         new = NewAccount(
-            text_of(data, "Username"),
-            text_of(data, "Password"),
-            written(data.get("UserAttributes")),
-            written(data.get("ValidationData")) or None,
+            required_text(data, "Username"),
+            required_text(data, "Password"),
+            parse_attributes(data.get("UserAttributes")),
+            parse_attributes(data.get("ValidationData")) or None,
         )
         user = await self._accounts.sign_up(client, new, metadata=data.get("ClientMetadata"))
         confirmed = user["UserStatus"] == "CONFIRMED"
         attributes = attributes_of(user)
-        sent = {} if confirmed else {"CodeDeliveryDetails": delivery(attributes.get("email", ""))}
+        sent = {} if confirmed else {"CodeDeliveryDetails": delivery_details(attributes.get("email", ""))}
         return json_reply({"UserConfirmed": confirmed, "UserSub": attributes["sub"], **sent})
 
     async def _confirm_sign_up(self, client: Client, data: Data) -> Reply:
-        name, code = text_of(data, "Username"), text_of(data, "ConfirmationCode")
+        name, code = required_text(data, "Username"), required_text(data, "ConfirmationCode")
         await self._accounts.confirm_sign_up(client, name, code, metadata=data.get("ClientMetadata"))
         return json_reply({})
 
     async def _resend_code(self, client: Client, data: Data) -> Reply:
-        sent = await self._accounts.resend_code(client, text_of(data, "Username"), metadata=data.get("ClientMetadata"))
+        sent = await self._accounts.resend_code(
+            client, required_text(data, "Username"), metadata=data.get("ClientMetadata")
+        )
         return json_reply({"CodeDeliveryDetails": sent})
 
     async def _forgot_password(self, client: Client, data: Data) -> Reply:
         sent = await self._accounts.forgot_password(
-            client, text_of(data, "Username"), metadata=data.get("ClientMetadata")
+            client, required_text(data, "Username"), metadata=data.get("ClientMetadata")
         )
         return json_reply({"CodeDeliveryDetails": sent})
 
     async def _confirm_forgot_password(self, client: Client, data: Data) -> Reply:
-        name, code, password = (text_of(data, member) for member in ("Username", "ConfirmationCode", "Password"))
+        name, code, password = (required_text(data, member) for member in ("Username", "ConfirmationCode", "Password"))
         metadata = data.get("ClientMetadata")
-        await self._accounts.choose_forgotten_password(client, name, code, password, metadata=metadata)
+        await self._accounts.confirm_forgot_password(client, name, code, password, metadata=metadata)
         return json_reply({})
 
     async def _update_attributes(self, client: Client, user: Record, data: Data) -> Reply:
-        values, metadata = written(data.get("UserAttributes")), data.get("ClientMetadata")
+        values, metadata = parse_attributes(data.get("UserAttributes")), data.get("ClientMetadata")
         sent = await self._own_attributes.update(client, user, values, metadata=metadata)
         return json_reply({"CodeDeliveryDetailsList": sent})
 
     async def _send_attribute_code(self, client: Client, user: Record, data: Data) -> Reply:
-        name, metadata = text_of(data, "AttributeName"), data.get("ClientMetadata")
+        name, metadata = required_text(data, "AttributeName"), data.get("ClientMetadata")
         return json_reply(
             {"CodeDeliveryDetails": await self._own_attributes.send_code(client, user, name, metadata=metadata)}
         )
 
     async def _verify_attribute(self, client: Client, user: Record, data: Data) -> Reply:
-        self._own_attributes.verify(client, user, text_of(data, "AttributeName"), text_of(data, "Code"))
+        self._own_attributes.verify(client, user, required_text(data, "AttributeName"), required_text(data, "Code"))
         return json_reply({})
 
 
 def _check_triggers(data: Data) -> None:
     try:
-        check_known(data.get("LambdaConfig"))
+        check_supported(data.get("LambdaConfig"))
     except ValueError as failure:
         raise AwsError("InvalidParameterException", str(failure)) from failure
 
 
-async def _dispatched(operation: str, data: Data) -> Reply:
+async def _dispatch_to_engine(operation: str, data: Data) -> Reply:
     status, headers, body = await engine.cognito._dispatch_idp(operation, data)
     return Reply(status, body, tuple(headers.items()))
 
@@ -256,17 +258,17 @@ def _pool(data: Mapping[str, Any]) -> Record:
 
 
 def _check_secret_hash(operation: str, data: Data) -> None:
-    _raise_stated(engine.cognito._validate_client_secret_hash(operation, data))
+    _raise_engine_error(engine.cognito._validate_client_secret_hash(operation, data))
 
 
 def _check_access_token(data: Data) -> None:
     token = data["AccessToken"]
     if not isinstance(token, str) or verified_claims(token) is None:
         raise AwsError("NotAuthorizedException", "Invalid Access Token")
-    _raise_stated(engine.cognito._access_token_error(data))
+    _raise_engine_error(engine.cognito._access_token_error(data))
 
 
-def _raise_stated(refusal: tuple[int, Any, bytes] | None) -> None:
+def _raise_engine_error(refusal: tuple[int, Any, bytes] | None) -> None:
     if refusal is not None:
         stated = json.loads(refusal[2])
         raise AwsError(stated["__type"], stated["message"])
@@ -281,18 +283,18 @@ def _caller(data: Data) -> tuple[Client, Record]:
     return client, user
 
 
-def _readable_only(data: Data, reply: Reply) -> Reply:
+def _remove_unreadable(data: Data, reply: Reply) -> Reply:
     if reply.status != 200:
         return reply
     client, _ = _caller(data)
     answer = json.loads(reply.body)
     entries = answer["UserAttributes"]
-    answer["UserAttributes"] = [entry for entry in entries if entry["Name"] == "sub" or readable(client, entry["Name"])]
+    answer["UserAttributes"] = [entry for entry in entries if entry["Name"] == "sub" or may_read(client, entry["Name"])]
     return json_reply(answer)
 
 
 def _keep_rotation(operation: str, data: Data, status: int) -> None:
-    """The engine drops this member of Create- and UpdateUserPoolClient."""
+    """The engine ignores this member of CreateUserPoolClient and UpdateUserPoolClient."""
     if status != 200 or not operation.endswith("UserPoolClient") or "RefreshTokenRotation" not in data:
         return
     if operation == "UpdateUserPoolClient":

@@ -1,48 +1,48 @@
-"""What is changed about the engine's user pools. `emulator.server.patches` says what the engine and what AWS do."""
+"""Patches to the engine's user pools. `emulator.server.patches` says what the engine does and what AWS does."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from emulator import engine
-from emulator.cognito.directory import directory_of
 from emulator.cognito.passwords import check_new_password
 from emulator.cognito.pools import find_client
-from emulator.cognito.triggers import check_known
+from emulator.cognito.triggers import check_supported
+from emulator.cognito.user_index import index_of
 from emulator.wire import AwsError
 
 Created = tuple[str, dict[str, Any]]
 
 
-def refuse_other_triggers() -> None:
+def refuse_unsupported_triggers() -> None:
     handlers = engine.provisioners._RESOURCE_HANDLERS["AWS::Cognito::UserPool"]
     create, update = handlers["create"], handlers["update"]
 
-    def created(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
-        check_known(props.get("LambdaConfig"))
+    def create_resource(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
+        check_supported(props.get("LambdaConfig"))
         result: Created = create(logical_id, props, stack_name)
         return result
 
-    def updated(
+    def update_resource(
         physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, logical_id: str | None = None
     ) -> Created:
-        check_known(new.get("LambdaConfig"))
+        check_supported(new.get("LambdaConfig"))
         result: Created = update(physical_id, old, new, stack_name, logical_id)
         return result
 
-    handlers.update(create=created, update=updated)
+    handlers.update(create=create_resource, update=update_resource)
 
 
-def ignore_case() -> None:
-    def resolved(pool: dict[str, Any], username: Any) -> Any:
-        user = directory_of(pool).find(username) if isinstance(username, str) else None
+def find_users_by_index() -> None:
+    def resolve_by_index(pool: dict[str, Any], username: Any) -> Any:
+        user = index_of(pool).find(username) if isinstance(username, str) else None
         if user is None:
             return None, engine.cognito.error_response_json("UserNotFoundException", "User does not exist.", 400)
         return user, None
 
-    engine.cognito._resolve_user = resolved
+    engine.cognito._resolve_user = resolve_by_index
 
 
-def word_refused_passwords() -> None:
+def report_first_password_error() -> None:
     def validate(pool: dict[str, Any], password: Any) -> Any:
         try:
             check_new_password(pool, str(password))
@@ -53,45 +53,47 @@ def word_refused_passwords() -> None:
     engine.cognito._validate_password = validate
 
 
-def leave_tokens_alone() -> None:
-    def unchanged(*, claims: dict[str, Any], **_rest: Any) -> dict[str, Any]:
+def skip_token_trigger() -> None:
+    def keep_claims(*, claims: dict[str, Any], **_rest: Any) -> dict[str, Any]:
         return claims
 
-    engine.cognito._apply_pretoken_trigger = unchanged
+    engine.cognito._apply_pretoken_trigger = keep_claims
 
 
-def give_rotation(client_id: str, props: Mapping[str, Any]) -> None:
+def set_rotation(client_id: str, props: Mapping[str, Any]) -> None:
     client = find_client(client_id)
     if client is None:
-        raise ValueError(f"The client {client_id} is not there.")
+        raise ValueError(f"The client {client_id} does not exist.")
     client.record["RefreshTokenRotation"] = dict(props.get("RefreshTokenRotation") or {})
 
 
 def add_branding() -> None:
-    def created(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Created:
+    def create_resource(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Created:
         branding = f"{stack_name}-{logical_id}"
         return f"{props['UserPoolId']}|{branding}", {"ManagedLoginBrandingId": branding}
 
-    def updated(physical_id: str, _old: Mapping[str, Any], _new: Mapping[str, Any], _stack_name: str) -> Created:
+    def update_resource(
+        physical_id: str, _old: Mapping[str, Any], _new: Mapping[str, Any], _stack_name: str
+    ) -> Created:
         return physical_id, {"ManagedLoginBrandingId": physical_id.partition("|")[2]}
 
-    def deleted(_physical_id: str, _props: Mapping[str, Any]) -> None:
-        """There is nothing to delete."""
+    def delete_resource(_physical_id: str, _props: Mapping[str, Any]) -> None:
+        """Branding has no stored state."""
 
-    handlers = {"create": created, "update": updated, "delete": deleted}
+    handlers = {"create": create_resource, "update": update_resource, "delete": delete_resource}
     engine.provisioners._RESOURCE_HANDLERS["AWS::Cognito::ManagedLoginBranding"] = handlers
 
 
-def let_empty_delete() -> None:
+def delete_empty_attributes() -> None:
     merge = engine.cognito._merge_attributes
 
-    def merged(existing: list[dict[str, str]], updates: list[dict[str, str]]) -> list[dict[str, str]]:
+    def merge_and_drop_empty(existing: list[dict[str, str]], updates: list[dict[str, str]]) -> list[dict[str, str]]:
         return [entry for entry in merge(existing, updates) if entry.get("Value") not in ("", None)]
 
-    engine.cognito._merge_attributes = merged
+    engine.cognito._merge_attributes = merge_and_drop_empty
 
 
-def one_after_another() -> None:
+def run_without_threads() -> None:
     async def run(function: Callable[..., Any], *arguments: Any, thread_name: str) -> Any:  # noqa: ARG001
         return function(*arguments)
 

@@ -1,7 +1,8 @@
-"""HTTP APIs of a template (API Gateway v2): what is declared of them, and which route a request takes.
+"""HTTP APIs of a template (API Gateway v2): their resources, and the route of a request.
 
-Lambda proxy integrations with payload 2.0, routes that are open or need IAM, and the stage `$default`: everything else
-is refused when it is declared. Follows "Working with routes for HTTP APIs" in the API Gateway Developer Guide.
+Supports Lambda proxy integrations with payload 2.0, routes that are open or need IAM, and the stage `$default`.
+Everything else is refused when it is deployed. Follows "Working with routes for HTTP APIs" in the API Gateway Developer
+Guide.
 """
 
 import re
@@ -30,7 +31,7 @@ Authorization = Literal["NONE", "AWS_IAM"]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`target` is an integration's id."""
+    """`target` is the id of an integration."""
 
     key: str
     authorization: Authorization
@@ -39,22 +40,22 @@ class Route:
 
 @dataclass
 class Api:
-    """`integrations` are functions' ARNs by id. An API without the stage is not served."""
+    """`integrations` maps ids to functions' ARNs. An API without the stage is not served."""
 
     id: str
     region: str
     name: str
     routes: dict[str, Route] = field(default_factory=dict)
     integrations: dict[str, str] = field(default_factory=dict)
-    staged: bool = False
+    has_stage: bool = False
 
     def arn(self, method: str, path: str) -> str:
-        """What `execute-api:Invoke` is asked about: the path as it is requested, never the route."""
+        """The resource of `execute-api:Invoke`: the requested path, never the route."""
         return f"arn:aws:execute-api:{self.region}:{engine.ACCOUNT}:{self.id}/{STAGE}/{method}/{path.removeprefix('/')}"
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class RouteMatch:
     route: Route
     function_arn: str
     parameters: Mapping[str, str]
@@ -63,20 +64,20 @@ class Matched:
 apis: dict[str, Api] = {}
 
 
-def matching(api: Api, method: str, path: str) -> Matched | None:
-    """The most specific route: fixed parts before variables, those before the rest of a path, a method before ANY."""
+def match_route(api: Api, method: str, path: str) -> RouteMatch | None:
+    """The most specific route wins: fixed parts before variables, variables before `{proxy+}`, a method before ANY."""
     best: tuple[list[int], Route, dict[str, str]] | None = None
     for route in api.routes.values():
-        found = _taken(route, method, path)
+        found = _match(route, method, path)
         if found is not None and (best is None or found[0] < best[0]):
             best = (found[0], route, found[1])
-    if best is None or not api.staged:
+    if best is None or not api.has_stage:
         return None
-    return Matched(best[1], api.integrations[best[1].target], best[2])
+    return RouteMatch(best[1], api.integrations[best[1].target], best[2])
 
 
-def _taken(route: Route, method: str, path: str) -> tuple[list[int], dict[str, str]] | None:
-    """How unspecific the route is for this request, part by part, and its path parameters."""
+def _match(route: Route, method: str, path: str) -> tuple[list[int], dict[str, str]] | None:
+    """Returns a rank for each part (lower is more specific) and the path parameters. None if nothing matches."""
     if route.key == STAGE:
         return [9], {}
     wanted, _, template = route.key.partition(" ")
@@ -99,16 +100,16 @@ def _taken(route: Route, method: str, path: str) -> tuple[list[int], dict[str, s
     return ([*ranks, wanted == "ANY"], parameters) if len(parts) == len(given) else None
 
 
-# ── In a template ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Resources of a template ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def endpoint(api_id: str) -> str:
-    return f"{lambdas.surroundings.endpoint_url}{PREFIX}{api_id}"
+    return f"{lambdas.runtime_context.endpoint_url}{PREFIX}{api_id}"
 
 
 def make_api(name: str, props: Mapping[str, Any]) -> Api:
     if props.get("ProtocolType") != "HTTP":
-        raise ValueError("Only APIs of the protocol HTTP are served here.")
+        raise ValueError("Only APIs with the protocol HTTP are emulated.")
     api = Api(_new_id(10), engine.region(), str(props.get("Name") or name))
     apis[api.id] = api
     return api
@@ -117,7 +118,7 @@ def make_api(name: str, props: Mapping[str, Any]) -> Api:
 def put_integration(integration_id: str | None, props: Mapping[str, Any]) -> str:
     found = _FUNCTION.fullmatch(str(props.get("IntegrationUri", "")))
     if props.get("IntegrationType") != "AWS_PROXY" or str(props.get("PayloadFormatVersion")) != "2.0" or not found:
-        raise ValueError("Only Lambda functions with the payload format 2.0 are integrated here.")
+        raise ValueError("Only Lambda integrations with payload format 2.0 are emulated.")
     chosen = integration_id or _new_id(7)
     _api(props).integrations[chosen] = found[1]
     return chosen
@@ -128,9 +129,9 @@ def put_route(route_id: str | None, props: Mapping[str, Any]) -> str:
     target = str(props.get("Target", "")).removeprefix("integrations/")
     authorization: Authorization = "AWS_IAM" if props.get("AuthorizationType") == "AWS_IAM" else "NONE"
     if key != STAGE and not _KEY.fullmatch(key):
-        raise ValueError(f"{key} is no route key.")
+        raise ValueError(f"{key} is not a route key.")
     if target not in api.integrations or props.get("AuthorizationType", "NONE") != authorization:
-        raise ValueError(f"The route {key} leads nowhere, or is authorized in a way that is not served here.")
+        raise ValueError(f"The route {key} has an unknown target or an authorization type that is not emulated.")
     if any(route.key == key and known != route_id for known, route in api.routes.items()):
         raise ValueError(f"Route with key {key} already exists for this API.")
     chosen = route_id or _new_id(7)
@@ -140,12 +141,12 @@ def put_route(route_id: str | None, props: Mapping[str, Any]) -> str:
 
 def put_stage(props: Mapping[str, Any]) -> str:
     if props.get("StageName") != STAGE or str(props.get("AutoDeploy")).lower() != "true":
-        raise ValueError(f"Only the stage {STAGE}, deployed by itself, is served here.")
-    _api(props).staged = True
+        raise ValueError(f"Only the stage {STAGE} with AutoDeploy is emulated.")
+    _api(props).has_stage = True
     return STAGE
 
 
-def forget(kind: str, physical_id: str, props: Mapping[str, Any]) -> None:
+def delete_resource(kind: str, physical_id: str, props: Mapping[str, Any]) -> None:
     """`kind` is the last part of the resource's type."""
     api = apis.get(physical_id if kind == "Api" else str(props.get("ApiId")))
     if api is None:
@@ -153,15 +154,15 @@ def forget(kind: str, physical_id: str, props: Mapping[str, Any]) -> None:
     if kind == "Api":
         del apis[api.id]
     elif kind == "Stage":
-        api.staged = False
+        api.has_stage = False
     else:
         (api.routes if kind == "Route" else api.integrations).pop(physical_id, None)
 
 
-def serve() -> None:
-    """Has the engine's stacks make these resources here."""
+def register_resources() -> None:
+    """Lets the engine's stacks create these resources here."""
     engine.provisioners._RESOURCE_HANDLERS.update({
-        "AWS::ApiGatewayV2::Api": {"create": _create_api, "update": _keep_api, "delete": _deleting("Api")},
+        "AWS::ApiGatewayV2::Api": {"create": _create_api, "update": _keep_api, "delete": _delete_handler("Api")},
         "AWS::ApiGatewayV2::Integration": _handlers("Integration", put_integration),
         "AWS::ApiGatewayV2::Route": _handlers("Route", put_route),
         "AWS::ApiGatewayV2::Stage": _handlers("Stage", lambda _, props: put_stage(props)),
@@ -184,20 +185,20 @@ def _handlers(kind: str, put: Callable[[str | None, Props], str]) -> dict[str, C
     def update(physical_id: str, _old: Props, new: Props, _stack_name: str) -> Created:
         return put(physical_id, new), {}
 
-    return {"create": create, "update": update, "delete": _deleting(kind)}
+    return {"create": create, "update": update, "delete": _delete_handler(kind)}
 
 
-def _deleting(kind: str) -> Callable[[str, Props], None]:
-    return lambda physical_id, props: forget(kind, physical_id, props)
+def _delete_handler(kind: str) -> Callable[[str, Props], None]:
+    return lambda physical_id, props: delete_resource(kind, physical_id, props)
 
 
-def moved() -> None:
-    """An emulator that kept its state may be served on another port now: the stacks say where their APIs are."""
+def update_endpoints() -> None:
+    """Puts the current port into the stacks' outputs. A restored emulator may run on another port."""
     for _, stack in engine.cloudformation._stacks.all_items():
         for output in stack.get("Outputs") or []:
             value = output.get("OutputValue")
             if isinstance(value, str):
-                output["OutputValue"] = _ENDPOINT.sub(lambdas.surroundings.endpoint_url, value)
+                output["OutputValue"] = _ENDPOINT.sub(lambdas.runtime_context.endpoint_url, value)
 
 
 def _api(props: Mapping[str, Any]) -> Api:

@@ -1,8 +1,8 @@
-"""Lambda functions of a template, run in this process: what is declared, who may invoke it, and one invocation.
+"""Lambda functions of a template, run in this process: what is deployed, who may invoke it, and how.
 
-Python only. The code is what the template says before it is packaged: `Code: .` is the template's own folder
-(EMULATOR_HANDLERS_DIR; `infra/` unless it is set), `ZipFile` is the text itself. Every invocation loads it anew, so an
-edit counts at once. Who invokes (a user pool, the HTTP API) and what they make of a failure is not known here.
+Python only. The code is what the template says before packaging: `Code: .` is the template's own folder
+(EMULATOR_HANDLERS_DIR, by default `infra/`), and `ZipFile` is the code itself. Each invocation loads the code again, so
+an edit counts at once. This module does not know its callers, the user pools and HTTP APIs.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from emulator import engine
 from emulator.access.principals import Sessions, find_role, trust_policy
-from emulator.functions.runtime import Failure, Invocation, in_thread, ready
+from emulator.functions.runtime import Failure, Invocation, prepare, run_in_thread
 from iam import Principal, decide_trust
 
 DEFAULT_FOLDER = Path(__file__).resolve().parent.parent.parent / "infra"
@@ -27,9 +27,9 @@ Kind = Literal["raised", "timed-out", "broken"]
 
 
 class HandlerFailed(Exception):
-    """`raised`: the function's own error, its time limit included. `timed-out`: the invoker waited no longer.
+    """`raised`: the function's own error, which includes its time limit. `timed-out`: the caller stopped waiting.
 
-    `broken`: there is no such function, or its role cannot be assumed.
+    `broken`: the function does not exist, or its role cannot be assumed.
     """
 
     def __init__(self, kind: Kind, message: str) -> None:
@@ -39,7 +39,7 @@ class HandlerFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`folder` and `text`: exactly one of them is where the code is. `timeout` in seconds."""
+    """Either `folder` or `text` holds the code; the other is empty. `timeout` is in seconds."""
 
     name: str
     arn: str
@@ -54,7 +54,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A statement of a function's resource policy. An empty `source_arn` or `source_account` is any."""
+    """A statement of a function's resource policy. An empty `source_arn` or `source_account` allows any."""
 
     principal: str
     source_arn: str = ""
@@ -62,8 +62,8 @@ class Permission:
 
 
 @dataclass
-class Surroundings:
-    """Where functions find this emulator, and who opens the sessions of their roles. Set once, at the start."""
+class RuntimeContext:
+    """The emulator's address, and the store for sessions of the functions' roles. Set once at the start."""
 
     endpoint_url: str = ""
     sessions: Sessions = field(default_factory=Sessions)
@@ -71,16 +71,16 @@ class Surroundings:
 
 functions: dict[str, Function] = {}
 permissions: dict[str, dict[str, Permission]] = {}
-surroundings = Surroundings()
+runtime_context = RuntimeContext()
 
 
 def find_function(name_or_arn: str) -> Function | None:
-    """A bare name is looked for in the region of the call."""
+    """A name without an ARN is looked up in the region of the call."""
     return functions.get(name_or_arn if name_or_arn.startswith("arn:") else _arn(name_or_arn))
 
 
 def may_invoke(function_arn: str, *, principal: str, source_arn: str) -> bool:
-    """Whether the function's resource policy lets this service invoke it on behalf of this resource."""
+    """Whether the function's resource policy lets this service invoke it for this resource."""
     return any(
         granted.principal == principal
         and (not granted.source_arn or fnmatchcase(source_arn, granted.source_arn.replace("[", "[[]")))
@@ -90,10 +90,10 @@ def may_invoke(function_arn: str, *, principal: str, source_arn: str) -> bool:
 
 
 async def run_handler(function: str, event: Mapping[str, Any], *, seconds: float | None = None) -> Any:
-    """What the handler returns, as JSON values. `seconds` is how long the invoker waits. Raises `HandlerFailed`.
+    """Returns the handler's result as JSON values. `seconds` is how long the caller waits. Raises `HandlerFailed`.
 
-    The handler runs in a thread of its own and may call back over HTTP. One that is too late is not listened to any
-    more; Python offers no way to stop it.
+    The handler runs in a separate thread and may call the emulator over HTTP. The result of a late handler is ignored;
+    Python cannot stop its thread.
     """
     found = find_function(function)
     if found is None:
@@ -110,10 +110,10 @@ async def run_handler(function: str, event: Mapping[str, Any], *, seconds: float
         event=json.dumps(event),
     )
     limit = min(found.timeout, seconds or found.timeout)
-    await ready()
+    await prepare()
     try:
         async with asyncio.timeout(limit):
-            return json.loads(await in_thread(invocation))
+            return json.loads(await run_in_thread(invocation))
     except TimeoutError as late:
         if limit == found.timeout:
             raise HandlerFailed("raised", f"Task timed out after {limit:.2f} seconds") from late
@@ -123,8 +123,8 @@ async def run_handler(function: str, event: Mapping[str, Any], *, seconds: float
 
 
 def _environment(function: Function) -> dict[str, str]:
-    role = _assumable(function.role_arn)
-    session = surroundings.sessions.open(role, name=function.name, seconds=_SESSION_SECONDS, tags={})
+    role = _find_role(function.role_arn)
+    session = runtime_context.sessions.open(role, name=function.name, seconds=_SESSION_SECONDS, tags={})
     region = function.arn.split(":")[3]
     return {
         "AWS_REGION": region,
@@ -132,11 +132,11 @@ def _environment(function: Function) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": session.key.access_key_id,
         "AWS_SECRET_ACCESS_KEY": session.key.secret_access_key,
         "AWS_SESSION_TOKEN": session.token,
-        "AWS_ENDPOINT_URL": surroundings.endpoint_url,
+        "AWS_ENDPOINT_URL": runtime_context.endpoint_url,
     }
 
 
-def _assumable(role_arn: str) -> dict[str, Any]:
+def _find_role(role_arn: str) -> dict[str, Any]:
     role = find_role(role_arn)
     lambda_service = Principal("Service", "lambda.amazonaws.com")
     if role is None or not decide_trust("sts:AssumeRole", trust_policy(role), {}, principal=lambda_service).allowed:
@@ -144,16 +144,16 @@ def _assumable(role_arn: str) -> dict[str, Any]:
     return role
 
 
-# ── In a template ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Resources of a template ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def declare(name: str, props: Mapping[str, Any]) -> Function:
-    """An `AWS::Lambda::Function` made or changed. Raises ValueError for what cannot be run here."""
+def put_function(name: str, props: Mapping[str, Any]) -> Function:
+    """Creates or updates an `AWS::Lambda::Function`. Raises ValueError for code that cannot run here."""
     if not str(props.get("Runtime", "")).startswith("python3."):
-        raise ValueError("Only functions in Python are run here.")
+        raise ValueError("Only Python functions can run here.")
     folder, text = _code(props.get("Code"))
     try:
-        _assumable(str(props.get("Role")))
+        _find_role(str(props.get("Role")))
     except HandlerFailed as failure:
         raise ValueError(failure.message) from failure
     variables = (props.get("Environment") or {}).get("Variables") or {}
@@ -172,34 +172,36 @@ def declare(name: str, props: Mapping[str, Any]) -> Function:
     return function
 
 
-def permit(statement_id: str, props: Mapping[str, Any]) -> None:
-    """An `AWS::Lambda::Permission` made. Raises ValueError where there is no such function."""
+def put_permission(statement_id: str, props: Mapping[str, Any]) -> None:
+    """Creates an `AWS::Lambda::Permission`. Raises ValueError if the function does not exist."""
     function = find_function(str(props.get("FunctionName", "")))
     if function is None or props.get("Action") != "lambda:InvokeFunction":
-        raise ValueError(f"Function not found, or not to be invoked: {props.get('FunctionName')}")
+        raise ValueError(
+            f"The function {props.get('FunctionName')} does not exist, or the action is not lambda:InvokeFunction."
+        )
     permissions.setdefault(function.arn, {})[statement_id] = Permission(
         str(props["Principal"]), str(props.get("SourceArn") or ""), str(props.get("SourceAccount") or "")
     )
 
 
-def forget_function(name: str) -> None:
+def delete_function(name: str) -> None:
     functions.pop(_arn(name), None)
     permissions.pop(_arn(name), None)
 
 
-def forget_permission(statement_id: str) -> None:
+def delete_permission(statement_id: str) -> None:
     for statements in permissions.values():
         statements.pop(statement_id, None)
 
 
 def _code(code: object) -> tuple[str, str]:
-    """Folder and text, one of them empty."""
+    """Returns folder and text. One of them is empty."""
     if isinstance(code, Mapping) and isinstance(code.get("ZipFile"), str):
         return "", str(code["ZipFile"])
     base = Path(os.environ.get("EMULATOR_HANDLERS_DIR") or DEFAULT_FOLDER).resolve()
     folder = (base / code).resolve() if isinstance(code, str) else None
     if folder is None or not folder.is_dir() or not folder.is_relative_to(base):
-        raise ValueError("Code has to be a folder beside the template, or ZipFile: deploy the template unpackaged.")
+        raise ValueError("Code must be a folder beside the template, or ZipFile. Deploy the template unpackaged.")
     return str(folder), ""
 
 

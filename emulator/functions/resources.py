@@ -1,4 +1,4 @@
-"""`AWS::Lambda::Function` and `AWS::Lambda::Permission` of a template: what a stack declares, as `lambdas` runs it."""
+"""Lets stacks create `AWS::Lambda::Function` and `AWS::Lambda::Permission` in `lambdas`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,34 +9,34 @@ from emulator.functions import lambdas
 Created = tuple[str, dict[str, Any]]
 
 
-def run_functions_here() -> None:
+def register_functions() -> None:
     def create(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Created:
         name = str(props.get("FunctionName") or f"{stack_name}-{logical_id}"[:64])
-        return name, {"Arn": lambdas.declare(name, props).arn}
+        return name, {"Arn": lambdas.put_function(name, props).arn}
 
     def update(physical_id: str, _old: Mapping[str, Any], new: Mapping[str, Any], _stack_name: str) -> Created:
-        return physical_id, {"Arn": lambdas.declare(physical_id, new).arn}
+        return physical_id, {"Arn": lambdas.put_function(physical_id, new).arn}
 
     def delete(physical_id: str, _props: Mapping[str, Any]) -> None:
-        lambdas.forget_function(physical_id)
+        lambdas.delete_function(physical_id)
 
     handlers = {"create": create, "update": update, "delete": delete}
     engine.provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"] = handlers
 
 
-def permit_invocations() -> None:
+def register_permissions() -> None:
     def create(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Created:
         statement_id = f"{stack_name}-{logical_id}"
-        lambdas.permit(statement_id, props)
+        lambdas.put_permission(statement_id, props)
         return statement_id, {}
 
     def update(physical_id: str, _old: Mapping[str, Any], new: Mapping[str, Any], _stack_name: str) -> Created:
-        lambdas.forget_permission(physical_id)
-        lambdas.permit(physical_id, new)
+        lambdas.delete_permission(physical_id)
+        lambdas.put_permission(physical_id, new)
         return physical_id, {}
 
     def delete(physical_id: str, _props: Mapping[str, Any]) -> None:
-        lambdas.forget_permission(physical_id)
+        lambdas.delete_permission(physical_id)
 
     handlers = {"create": create, "update": update, "delete": delete}
     engine.provisioners._RESOURCE_HANDLERS["AWS::Lambda::Permission"] = handlers

@@ -1,7 +1,7 @@
-"""One invocation of a Python handler, in a thread of this process, as Lambda's own runtime would make it.
+"""Runs one invocation of a Python handler in a thread of this process, as Lambda's runtime would.
 
-The handler sees an environment and a default boto3 session of its own: both are looked up by context, so that two
-handlers that run at once share neither, and the emulator itself sees nothing of them.
+Each handler gets its own environment variables and default boto3 session. Both are looked up by context, so handlers
+that run at the same time do not share them, and the emulator does not see them.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ from typing import Any
 
 
 class Failure(Exception):
-    """The handler could not be loaded, raised this, or answered what is no JSON."""
+    """The handler could not be loaded, raised this error, or returned a value that is not JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """`event` is JSON. `seconds` is the function's own time limit, of which it is told."""
+    """`event` is JSON text. `seconds` is the function's own time limit."""
 
     function_name: str
     function_arn: str
@@ -42,7 +42,7 @@ class Invocation:
 
 
 class Context:
-    """The second argument of a handler. Follows "Using the Lambda context object" in the Lambda Developer Guide."""
+    """The handler's second argument. Follows "Using the Lambda context object" in the Lambda Developer Guide."""
 
     function_version = "$LATEST"
     identity = None
@@ -71,13 +71,13 @@ _run: ContextVar[_Run | None] = ContextVar("lambda_run", default=None)
 _once = threading.Lock()
 
 
-async def ready() -> None:
-    """Loads what every handler needs, once: no handler's time is spent on it."""
-    await asyncio.to_thread(_give_every_run_its_own)
+async def prepare() -> None:
+    """Loads what every handler needs, once, so that it does not count towards a handler's time limit."""
+    await asyncio.to_thread(_patch_once)
 
 
-async def in_thread(invocation: Invocation) -> str:
-    """The handler's answer, as JSON. Raises `Failure`."""
+async def run_in_thread(invocation: Invocation) -> str:
+    """Returns the handler's result as JSON. Raises `Failure`."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str] = loop.create_future()
 
@@ -85,22 +85,22 @@ async def in_thread(invocation: Invocation) -> str:
         try:
             result = _invoke(invocation)
         except Failure as failure:
-            _tell(loop, answer, partial(answer.set_exception, failure))
+            _settle(loop, answer, partial(answer.set_exception, failure))
         else:
-            _tell(loop, answer, partial(answer.set_result, result))
+            _settle(loop, answer, partial(answer.set_result, result))
 
-    # Not the loop's pool: a handler that never ends must not keep the process from ending.
+    # The loop's thread pool would wait for a handler that never ends when the process exits.
     threading.Thread(target=work, name=f"lambda-{invocation.function_name}", daemon=True).start()
     return await answer
 
 
-def _tell(loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[str]", settle: Callable[[], None]) -> None:
-    def unless_too_late() -> None:
+def _settle(loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[str]", settle: Callable[[], None]) -> None:
+    def settle_if_pending() -> None:
         if not answer.done():
             settle()
 
-    with contextlib.suppress(RuntimeError):  # the emulator has ended meanwhile
-        loop.call_soon_threadsafe(unless_too_late)
+    with contextlib.suppress(RuntimeError):  # the emulator has stopped meanwhile
+        loop.call_soon_threadsafe(settle_if_pending)
 
 
 def _invoke(invocation: Invocation) -> str:
@@ -128,7 +128,7 @@ def _load(invocation: Invocation) -> Callable[[Any, Context], Any]:
     module.__dict__.update(__file__=str(path), print=partial(builtins.print, file=sys.stderr))
     try:
         source = invocation.text or path.read_text("utf-8")
-        exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - running it is what this is for
+        exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - this module exists to run such code
         handler: Callable[[Any, Context], Any] = getattr(module, function_name)
     except Exception as failure:
         raise Failure(f"Unable to import module '{module_name}': {failure}") from failure
@@ -136,12 +136,12 @@ def _load(invocation: Invocation) -> Callable[[Any, Context], Any]:
 
 
 class _Environment(MutableMapping[str, str]):
-    """The process's environment, with a run's own variables before it for whoever asks within that run."""
+    """The process's environment. Within a run, the run's own variables come first."""
 
     def __init__(self, process: MutableMapping[str, str]) -> None:
         self._process = process
 
-    def _seen(self) -> dict[str, str]:
+    def _variables(self) -> dict[str, str]:
         run = _run.get()
         return {**self._process, **(run.environment if run else {})}
 
@@ -160,16 +160,16 @@ class _Environment(MutableMapping[str, str]):
         del (self._process if run is None else run.environment)[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._seen())
+        return iter(self._variables())
 
     def __len__(self) -> int:
-        return len(self._seen())
+        return len(self._variables())
 
     def copy(self) -> dict[str, str]:
-        return self._seen()
+        return self._variables()
 
 
-def _give_every_run_its_own() -> None:
+def _patch_once() -> None:
     with _once:
         _patch_boto3_and_environment()
 

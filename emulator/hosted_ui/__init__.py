@@ -1,0 +1,1 @@
+"""The sign-in domain: its pages, its OAuth endpoints, and a page that shows the mailbox."""

@@ -1,7 +1,7 @@
-"""The sign-in domain's pages for accounts: sign up, confirm, another code, a forgotten password.
+"""The hosted pages for accounts: sign up, confirm, resend a code, reset a forgotten password.
 
-What a page says after a name was typed is the same whether anybody has that name. What goes wrong in a function of
-the stack goes back to the client without its details; they are in the emulator's log.
+A page reads the same whether or not the typed name exists. If a function of the stack fails, the browser returns to the
+client without the details, which are in the emulator's log.
 """
 
 import logging
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from emulator.cognito.accounts import Accounts, NewAccount, may_sign_up
 from emulator.cognito.pools import Record
 from emulator.hosted_ui import pages
-from emulator.hosted_ui.page_request import STALE, Visit, begin
+from emulator.hosted_ui.page_request import STALE, PageRequest, read_page_request
 from emulator.hosted_ui.sign_in_pages import confirm_page, password_error, reset_page, sign_in_page
 from emulator.wire import AwsError, Incoming, Reply
 
@@ -20,141 +20,147 @@ log = logging.getLogger(__name__)
 _LAMBDA_ERRORS = frozenset({
     "UserLambdaValidationException", "UnexpectedLambdaException", "InvalidLambdaResponseException",
 })  # fmt: skip
-# What a person is told as it is. Everything else would say something about somebody's account: even whether a code
-# is wrong or too old, since nobody's code can be too old.
-_SAID = frozenset({"LimitExceededException", "InvalidPasswordException"})
-_BAD_CODE = "That code is not right, or it is not good any more."
+# These errors are shown. Others would reveal something about an account: "expired" instead of "wrong" would say that
+# a code was sent.
+_PUBLIC_ERRORS = frozenset({"LimitExceededException", "InvalidPasswordException"})
+_BAD_CODE = "This code is wrong or has expired."
 
 
 @dataclass
-class HostedAccounts:
+class AccountPages:
     accounts: Accounts
 
     async def sign_up(self, incoming: Incoming) -> Reply:
         """GET and POST /signup."""
-        visit = begin(incoming)
-        if isinstance(visit, Reply):
-            return visit
-        if not may_sign_up(visit.request.client.pool):
-            return pages.error("Nobody signs up here by themselves.")
+        page = read_page_request(incoming)
+        if isinstance(page, Reply):
+            return page
+        if not may_sign_up(page.request.client.pool):
+            return pages.error("Only an administrator can create accounts here.")
         if incoming.method == "GET":
-            return _sign_up_page(visit)
+            return _sign_up_page(page)
         form = incoming.form()
-        error = "" if visit.is_genuine else STALE
-        error = error or password_error(visit.request.client.pool, form, field_name="password")
-        return _sign_up_page(visit, error=error) if error else await self._signed_up(visit, form)
+        error = "" if page.has_valid_csrf_token else STALE
+        error = error or password_error(page.request.client.pool, form, field_name="password")
+        return _sign_up_page(page, error=error) if error else await self._create_account(page, form)
 
-    async def _signed_up(self, visit: Visit, form: dict[str, str]) -> Reply:
-        email, client = form.get("username", "").strip(), visit.request.client
-        attributes = {name: form.get(name, "").strip() for name in _asked_for(client.pool)}
+    async def _create_account(self, page: PageRequest, form: dict[str, str]) -> Reply:
+        email, client = form.get("username", "").strip(), page.request.client
+        attributes = {name: form.get(name, "").strip() for name in _required_attributes(client.pool)}
         new = NewAccount(email, form.get("password", ""), attributes)
         try:
             user = await self.accounts.sign_up(client, new)
         except AwsError as failure:
-            return _ended(visit, failure) or _sign_up_page(visit, error=failure.message)
+            return _redirect_if_trigger_failed(page, failure) or _sign_up_page(page, error=failure.message)
         if user["UserStatus"] == "CONFIRMED":
-            return sign_in_page(visit, email=email, notice="Your account is there. Sign in.")
-        return confirm_page(visit, email=email, notice="A code has been mailed to you.")
+            return sign_in_page(page, email=email, notice="Your account was created. Sign in.")
+        return confirm_page(page, email=email, notice="We have mailed you a code.")
 
     async def confirm(self, incoming: Incoming) -> Reply:
         """GET and POST /confirmUser."""
-        visit = begin(incoming)
-        if isinstance(visit, Reply) or incoming.method == "GET":
-            return visit if isinstance(visit, Reply) else confirm_page(visit)
+        page = read_page_request(incoming)
+        if isinstance(page, Reply) or incoming.method == "GET":
+            return page if isinstance(page, Reply) else confirm_page(page)
         form = incoming.form()
         email = form.get("username", "").strip()
-        if not visit.is_genuine:
-            return confirm_page(visit, email=email, error=STALE)
+        if not page.has_valid_csrf_token:
+            return confirm_page(page, email=email, error=STALE)
         try:
-            await self.accounts.confirm_sign_up(visit.request.client, email, form.get("code", "").strip())
+            await self.accounts.confirm_sign_up(page.request.client, email, form.get("code", "").strip())
         except AwsError as failure:
-            return _ended(visit, failure) or confirm_page(visit, email=email, error=_wording(failure))
-        return sign_in_page(visit, email=email, notice="Your address is confirmed. Sign in.")
+            return _redirect_if_trigger_failed(page, failure) or confirm_page(
+                page, email=email, error=_public_message(failure)
+            )
+        return sign_in_page(page, email=email, notice="Your address is confirmed. Sign in.")
 
     async def resend(self, incoming: Incoming) -> Reply:
         """POST /resendcode."""
-        visit = begin(incoming)
-        if isinstance(visit, Reply):
-            return visit
+        page = read_page_request(incoming)
+        if isinstance(page, Reply):
+            return page
         email = incoming.form().get("username", "").strip()
-        if not visit.is_genuine:
-            return confirm_page(visit, email=email, error=STALE)
-        refusal = await _quietly(visit, self.accounts.resend_code(visit.request.client, email))
+        if not page.has_valid_csrf_token:
+            return confirm_page(page, email=email, error=STALE)
+        refusal = await _error_to_show(page, self.accounts.resend_code(page.request.client, email))
         if isinstance(refusal, Reply):
             return refusal
-        notice = "" if refusal else "If that address waits to be confirmed, another code has been mailed."
-        return confirm_page(visit, email=email, error=refusal, notice=notice)
+        notice = "" if refusal else "If this address still needs confirming, another code has been mailed."
+        return confirm_page(page, email=email, error=refusal, notice=notice)
 
     async def forgot(self, incoming: Incoming) -> Reply:
         """GET and POST /forgotPassword."""
-        visit = begin(incoming)
-        if isinstance(visit, Reply) or incoming.method == "GET":
-            return visit if isinstance(visit, Reply) else _forgot_page(visit)
+        page = read_page_request(incoming)
+        if isinstance(page, Reply) or incoming.method == "GET":
+            return page if isinstance(page, Reply) else _forgot_page(page)
         email = incoming.form().get("username", "").strip()
-        if not visit.is_genuine:
-            return _forgot_page(visit, email=email, error=STALE)
-        refusal = await _quietly(visit, self.accounts.forgot_password(visit.request.client, email))
+        if not page.has_valid_csrf_token:
+            return _forgot_page(page, email=email, error=STALE)
+        refusal = await _error_to_show(page, self.accounts.forgot_password(page.request.client, email))
         if isinstance(refusal, Reply):
             return refusal
         if refusal:
-            return _forgot_page(visit, email=email, error=refusal)
-        return reset_page(visit, email=email, notice="If that address has an account, a code has been mailed to it.")
+            return _forgot_page(page, email=email, error=refusal)
+        return reset_page(page, email=email, notice="If this address has an account, a code has been mailed to it.")
 
     async def reset(self, incoming: Incoming) -> Reply:
         """GET and POST /confirmForgotPassword."""
-        visit = begin(incoming)
-        if isinstance(visit, Reply) or incoming.method == "GET":
-            return visit if isinstance(visit, Reply) else reset_page(visit)
-        form, client = incoming.form(), visit.request.client
+        page = read_page_request(incoming)
+        if isinstance(page, Reply) or incoming.method == "GET":
+            return page if isinstance(page, Reply) else reset_page(page)
+        form, client = incoming.form(), page.request.client
         email = form.get("username", "").strip()
-        error = password_error(client.pool, form) if visit.is_genuine else STALE
+        error = password_error(client.pool, form) if page.has_valid_csrf_token else STALE
         if error:
-            return reset_page(visit, email=email, error=error)
+            return reset_page(page, email=email, error=error)
         code, password = form.get("code", "").strip(), form.get("new_password", "")
         try:
-            await self.accounts.choose_forgotten_password(client, email, code, password)
+            await self.accounts.confirm_forgot_password(client, email, code, password)
         except AwsError as failure:
-            return _ended(visit, failure) or reset_page(visit, email=email, error=_wording(failure))
-        return sign_in_page(visit, email=email, notice="Your password has been changed. Sign in with it.")
+            return _redirect_if_trigger_failed(page, failure) or reset_page(
+                page, email=email, error=_public_message(failure)
+            )
+        return sign_in_page(page, email=email, notice="Your password has been changed. Sign in with it.")
 
 
-async def _quietly(visit: Visit, asking: Awaitable[object]) -> Reply | str:
-    """What may be said of a mail that was asked for: nothing, unless it was asked for too often."""
+async def _error_to_show(page: PageRequest, sending: Awaitable[object]) -> Reply | str:
+    """Returns the error to show: only "too many requests". Others would reveal whether the user exists."""
     try:
-        await asking
+        await sending
     except AwsError as failure:
-        return _ended(visit, failure) or (_wording(failure) if failure.code == "LimitExceededException" else "")
+        return _redirect_if_trigger_failed(page, failure) or (
+            _public_message(failure) if failure.code == "LimitExceededException" else ""
+        )
     return ""
 
 
-def _ended(visit: Visit, failure: AwsError) -> Reply | None:
-    """Back to the client, where a function of the stack failed."""
+def _redirect_if_trigger_failed(page: PageRequest, failure: AwsError) -> Reply | None:
+    """Returns to the client if a function of the stack failed."""
     if failure.code not in _LAMBDA_ERRORS:
         return None
     log.warning("%s", failure)
     trigger = failure.message.partition(" ")[0]
-    return pages.redirect(visit.request.returning(error="invalid_request", error_description=f"{trigger} failed"))
+    return pages.redirect(page.request.redirect_url(error="invalid_request", error_description=f"{trigger} failed"))
 
 
-def _wording(failure: AwsError) -> str:
-    return failure.message if failure.code in _SAID else _BAD_CODE
+def _public_message(failure: AwsError) -> str:
+    return failure.message if failure.code in _PUBLIC_ERRORS else _BAD_CODE
 
 
-def _forgot_page(visit: Visit, *, email: str = "", error: str = "") -> Reply:
-    form = visit.form("/forgotPassword", email=email, error=error, links=[("/login", "Sign in")])
-    return visit.shown(pages.forgot(form))
+def _forgot_page(page: PageRequest, *, email: str = "", error: str = "") -> Reply:
+    form = page.form("/forgotPassword", email=email, error=error, links=[("/login", "Sign in")])
+    return page.with_csrf_cookie(pages.forgot(form))
 
 
-def _sign_up_page(visit: Visit, *, error: str = "") -> Reply:
-    typed = visit.incoming.form()
+def _sign_up_page(page: PageRequest, *, error: str = "") -> Reply:
+    typed = page.incoming.form()
     links = [("/login", "Have an account? Sign in"), ("/confirmUser", "Have a code? Confirm your address")]
-    form = visit.form("/signup", email=typed.get("username", "").strip(), error=error, links=links)
-    asked = _asked_for(visit.request.client.pool)
-    more = {name: (name.replace("_", " ").capitalize(), typed.get(name, "")) for name in asked}
-    return visit.shown(pages.sign_up(form, more=more))
+    form = page.form("/signup", email=typed.get("username", "").strip(), error=error, links=links)
+    required = _required_attributes(page.request.client.pool)
+    more = {name: (name.replace("_", " ").capitalize(), typed.get(name, "")) for name in required}
+    return page.with_csrf_cookie(pages.sign_up(form, more=more))
 
 
-def _asked_for(pool: Record) -> list[str]:
-    """The required attributes, without the address that is the name to sign in with."""
+def _required_attributes(pool: Record) -> list[str]:
+    """The pool's required attributes, without the address that serves as the user name."""
     required = [definition["Name"] for definition in pool["SchemaAttributes"] if definition.get("Required")]
     return [name for name in required if name not in ("sub", *(pool.get("UsernameAttributes") or []))]

@@ -1,4 +1,4 @@
-"""The mailbox to look at: `/mailbox` for people, the same address or `/mailbox.json` for programs."""
+"""Shows the mailbox: `/mailbox` for people; `/mailbox.json`, or `/mailbox` with a JSON Accept header, for programs."""
 
 import time
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ class MailboxPages:
     mailbox: Mailbox
 
     async def show(self, incoming: Incoming) -> Reply:
-        """All mail, that of `to`, or the one that `mail` names. Newest first."""
+        """Shows all mails, those to the address `to`, or the one with the id `mail`. Newest first."""
         query = incoming.query()
         if "application/json" in incoming.headers.get("accept", ""):
             return await self.as_json(incoming)
         if "mail" in query:
             mail = self.mailbox.find(query["mail"])
-            return _letter(mail) if mail else pages.error("There is no such mail.")
+            return _mail_page(mail) if mail else pages.error("The mail does not exist.")
         return _list(self.mailbox.newest_first(to=query.get("to", "")), query.get("to", ""))
 
     async def as_json(self, incoming: Incoming) -> Reply:
@@ -35,21 +35,21 @@ def _list(mails: list[Mail], to: str) -> Reply:
     title = f"Mail to {to}" if to else "All mail"
     entries = "\n".join(_entry(mail) for mail in mails)
     shown = f'<ol class="mails">\n{entries}</ol>' if mails else '<p class="empty">Nothing has been mailed yet.</p>'
-    return _page(title, pages.filled("mail_list.html", {"title": title, "to": to}, raw={"mails": shown}))
+    return _page(title, pages.render("mail_list.html", {"title": title, "to": to}, raw={"mails": shown}))
 
 
 def _entry(mail: Mail) -> str:
     href = f"{_PATH}?{urlencode({'mail': mail.id})}"
-    values = {"href": href, "subject": mail.subject, "to": mail.to, "others": _to(mail.to)}
-    return pages.filled("mail_entry.html", {**values, **_moment(mail)})
+    values = {"href": href, "subject": mail.subject, "to": mail.to, "others": _address_url(mail.to)}
+    return pages.render("mail_entry.html", {**values, **_moment(mail)})
 
 
-def _letter(mail: Mail) -> Reply:
+def _mail_page(mail: Mail) -> Reply:
     values = {"subject": mail.subject, "to": mail.to, "sender": mail.sender, "body": mail.body}
-    return _page(mail.subject, pages.filled("mail.html", {**values, "others": _to(mail.to), **_moment(mail)}))
+    return _page(mail.subject, pages.render("mail.html", {**values, "others": _address_url(mail.to), **_moment(mail)}))
 
 
-def _to(address: str) -> str:
+def _address_url(address: str) -> str:
     return f"{_PATH}?{urlencode({'to': address})}"
 
 
@@ -61,4 +61,4 @@ def _moment(mail: Mail) -> dict[str, str]:
 def _page(title: str, content: str) -> Reply:
     raw = {"content": content}
     values = {"title": title, "stylesheet": pages.MAILBOX_STYLESHEET}
-    return pages.page_reply(pages.filled("mailbox.html", values, raw=raw))
+    return pages.page_reply(pages.render("mailbox.html", values, raw=raw))

@@ -1,4 +1,4 @@
-"""What every sign-in page begins with: the request that brought the person here, and a form that is really theirs."""
+"""A request to a hosted page: the client's authorization request, and the CSRF token that protects the page's form."""
 
 import hmac
 import secrets
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 
 from emulator.cognito.pools import Record
 from emulator.hosted_ui import pages
-from emulator.hosted_ui.authorize import AuthorizeRequest, SentBack, UnknownClient, parse
+from emulator.hosted_ui.authorize_request import AuthorizeRequest, ErrorRedirect, UnknownClient, parse_authorize_request
 from emulator.wire import Incoming, Reply
 
 CSRF_COOKIE = "XSRF-TOKEN"
 CSRF_SECONDS = 3600
-STALE = "This page had been open for too long. Please try again."
+STALE = "This page was open for too long. Please try again."
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PageRequest:
     incoming: Incoming
     request: AuthorizeRequest
     csrf: str
 
     @property
-    def is_genuine(self) -> bool:
-        """Whether the form was one of ours, shown to this browser."""
+    def has_valid_csrf_token(self) -> bool:
+        """Whether this browser got the form from one of our pages."""
         given, wanted = self.incoming.form().get("_csrf", ""), self.incoming.cookies().get(CSRF_COOKIE, "")
         same = hmac.compare_digest(given.encode(errors="replace"), wanted.encode(errors="replace"))
         return bool(wanted) and same
@@ -30,32 +30,32 @@ class Visit:
     def form(
         self, path: str, *, email: str = "", error: str = "", notice: str = "", links: pages.Links = ()
     ) -> pages.Form:
-        """For a page that posts to this path. `links` lead to further pages of ours, by their paths."""
+        """The form of a page that posts to `path`. `links` are paths of our other pages, with their labels."""
         return pages.Form(
-            action=self.request.page(path),
+            action=self.request.page_url(path),
             return_origin=self.request.return_origin,
             csrf=self.csrf,
             email=email,
             error=error,
             notice=notice,
             rules=password_rules(self.request.client.pool),
-            links=[(self.request.page(where), words) for where, words in links],
+            links=[(self.request.page_url(where), words) for where, words in links],
         )
 
-    def shown(self, reply: Reply) -> Reply:
-        """The page, with the cookie by which its form is known again."""
+    def with_csrf_cookie(self, reply: Reply) -> Reply:
+        """Adds the cookie that is compared with the form's token."""
         return reply.with_headers(cookie(CSRF_COOKIE, self.csrf, seconds=CSRF_SECONDS))
 
 
-def begin(incoming: Incoming) -> Visit | Reply:
-    """A page or a redirect where the client did not ask as it should have."""
+def read_page_request(incoming: Incoming) -> PageRequest | Reply:
+    """Returns an error page or a redirect if the client's request is invalid."""
     try:
-        request = parse(incoming.query())
+        request = parse_authorize_request(incoming.query())
     except UnknownClient as failure:
         return pages.error(str(failure))
-    except SentBack as back:
+    except ErrorRedirect as back:
         return pages.redirect(back.location)
-    return Visit(incoming, request, incoming.cookies().get(CSRF_COOKIE) or secrets.token_urlsafe(24))
+    return PageRequest(incoming, request, incoming.cookies().get(CSRF_COOKIE) or secrets.token_urlsafe(24))
 
 
 def cookie(name: str, value: str, *, seconds: int) -> tuple[str, str]:
@@ -65,8 +65,8 @@ def cookie(name: str, value: str, *, seconds: int) -> tuple[str, str]:
 def password_rules(pool: Record) -> str:
     policy = (pool.get("Policies") or {}).get("PasswordPolicy") or {}
     wanted = {
-        "RequireLowercase": "a small letter",
-        "RequireUppercase": "a capital",
+        "RequireLowercase": "a lowercase letter",
+        "RequireUppercase": "an uppercase letter",
         "RequireNumbers": "a digit",
         "RequireSymbols": "a symbol",
     }

@@ -1,4 +1,4 @@
-"""/oauth2/token, /oauth2/revoke, /oauth2/userInfo, and the two documents by which a client finds them and our keys.
+"""/oauth2/token, /oauth2/revoke, /oauth2/userInfo, and the discovery and JWKS documents.
 
 Follows the endpoint pages of the Cognito Developer Guide, errors included.
 """
@@ -14,14 +14,14 @@ from typing import Any
 from emulator import clock, engine
 from emulator.cognito.grants import Code, Grants, Unusable
 from emulator.cognito.pools import Client, Record, attributes_of, client_credentials, find_client, find_pool
-from emulator.cognito.token_trigger import Overrides, Source, overrides
+from emulator.cognito.token_trigger import Overrides, Source, run_token_trigger
 from emulator.cognito.tokens import (
-    Issued,
+    IssuedTokens,
     SignIn,
     is_revoked,
     issue,
     issuer,
-    readable,
+    may_read,
     unreadable_scope,
     verified_claims,
 )
@@ -49,7 +49,7 @@ class TokenEndpoint:
             return _json({"error": failure.code}, failure.status)
 
     async def revoke(self, incoming: Incoming) -> Reply:
-        """200 also for a token that is unknown or already revoked."""
+        """Also answers 200 for an unknown or already revoked token."""
         try:
             self._revoke(incoming, incoming.form())
         except OAuthError as failure:
@@ -57,7 +57,7 @@ class TokenEndpoint:
         return Reply(200, b"", _NO_STORE)
 
     def _revoke(self, incoming: Incoming, form: Mapping[str, str]) -> None:
-        client = _authenticated(incoming, form, status=401)
+        client = _authenticate_client(incoming, form, status=401)
         if not form.get("token") or not client.record.get("EnableTokenRevocation", True):
             raise OAuthError("invalid_request")
         if verified_claims(form["token"]) is not None:
@@ -68,7 +68,7 @@ class TokenEndpoint:
 
     async def _grant(self, incoming: Incoming, form: Mapping[str, str]) -> Reply:
         kind = form.get("grant_type")
-        client = _authenticated(incoming, form)
+        client = _authenticate_client(incoming, form)
         if kind == "authorization_code":
             return await self._exchange_code(client, form)
         if kind == "refresh_token":
@@ -77,41 +77,41 @@ class TokenEndpoint:
 
     async def _exchange_code(self, client: Client, form: Mapping[str, str]) -> Reply:
         value = form.get("code", "")
-        code = self.grants.look_at_code(value)
+        code = self.grants.find_code(value)
         if code is None or code.sign_in.client_id != client.id or code.redirect_uri != form.get("redirect_uri"):
             raise OAuthError("invalid_grant")
-        if not _proves(code, form.get("code_verifier", "")):
+        if not _is_verifier_right(code, form.get("code_verifier", "")):
             raise OAuthError("invalid_grant")
         self.grants.use_code(value)
         user = _user_of(client, code)
         if unreadable_scope(client, code.sign_in.scope):
             raise OAuthError("invalid_grant")
-        changes = await _overrides(client, user, code.sign_in, "TokenGeneration_HostedAuth")
+        changes = await _run_trigger(client, user, code.sign_in, "TokenGeneration_HostedAuth")
         issued = issue(client, user, code.sign_in, overrides=changes, nonce=code.nonce)
         return _tokens(issued, self.grants.new_refresh_token(code.sign_in, client.seconds("refresh")))
 
     async def _refresh(self, client: Client, form: Mapping[str, str]) -> Reply:
-        refreshed = self.grants.refreshed(form.get("refresh_token", ""), client)
+        refreshed = self.grants.refresh(form.get("refresh_token", ""), client)
         if isinstance(refreshed, Unusable):
             raise OAuthError("invalid_grant")
         sign_in = refreshed.sign_in
         user = client.pool["_users"].get(sign_in.username)
         if user is None or not user.get("Enabled", True) or attributes_of(user).get("sub") != sign_in.sub:
             raise OAuthError("invalid_grant")
-        changes = await _overrides(client, user, sign_in, "TokenGeneration_RefreshTokens")
+        changes = await _run_trigger(client, user, sign_in, "TokenGeneration_RefreshTokens")
         return _tokens(issue(client, user, sign_in, overrides=changes), refreshed.successor)
 
 
-async def _overrides(client: Client, user: Record, sign_in: SignIn, source: Source) -> Overrides:
-    """What went wrong in the stack's function is for its log, not for the client."""
+async def _run_trigger(client: Client, user: Record, sign_in: SignIn, source: Source) -> Overrides:
+    """A failure of the stack's function is logged and not shown to the client."""
     try:
-        return await overrides(client, user, source=source, scope=sign_in.scope)
+        return await run_token_trigger(client, user, source=source, scope=sign_in.scope)
     except AwsError as failure:
         log.warning("no tokens for %s: %s", sign_in.username, failure)
         raise OAuthError("invalid_grant") from failure
 
 
-def _authenticated(incoming: Incoming, form: Mapping[str, str], *, status: int = 400) -> Client:
+def _authenticate_client(incoming: Incoming, form: Mapping[str, str], *, status: int = 400) -> Client:
     identifier, secret = client_credentials(incoming, form)
     client = find_client(identifier)
     if client is None or not client.accepts_secret(secret):
@@ -119,8 +119,8 @@ def _authenticated(incoming: Incoming, form: Mapping[str, str], *, status: int =
     return client
 
 
-def _proves(code: Code, verifier: str) -> bool:
-    """PKCE, S256 only. A verifier for a code that was asked for without a challenge is refused too."""
+def _is_verifier_right(code: Code, verifier: str) -> bool:
+    """PKCE, S256 only. If the code was requested without a challenge, a verifier is refused too."""
     if not code.challenge:
         return not verifier
     digest = hashlib.sha256(verifier.encode()).digest()
@@ -135,7 +135,7 @@ def _user_of(client: Client, code: Code) -> Record:
     return user
 
 
-def _tokens(issued: Issued, refresh_token: str | None) -> Reply:
+def _tokens(issued: IssuedTokens, refresh_token: str | None) -> Reply:
     given = {"id_token": issued.id_token, "access_token": issued.access_token, "refresh_token": refresh_token}
     present: dict[str, Any] = {name: token for name, token in given.items() if token is not None}
     return _json({**present, "expires_in": issued.seconds, "token_type": "Bearer"})
@@ -155,7 +155,7 @@ async def user_info(incoming: Incoming) -> Reply:
         return _json({"error": "invalid_token"}, 401).with_headers(("WWW-Authenticate", challenge))
     if "openid" not in str(claims.get("scope", "")).split():
         return _json({"error": "insufficient_scope"}, 403)
-    attributes = {name: text for name, text in attributes_of(user).items() if readable(client, name)}
+    attributes = {name: text for name, text in attributes_of(user).items() if may_read(client, name)}
     return _json({**attributes, "sub": claims["sub"], "username": user["Username"]})
 
 
@@ -167,7 +167,7 @@ def jwks(pool_id: str) -> Reply | None:
 
 
 def discovery(pool_id: str, base: str) -> Reply | None:
-    """`base` is where this emulator is served: on AWS the endpoints are on the sign-in domain, the issuer is not."""
+    """`base` is the emulator's address. On AWS the endpoints are on the sign-in domain and the issuer is elsewhere."""
     if find_pool(pool_id) is None:
         return None
     document = {

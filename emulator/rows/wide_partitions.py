@@ -1,8 +1,8 @@
-"""A Query of a partition with many rows: the engine is shown those that its page can hold, not all of them.
+"""Speeds up a Query of a partition with many rows: the engine sees only the rows that its page can hold.
 
 The engine sorts and tests every row of a partition for each page. Here the sort keys of a wide partition are kept in
-order, and the rows between the request's bounds, a few more than a page, are what the engine gets to see: it still
-tests, cuts and words everything itself. A condition that is not understood here is answered from all rows, as ever.
+order. The engine gets the rows between the request's bounds, a few more than one page, and still filters and limits
+them itself. If a condition is not understood here, the engine gets all rows.
 """
 
 import re
@@ -20,8 +20,8 @@ Table = dict[str, Any]
 Ordered = list[tuple[Any, str]]
 
 _WIDE = 100
-_MOST_ORDERED = 256
-# Rows that a page does not count: the one it starts after, and those equal to an exclusive bound.
+_MAX_ORDERED = 256
+# Rows that do not count towards a page: the start key, and rows equal to an exclusive bound.
 _UNCOUNTED = 4
 _LARGEST_ROW = 400 * 1024
 _SMALL_PAGE = 1000
@@ -35,7 +35,7 @@ _CLAUSE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """Sort values, both included; None is open. A `prefix` is what the sort value begins with."""
+    """Inclusive bounds of the sort value; None means no bound. With `prefix`, sort values must begin with it."""
 
     low: Any = None
     high: Any = None
@@ -43,7 +43,7 @@ class _Bounds:
 
 
 class _Tables(engine.responses.AccountRegionScopedDict):  # type: ignore[misc]
-    """The engine's tables, one of which may be seen with fewer rows while a Query runs."""
+    """The engine's tables. During a Query, one of them may be replaced by a view with fewer rows."""
 
     __slots__ = ("view",)
 
@@ -53,25 +53,25 @@ class _Tables(engine.responses.AccountRegionScopedDict):  # type: ignore[misc]
 
 
 _ordered: dict[tuple[str, str], Ordered] = {}
-_lock = threading.Lock()  # the engine removes expired rows in a thread of its own
+_lock = threading.Lock()  # the engine deletes expired rows in another thread
 
 
 def apply() -> None:
     tables, query = _Tables(), engine.dynamodb._query
     tables._data, tables.view = engine.dynamodb._tables._data, None
 
-    def narrowed_query(data: dict[str, Any]) -> Any:
+    def query_with_view(data: dict[str, Any]) -> Any:
         tables.view = _view(data)
         try:
             return query(data)
         finally:
             tables.view = None
 
-    engine.dynamodb._tables, engine.dynamodb._query = tables, narrowed_query
+    engine.dynamodb._tables, engine.dynamodb._query = tables, query_with_view
 
 
 def row_added(table: Table, partition: str, sort: str, item: Mapping[str, Any]) -> None:
-    """A row that was not there before."""
+    """Call this only for a row that did not exist before."""
     with _lock:
         if (ordered := _ordered.get((table["TableId"], partition))) is not None:
             insort(ordered, (_value(table, item), sort))
@@ -93,7 +93,7 @@ def rows_replaced(table: Table) -> None:
 
 
 def _view(data: Mapping[str, Any]) -> Table | None:
-    """The table with the rows that can be in this page, or None where all of them have to be looked at."""
+    """Returns the table with the rows that this page can hold, or None if the engine must see all rows."""
     try:
         table: Table | None = engine.dynamodb._tables.get(engine.dynamodb._normalize_table_name(data.get("TableName")))
         if table is None or not table["sk_name"] or data.get("IndexName") or data.get("KeyConditions"):
@@ -109,12 +109,12 @@ def _view(data: Mapping[str, Any]) -> Table | None:
         if bounds is None:
             return None
         return {**table, "items": {partition: _page(table, partition, rows, bounds, data)}}
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # what is malformed the engine words
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # the engine reports malformed requests
         return None
 
 
 def _bounds(table: Table, data: Mapping[str, Any]) -> _Bounds | None:
-    """None for a condition that is not one of the common ones."""
+    """Returns None for an uncommon condition."""
     text, place, found = data["KeyConditionExpression"], 0, _Bounds()
     names, values = data.get("ExpressionAttributeNames") or {}, data["ExpressionAttributeValues"]
     while place < len(text):
@@ -144,8 +144,8 @@ def _page(
 ) -> dict[str, Any]:
     forward = data.get("ScanIndexForward", True) is not False
     with _lock:
-        ordered = _in_order(table, partition, rows)
-        first, end = _between(ordered, bounds)
+        ordered = _ordered_keys(table, partition, rows)
+        first, end = _range_of(ordered, bounds)
         if after := data.get("ExclusiveStartKey"):
             start = engine.dynamodb._sort_key_value(after[table["sk_name"]], _type(table))
             first = max(first, bisect_left(ordered, (start,))) if forward else first
@@ -154,31 +154,31 @@ def _page(
         limit = data.get("Limit")
         if limit is not None and 0 < limit <= _SMALL_PAGE:
             return {ordered[place][1]: rows[ordered[place][1]] for place in islice(places, limit + _UNCOUNTED)}
-        return _a_page_by_size(ordered, places, rows)
+        return _page_by_size(ordered, places, rows)
 
 
-def _a_page_by_size(ordered: Ordered, places: range, rows: Mapping[str, Any]) -> dict[str, Any]:
-    enough, size, page = engine.dynamodb._DDB_PAGE_SIZE_BYTES + _UNCOUNTED * _LARGEST_ROW, 0, {}
+def _page_by_size(ordered: Ordered, places: range, rows: Mapping[str, Any]) -> dict[str, Any]:
+    limit, size, page = engine.dynamodb._DDB_PAGE_SIZE_BYTES + _UNCOUNTED * _LARGEST_ROW, 0, {}
     for place in places:
         sort = ordered[place][1]
         page[sort] = rows[sort]
         size += engine.dynamodb._item_size_bytes(rows[sort])
-        if size > enough:
+        if size > limit:
             break
     return page
 
 
-def _in_order(table: Table, partition: str, rows: Mapping[str, Any]) -> Ordered:
+def _ordered_keys(table: Table, partition: str, rows: Mapping[str, Any]) -> Ordered:
     key = table["TableId"], partition
     ordered = _ordered.get(key)
     if ordered is None:
-        while len(_ordered) >= _MOST_ORDERED:
+        while len(_ordered) >= _MAX_ORDERED:
             del _ordered[next(iter(_ordered))]
         ordered = _ordered[key] = sorted((_value(table, item), sort) for sort, item in rows.items())
     return ordered
 
 
-def _between(ordered: Ordered, bounds: _Bounds) -> tuple[int, int]:
+def _range_of(ordered: Ordered, bounds: _Bounds) -> tuple[int, int]:
     if bounds.prefix is not None:
         length = len(bounds.prefix)
         first = bisect_left(ordered, (bounds.prefix,))

@@ -1,9 +1,8 @@
-"""One request, one answer: which of the things served here it is for, and a refusal for all that is not served.
+"""Decides which part of the emulator a request is for, and answers it. Refuses everything that is not served.
 
-A request for a host that is not this computer is refused before all else: a page elsewhere whose name leads here (DNS
-rebinding) would read the mailbox. What AWS would do behind the service's front door happens in this order: read the
-call, let faults happen, authenticate, authorize, run. A failure in any of it that is not an AWS error is an error 500,
-and nothing has run.
+A request for another host is refused first: a foreign page whose name resolves to this computer (DNS rebinding) could
+read the mailbox. An AWS call then passes these steps: read it, apply faults, authenticate, authorize, run. A failure
+that is not an AWS error becomes an error 500, and the call has not run.
 """
 
 import logging
@@ -19,22 +18,22 @@ from emulator.cognito.accounts import Accounts
 from emulator.cognito.api_sign_in import ApiSignIn
 from emulator.cognito.attempts import Attempts
 from emulator.cognito.grants import Grants
-from emulator.cognito.mail import Post
+from emulator.cognito.mail import Mailer
 from emulator.cognito.mailbox import Mailbox
 from emulator.cognito.user_pool import UserPoolApi
 from emulator.functions import lambdas
-from emulator.functions.http_api_calls import ApiRequest, answer, read_api_request
+from emulator.functions.http_api_requests import ApiRequest, answer_api_request, read_api_request
 from emulator.hosted_ui import pages
-from emulator.hosted_ui.account_pages import HostedAccounts
+from emulator.hosted_ui.account_pages import AccountPages
 from emulator.hosted_ui.mailbox_pages import MailboxPages
-from emulator.hosted_ui.sign_in_pages import HostedPages
+from emulator.hosted_ui.sign_in_pages import SignInPages
 from emulator.hosted_ui.token_endpoint import TokenEndpoint, discovery, jwks, user_info
 from emulator.server import cors
-from emulator.server.calls import NotACall, error_reply, is_for_objects, read_call
+from emulator.server.calls import UnreadableCall, error_reply, is_s3_request, read_call
 from emulator.server.control import PREFIX, Control
 from emulator.server.operations import Operations
 from emulator.server.s3 import object_error, read_object_call, run_object_call
-from emulator.state.changes import noted
+from emulator.state.changes import tracker
 from emulator.wire import AwsError, Dropped, Incoming, Reply, json_reply
 
 log = logging.getLogger(__name__)
@@ -43,14 +42,14 @@ _HOST = re.compile(r"(?:(?:[a-z0-9_-]+\.)*localhost|127\.0\.0\.1|\[::1\])(?::\d{
 _API_HOST = re.compile(r"([a-z0-9_-]+)\.execute-api\..+", re.ASCII | re.IGNORECASE)
 _WELL_KNOWN = re.compile(r"/([\w-]+)/\.well-known/(jwks\.json|openid-configuration)", re.ASCII)
 
-# By method and path: the name that faults and counters know it by, and what answers.
+# Keyed by method and path: the operation's name in faults and counters, and the function that answers.
 Page = Callable[[Incoming], Awaitable[Reply]]
 Pages = dict[tuple[str, str], tuple[str, Page]]
 
 
 @dataclass
 class App:
-    """Called with each request. All state of this package that is not the engine's hangs here."""
+    """Called with each request. Owns all state of this package that is not the engine's."""
 
     root: Root
 
@@ -58,21 +57,21 @@ class App:
         grants, sessions = Grants(), Sessions()
         self._control = Control(self.root)
         self._faults = self._control.switchboard
-        lambdas.surroundings.sessions = sessions
+        lambdas.runtime_context.sessions = sessions
         self.mailbox = Mailbox()
-        accounts = Accounts(Post(self.mailbox), Attempts())
-        hosted, tokens = HostedPages(grants, accounts.attempts), TokenEndpoint(grants)
-        own, mail = HostedAccounts(accounts), MailboxPages(self.mailbox)
+        accounts = Accounts(Mailer(self.mailbox), Attempts())
+        hosted, tokens = SignInPages(grants, accounts.attempts), TokenEndpoint(grants)
+        own, mail = AccountPages(accounts), MailboxPages(self.mailbox)
         user_pools = UserPoolApi(accounts, ApiSignIn(grants, accounts.attempts))
         self._operations = Operations(Keyring(self.root, sessions), sessions, user_pools)
         self._pages: Pages = {
             ("GET", "/oauth2/authorize"): ("oauth2.authorize", hosted.authorize),
-            **_of_forms("/login", hosted.login),
+            **_form_routes("/login", hosted.login),
             ("GET", "/logout"): ("oauth2.logout", hosted.logout),
-            **_of_forms("/signup", own.sign_up),
-            **_of_forms("/confirmUser", own.confirm),
-            **_of_forms("/forgotPassword", own.forgot),
-            **_of_forms("/confirmForgotPassword", own.reset),
+            **_form_routes("/signup", own.sign_up),
+            **_form_routes("/confirmUser", own.confirm),
+            **_form_routes("/forgotPassword", own.forgot),
+            **_form_routes("/confirmForgotPassword", own.reset),
             ("POST", "/resendcode"): ("oauth2.resendcode", own.resend),
             ("GET", "/mailbox"): ("mailbox", mail.show),
             ("GET", "/mailbox.json"): ("mailbox", mail.as_json),
@@ -87,16 +86,18 @@ class App:
         if not _HOST.fullmatch(host):
             return Reply(421, b"Only localhost is served here.\n", (("Content-Type", "text/plain"),))
         if named := _API_HOST.fullmatch(host):
-            return await self._safely(incoming, self._api(ApiRequest(named[1].lower(), incoming.path, incoming)))
-        answer = await self._safely(incoming, self._answer(incoming))
+            return await self._catch_failures(
+                incoming, self._api(ApiRequest(named[1].lower(), incoming.path, incoming))
+            )
+        answer = await self._catch_failures(incoming, self._answer(incoming))
         return answer if isinstance(answer, Dropped) else answer.with_headers(*cors.sharing_headers(incoming))
 
-    async def _safely(self, incoming: Incoming, answering: Awaitable[Reply | Dropped]) -> Reply | Dropped:
+    async def _catch_failures(self, incoming: Incoming, answering: Awaitable[Reply | Dropped]) -> Reply | Dropped:
         try:
             answer = await answering
-        except Exception:  # the boundary of the process: whatever it was, it is logged and nothing has been granted
+        except Exception:  # the boundary of the process: every failure is logged, and nothing has been granted
             log.exception("%s %s failed", incoming.method, incoming.path)
-            answer = json_reply({"__type": "InternalFailure", "message": "The emulator failed. Its log says why."}, 500)
+            answer = json_reply({"__type": "InternalFailure", "message": "The emulator failed. See its log."}, 500)
         return answer if isinstance(answer, Dropped) else answer.with_headers(("x-amzn-RequestId", str(uuid.uuid4())))
 
     async def _answer(self, incoming: Incoming) -> Reply | Dropped:
@@ -105,7 +106,7 @@ class App:
             return cors.preflight(incoming)
         if path.startswith(PREFIX):
             return self._control.answer(incoming)
-        if is_for_objects(incoming):
+        if is_s3_request(incoming):
             return await self._object(incoming)
         if path in (pages.STYLESHEET, pages.MAILBOX_STYLESHEET) and incoming.method == "GET":
             return pages.stylesheet(path)
@@ -120,25 +121,27 @@ class App:
     async def _page(self, incoming: Incoming) -> Reply | Dropped:
         operation, page = self._pages[incoming.method, incoming.path]
         try:
-            return await self._faults.meet(operation, signed=False) or await page(incoming)
+            return await self._faults.apply(operation, signed=False) or await page(incoming)
         except AwsError as fault:
             return json_reply({"error": fault.code}, fault.status, "application/json")
         finally:
-            noted.answered(operation)
+            tracker.call_answered(operation)
 
     async def _well_known(self, pool_id: str, document: str) -> Reply | Dropped:
         try:
-            dropped = await self._faults.meet(document, signed=False)
+            dropped = await self._faults.apply(document, signed=False)
         except AwsError as fault:
             return json_reply({"error": fault.code}, fault.status, "application/json")
-        here = lambdas.surroundings.endpoint_url
+        here = lambdas.runtime_context.endpoint_url
         found = jwks(pool_id) if document == "jwks.json" else discovery(pool_id, here)
-        noted.answered(document)
+        tracker.call_answered(document)
         return dropped or found or json_reply({"message": f"User pool {pool_id} does not exist."}, 404)
 
     async def _api(self, request: ApiRequest) -> Reply | Dropped:
         try:
-            return await self._faults.meet("ExecuteApi.Invoke") or await answer(request, self._operations.keyring)
+            return await self._faults.apply("ExecuteApi.Invoke") or await answer_api_request(
+                request, self._operations.keyring
+            )
         except AwsError as fault:
             return json_reply({"message": fault.message}, fault.status, "application/json")
 
@@ -146,23 +149,23 @@ class App:
         try:
             call = read_object_call(incoming)
             with engine.scope():
-                return await self._faults.meet(call.label) or run_object_call(call, self._operations.keyring)
+                return await self._faults.apply(call.label) or run_object_call(call, self._operations.keyring)
         except AwsError as failure:
             return object_error(failure)
 
     async def _call(self, incoming: Incoming) -> Reply | Dropped:
         try:
             call = read_call(incoming)
-        except NotACall as failure:
+        except UnreadableCall as failure:
             return json_reply({"__type": failure.code, "message": str(failure)}, failure.status)
         try:
             signed = "authorization" in incoming.headers
-            return await self._faults.meet(call.label, signed=signed) or await self._operations.run(call)
+            return await self._faults.apply(call.label, signed=signed) or await self._operations.run(call)
         except AwsError as failure:
             return error_reply(call, failure)
         finally:
-            noted.answered(call.label)
+            tracker.call_answered(call.label)
 
 
-def _of_forms(path: str, page: Page) -> Pages:
+def _form_routes(path: str, page: Page) -> Pages:
     return {(method, path): (f"oauth2.{path.strip('/')}", page) for method in ("GET", "POST")}

@@ -1,7 +1,7 @@
-"""Reads an HTTP request as one AWS call: which service, which operation, which parameters. Ambiguity is refused.
+"""Reads an HTTP request as one AWS call: service, operation and parameters. Refuses ambiguous requests.
 
-Only `POST /` without a query string is a call: an operation in a query string, a form beside a target header or a
-body in another encoding could each be read in two ways.
+A call is a `POST /` without a query string. An operation in a query string, a form with a target header, or an encoded
+body could be read in two ways.
 """
 
 import json
@@ -15,7 +15,7 @@ from emulator.wire import AwsError, Incoming, Protocol, Reply, json_error, query
 _JSON = re.compile(r"application/x-amz-json-1\.[01](;.*)?")
 _FORM = re.compile(r"application/x-www-form-urlencoded(;.*)?")
 _SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
-# STS takes it unsigned: the token is what proves the caller.
+# STS accepts it unsigned, because the token proves who calls.
 WITH_WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 _OPERATION = re.compile(r"[A-Za-z]{1,64}")
 _CORAL = "com.amazon.coral.service#"
@@ -23,7 +23,7 @@ _CORAL = "com.amazon.coral.service#"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`signing_name` is the service's name in signatures and IAM actions, `label` its name in faults and counters."""
+    """`signing_name` is used in signatures and IAM actions, `label` in faults and counters."""
 
     signing_name: str
     label: str
@@ -43,8 +43,8 @@ _BY_SCOPE = {
 }
 
 
-class NotACall(Exception):
-    """The request is no call of a service that is served here, or may be more than one."""
+class UnreadableCall(Exception):
+    """The request is not a call of a served service, or could be read as more than one call."""
 
     def __init__(self, message: str, code: str = "UnknownOperationException", status: int = 400) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class NotACall(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`data` is the request's one parsed body: JSON, or a form's first value by name. The engine runs exactly this."""
+    """`data` is the parsed body: JSON, or the form's values by name. The engine runs exactly this data."""
 
     service: Service
     operation: str
@@ -67,13 +67,13 @@ class Call:
 
 
 def read_call(incoming: Incoming) -> Call:
-    """Raises `NotACall`. The signature has not been checked."""
+    """Raises `UnreadableCall`. Does not check the signature."""
     if incoming.method != "POST" or incoming.path != "/":
-        raise NotACall("Nothing is served at this address.", status=404)
+        raise UnreadableCall("Nothing is served at this address.", status=404)
     if "?" in incoming.target:
-        raise NotACall("An AWS call here has no query string.")
+        raise UnreadableCall("An AWS call must not have a query string.")
     if incoming.headers.get("content-encoding"):
-        raise NotACall("An encoded body is not accepted.")
+        raise UnreadableCall("An encoded body is not accepted.")
     if "x-amz-target" in incoming.headers:
         return _json_call(incoming)
     return _form_call(incoming)
@@ -83,63 +83,63 @@ def _json_call(incoming: Incoming) -> Call:
     prefix, _, operation = incoming.headers["x-amz-target"].rpartition(".")
     service = _BY_TARGET.get(prefix)
     if service is None or not _OPERATION.fullmatch(operation):
-        raise NotACall("The target header names no operation that is served here.")
+        raise UnreadableCall("The target header does not name a served operation.")
     if not _JSON.fullmatch(incoming.headers.get("content-type", "")):
-        raise NotACall("The body of this operation is JSON, and the content type does not say so.")
+        raise UnreadableCall("The content type must be JSON for this operation.")
     code = f"{_CORAL if service.signing_name == 'dynamodb' else ''}SerializationException"
     return Call(service, operation, _json_object(incoming.body, code), _signed_region(incoming), incoming)
 
 
 def _json_object(body: bytes, code: str) -> dict[str, Any]:
-    """Half of a surrogate pair is no text: it could be stored and never be sent again. `code` names a refusal."""
+    """Refuses half a surrogate pair, which could be stored but never sent again. `code` is the error code."""
     try:
-        data = json.loads(body.decode("utf-8"), object_pairs_hook=_distinct, parse_constant=_no_constant)
-        if b"\\u" in body:  # only what is written as an escape can be half a pair
+        data = json.loads(body.decode("utf-8"), object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant)
+        if b"\\u" in body:  # only an escape can hold half a pair
             json.dumps(data, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as failure:
-        raise NotACall(f"The body is no JSON object: {failure}", code) from failure
+        raise UnreadableCall(f"The body is not a JSON object: {failure}", code) from failure
     if not isinstance(data, dict):
-        raise NotACall("The body is no JSON object.", code)
+        raise UnreadableCall("The body is not a JSON object.", code)
     return data
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a name is given twice in one object")
     return found
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _form_call(incoming: Incoming) -> Call:
     if not _FORM.fullmatch(incoming.headers.get("content-type", "")):
-        raise NotACall("The request names no operation.")
+        raise UnreadableCall("The request names no operation.")
     try:
         values = parse_qs(incoming.body.decode("utf-8"), keep_blank_values=True, max_num_fields=2000)
     except ValueError as failure:
-        raise NotACall("The body is no form.", "MalformedQueryString") from failure
+        raise UnreadableCall("The body is not a form.", "MalformedQueryString") from failure
     found = _SCOPE.search(incoming.headers.get("authorization", ""))
     unsigned = found is None and values.get("Action") == [WITH_WEB_IDENTITY]
     service = _BY_SCOPE.get("sts" if unsigned else found[2] if found else "")
     if service is None:
-        raise NotACall("The request is signed for no service that is served here.", "MissingAuthenticationToken", 403)
+        raise UnreadableCall("The request is not signed for a served service.", "MissingAuthenticationToken", 403)
     if any(len(several) != 1 for several in values.values()) or not _OPERATION.fullmatch(values.get("Action", [""])[0]):
-        raise NotACall("The form names no operation, or a parameter twice.", "MalformedQueryString")
+        raise UnreadableCall("The form names no operation, or a parameter twice.", "MalformedQueryString")
     data = {name: value for name, (value,) in values.items()}
     return Call(service, data["Action"], data, _signed_region(incoming), incoming)
 
 
 def _signed_region(incoming: Incoming) -> str | None:
-    """The region that the signature is made for. None for an unsigned call; whether it is good is checked elsewhere."""
+    """The region in the signature, or None for an unsigned call. Does not check the signature."""
     found = _SCOPE.search(incoming.headers.get("authorization", ""))
     return found[1] if found else None
 
 
-def is_for_objects(incoming: Incoming) -> bool:
-    """Whether it is signed for S3, whose requests have paths and methods of their own."""
+def is_s3_request(incoming: Incoming) -> bool:
+    """Whether the request is signed for S3, whose requests have their own paths and methods."""
     found = _SCOPE.search(incoming.headers.get("authorization", ""))
     return found is not None and found[2] == "s3"
 

@@ -1,4 +1,4 @@
-"""The served operations, by what routes them. `python -m emulator.server.catalogue` prints the table of the docs."""
+"""Lists the served operations. `python -m emulator.server.catalogue` prints the table in docs/local-aws.md."""
 
 import ast
 import inspect
@@ -12,13 +12,13 @@ from emulator.server import patches, s3
 from emulator.server.operations import DYNAMODB_HANDLERS, IDENTITY_OPERATIONS, NOT_SIMULATED
 
 
-def served() -> dict[str, list[str]]:
-    """Operations by service, in the order of the alphabet."""
+def served_operations() -> dict[str, list[str]]:
+    """Sorted operations by service."""
     patches.apply_all()
     operations: dict[str, Iterable[str]] = {
         "DynamoDB": DYNAMODB_HANDLERS,
-        "Cognito user pools": _routed(engine.cognito._dispatch_idp) | SELF_SERVICE,
-        "Cognito identity pools": IDENTITY_OPERATIONS & _routed(engine.cognito._dispatch_identity),
+        "Cognito user pools": _routed_operations(engine.cognito._dispatch_idp) | SELF_SERVICE,
+        "Cognito identity pools": IDENTITY_OPERATIONS & _routed_operations(engine.cognito._dispatch_identity),
         "IAM": engine.iam._IAM_HANDLERS.keys() - NOT_SIMULATED,
         "STS": sts.OPERATIONS,
         "S3": [operation.name for operation in s3.OPERATIONS.values()],
@@ -28,12 +28,12 @@ def served() -> dict[str, list[str]]:
 
 
 def table() -> str:
-    rows = [f"| {service} | {', '.join(names)} |" for service, names in served().items()]
+    rows = [f"| {service} | {', '.join(names)} |" for service, names in served_operations().items()]
     return "\n".join(["| Service | Operations |", "|---|---|", *rows])
 
 
-def _routed(dispatch: Callable[..., object]) -> frozenset[str]:
-    """The names in the one dictionary that the engine's dispatcher looks its handlers up in."""
+def _routed_operations(dispatch: Callable[..., object]) -> frozenset[str]:
+    """The operation names in the engine's dispatcher, which has one dictionary of handlers."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(dispatch)))
     dictionary = next(node for node in ast.walk(tree) if isinstance(node, ast.Dict))
     return frozenset(str(ast.literal_eval(key)) for key in dictionary.keys if key is not None)

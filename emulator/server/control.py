@@ -1,4 +1,4 @@
-"""What a test may do to the emulator itself, over HTTP, with root's secret: faults, calls, clock, crowds of people."""
+"""Test switches over HTTP, protected by root's secret: faults, call counts, clock, IAM delay, bulk users."""
 
 import hmac
 import json
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from emulator import clock
 from emulator.access import iam_records
 from emulator.access.principals import Root
-from emulator.cognito.crowd import make_people
+from emulator.cognito.bulk_users import create_users
 from emulator.faults import Switchboard, parse_fault
-from emulator.state.changes import noted
+from emulator.state.changes import tracker
 from emulator.wire import Incoming, Reply, json_reply
 
 PREFIX = "/_emulator/"
@@ -27,11 +27,11 @@ class Control:
         if not hmac.compare_digest(given.encode(errors="replace"), self.root.key.secret_access_key.encode()):
             return json_reply({"message": "This needs the root secret."}, 403)
         try:
-            return self._do(incoming.method, incoming.path.removeprefix(PREFIX), incoming.body)
+            return self._run(incoming.method, incoming.path.removeprefix(PREFIX), incoming.body)
         except (ValueError, TypeError) as failure:
             return json_reply({"message": str(failure)}, 400)
 
-    def _do(self, method: str, what: str, body: bytes) -> Reply:
+    def _run(self, method: str, what: str, body: bytes) -> Reply:
         match method, what:
             case "POST", "faults":
                 self.switchboard.switch_on(parse_fault(json.loads(body)))
@@ -46,10 +46,10 @@ class Control:
             case "DELETE", "clock":
                 clock.move_to_offset(0)
             case "POST", "people":
-                noted.answered("_emulator.people")
-                return json_reply(make_people(json.loads(body)), content_type=_JSON)
+                tracker.call_answered("_emulator.people")
+                return json_reply(create_users(json.loads(body)), content_type=_JSON)
             case "POST", "propagation":
-                iam_records.switch(json.loads(body))
+                iam_records.set_delay(json.loads(body))
             case _:
                 return _unknown()
         return Reply(204)
@@ -57,7 +57,7 @@ class Control:
     def _show(self, what: str) -> Reply:
         match what:
             case "faults":
-                return json_reply(self.switchboard.switched_on(), content_type=_JSON)
+                return json_reply(self.switchboard.active_faults(), content_type=_JSON)
             case "calls":
                 return json_reply(dict(self.switchboard.calls), content_type=_JSON)
             case "clock":
@@ -67,15 +67,15 @@ class Control:
 
 
 def _unknown() -> Reply:
-    return json_reply({"message": "There is no such switch."}, 404)
+    return json_reply({"message": "The switch does not exist."}, 404)
 
 
 def _move_clock(data: object) -> None:
     if not isinstance(data, dict) or set(data) - {"offset_seconds", "signatures"}:
-        raise ValueError("The clock is moved by offset_seconds, with signatures or without.")
+        raise ValueError("The body must have offset_seconds and may have signatures.")
     seconds, signatures = data.get("offset_seconds"), data.get("signatures", False)
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not math.isfinite(seconds):
-        raise ValueError("offset_seconds is no number.")
+        raise ValueError("offset_seconds must be a number.")
     if not isinstance(signatures, bool) or abs(seconds) > 10**9:
-        raise ValueError("The clock cannot be moved like that.")
+        raise ValueError("offset_seconds is too large, or signatures is not true or false.")
     clock.move_to_offset(seconds, signatures=signatures)

@@ -1,7 +1,7 @@
-"""What a browser needs to hear before it lets a page of another origin read an answer. Any origin may: AWS says `*`.
+"""CORS headers, which let a page of another origin read an answer. Any origin may, as on AWS.
 
-That protects nothing, there or here: whoever holds credentials may call. Follows what DynamoDB and Cognito answer; the
-sign-in domain's endpoints for public clients are included, its pages are not.
+Access is protected by credentials, not by CORS. Follows what DynamoDB and Cognito answer. It covers the OAuth endpoints
+for public clients, but not the hosted pages.
 """
 
 import re
@@ -27,7 +27,7 @@ def preflight(incoming: Incoming) -> Reply:
 
 
 def sharing_headers(incoming: Incoming) -> list[tuple[str, str]]:
-    """None for a request that no page of another origin made."""
+    """Empty for a request that does not come from a page of another origin."""
     if "origin" not in incoming.headers or not _SHARED.fullmatch(incoming.path):
         return []
     return [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", _EXPOSED)]

@@ -1,4 +1,4 @@
-"""What is taken for granted of the engine: the parameters of each function called, the kind of each store read."""
+"""What this package expects of the engine: the parameters of its functions and the types of its values."""
 
 PARAMETERS = {
     "cloudformation._ACTION_HANDLERS": "<dict>",

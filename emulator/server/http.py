@@ -1,7 +1,7 @@
-"""HTTP/1.1 on loopback: reads one request whole, hands it to the app, writes one answer. Nothing of AWS is known here.
+"""HTTP/1.1 on loopback: reads a whole request, passes it to the app, and writes the answer. Knows nothing about AWS.
 
-A request that could be read in two ways (a repeated security header, two lengths of one body, a body larger than any
-service takes) is refused before anybody judges it.
+A request that is too large or could be read in two ways (a repeated security header, two lengths of one body) is
+refused first.
 """
 
 import asyncio
@@ -22,25 +22,25 @@ App = Callable[[Incoming], Awaitable[Reply | Dropped]]
 MAX_BODY = 20 * 1024 * 1024
 IDLE_SECONDS = 75
 REQUEST_SECONDS = 30
-_AT_ONCE = 256 * 1024
+_READ_SIZE = 256 * 1024
 _NO_IPV6 = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
-_ONCE = ("authorization", "content-type", "host", "content-encoding", "content-length")
+_SINGLE_HEADERS = ("authorization", "content-type", "host", "content-encoding", "content-length")
 
 log = logging.getLogger(__name__)
 
 
-class Unreadable(Exception):
-    """The client's request cannot be read, or can be read in more than one way. The message goes back to it."""
+class UnreadableRequest(Exception):
+    """The request cannot be read, or can be read in more than one way. The client gets the message."""
 
 
 def listen(port: int) -> list[socket.socket]:
-    """Sockets on 127.0.0.1 and, where the machine has it, ::1, on one port. 0 picks a free one.
+    """Opens sockets on 127.0.0.1 and, if the computer has it, ::1, with the same port. 0 picks a free port.
 
-    Raises OSError if taken.
+    Raises OSError if the port is taken.
     """
-    first = _bound(socket.AF_INET, "127.0.0.1", port)
+    first = _bind(socket.AF_INET, "127.0.0.1", port)
     try:
-        return [first, _bound(socket.AF_INET6, "::1", first.getsockname()[1])]
+        return [first, _bind(socket.AF_INET6, "::1", first.getsockname()[1])]
     except OSError as failure:
         if failure.errno in _NO_IPV6:
             return [first]
@@ -50,7 +50,7 @@ def listen(port: int) -> list[socket.socket]:
         raise
 
 
-def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -65,28 +65,28 @@ def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
 
 
 async def serve(app: App, sockets: list[socket.socket], stop: asyncio.Event) -> None:
-    """Answers until `stop` is set, then closes every connection."""
+    """Answers requests until `stop` is set, then closes every connection."""
     connections: set[asyncio.Task[None] | None] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         connections.add(task)
         try:
             await _Connection(app, reader, writer).run()
         except (ConnectionError, asyncio.CancelledError, TimeoutError):
-            log.debug("connection ended by the other side")
+            log.debug("the client closed the connection")
         finally:
             connections.discard(task)
             writer.close()
 
-    servers = [await asyncio.start_server(connected, sock=sock) for sock in sockets]
+    servers = [await asyncio.start_server(handle_connection, sock=sock) for sock in sockets]
     await stop.wait()
     for server in servers:
         server.close()
-    open_ones = [task for task in connections if task is not None]
-    for task in open_ones:
+    open_tasks = [task for task in connections if task is not None]
+    for task in open_tasks:
         task.cancel()
-    await asyncio.gather(*open_ones, return_exceptions=True)
+    await asyncio.gather(*open_tasks, return_exceptions=True)
 
 
 class _Connection:
@@ -103,7 +103,7 @@ class _Connection:
                 if incoming is None:
                     return
                 answer = await self._app(incoming)
-            except (h11.RemoteProtocolError, Unreadable) as failure:
+            except (h11.RemoteProtocolError, UnreadableRequest) as failure:
                 await self._write(Reply(400, f"{failure}\n".encode(), (("Content-Type", "text/plain"),)), last=True)
                 return
             if isinstance(answer, Dropped):
@@ -115,14 +115,14 @@ class _Connection:
             self._http.start_next_cycle()
 
     async def _next_request(self) -> Incoming | None:
-        """Waits for one as long as a connection may be idle; once it has begun it has to come whole in its time."""
+        """Waits up to IDLE_SECONDS for the first byte. The whole request must then arrive within REQUEST_SECONDS."""
         if not self._http.trailing_data[0]:
             async with asyncio.timeout(IDLE_SECONDS):
-                self._http.receive_data(await self._reader.read(_AT_ONCE))
+                self._http.receive_data(await self._reader.read(_READ_SIZE))
         async with asyncio.timeout(REQUEST_SECONDS):
-            return await self._read()
+            return await self._read_request()
 
-    async def _read(self) -> Incoming | None:
+    async def _read_request(self) -> Incoming | None:
         request: h11.Request | None = None
         body = bytearray()
         while True:
@@ -130,11 +130,11 @@ class _Connection:
             if isinstance(event, h11.Request):
                 request = event
                 if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
-                    raise Unreadable("The body has a Content-Length and a Transfer-Encoding.")
+                    raise UnreadableRequest("The body has a Content-Length and a Transfer-Encoding.")
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > MAX_BODY:
-                    raise Unreadable("The body is larger than any service here takes.")
+                    raise UnreadableRequest("The body is larger than any service here takes.")
             elif isinstance(event, h11.EndOfMessage) and request is not None:
                 return self._incoming(request, bytes(body))
             elif isinstance(event, h11.ConnectionClosed):
@@ -146,16 +146,16 @@ class _Connection:
             if event is not h11.NEED_DATA:
                 return event
             if self._http.they_are_waiting_for_100_continue:
-                going_on = h11.InformationalResponse(status_code=100, headers=[])
-                self._writer.write(self._http.send(going_on) or b"")
-            self._http.receive_data(await self._reader.read(_AT_ONCE))
+                go_on = h11.InformationalResponse(status_code=100, headers=[])
+                self._writer.write(self._http.send(go_on) or b"")
+            self._http.receive_data(await self._reader.read(_READ_SIZE))
 
     def _incoming(self, request: h11.Request, body: bytes) -> Incoming:
         headers: dict[str, str] = {}
         for raw_name, raw_value in request.headers:
             name, value = raw_name.decode("ascii"), raw_value.decode("utf-8", errors="surrogateescape")
-            if name in headers and (name in _ONCE or name.startswith("x-amz-")):
-                raise Unreadable(f"The header {name} is given more than once.")
+            if name in headers and (name in _SINGLE_HEADERS or name.startswith("x-amz-")):
+                raise UnreadableRequest(f"The header {name} is given more than once.")
             joint = "; " if name == "cookie" else ", "
             headers[name] = f"{headers[name]}{joint}{value}" if name in headers else value
         target = request.target.decode("ascii", errors="replace")
@@ -172,7 +172,7 @@ class _Connection:
         if last:
             headers.append(("Connection", "close"))
         encoded = [(name.encode("ascii"), value.encode("latin-1", errors="replace")) for name, value in headers]
-        # Without its words botocore does not know an answer that comes in place of the `100 Continue` it waits for.
+        # While botocore waits for `100 Continue`, it recognises another answer only if it has a reason phrase.
         words = responses.get(reply.status, "Unknown").encode("ascii")
         start = h11.Response(status_code=reply.status, reason=words, headers=encoded)
         out = self._http.send(start) or b""

@@ -1,6 +1,6 @@
-"""Runs a call that has been read: authenticate it, ask whether it is allowed, then let the service do it.
+"""Runs an AWS call: authenticates it, asks whether it is allowed, then lets the service run it.
 
-Every service here has one entry: who may call it unsigned, which questions its calls ask, and what runs them.
+Each service has one method, which says which operations may be unsigned, which checks they need, and what runs them.
 """
 
 import json
@@ -22,10 +22,10 @@ from emulator.access.control_plane import (
     user_pool_checks,
 )
 from emulator.access.dynamodb_requests import checks_for
-from emulator.access.iam_records import before_change
-from emulator.access.members import members_of
+from emulator.access.iam_records import snapshot_before
 from emulator.access.policy_documents import check_documents
 from emulator.access.principals import Principal, Root, Sessions
+from emulator.access.service_model import parse_request
 from emulator.access.signing import Keyring, code_for
 from emulator.cognito import identity_pool
 from emulator.cognito.user_pool import SELF_SERVICE, UserPoolApi
@@ -38,17 +38,17 @@ _DYNAMODB = {
     "ExecuteTransaction", "GetItem", "ListTables", "PutItem", "Query", "Scan", "TagResource", "TransactGetItems",
     "TransactWriteItems", "UntagResource", "UpdateContinuousBackups", "UpdateItem", "UpdateTable",
 }  # fmt: skip
-_DYNAMODB_OTHERWISE_NAMED = {
+_DYNAMODB_IRREGULAR = {
     "DescribeTimeToLive": "_describe_ttl",
     "UpdateTimeToLive": "_update_ttl",
     "ListTagsOfResource": "_list_tags",
 }
 DYNAMODB_HANDLERS = {
     **{name: "_" + re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in sorted(_DYNAMODB)},
-    **_DYNAMODB_OTHERWISE_NAMED,
+    **_DYNAMODB_IRREGULAR,
 }
 
-# The engine would answer these by an evaluator of its own, which is not the one that decides here.
+# The engine would answer these with its own policy evaluator, which does not decide here.
 NOT_SIMULATED = frozenset({"SimulateCustomPolicy", "SimulatePrincipalPolicy"})
 _UNSIGNED_IDENTITY = frozenset({"GetId", "GetCredentialsForIdentity", "GetOpenIdToken"})
 _IDENTITY_ADMIN = frozenset({
@@ -93,7 +93,7 @@ class Operations:
             status = 400 if protocol == "json" else failure.status
             raise AwsError(code_for(failure.code, protocol), failure.message, status, coral=True) from failure
 
-    def _allow(self, call: Call, checks: list[Check]) -> Principal:
+    def _authenticate_and_authorize(self, call: Call, checks: list[Check]) -> Principal:
         principal = self._caller(call)
         self._authorize(call, principal, checks)
         return principal
@@ -108,7 +108,7 @@ class Operations:
 
     def _dynamodb(self, call: Call) -> Reply:
         principal = self._caller(call)
-        data = members_of("dynamodb", call.operation, call.data)
+        data = parse_request("dynamodb", call.operation, call.data)
         if not isinstance(principal, Root):
             self._authorize(call, principal, checks_for(call.operation, data))
         handler = DYNAMODB_HANDLERS.get(call.operation)
@@ -122,14 +122,14 @@ class Operations:
 
     async def _cognito_idp(self, call: Call) -> Reply:
         principal = None if call.operation in SELF_SERVICE else self._caller(call)
-        data = members_of("cognito-idp", call.operation, call.data)
+        data = parse_request("cognito-idp", call.operation, call.data)
         if principal is not None:
             self._authorize(call, principal, user_pool_checks(call.operation, data))
         return _json_1_1(await self.user_pools.run(call.operation, data))
 
     async def _cognito_identity(self, call: Call) -> Reply:
         principal = None if call.operation in _UNSIGNED_IDENTITY else self._caller(call)
-        call = replace(call, data=members_of("cognito-identity", call.operation, call.data))
+        call = replace(call, data=parse_request("cognito-identity", call.operation, call.data))
         if principal is None:
             return self._federate(call)
         self._authorize(call, principal, identity_pool_checks(call.operation, call.data))
@@ -150,26 +150,26 @@ class Operations:
                     return identity_pool.get_open_id_token(call.data)
 
     def _iam(self, call: Call) -> Reply:
-        self._allow(call, iam_checks(call.operation, call.data))
+        self._authenticate_and_authorize(call, iam_checks(call.operation, call.data))
         handler = engine.iam._IAM_HANDLERS.get(call.operation)
         if handler is None or call.operation in NOT_SIMULATED:
             raise AwsError("InvalidAction", f"{call.operation} is not served here.")
         check_documents(call.operation, call.data)
-        before_change(call.operation)
-        return _reply(handler(_as_engine_reads(call.data)))
+        snapshot_before(call.operation)
+        return _reply(handler(_as_lists(call.data)))
 
     async def _cloudformation(self, call: Call) -> Reply:
         principal = self._caller(call)
         if not isinstance(principal, Root):
             self._authorize(call, principal, stack_checks(call.operation, call.data))
-        parameters = _as_engine_reads(call.data)
+        parameters = _as_lists(call.data)
         if call.operation not in STACK_READS:
-            before_change(call.operation)
+            snapshot_before(call.operation)
         return _reply(await engine.cloudformation.handle_request("POST", "/", {}, b"", parameters))
 
     def _sts(self, call: Call) -> Reply:
         if call.operation == WITH_WEB_IDENTITY:
-            # Tokens for it come from the classic flow, which is not emulated, and from providers that IAM has not here.
+            # Its tokens come from the classic flow or from IAM's OIDC providers. Neither is emulated.
             raise AwsError("InvalidIdentityToken", "No OpenIDConnect provider found in your account for this token.")
         principal = self._caller(call)
         if call.operation not in sts.OPERATIONS:
@@ -189,7 +189,7 @@ def _json_1_1(reply: Reply) -> Reply:
     return Reply(reply.status, reply.body, (("Content-Type", "application/x-amz-json-1.1"), *kept))
 
 
-def _as_engine_reads(data: Mapping[str, str]) -> dict[str, list[str]]:
+def _as_lists(data: Mapping[str, str]) -> dict[str, list[str]]:
     return {name: [value] for name, value in data.items()}
 
 

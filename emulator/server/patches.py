@@ -1,8 +1,7 @@
-"""Everything changed about MiniStack, with what it does, what AWS does, and a check that this is the MiniStack meant.
+"""All patches to MiniStack, each with what the engine does and what AWS does, and a check of MiniStack's version.
 
-Nothing is patched, and nothing served, unless the version and every signature listed below agree: a new version means
-that somebody reads this file again. Most of what the engine lacks needs no patch, because this package stands in
-front of it.
+Nothing is patched or served unless the version and all listed signatures match. For a new version, someone must review
+this file. Most gaps of the engine need no patch, because this package handles the requests first.
 """
 
 import inspect
@@ -24,12 +23,12 @@ Created = tuple[str, dict[str, Any]]
 
 
 class WrongEngine(Exception):
-    """The installed MiniStack is not the one this was written for. The message says where they differ."""
+    """The installed MiniStack is not the expected one. The message says how they differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """`replaces` names the function of the engine that is wrapped or, for something new, the table it joins."""
+    """`replaces` names the engine's function that is wrapped or, for an addition, the table that it is added to."""
 
     replaces: str
     engine_does: str
@@ -38,7 +37,7 @@ class Patch:
 
 
 def apply_all() -> None:
-    """Raises `WrongEngine` before anything is changed."""
+    """Raises `WrongEngine` before it changes anything."""
     check(version("ministack"), PARAMETERS)
     for patch in PATCHES:
         patch.apply()
@@ -67,63 +66,63 @@ def _wrap_handlers(resource_type: str, after: Callable[[str, Mapping[str, Any]],
         handlers = engine.provisioners._RESOURCE_HANDLERS[resource_type]
         create, update = handlers["create"], handlers["update"]
 
-        def created(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
+        def create_resource(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
             result: Created = create(logical_id, props, stack_name)
             after(result[0], props)
             return result
 
-        def updated(
+        def update_resource(
             physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, logical_id: str | None = None
         ) -> Created:
             result: Created = update(physical_id, old, new, stack_name, logical_id)
             after(result[0], new)
             return result
 
-        handlers.update(create=created, update=updated)
+        handlers.update(create=create_resource, update=update_resource)
 
     return apply
 
 
 def _complete_role(role_name: str, props: Mapping[str, Any]) -> None:
     engine.iam._roles[role_name]["PermissionsBoundary"] = props.get("PermissionsBoundary", "")
-    _understood(parse_trust_policy, props["AssumeRolePolicyDocument"], role_name)
+    _check_policy(parse_trust_policy, props["AssumeRolePolicyDocument"], role_name)
     for policy in props.get("Policies") or []:
-        _understood(parse_policy, policy["PolicyDocument"], policy["PolicyName"])
+        _check_policy(parse_policy, policy["PolicyDocument"], policy["PolicyName"])
 
 
 def _check_managed_policy(arn: str, props: Mapping[str, Any]) -> None:
-    _understood(parse_policy, props["PolicyDocument"], arn)
+    _check_policy(parse_policy, props["PolicyDocument"], arn)
 
 
-def _understood(parse: Callable[..., Policy], document: Any, name: str) -> None:
+def _check_policy(parse: Callable[..., Policy], document: Any, name: str) -> None:
     try:
         parse(document, name=name)
     except UnsupportedPolicy as failure:
         raise ValueError(str(failure)) from failure
 
 
-def _give_table_settings(name: str, props: Mapping[str, Any]) -> None:
+def _apply_table_settings(name: str, props: Mapping[str, Any]) -> None:
     table = engine.dynamodb._tables[name]
     table["SSEDescription"] = engine.dynamodb._sse_description_from_spec(
         {"Enabled": True} if _is_true((props.get("SSESpecification") or {}).get("SSEEnabled")) else None
     )
     if expiry := props.get("TimeToLiveSpecification"):
         enabled = _is_true(expiry.get("Enabled"))
-        _done(engine.dynamodb._update_ttl({
+        _check_reply(engine.dynamodb._update_ttl({
             "TableName": name,
             "TimeToLiveSpecification": {"AttributeName": expiry["AttributeName"], "Enabled": enabled},
         }))  # fmt: skip
     if recovery := props.get("PointInTimeRecoverySpecification"):
         enabled = _is_true(recovery.get("PointInTimeRecoveryEnabled"))
-        _done(engine.dynamodb._update_continuous_backups({
+        _check_reply(engine.dynamodb._update_continuous_backups({
             "TableName": name,
             "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": enabled},
         }))  # fmt: skip
 
 
-def _done(reply: tuple[int, dict[str, str], bytes]) -> None:
+def _check_reply(reply: tuple[int, dict[str, str], bytes]) -> None:
     if reply[0] >= 300:
-        raise ValueError(f"The table was not set up: {reply[2]!r}")
+        raise ValueError(f"The table's settings were refused: {reply[2]!r}")
 
 
 def _is_true(value: object) -> bool:
@@ -150,67 +149,67 @@ def _add_default_version() -> None:
 PATCHES = (
     Patch(
         "provisioners._iam_role_create",
-        engine_does="forgets the PermissionsBoundary of a role in a template, and takes any text for a policy",
-        aws_does="limits the role by it, and refuses what is no policy",
+        engine_does="ignores the PermissionsBoundary of a role in a template, and accepts any text as a policy",
+        aws_does="limits the role by it, and refuses an invalid policy",
         apply=_wrap_handlers("AWS::IAM::Role", _complete_role),
     ),
     Patch(
         "provisioners._iam_managed_policy_create",
-        engine_does="takes any text for a policy",
-        aws_does="refuses what is no policy",
+        engine_does="accepts any text as a policy",
+        aws_does="refuses an invalid policy",
         apply=_wrap_handlers("AWS::IAM::ManagedPolicy", _check_managed_policy),
     ),
     Patch(
         "provisioners._ddb_create",
         engine_does="ignores TimeToLiveSpecification, PointInTimeRecoverySpecification and SSESpecification",
         aws_does="turns all three on",
-        apply=_wrap_handlers("AWS::DynamoDB::Table", _give_table_settings),
+        apply=_wrap_handlers("AWS::DynamoDB::Table", _apply_table_settings),
     ),
     Patch(
         "provisioners._apigw_v2_api_create",
-        engine_does="serves an HTTP API without IAM, by its own router and its own functions",
-        aws_does="asks IAM about the path of a request; http_api_calls.py does",
-        apply=http_api.serve,
+        engine_does="serves an HTTP API without IAM, with its own router and functions",
+        aws_does="asks IAM about the path of a request, as http_api_requests.py does",
+        apply=http_api.register_resources,
     ),
     Patch(
         "dynamodb._set_item",
-        engine_does="changes rows without a word; _remove_item and _items_replaced as well",
-        aws_does="keeps them on disks, and so does this with --state",
+        engine_does="changes rows without reporting it; so do _remove_item and _items_replaced",
+        aws_does="stores them on disk; with --state the emulator does too",
         apply=row_writes.apply,
     ),
     Patch(
         "dynamodb._query",
-        engine_does="sorts and tests all rows of a partition for every page, however long the partition has grown",
-        aws_does="reads from where the page begins to where it ends",
+        engine_does="sorts and tests all rows of a partition for every page, however large the partition is",
+        aws_does="reads only the rows of the page",
         apply=wide_partitions.apply,
     ),
     Patch(
         "provisioners._cognito_user_pool_client_create",
         engine_does="ignores RefreshTokenRotation",
-        aws_does="gives a new refresh token with every refresh",
-        apply=_wrap_handlers("AWS::Cognito::UserPoolClient", user_pool_patches.give_rotation),
+        aws_does="issues a new refresh token with every refresh",
+        apply=_wrap_handlers("AWS::Cognito::UserPoolClient", user_pool_patches.set_rotation),
     ),
     Patch(
         "provisioners._RESOURCE_HANDLERS",
         engine_does="refuses a template with an AWS::Cognito::ManagedLoginBranding",
-        aws_does="styles the hosted pages by it; the pages here have a style of their own",
+        aws_does="styles the hosted pages with it; the pages here have their own style",
         apply=user_pool_patches.add_branding,
     ),
     Patch(
         "provisioners._lambda_create",
-        engine_does="wants an archive in S3, and runs it in a process or a container of its own",
-        aws_does="takes the template's own folder once it is packaged; here that folder is run as it is",
-        apply=resources.run_functions_here,
+        engine_does="needs an archive in S3, and runs it in a separate process or container",
+        aws_does="runs the template's folder after packaging; here that folder runs unpackaged",
+        apply=resources.register_functions,
     ),
     Patch(
         "provisioners._lambda_permission_create",
-        engine_does="adds a statement to a function of its own",
-        aws_does="lets the named service invoke the function, and nobody else",
-        apply=resources.permit_invocations,
+        engine_does="adds a statement to its own function",
+        aws_does="lets only the named service invoke the function",
+        apply=resources.register_permissions,
     ),
     Patch(
         "dynamodb._update_item",
-        engine_does="lets AttributeUpdates give an item that is not there yet another key than its own",
+        engine_does="lets AttributeUpdates change the key of an item that does not exist yet",
         aws_does="refuses to update a key attribute",
         apply=key_updates.refuse_in_update_item,
     ),
@@ -234,38 +233,38 @@ PATCHES = (
     ),
     Patch(
         "provisioners._cognito_user_pool_create",
-        engine_does="takes triggers that nothing here calls",
-        aws_does="calls every one of them",
-        apply=user_pool_patches.refuse_other_triggers,
+        engine_does="accepts triggers that the emulator never calls",
+        aws_does="calls all of them",
+        apply=user_pool_patches.refuse_unsupported_triggers,
     ),
     Patch(
         "cognito._resolve_user",
-        engine_does="tells small letters from capitals in every pool, and looks through everybody for an address",
-        aws_does="tells them apart only in a pool that says so, and finds one of millions as fast as one of ten",
-        apply=user_pool_patches.ignore_case,
+        engine_does="matches case in every pool, and scans all users for an address",
+        aws_does="matches case only if the pool says so, and uses an index",
+        apply=user_pool_patches.find_users_by_index,
     ),
     Patch(
         "cognito._validate_password",
-        engine_does="names everything that a password lacks, in words of its own",
-        aws_does="names the first thing",
-        apply=user_pool_patches.word_refused_passwords,
+        engine_does="names everything that a password lacks, in its own words",
+        aws_does="names only the first missing item",
+        apply=user_pool_patches.report_first_password_error,
     ),
     Patch(
         "cognito._apply_pretoken_trigger",
-        engine_does="runs the PreTokenGeneration function for tokens of its own, which are exchanged for ours",
-        aws_does="runs it once for what it issues",
-        apply=user_pool_patches.leave_tokens_alone,
+        engine_does="runs the PreTokenGeneration function for its own tokens, which ours replace",
+        aws_does="runs it once for the tokens that it issues",
+        apply=user_pool_patches.skip_token_trigger,
     ),
     Patch(
         "cognito.run_reentrant",
-        engine_does="runs each call in a thread of its own, on dictionaries that another thread may be changing",
-        aws_does="answers every call as if it were alone",
-        apply=user_pool_patches.one_after_another,
+        engine_does="runs each call in a new thread, on dictionaries that another thread may be changing",
+        aws_does="isolates calls from each other",
+        apply=user_pool_patches.run_without_threads,
     ),
     Patch(
         "cognito._merge_attributes",
         engine_does="stores an empty attribute",
-        aws_does="deletes an attribute that is written empty",
-        apply=user_pool_patches.let_empty_delete,
+        aws_does="deletes an attribute when an empty value is written",
+        apply=user_pool_patches.delete_empty_attributes,
     ),
 )

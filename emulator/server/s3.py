@@ -1,7 +1,7 @@
-"""S3 as far as files are put into a bucket and read again: which operation a request is, what IAM says, and the answer.
+"""The part of S3 that exports need: which operation a request is, its IAM check, and the answer.
 
-The bucket is the first part of the path. A request is signed in its headers, the body's hash included; everything that
-is not in the table below is refused. The engine holds the objects, in memory only.
+The bucket is the first part of the path. A request is signed in its headers, with a hash of its body. Operations that
+are not in the table below are refused. The engine stores the objects in memory only.
 """
 
 import re
@@ -20,10 +20,10 @@ from emulator.access.signing import Keyring
 from emulator.wire import AwsError, Incoming, Reply
 
 _HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?", re.ASCII)
-_LISTING = frozenset({"list-type", "prefix", "delimiter", "max-keys", "continuation-token", "start-after",
+_LIST_PARAMETERS = frozenset({"list-type", "prefix", "delimiter", "max-keys", "continuation-token", "start-after",
                       "encoding-type", "fetch-owner"})  # fmt: skip
-# Everything else that S3 reads from a header of its own would change what happens.
-_HEADERS = re.compile(r"x-amz-(?:date|security-token|content-sha256|sdk-checksum-algorithm|checksum-\w+)")
+# Any other x-amz header would change what S3 does.
+_KNOWN_HEADERS = re.compile(r"x-amz-(?:date|security-token|content-sha256|sdk-checksum-algorithm|checksum-\w+)")
 _CODES = {
     "InvalidClientTokenId": ("InvalidAccessKeyId", 403),
     "ExpiredToken": ("ExpiredToken", 400),
@@ -39,7 +39,7 @@ class Operation:
     on: Literal["bucket", "object"]
 
 
-# By method, and by whether there is a key.
+# Keyed by method and by whether there is a key.
 OPERATIONS: Mapping[tuple[str, bool], Operation] = {
     ("PUT", False): Operation("CreateBucket", "s3:CreateBucket", "bucket"),
     ("HEAD", False): Operation("HeadBucket", "s3:ListBucket", "bucket"),
@@ -73,20 +73,20 @@ class ObjectCall:
 
 
 def read_object_call(incoming: Incoming) -> ObjectCall:
-    """The signature has not been checked. Raises `AwsError` for what is not served."""
+    """Does not check the signature. Raises `AwsError` for a request that is not served."""
     bucket, _, key = unquote(incoming.path.removeprefix("/")).partition("/")
     operation = OPERATIONS.get((incoming.method, bool(key)))
     asked = set(incoming.every_query_value())
     listing = operation is not None and operation.name == "ListObjectsV2"
-    if operation is None or not bucket or (not asked <= _LISTING if listing else asked):
+    if operation is None or not bucket or (not asked <= _LIST_PARAMETERS if listing else asked):
         raise _not_served("operation")
     if listing and incoming.query().get("list-type") != "2":
         raise _not_served("operation")
     if not _HOST.fullmatch(incoming.headers.get("host", "")):
-        raise _not_served("address: the bucket has to be the first part of the path")
-    strange = [name for name in incoming.headers if name.startswith("x-amz-") and not _HEADERS.fullmatch(name)]
-    if strange or any(character in bucket + key for character in "*?\n"):
-        raise _not_served(f"header {strange[0]}" if strange else "name")
+        raise _not_served("address, in which the bucket is not the first part of the path,")
+    unknown = [name for name in incoming.headers if name.startswith("x-amz-") and not _KNOWN_HEADERS.fullmatch(name)]
+    if unknown or any(character in bucket + key for character in "*?\n"):
+        raise _not_served(f"header {unknown[0]}" if unknown else "name")
     return ObjectCall(operation, bucket, key, incoming)
 
 
@@ -103,20 +103,20 @@ def run_object_call(call: ObjectCall, keyring: Keyring) -> Reply:
 
 
 def _check_bucket(call: ObjectCall) -> None:
-    """S3 says to everybody that there is none, whatever they may do."""
+    """S3 tells every caller that a bucket does not exist, whatever their permissions."""
     if call.operation.name != "CreateBucket" and call.bucket not in engine.s3._buckets:
         raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
 
 
 def _answer(call: ObjectCall, principal: Principal) -> Reply:
-    # The server leaves the body of an answer to HEAD out, and tells its length.
+    # The HTTP server omits the body of an answer to HEAD and sends its length.
     method = "GET" if call.operation.name == "HeadObject" else call.incoming.method
     incoming = call.incoming
     status, headers, body = engine.s3._dispatch(
         method, call.bucket, call.key, dict(incoming.headers), incoming.body, incoming.every_query_value()
     )
     if status == 404 and call.operation.action == "s3:GetObject":
-        # Whoever may not list a bucket does not learn what is missing in it.
+        # Callers who may not list the bucket do not learn that an object is missing.
         authorize(principal, [Check("s3:ListBucket", call.bucket_arn)], incoming)
     kept = ((name, value) for name, value in headers.items() if name.lower() != "content-length")
     return Reply(status, body, tuple(kept))

@@ -1,0 +1,1 @@
+"""Saves the state of the emulated AWS to a directory while it runs, and restores it at the next start."""

@@ -1,7 +1,7 @@
-"""Keeps an emulator's state in a directory while it runs, and brings it back at the next start.
+"""Saves the emulator's state to a directory while it runs, and restores it at the next start.
 
-Writes at most every half second, and only what changed: rows as they were noted, everything else by comparing. Other
-calls are answered meanwhile; the file is written in a thread.
+Writes at most every half second, and only what changed. Changed rows are tracked; everything else is compared. Other
+calls are answered meanwhile, because the file is written in a thread.
 """
 
 import asyncio
@@ -9,71 +9,74 @@ import json
 import logging
 from collections.abc import Iterator
 
-from emulator.state.changes import Row, noted
-from emulator.state.directory import ROWS, Changes, Entry, StateDirectory
-from emulator.state.entries import Kept, end_what_was_under_way, row_key, settle
+from emulator.state.changes import Row, tracker
+from emulator.state.directory import ROWS, ChangeSet, Entry, StateDirectory
+from emulator.state.entries import Stores, fail_unfinished_stacks, restore_rows, row_key
 
 log = logging.getLogger(__name__)
 
-_SECONDS_BETWEEN = 0.4
-# After so many entries it is somebody else's turn.
-_AT_ONCE = 200
+_INTERVAL = 0.4
+# After this many entries other tasks may run.
+_BATCH = 200
 
 
-class Keeper:
+class Autosave:
     def __init__(self, directory: StateDirectory, app: object) -> None:
-        self._directory, self._kept = directory, Kept(app)
+        self._directory, self._stores = directory, Stores(app)
         self._written: dict[tuple[str, str], int] = {}
         self._row_stores: set[str] = set()
 
     def restore(self) -> None:
-        """What the directory holds, into this process; from then on changes are noted. Raises `StateRefused`."""
-        self._kept.restore(self._other_entries())
-        settle(self._kept.tables(), self._row_entries())
-        end_what_was_under_way()
-        noted.begin()
+        """Loads the directory into this process and starts to track changes. Raises `StateRefused`."""
+        self._stores.restore(self._other_entries())
+        restore_rows(self._stores.tables(), self._row_entries())
+        fail_unfinished_stacks()
+        tracker.start()
 
-    async def keep(self, stop: asyncio.Event) -> None:
-        """Until `stop`, and once more after it."""
+    async def run(self, stop: asyncio.Event) -> None:
+        """Saves changes until `stop` is set."""
         while not stop.is_set():
             try:
-                async with asyncio.timeout(_SECONDS_BETWEEN):
+                async with asyncio.timeout(_INTERVAL):
                     await stop.wait()
             except TimeoutError:
-                await self._write_what_changed()
+                await self._write_changes()
 
     async def close(self) -> None:
-        await self._write_what_changed()
+        await self._write_changes()
         self._directory.close()
 
-    async def _write_what_changed(self) -> None:
-        if not noted:
+    async def _write_changes(self) -> None:
+        if not tracker:
             return
-        rows, tables, other = noted.take()
+        rows, tables, other = tracker.take()
         try:
-            changed = self._rows(rows, tables)
-            changes, written = await self._others() if other else (Changes(), self._written)
+            changed = self._changed_rows(rows, tables)
+            changes, written = await self._changed_entries() if other else (ChangeSet(), self._written)
             await asyncio.to_thread(self._write, changes, changed)
             self._written = written
         except Exception:
-            # What was noted is noted again: nothing may be lost because a disk was full for a moment.
-            noted.again(rows, tables, other=other)
-            log.exception("The state could not be kept")
+            # The changes are put back, so that a full disk loses nothing.
+            tracker.put_back(rows, tables, other=other)
+            log.exception("The state could not be saved")
 
-    def _write(self, changes: Changes, rows: list[tuple[str, str, object]]) -> None:
+    def _write(self, changes: ChangeSet, rows: list[tuple[str, str, object]]) -> None:
         for store, key, item in rows:
             if item is None:
-                changes.gone.append((store, key))
+                changes.deleted.append((store, key))
             elif key == "":
-                changes.gone_stores.add(store)
+                changes.deleted_stores.add(store)
             else:
                 changes.put.append((store, key, json.dumps(item, separators=(",", ":"))))
         if changes:
             self._directory.write(changes)
 
-    def _rows(self, rows: set[Row], replaced: set[str]) -> list[tuple[str, str, object]]:
-        """Rows as they are at this moment, None for one that is gone. Nobody changes an item: it is exchanged."""
-        tables = self._kept.tables()
+    def _changed_rows(self, rows: set[Row], replaced: set[str]) -> list[tuple[str, str, object]]:
+        """The current rows; None for a deleted row.
+
+        Items are replaced and never changed in place, so they need no copy.
+        """
+        tables = self._stores.tables()
         found: list[tuple[str, str, object]] = []
         for table_id in replaced & tables.keys():
             found.append((ROWS + table_id, "", True))
@@ -85,18 +88,18 @@ class Keeper:
                 found.append((ROWS + table_id, row_key(partition, sort), item))
         return found
 
-    async def _others(self) -> tuple[Changes, dict[tuple[str, str], int]]:
-        """What differs from what was written, and the fingerprints of all that there is."""
-        changes, now = Changes(), dict[tuple[str, str], int]()
-        for number, (store, key, value) in enumerate(self._kept.entries()):
+    async def _changed_entries(self) -> tuple[ChangeSet, dict[tuple[str, str], int]]:
+        """The entries that differ from those last written, and the fingerprints of all current entries."""
+        changes, now = ChangeSet(), dict[tuple[str, str], int]()
+        for number, (store, key, value) in enumerate(self._stores.entries()):
             now[store, key] = hash(value)
             if self._written.get((store, key)) != now[store, key]:
                 changes.put.append((store, key, value))
-            if number % _AT_ONCE == _AT_ONCE - 1:
+            if number % _BATCH == _BATCH - 1:
                 await asyncio.sleep(0)
-        changes.gone = [known for known in self._written if known not in now]
-        tables = {ROWS + table_id for table_id in self._kept.tables()}
-        changes.gone_stores = self._row_stores - tables
+        changes.deleted = [known for known in self._written if known not in now]
+        tables = {ROWS + table_id for table_id in self._stores.tables()}
+        changes.deleted_stores = self._row_stores - tables
         self._row_stores = self._row_stores | tables
         return changes, now
 

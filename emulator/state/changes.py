@@ -1,14 +1,14 @@
-"""What has changed since somebody last looked: which rows of which tables, and whether anything else may have.
+"""Tracks which rows have changed since the last save, and whether anything else may have changed.
 
-The engine's three writers of rows report here (patches.py), every answered call does (app.py). Nothing is noted until
-somebody looks.
+`rows.row_writes` reports every write of a row, and the server every answered call. Tracking starts after the state was
+restored.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-# They leave nothing behind but rows; rows are noted one by one.
-_LEAVE_NOTHING = frozenset(
+# These calls change nothing but rows, and each row is tracked separately.
+_CHANGES_ONLY_ROWS = frozenset(
     [f"DynamoDB.{name}" for name in (
         "GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems", "PutItem", "UpdateItem", "DeleteItem",
         "BatchWriteItem", "TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction",
@@ -24,45 +24,51 @@ _LEAVE_NOTHING = frozenset(
 Row = tuple[str, str, str]
 
 
-class Noted:
-    """Rows by table id, partition key and sort key; tables, by id, whose rows were all exchanged at once."""
+class ChangeTracker:
+    """Rows by table id, partition key and sort key; and the ids of tables whose rows were all replaced."""
 
     def __init__(self) -> None:
-        self._noting = False
+        self._active = False
         self._rows: set[Row] = set()
         self._tables: set[str] = set()
         self._other = False
 
-    def begin(self) -> None:
-        self._noting = True
+    def start(self) -> None:
+        self._active = True
 
-    def row(self, table: Mapping[str, Any], partition: str, sort: str) -> None:
-        if self._noting:
+    def row_changed(self, table: Mapping[str, Any], partition: str, sort: str) -> None:
+        if self._active:
             self._rows.add((table["TableId"], partition, sort))
 
-    def all_rows(self, table: Mapping[str, Any]) -> None:
-        if self._noting:
+    def table_replaced(self, table: Mapping[str, Any]) -> None:
+        if self._active:
             self._tables.add(table["TableId"])
 
-    def answered(self, operation: str) -> None:
-        """`operation` as faults and counters name it. One that is not known to leave nothing may have changed all."""
-        if operation not in _LEAVE_NOTHING:
-            self._other = self._noting
+    def call_answered(self, operation: str) -> None:
+        """`operation` is the name in faults and counters.
+
+        An operation that is not listed above may have changed anything.
+        """
+        if operation not in _CHANGES_ONLY_ROWS:
+            self._other = self._active
 
     def __bool__(self) -> bool:
         return bool(self._rows or self._tables or self._other)
 
     def take(self) -> tuple[set[Row], set[str], bool]:
-        """Everything noted, which is forgotten here: rows, tables, and whether anything else may have changed."""
+        """Returns the changed rows, the replaced tables, and whether anything else may have changed.
+
+        Then starts again empty.
+        """
         taken = self._rows, self._tables, self._other
         self._rows, self._tables, self._other = set(), set(), False
         return taken
 
-    def again(self, rows: set[Row], tables: set[str], *, other: bool) -> None:
-        """What was taken and could not be dealt with."""
+    def put_back(self, rows: set[Row], tables: set[str], *, other: bool) -> None:
+        """Restores changes that were taken but could not be saved."""
         self._rows |= rows
         self._tables |= tables
         self._other |= other
 
 
-noted = Noted()
+tracker = ChangeTracker()

@@ -1,7 +1,7 @@
-"""Values of this process as text and back: JSON, and what JSON has no word for under a tag.
+"""Converts values of this process to text and back: JSON, with tags for types that JSON lacks.
 
-Not pickle: reading runs no code of the file's choosing. Of objects, only dataclasses of this package, policies and
-signing keys are read, each by a rule written here.
+It does not use pickle, so a file cannot run code when it is read. The only objects that it reads are dataclasses of
+this package, policies and signing keys.
 """
 
 import base64
@@ -21,46 +21,46 @@ from iam import Policy, parse_policy, parse_trust_policy
 
 _TAG = "~"
 _PACKAGE = "emulator"
-_PLAIN = (str, int, float, bool, type(None))
+_JSON_TYPES = (str, int, float, bool, type(None))
 
 
-class Unreadable(Exception):
-    """The text is not of this version of the package."""
+class UnreadableState(Exception):
+    """The text was not written by this version of the package."""
 
 
 def encode(value: object) -> str:
-    """Raises TypeError for what cannot be kept."""
-    return json.dumps(_plain(value), separators=(",", ":"))
+    """Raises TypeError for a value that cannot be saved."""
+    return json.dumps(_to_json(value), separators=(",", ":"))
 
 
 def decode(text: str) -> Any:
-    """Raises `Unreadable`."""
+    """Raises `UnreadableState`."""
     try:
-        return json.loads(text, object_hook=_read)
+        return json.loads(text, object_hook=_from_json)
     except (ValueError, KeyError, TypeError, AttributeError, ImportError) as failure:
-        raise Unreadable(str(failure)) from failure
+        raise UnreadableState(str(failure)) from failure
 
 
-def _plain(value: object) -> object:
-    if type(value) in _PLAIN:
+def _to_json(value: object) -> object:
+    if type(value) in _JSON_TYPES:
         return value
     if isinstance(value, Counter):
-        return _tagged("counter", _pairs(value))
+        return _tag("counter", _pairs(value))
     if isinstance(value, dict):
         if _TAG not in value and all(type(key) is str for key in value):
-            return {key: _plain(entry) for key, entry in value.items()}
-        return _tagged("dict", _pairs(value))
+            return {key: _to_json(entry) for key, entry in value.items()}
+        return _tag("dict", _pairs(value))
     if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    return _tagged(*_object(value))
+        return [_to_json(entry) for entry in value]
+    return _tag(*_tagged_value(value))
 
 
-def _object(value: object) -> tuple[str, object]:
+def _tagged_value(value: object) -> tuple[str, object]:
     match value:
         case tuple() | set() | frozenset():
-            return type(value).__name__, [_plain(entry) for entry in value]
+            return type(value).__name__, [_to_json(entry) for entry in value]
         case deque():
-            return "deque", [value.maxlen, [_plain(entry) for entry in value]]
+            return "deque", [value.maxlen, [_to_json(entry) for entry in value]]
         case bytes() | bytearray():
             return "bytes", base64.b64encode(value).decode()
         case Decimal():
@@ -73,17 +73,17 @@ def _object(value: object) -> tuple[str, object]:
             return "rsa", value.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     kind = type(value)
     if not dataclasses.is_dataclass(value) or not kind.__module__.startswith(f"{_PACKAGE}."):
-        raise TypeError(f"a {kind.__name__} cannot be kept")
-    fields = {part.name: _plain(getattr(value, part.name)) for part in dataclasses.fields(value)}
+        raise TypeError(f"a {kind.__name__} cannot be saved")
+    fields = {part.name: _to_json(getattr(value, part.name)) for part in dataclasses.fields(value)}
     return f"{kind.__module__}:{kind.__qualname__}", fields
 
 
-def _tagged(tag: str, content: object) -> dict[str, object]:
+def _tag(tag: str, content: object) -> dict[str, object]:
     return {_TAG: tag, "is": content}
 
 
 def _pairs(value: Mapping[Any, Any]) -> list[object]:
-    return [[_plain(key), _plain(entry)] for key, entry in value.items()]
+    return [[_to_json(key), _to_json(entry)] for key, entry in value.items()]
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
@@ -101,7 +101,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _read(content: dict[str, Any]) -> Any:
+def _from_json(content: dict[str, Any]) -> Any:
     tag = content.get(_TAG)
     if tag is None:
         return content
@@ -114,13 +114,13 @@ def _policy(kind: str, name: str, document: Any) -> Policy:
 
 
 def _dataclass(tag: str, values: Mapping[str, Any]) -> object:
-    """Made as it was, field by field; a field that is new since then gets its default."""
+    """Restores the fields without calling the constructor. A field added since then gets its default."""
     module, _, name = tag.partition(":")
     if not module.startswith(f"{_PACKAGE}."):
-        raise Unreadable(f"{tag} is not of this package")
+        raise UnreadableState(f"{tag} is not part of this package")
     kind = getattr(importlib.import_module(module), name)
     if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-        raise Unreadable(f"{tag} is no dataclass")
+        raise UnreadableState(f"{tag} is not a dataclass")
     made = object.__new__(kind)
     for part in dataclasses.fields(kind):
         object.__setattr__(made, part.name, _field(part, values, tag))
@@ -134,4 +134,4 @@ def _field(part: "dataclasses.Field[Any]", values: Mapping[str, Any], tag: str) 
         return part.default
     if part.default_factory is not dataclasses.MISSING:
         return part.default_factory()
-    raise Unreadable(f"{tag} has no {part.name}")
+    raise UnreadableState(f"{tag} has no {part.name}")

@@ -1,7 +1,7 @@
-"""The directory in which an emulator keeps its state: a file of entries, root's key and a lock. Standard library only.
+"""The directory that holds an emulator's state: a file of entries, the root key and a lock.
 
-What the entries mean is not known here. The file is SQLite's: a change is in it whole or not at all, whenever the
-process is killed. The directory belongs to one user and, while it runs, to one emulator.
+It does not know what the entries mean. The file is an SQLite database, so a change is written completely or not at all,
+even if the process is killed. The directory belongs to one user, and only one emulator may use it at a time.
 """
 
 import fcntl
@@ -14,14 +14,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FORMAT = "1"
-# How the names of stores that hold rows begin.
+from emulator.root_key import ROOT_KEY_FILE, UnreadableRootKey, read_root_key
+
+FORMAT = "2"
+# The prefix of stores that hold rows.
 ROWS = "rows:"
-_ENTRIES, _ROOT_KEY, _LOCK = "state.sqlite3", "root-key.json", "emulator.lock"
-# What the demo keeps beside it, and wants gone with the rest.
+_ENTRIES, _LOCK = "state.sqlite3", "emulator.lock"
+# The demo's password file. A reset deletes it too.
 KEPT_PASSWORD = "demo-password"  # noqa: S105 - a file name
-_OURS = frozenset(
-    {_ENTRIES, f"{_ENTRIES}-wal", f"{_ENTRIES}-shm", f"{_ENTRIES}-journal", _ROOT_KEY, _LOCK, KEPT_PASSWORD}
+_OUR_FILES = frozenset(
+    {_ENTRIES, f"{_ENTRIES}-wal", f"{_ENTRIES}-shm", f"{_ENTRIES}-journal", ROOT_KEY_FILE, _LOCK, KEPT_PASSWORD}
 )
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -33,34 +35,34 @@ Entry = tuple[str, str, str]
 
 
 class StateRefused(Exception):
-    """The directory cannot be used. The message is a line for a terminal."""
+    """The directory cannot be used. The message is one line for a terminal."""
 
 
 @dataclass(slots=True)
-class Changes:
-    """What has become of the entries since they were last written. Whole stores go first."""
+class ChangeSet:
+    """Changes to the entries since the last write. Whole stores are deleted first."""
 
-    gone_stores: set[str] = field(default_factory=set)
-    gone: list[tuple[str, str]] = field(default_factory=list)
+    deleted_stores: set[str] = field(default_factory=set)
+    deleted: list[tuple[str, str]] = field(default_factory=list)
     put: list[Entry] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.gone_stores or self.gone or self.put)
+        return bool(self.deleted_stores or self.deleted or self.put)
 
 
 class StateDirectory:
-    """Open: locked, checked, and readable. `engine` is the version of what wrote the entries."""
+    """An open directory: locked, checked and readable. `engine` is the MiniStack version that wrote the entries."""
 
     def __init__(self, path: Path, *, engine: str, reset: bool = False) -> None:
-        """Raises `StateRefused`. `reset` forgets everything that was kept."""
+        """Raises `StateRefused`. `reset` deletes all saved state."""
         self.path = path
         _prepare(path)
-        self._lock = _locked(path)
+        self._lock = _lock_directory(path)
         if reset:
-            for name in _OURS - {_LOCK}:
+            for name in _OUR_FILES - {_LOCK}:
                 (path / name).unlink(missing_ok=True)
         try:
-            self._entries = _opened(path / _ENTRIES)
+            self._entries = _open_database(path / _ENTRIES)
             self._check(engine)
         except sqlite3.DatabaseError as failure:
             raise StateRefused(f"The state in {path} cannot be read ({failure}); --reset begins anew.") from failure
@@ -73,30 +75,33 @@ class StateDirectory:
                 self._entries.executemany("INSERT INTO about VALUES (?, ?)", wanted.items())
         elif found != wanted:
             raise StateRefused(
-                f"The state in {self.path} is of {_said(found)} and this is {_said(wanted)}; --reset begins anew."
+                f"The state in {self.path} is of {_describe(found)}, but this is {_describe(wanted)}; "
+                "--reset begins anew."
             )
 
     def entries(self, *, rows: bool) -> Iterator[Entry]:
-        """Of the stores of rows, or of all others, in the order in which they were first written."""
+        """The entries of row stores, or of all other stores, in the order in which they were first written."""
         yield from self._entries.execute(
             "SELECT store, key, value FROM entries WHERE (substr(store, 1, ?) = ?) = ? ORDER BY rowid",
             (len(ROWS), ROWS, rows),
         )
 
-    def write(self, changes: Changes) -> None:
-        """All of it or nothing. May be called from another thread, by one at a time."""
+    def write(self, changes: ChangeSet) -> None:
+        """Writes all changes or none. Any thread may call it, but only one at a time."""
         with self._entries:
-            self._entries.executemany("DELETE FROM entries WHERE store = ?", [(name,) for name in changes.gone_stores])
-            self._entries.executemany("DELETE FROM entries WHERE store = ? AND key = ?", changes.gone)
+            self._entries.executemany(
+                "DELETE FROM entries WHERE store = ?", [(name,) for name in changes.deleted_stores]
+            )
+            self._entries.executemany("DELETE FROM entries WHERE store = ? AND key = ?", changes.deleted)
             self._entries.executemany(_PUT, changes.put)
 
     def root_key(self, given: tuple[str, str] | None) -> tuple[str, str]:
-        """The key that is given, else the one kept, else a new one; kept from now on."""
-        kept = read_root_key(self.path)
-        key = given or kept or (f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
-        if key != kept:
+        """Returns the given key, the stored one, or a new one. Stores it."""
+        stored = _stored_root_key(self.path)
+        key = given or stored or (f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
+        if key != stored:
             text = json.dumps({"access_key_id": key[0], "secret_access_key": key[1]})
-            write_privately(self.path / _ROOT_KEY, text)
+            write_privately(self.path / ROOT_KEY_FILE, text)
         return key
 
     def close(self) -> None:
@@ -104,19 +109,15 @@ class StateDirectory:
         os.close(self._lock)
 
 
-def read_root_key(path: Path) -> tuple[str, str] | None:
-    """Access key id and secret of the account's root, where an emulator has kept them."""
+def _stored_root_key(path: Path) -> tuple[str, str] | None:
     try:
-        stored = json.loads((path / _ROOT_KEY).read_text("utf-8"))
-        return stored["access_key_id"], stored["secret_access_key"]
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as failure:
-        raise StateRefused(f"{path / _ROOT_KEY} holds no key; --reset begins anew.") from failure
+        return read_root_key(path)
+    except UnreadableRootKey as failure:
+        raise StateRefused(str(failure)) from failure
 
 
 def write_privately(path: Path, text: str) -> None:
-    """Replaces the file whole; only its owner can read it."""
+    """Replaces the whole file. Only its owner can read it."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
@@ -133,14 +134,14 @@ def _prepare(path: Path) -> None:
     except OSError as failure:
         raise StateRefused(f"{path} cannot hold state: {failure.strerror}.") from failure
     if found.st_uid != os.geteuid():
-        raise StateRefused(f"{path} belongs to somebody else.")
+        raise StateRefused(f"{path} belongs to another user.")
     if names and _LOCK not in names:
         raise StateRefused(f"{path} is not empty and holds no emulator's state; choose another directory.")
     if stat.S_IMODE(found.st_mode) != 0o700:
         path.chmod(0o700)
 
 
-def _locked(path: Path) -> int:
+def _lock_directory(path: Path) -> int:
     lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -150,15 +151,15 @@ def _locked(path: Path) -> int:
     return lock
 
 
-def _opened(file: Path) -> sqlite3.Connection:
+def _open_database(file: Path) -> sqlite3.Connection:
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     entries = sqlite3.connect(file, check_same_thread=False, timeout=5)
-    # With a write-ahead log a commit needs no wait for the disk, and a killed process loses nothing committed.
+    # With a write-ahead log a commit does not wait for the disk, and a killed process loses no committed data.
     entries.execute("PRAGMA journal_mode = WAL")
     entries.execute("PRAGMA synchronous = NORMAL")
     entries.executescript(_SCHEMA)
     return entries
 
 
-def _said(about: dict[str, str]) -> str:
+def _describe(about: dict[str, str]) -> str:
     return f"format {about.get('format')} and MiniStack {about.get('engine')}"

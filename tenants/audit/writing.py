@@ -180,6 +180,6 @@ def _is_to_be_recorded(by: Actor, what: str) -> bool:
 def _what_was_asked_for(given: Mapping[str, object]) -> tuple[UUID | None, str]:
     member, tenant = given.get("member"), given.get("tenant")
     if isinstance(member, Member):
-        return (member.tenant.org_id if member.tenant else None), str(member.person)
+        return member.org_id, str(member.person)
     org = tenant.org_id if isinstance(tenant, Tenant) else None
     return org, str(given.get("email") or tenant or given.get("name") or "")

@@ -106,7 +106,7 @@ class Directory:
         `seen` is what the change before it returned, and may be None for Create alone.
         """
         if isinstance(change, Create):
-            return self.create(change.wanted)
+            return self.create(change.desired)
         if seen is None:
             raise ValueError(f"There is nobody to {change.in_words}.")
         match change:

@@ -1,6 +1,6 @@
-"""What should be in the user pool, what is, and the changes that lead from one to the other. Decides, and does nothing.
+"""The user that a member should have in the pool, the user as it is, and the changes that lead from one to the other.
 
-Everything that changes users in Cognito goes through `plan`, so that what a dry run prints is what happens.
+Decides, and does nothing. Every change of a user in Cognito goes through `plan`, so a dry run prints what happens.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    wanted: DesiredUser
+    desired: DesiredUser
     category: ClassVar[Quota] = Quota.CREATION
 
     @property
     def in_words(self) -> str:
-        return f"create {self.wanted.email} as {self.wanted.role}"
+        return f"create {self.desired.email} as {self.desired.role}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +102,25 @@ class Conflict:
     why: str
 
 
-def plan(wanted: DesiredUser | None, seen: Seen | None, *, org: str) -> tuple[Change, ...] | Conflict:
-    """What has to be done, in order. `org` is the member's organisation, "" for an operator.
+def plan(desired: DesiredUser | None, seen: Seen | None, *, org: str) -> tuple[Change, ...] | Conflict:
+    """The changes to make, in order. `desired` is None where no user should exist, `org` "" for an operator.
 
-    A user of another organisation is a conflict, for deleting too: the attribute never changes, so it is not theirs.
+    A user of another organisation is a conflict, for deleting too: since a user never changes organisations, it is
+    another person's.
     """
     if seen is not None and seen.org != org:
         return Conflict(_not_theirs(seen, org))
-    if wanted is None:
+    if desired is None:
         return () if seen is None else (SignOut(), Delete())
     if seen is None:
-        # Whoever may not sign in needs no user, and no invitation.
-        return (Create(wanted),) if wanted.enabled else ()
+        # A member who may not sign in needs no user, and no invitation.
+        return (Create(desired),) if desired.enabled else ()
     changes: list[Change] = []
-    if seen.role != wanted.role:
-        changes.append(SetRole(wanted.role))
-    if seen.enabled != wanted.enabled:
-        changes.append(Enable() if wanted.enabled else Disable())
-    if wanted.sign_out or (seen.enabled and not wanted.enabled):
+    if seen.role != desired.role:
+        changes.append(SetRole(desired.role))
+    if seen.enabled != desired.enabled:
+        changes.append(Enable() if desired.enabled else Disable())
+    if desired.sign_out or (seen.enabled and not desired.enabled):
         changes.append(SignOut())
     return tuple(changes)
 

@@ -1,4 +1,4 @@
-"""The user pool for whoever only looks: asked at the pace of its quotas, and again for a while when it is busy."""
+"""The user pool as a reconciliation reads it: at the pace of its quotas, and again for a while when Cognito is busy."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import TypeVar
 
 from tenants.aws.directory import Directory, DirectoryPage
 from tenants.aws.failures import kind_of
-from tenants.domain.errors import Misconfigured, RefusedByCognito, Throttled, Unavailable
+from tenants.domain.errors import Misconfigured, PortalError, RefusedByCognito
 from tenants.domain.user_plan import Quota, Seen
 from tenants.provisioning.pace import Pacer
 
 _MOST_TRIES = 8
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 15.0
-_Answer = TypeVar("_Answer")
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
+_Got = TypeVar("_Got")
 
 
-class PlaceForgotten(Exception):
-    """Cognito does not take the page's token (any more). Where it is good for how long is not documented."""
+class PageTokenRefused(Exception):
+    """Cognito does not take the token of a page. How long a token is good for is not documented."""
 
 
 @dataclass(frozen=True, slots=True)
 class PacedPool:
-    """`before_each` is called ahead of every call and may raise to end it all; `pause` waits so many seconds.
+    """`before_each` is called ahead of every call and may raise to end the run; `pause` waits so many seconds.
 
-    What Cognito answers in the end is raised as the directory raises it.
+    Raises what the directory raises, once trying again has not helped.
     """
 
     directory: Directory
@@ -41,28 +41,26 @@ class PacedPool:
         return self.directory.pool_id
 
     def page(self, after: str | None) -> DirectoryPage:
-        """Raises PlaceForgotten where `after` is not taken."""
+        """`after` is the token of the page before, None for the first page. Raises PageTokenRefused."""
         try:
-            return self._asked(Quota.LIST, partial(self.directory.page, after))
+            return self._call(Quota.LIST, partial(self.directory.page, after))
         except RefusedByCognito as error:
             if after is not None:
-                raise PlaceForgotten from error
+                raise PageTokenRefused from error
             raise Misconfigured(f"The user pool (Cognito) does not list its users: {error.why}") from error
 
     def look(self, name: str) -> Seen | None:
-        return self._asked(Quota.READ, partial(self.directory.look, name))
+        """The user with this sub or e-mail address."""
+        return self._call(Quota.READ, partial(self.directory.look, name))
 
-    def _asked(self, quota: Quota, ask: Callable[[], _Answer]) -> _Answer:
+    def _call(self, quota: Quota, make: Callable[[], _Got]) -> _Got:
         for tries in count(1):
             self.before_each()
-            self.pacer.wait(quota)
-            try:
-                return ask()
-            except Unavailable as error:
-                if kind_of(error) != "passing" or tries == _MOST_TRIES:
-                    raise
-                if isinstance(error, Throttled):
-                    self.pacer.push_back(quota)
-                longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**tries)
-                self.pause(random.uniform(0, longest))  # noqa: S311 - jitter
+            answer = self.pacer.call(quota, make)
+            if not isinstance(answer, PortalError):
+                return answer
+            if kind_of(answer) != "passing" or tries == _MOST_TRIES:
+                raise answer
+            longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**tries)
+            self.pause(random.uniform(0, longest))  # noqa: S311 - jitter
         raise AssertionError("the last try returns or raises")

@@ -1,7 +1,7 @@
-"""What a reconciliation found, repaired: the member is made due, and provisioned by what provisions everybody else.
+"""Repairs differences: makes the member due, and provisions them as every member is provisioned.
 
-A user of another organisation, or one whom the portal does not know, is never touched. Neither is a member whom Cognito
-refused before: what stands in the row has to be mended first.
+Never touches a user of another organisation, or one whom the portal does not know. Leaves members alone that are stuck:
+what their row says has to be mended first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tenants.audit.actions import Action
 from tenants.aws.directory import Directory
 from tenants.domain.actor import Actor
 from tenants.domain.errors import Unreachable
-from tenants.drift.comparison import described
+from tenants.drift.comparison import in_short
 from tenants.members.roster import mark_due
 from tenants.models import Drift, DriftKind, Member, Provisioning, Reconciliation
 from tenants.provisioning.one_member import changes_for, provision_member_now
@@ -26,29 +26,29 @@ from tenants.provisioning.pace import Pacer
 from tenants.provisioning.results import Outcome
 
 REPAIRED_KINDS = (DriftKind.MISSING_USER, DriftKind.ROLE, DriftKind.ENABLED)
-# So many users, or this share of the members, are created again unasked. A wrong pool misses more.
+# So many users, or this share of the members, are created again without being asked for. A wrong pool misses more.
 FEW, SHARE = 5, 0.05
 _MOST_FAILURES = 3
 _MANY = 200
-_PATIENCE_SECONDS, _LOOK_AGAIN_SECONDS = 10.0, 0.25
+_WAIT_SECONDS, _LOOK_AGAIN_SECONDS = 10.0, 0.25
 
 
 def repairable(run: Reconciliation) -> QuerySet[Drift]:
-    """What repairing could still do something about."""
+    """Differences that a repair may still end."""
     left = run.drifts.filter(kind__in=REPAIRED_KINDS, repaired_at=None, member__isnull=False)
     return left.exclude(member__provisioning=Provisioning.STUCK)
 
 
 def too_many_to_recreate(run: Reconciliation, *, members: int, allowed: int) -> str:
-    """Why nothing may be repaired without being asked for by number; "" where nothing stands against it."""
+    """Why nothing may be repaired unless the number of missing users is given; "" where repairing may begin."""
     missing = repairable(run).filter(kind=DriftKind.MISSING_USER).count()
     limit = max(FEW, int(members * SHARE), allowed)
     if missing <= limit:
         return ""
     return (
-        f"{missing} of {members} members have no user in this pool. More than {limit} are not created again unasked, "
-        "since each gets a new invitation. Nothing was repaired. Make sure that COGNITO_USER_POOL_ID is right. "
-        f"If it is: `{how_to_recreate(run, missing)}`."
+        f"{missing} of {members} members have no user in this pool. More than {limit} are created again only when you "
+        "give their number, since each gets a new invitation. Nothing was repaired. Make sure that "
+        f"COGNITO_USER_POOL_ID is right. If it is: `{how_to_recreate(run, missing)}`."
     )
 
 
@@ -58,7 +58,7 @@ def how_to_recreate(run: Reconciliation, count: int) -> str:
 
 
 def fate(drift: Drift) -> str:
-    """What became, or will become, of a difference that is not repaired by the command; "" for one that is to be."""
+    """In words, what happened or will happen to a difference; "" for one that the command is to repair."""
     member = drift.member
     if drift.repaired_at:
         return "repaired"
@@ -67,12 +67,12 @@ def fate(drift: Drift) -> str:
     if member.provisioning == Provisioning.DUE:
         return "left to the worker"
     if member.provisioning == Provisioning.STUCK:
-        return f"cannot be done: {member.last_error}"
+        return f"{Provisioning.STUCK}: {member.last_error}"
     return ""
 
 
 def planned_repair(drift: Drift, *, directory: Directory, pacer: Pacer) -> list[str]:
-    """What repairing will do for the member of a difference; looks where a worker would look."""
+    """In words, what repairing will do for the member of a difference. Looks where a worker would look."""
     if fate(drift) or drift.member is None:
         return []
     return changes_for(drift.member, directory=directory, pacer=pacer) or ["take over the user with this address"]
@@ -80,48 +80,51 @@ def planned_repair(drift: Drift, *, directory: Directory, pacer: Pacer) -> list[
 
 @dataclass(slots=True)
 class Repair:
-    """`go_on` is asked before each member and may raise; `pause` waits so many seconds."""
+    """`before_each` is called before each member and may raise; `pause` waits so many seconds.
+
+    `tell` hears how many members were handled of about how many.
+    """
 
     run: Reconciliation
     directory: Directory
     pacer: Pacer
     holder: str
     by: Actor
-    go_on: Callable[[], None]
+    before_each: Callable[[], None]
     pause: Callable[[float], object]
     tell: Callable[[int, int], None]
     _failures: int = 0
-    _with_workers: bool = False
+    _some_with_workers: bool = False
 
-    def everything(self) -> None:
-        """Raises Unreachable once Cognito fails again and again: members begun so far are left to the worker."""
+    def repair_all(self) -> None:
+        """Raises Unreachable once Cognito fails again and again. Members begun so far are left to the worker."""
         self._one_by_one()
         waited = 0.0
-        while self._with_workers and self._underway().exists() and waited < _PATIENCE_SECONDS:
-            self.go_on()
+        while self._some_with_workers and self._left_to_workers().exists() and waited < _WAIT_SECONDS:
+            self.before_each()
             self.pause(_LOOK_AGAIN_SECONDS)
             waited += _LOOK_AGAIN_SECONDS
-        if self._with_workers:
+        if self._some_with_workers:
             self._one_by_one()
 
     def _one_by_one(self) -> None:
         done, last, about = 0, 0, repairable(self.run).values("member").distinct().count()
         while some := self._after(last):
-            for number in some:
-                self.go_on()
-                self._see_to(number)
-                last, done = number, done + 1
+            for pk in some:
+                self.before_each()
+                self._repair_one(pk)
+                last, done = pk, done + 1
                 self.tell(done, about)
 
     def _after(self, last: int) -> list[int]:
         rows = repairable(self.run).filter(member__gt=last).order_by("member")
         return list(rows.values_list("member", flat=True).distinct()[:_MANY])
 
-    def _underway(self) -> QuerySet[Drift]:
+    def _left_to_workers(self) -> QuerySet[Drift]:
         return repairable(self.run).filter(member__provisioning=Provisioning.DUE, member__attempts=0)
 
-    def _see_to(self, number: int) -> None:
-        member = self._made_due(number)
+    def _repair_one(self, pk: int) -> None:
+        member = self._mark_due(pk)
         if member is None:
             return
         outcome = provision_member_now(
@@ -130,11 +133,11 @@ class Repair:
         match outcome:
             case Outcome.SETTLED:
                 self._failures = 0
-                # Who was removed meanwhile has no row any more.
-                for now in _with_all(Member.objects.filter(pk=number)):
+                # A member who was removed meanwhile has no row any more.
+                for now in _with_all(Member.objects.filter(pk=pk)):
                     self._note_repaired(now)
             case None:
-                self._with_workers = True
+                self._some_with_workers = True
             case Outcome.LATER:
                 self._failures += 1
                 if self._failures == _MOST_FAILURES:
@@ -142,33 +145,33 @@ class Repair:
                         "The user pool (Cognito)", "it took none of the last repairs; the worker goes on with them"
                     )
 
-    def _made_due(self, number: int) -> Member | None:
-        """None where somebody is at it. Where it agrees by now, as after a kill, there is nothing left to be called."""
+    def _mark_due(self, pk: int) -> Member | None:
+        """None where another transaction has locked it. Where the user matches by now, the attempt makes no call."""
         with transaction.atomic():
-            rows = Member.objects.filter(pk=number).select_for_update(skip_locked=True, of=("self",))
+            rows = Member.objects.filter(pk=pk).select_for_update(skip_locked=True, of=("self",))
             member = _with_all(rows).first()
             if member is None:
-                self._with_workers = True
+                self._some_with_workers = True
             if member is None or member.provisioning == Provisioning.DUE:
                 return member
-            mark_due(Member.objects.filter(pk=number))
+            mark_due(Member.objects.filter(pk=pk))
         return member
 
     def _note_repaired(self, member: Member) -> None:
-        """As the member is by now, which may be more than was asked for."""
+        """As the user is by now, since the member may have been changed meanwhile."""
         with transaction.atomic():
             rows = self.run.drifts.filter(member=member, kind__in=REPAIRED_KINDS, repaired_at=None)
-            found = {drift.kind: drift for drift in rows}
+            before = {drift.kind: drift.seen for drift in rows}
             rows.update(repaired_at=timezone.now())
-            self.run.repaired += len(found)
+            self.run.repaired += len(before)
             Reconciliation.objects.filter(pk=self.run.pk).update(repaired=self.run.repaired)
             record(
                 Action.DRIFT_REPAIRED,
                 by=self.by,
-                org=member.tenant.org_id if member.tenant else None,
+                org=member.org_id,
                 target=str(member.person),
-                before={kind: drift.seen for kind, drift in found.items()},
-                after={kind: _as_it_is(kind, member) for kind in found},
+                before=before,
+                after={kind: _as_it_is(kind, member) for kind in before},
             )
 
 
@@ -183,4 +186,4 @@ def _as_it_is(kind: str, member: Member) -> str:
         case DriftKind.ENABLED:
             return "enabled" if member.seen_enabled else "disabled"
         case _:
-            return described(member.seen_role, enabled=bool(member.seen_enabled))
+            return in_short(member.seen_role, enabled=bool(member.seen_enabled))

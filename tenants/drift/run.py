@@ -1,7 +1,7 @@
-"""The user pool compared with the members: what was changed past the portal is found, kept, and repaired if asked for.
+"""The user pool compared with the members. Changes made outside the portal are found, kept, and repaired if asked.
 
-A run ends with an entry in the audit trail. One that was stopped is taken up by the next, as long as what it has seen
-is not too old.
+A run ends with an entry in the audit trail. The next run goes on with one that was stopped, as long as what that has
+seen is not too old.
 """
 
 from __future__ import annotations
@@ -20,21 +20,23 @@ from tenants.audit.actions import Action
 from tenants.aws.directory import Directory
 from tenants.domain.actor import Actor
 from tenants.domain.errors import Misconfigured, PortalError
+from tenants.drift.checkpoint import REPAIR, Checkpoint, Progress
 from tenants.drift.paced_pool import PacedPool
 from tenants.drift.repair import Repair, how_to_recreate, too_many_to_recreate
-from tenants.drift.walk import CHECK, POOL, REPAIR, Checkpoint, Listener, PoolComparison, RunLock
+from tenants.drift.run_lock import RunLock
+from tenants.drift.walk import Listener, PoolComparison
 from tenants.models import MOST_REASON, Member, Provisioning, Reconciliation, Tenant
 from tenants.provisioning.pace import Pacer
 
-TAKEN_UP_WITHIN = timedelta(hours=1)
+RESUMED_WITHIN = timedelta(hours=1)
 KEPT_RUNS = 20
 _SAMPLE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """`tenant` None is the whole pool. `recreate`: so many users may be created again where so many are missing that it
-    would be reason to stop."""
+class RunOptions:
+    """`tenant` None is the whole pool. `recreate`: up to so many missing users may be created again, even where so many
+    missing would otherwise stop the repair."""
 
     tenant: Tenant | None = None
     repair: bool = False
@@ -42,7 +44,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciled:
+class RunResult:
     """`found` differences by kind; `left` are not repaired. `refused` is why repairing may not be begun, or ""."""
 
     run: Reconciliation
@@ -52,7 +54,7 @@ class Reconciled:
 
 
 def reconcile(
-    asked: Asked,
+    options: RunOptions,
     *,
     directory: Directory,
     pacer: Pacer,
@@ -60,99 +62,103 @@ def reconcile(
     by: Actor,
     stop: threading.Event,
     listener: Listener = Listener(),  # noqa: B008 - it is frozen
-) -> Reconciled:
+) -> RunResult:
     """Raises NotNow while another run goes on or once `stop` is set, Misconfigured where this is not the portal's pool,
     and what Cognito answers. What was found until then is kept. Call it outside a transaction."""
-    turn = RunLock(holder, stop)
-    turn.take()
+    lock = RunLock(holder, stop)
+    lock.take()
     try:
-        run = _begun(asked, directory.pool_id, listener)
-        pool = PacedPool(directory, pacer, turn.go_on, stop.wait)
-        repair = Repair(run, directory, pacer, holder, by, turn.go_on, stop.wait, listener.progress)
+        run = _resumed_or_new(options, directory.pool_id, listener)
+        pool = PacedPool(directory, pacer, lock.check, stop.wait)
+        repair = Repair(run, directory, pacer, holder, by, lock.check, stop.wait, listener.progress)
+        progress = Progress(run, directory.pool_id, lock)
         try:
-            walk = PoolComparison(run, pool, turn, listener, lambda walk: _check_pool(walk, allowed=asked.recreate))
-            walk.compare()
-            return _finished(asked, walk, repair, by=by)
+            comparison = PoolComparison(progress, pool, listener, lambda it: _check_pool(it, allowed=options.recreate))
+            comparison.compare()
+            return _finish(options, comparison, repair, by=by)
         except PortalError as error:
             _note_stopped(run, error, by=by)
             raise
     finally:
-        turn.give_back()
+        lock.give_back()
 
 
-def _begun(asked: Asked, pool_id: str, listener: Listener) -> Reconciliation:
-    last = Reconciliation.objects.filter(tenant=asked.tenant).order_by("-started_at").first()
+def _resumed_or_new(options: RunOptions, pool_id: str, listener: Listener) -> Reconciliation:
+    last = Reconciliation.objects.filter(tenant=options.tenant).order_by("-started_at").first()
     if last is None or last.finished_at is not None:
-        return _new_run(asked, pool_id)
+        return _new_run(options, pool_id)
     began = f"{last.started_at:%Y-%m-%d %H:%M} UTC"
-    if why := _cannot_be_taken_up(last, asked, pool_id):
+    if why := _why_not_resumed(last, options, pool_id):
         listener.say(f"The comparison of {began} was not finished, and {why}. Beginning anew.")
-        return _new_run(asked, pool_id)
+        return _new_run(options, pool_id)
     listener.say(f"Going on with the comparison of {began}, after {last.users_seen} users.")
-    last.repairing, last.last_error = asked.repair, ""
+    last.repairing, last.last_error = options.repair, ""
     last.save(update_fields=["repairing", "last_error"])
     return last
 
 
-def _cannot_be_taken_up(run: Reconciliation, asked: Asked, pool_id: str) -> str:
-    place = Checkpoint.of(run)
-    if timezone.now() - run.started_at > TAKEN_UP_WITHIN:
+def _why_not_resumed(run: Reconciliation, options: RunOptions, pool_id: str) -> str:
+    checkpoint = Checkpoint.of(run)
+    if timezone.now() - run.started_at > RESUMED_WITHIN:
         return "is too old to go on with"
-    if place.pool_id != pool_id:
+    if checkpoint.pool_id != pool_id:
         return "was of another user pool"
-    return "had come to its repairs, which are not asked for now" if place.phase == REPAIR and not asked.repair else ""
+    if checkpoint.phase == REPAIR and not options.repair:
+        return "had come to its repairs, which are not asked for now"
+    return ""
 
 
-def _new_run(asked: Asked, pool_id: str) -> Reconciliation:
+def _new_run(options: RunOptions, pool_id: str) -> Reconciliation:
     kept = set(Reconciliation.objects.order_by("-started_at").values_list("pk", flat=True)[: KEPT_RUNS - 1])
     if of_the_pool := Reconciliation.objects.of_the_pool():
         kept.add(of_the_pool.pk)
     Reconciliation.objects.exclude(pk__in=kept).delete()
-    start = Checkpoint(pool_id, CHECK if asked.tenant else POOL)
-    return Reconciliation.objects.create(tenant=asked.tenant, repairing=asked.repair, after=str(start))
+    start = Checkpoint.first(pool_id, one_tenant=options.tenant is not None)
+    return Reconciliation.objects.create(tenant=options.tenant, repairing=options.repair, after=str(start))
 
 
-def _check_pool(walk: PoolComparison, *, allowed: int) -> None:
-    """Nobody is concluded to be missing from a pool in which nobody at all is known."""
-    lost = walk.not_met.filter(provisioning=Provisioning.SETTLED).count()
-    if lost <= allowed or _somebody_is_known(walk):
+def _check_pool(comparison: PoolComparison, *, allowed: int) -> None:
+    """No user counts as missing from a pool that knows none of the portal's members."""
+    lost = comparison.not_seen.filter(provisioning=Provisioning.SETTLED).count()
+    if lost <= allowed or _knows_a_member(comparison):
         return
-    walk.begin_again()
+    comparison.progress.start_over()
     raise Misconfigured(
-        f"The user pool {walk.pool.pool_id} knows none of the portal's members: it is not the portal's pool, or it was "
-        "emptied. Nothing was changed. Look at COGNITO_USER_POOL_ID. If the users were deleted and are to be created "
-        f"again, each with a new invitation: `{how_to_recreate(walk.run, lost)}`."
+        f"The user pool {comparison.pool.pool_id} knows none of the portal's members: it is not the portal's pool, or "
+        "it was emptied. Nothing was changed. Look at COGNITO_USER_POOL_ID. If the users were deleted and are to be "
+        f"created again, each with a new invitation: `{how_to_recreate(comparison.run, lost)}`."
     )
 
 
-def _somebody_is_known(walk: PoolComparison) -> bool:
-    """For one tenant no page was read, and it may have lost its few users: other tenants' members are asked for too."""
-    if walk.run.tenant is None:
-        return walk.members.filter(seen_at__gte=walk.run.started_at).exists()
+def _knows_a_member(comparison: PoolComparison) -> bool:
+    """For one tenant no page was read, and it may have lost its few users: some of the others' are looked up too."""
+    run = comparison.run
+    if run.tenant is None:
+        return comparison.members.filter(seen_at__gte=run.started_at).exists()
     settled = Member.objects.filter(provisioning=Provisioning.SETTLED, person__sub__isnull=False).order_by("pk")
-    others, own = settled.exclude(tenant=walk.run.tenant), settled.filter(tenant=walk.run.tenant)
+    others, own = settled.exclude(tenant=run.tenant), settled.filter(tenant=run.tenant)
     sample = chain(others.select_related("person")[:_SAMPLE], own.select_related("person")[:_SAMPLE])
-    return any(walk.pool.look(str(member.person.sub)) is not None for member in sample)
+    return any(comparison.pool.look(str(member.person.sub)) is not None for member in sample)
 
 
-def _finished(asked: Asked, walk: PoolComparison, repair: Repair, *, by: Actor) -> Reconciled:
-    run = walk.run
+def _finish(options: RunOptions, comparison: PoolComparison, repair: Repair, *, by: Actor) -> RunResult:
+    run = comparison.run
     run.found = run.drifts.count()
     run.save(update_fields=["found"])
-    refused = too_many_to_recreate(run, members=walk.members.count(), allowed=asked.recreate)
-    if asked.repair and not refused:
-        repair.everything()
+    refused = too_many_to_recreate(run, members=comparison.members.count(), allowed=options.recreate)
+    if options.repair and not refused:
+        repair.repair_all()
     found = dict(run.drifts.values_list("kind").annotate(Count("pk")).order_by("kind"))
     with transaction.atomic():
         run.finished_at, run.after = timezone.now(), ""
-        run.last_error = refused[:MOST_REASON] if asked.repair else ""
+        run.last_error = refused[:MOST_REASON] if options.repair else ""
         run.save()
         _record(Action.RECONCILED, run, by=by, found=found, why=run.last_error)
-    return Reconciled(run, found, run.found - run.repaired, refused)
+    return RunResult(run, found, run.found - run.repaired, refused)
 
 
 def _note_stopped(run: Reconciliation, error: PortalError, *, by: Actor) -> None:
-    """The place to go on from was written down with what was found last."""
+    """The checkpoint was saved with what was found last."""
     with transaction.atomic():
         run.last_error = error.for_operators[:MOST_REASON]
         Reconciliation.objects.filter(pk=run.pk).update(last_error=run.last_error)

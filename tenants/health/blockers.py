@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from tenants.lifecycle.suspension import rings
+from tenants.members.in_cognito import no_worker
 from tenants.models import Member, Provisioning, Suspension, Tenant, Worker
 from tenants.provisioning.halt import why_halted
 
@@ -32,11 +33,10 @@ def _blockers(suspension: Suspension) -> Iterator[str]:
 
 def _worker(suspension: Suspension) -> Iterator[str]:
     now = timezone.now()
-    running = Worker.objects.alive(now)
-    if not running.exists():
-        yield "No worker is running. Start one: manage.py provision --watch."
+    if missing := no_worker():
+        yield missing
     elif suspension.denied_at is None and suspension.began_at < now - _WRITTEN_WITHIN:
-        unwritten = running.exclude(unwritten="").values_list("unwritten", flat=True).first()
+        unwritten = Worker.objects.alive(now).exclude(unwritten="").values_list("unwritten", flat=True).first()
         why = f": {unwritten}" if unwritten else "; its log says why."
         yield f"The worker has not written the policy SuspendedTenants{why}"
 

@@ -24,11 +24,10 @@ from tenants.domain.errors import NotNow, PortalError
 from tenants.domain.keys import own_space
 from tenants.domain.org_id import OrgId
 from tenants.domain.tenant_state import TenantState
-from tenants.leases import give_back, take
 from tenants.lifecycle.export import Report, export_tenant, is_complete
 from tenants.lifecycle.purge import purge_rows
 from tenants.lifecycle.transitions import close_for_good
-from tenants.models import Closing, Suspension, Tenant
+from tenants.models import Closing, Lease, Suspension, Tenant
 
 # IAM needs some seconds until all of its machines know of a denial.
 _SPREAD_TIME = timedelta(seconds=60)
@@ -108,11 +107,11 @@ def continue_closing(tenant: Tenant, *, reach: Reach, holder: str, by: Actor, re
     also what `reach` raises. The reason is kept as the closing's `last_error` until a job goes on.
     """
     lease = f"closing {tenant.org_id}"
-    if not take(lease, holder=holder, seconds=_LEASE_SECONDS):
+    if not Lease.objects.take(lease, holder=holder, seconds=_LEASE_SECONDS):
         raise NotNow(f"Another job is closing {tenant} right now.")
 
     def renew_and_report(line: str) -> None:
-        if not take(lease, holder=holder, seconds=_LEASE_SECONDS):
+        if not Lease.objects.take(lease, holder=holder, seconds=_LEASE_SECONDS):
             raise NotNow(f"Another job has taken over closing {tenant}: this one gave no sign of life for too long.")
         report(line)
 
@@ -121,11 +120,11 @@ def continue_closing(tenant: Tenant, *, reach: Reach, holder: str, by: Actor, re
     except Exception as error:
         with suppress(DatabaseError):
             # A job that has taken over keeps its own error.
-            if take(lease, holder=holder, seconds=_LEASE_SECONDS):
+            if Lease.objects.take(lease, holder=holder, seconds=_LEASE_SECONDS):
                 _keep_error(tenant, why_failed(error))
         raise
     finally:
-        give_back(lease, holder=holder)
+        Lease.objects.give_back(lease, holder=holder)
 
 
 def why_failed(error: Exception) -> str:

@@ -1,7 +1,7 @@
-"""What a step would bring about, said before it is taken: the sentences of a confirmation page. Changes nothing.
+"""The consequences of a tenant's step, as sentences for both doors, before it is taken. Changes nothing.
 
-What Cognito will be asked to do is decided by the same `wanted` and `plan` that the worker goes by, for the members as
-they are, so what a page announces is what happens. A fixed number of queries, however many members there are.
+The calls to Cognito are planned by the same `plan` that the worker uses, for the members as they are, so what is
+announced is what happens. The number of queries is fixed, however many members there are.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from django.db.models import Count
 from django.utils import timezone
 
 from tenants.domain.suspension_policy import ROOM
-from tenants.domain.tenant_state import MAY_SIGN_IN, TenantState, in_words
+from tenants.domain.tenant_state import TenantState, in_words
 from tenants.domain.user_plan import Change, Conflict, Create, Delete, Disable, Enable, SetRole, SignOut
 from tenants.lifecycle.suspension import OUTLIVES, to_deny
 from tenants.lifecycle.transitions import MOST_GRACE_DAYS, state_after_reopening
+from tenants.members.in_cognito import no_worker
 from tenants.members.roster import planned_changes as planned_for
-from tenants.models import Closing, Member, Person, Provisioning, Tenant, Worker
+from tenants.models import Closing, Member, Person, Provisioning, Tenant
 
 _PLANNED_BY = (
     "tenant_id", "role", "enabled", "removed", "provisioning", "seen_org", "seen_role", "seen_enabled", "seen_status",
@@ -39,25 +40,25 @@ _STAY = "Records, members and settings stay as they are."
 
 
 def preview(tenant: Tenant, step: str) -> tuple[str, ...]:
-    """A sentence each, in the order in which it happens. Raises KeyError for a step that there is not."""
+    """A sentence each, in the order in which it happens. Raises KeyError for an unknown step."""
     return preview_for_all([tenant], step)
 
 
-def consequences_of_closing(tenant: Tenant, *, grace_days: int) -> tuple[str, ...]:
-    """Those of `close` with another grace period than CLOSING_GRACE_DAYS; one that is too long is for it to refuse."""
-    return tuple(_close([tenant], min(grace_days, MOST_GRACE_DAYS)))
+def preview_closing(tenant: Tenant, *, grace_days: int | None) -> tuple[str, ...]:
+    """For `close` with this grace period, None for CLOSING_GRACE_DAYS. One that is too long is refused by `close`."""
+    return tuple(_close([tenant], None if grace_days is None else min(grace_days, MOST_GRACE_DAYS)))
 
 
 def preview_for_all(tenants: Sequence[Tenant], step: str) -> tuple[str, ...]:
-    """The same for several tenants that the step is taken with, one after the other."""
+    """For several tenants that the same step is taken with."""
     return tuple(_OF[step](tenants))
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What Cognito will be asked to do: how many members for each row of changes.
+    """The calls to Cognito: `planned` counts the members that get the same changes.
 
-    `conflicts` are members that nothing can be done for, `disabled_alone` those whom no state of the tenant lets in.
+    `conflicts` counts members that are left alone, `disabled_alone` those that were disabled one by one.
     """
 
     planned: Counter[tuple[type[Change], ...]]
@@ -67,24 +68,24 @@ class Calls:
 
     @property
     def duration(self) -> timedelta:
-        """At the pace of `COGNITO_CALLS_PER_SECOND`, for workers that have nothing else to do."""
-        asked: Counter[str] = Counter()
+        """At the pace of `COGNITO_CALLS_PER_SECOND`, if workers have nothing else to do."""
+        counts: Counter[str] = Counter()
         for changes, members in self.planned.items():
             for change in changes:
-                asked[change.category] += members
+                counts[change.category] += members
         paces = settings.COGNITO_CALLS_PER_SECOND
-        return timedelta(seconds=max((count / paces[category] for category, count in asked.items()), default=0))
+        return timedelta(seconds=max((count / paces[category] for category, count in counts.items()), default=0))
 
 
 def calls(tenants: Sequence[Tenant], to: Callable[[Tenant], str], *, sign_out: bool) -> Calls:
-    """What the worker would do once each tenant is in the state that `to` gives it. One query."""
+    """What the worker would do once each tenant is in the state that `to` returns for it. One query."""
     then = {tenant.pk: Tenant(pk=tenant.pk, org_id=tenant.org_id, state=to(tenant)) for tenant in tenants}
     alike = Member.objects.filter(tenant__in=tenants).order_by().values(*_PLANNED_BY).annotate(count=Count("pk"))
     planned: Counter[tuple[type[Change], ...]] = Counter()
     members = conflicts = disabled_alone = 0
     for group in alike:
         count, tenant = group.pop("count"), then[group.pop("tenant_id")]
-        # They differ in nothing that the plan goes by, so one speaks for all.
+        # The plan depends on nothing else, so it is the same for all of the group.
         one = Member(**group, tenant=tenant, sign_out=sign_out, person=Person(sub=uuid.uuid4()))
         changes = planned_for(one)
         members += count
@@ -97,21 +98,21 @@ def calls(tenants: Sequence[Tenant], to: Callable[[Tenant], str], *, sign_out: b
 
 
 def _suspend(tenants: Sequence[Tenant]) -> Iterator[str]:
-    yield from _shut_out(calls(tenants, lambda _: TenantState.SUSPENDED, sign_out=True), tenants)
+    yield from _lock_out(calls(tenants, lambda _: TenantState.SUSPENDED, sign_out=True), tenants)
     yield f"{_STAY} Reactivating takes all of this back."
 
 
 def _close(tenants: Sequence[Tenant], grace_days: int | None = None) -> Iterator[str]:
-    asked = calls(tenants, lambda _: TenantState.CLOSING, sign_out=True)
-    yield from _shut_out(asked, tenants)
+    expected = calls(tenants, lambda _: TenantState.CLOSING, sign_out=True)
+    yield from _lock_out(expected, tenants)
     days = settings.CLOSING_GRACE_DAYS if grace_days is None else grace_days
     until = timezone.now() + timedelta(days=days)
     yield f"For {days} days, until {_when(until)}, {_it(tenants)} can be reopened, and nothing is lost."
-    yield "The closing job exports the records meanwhile, to where it is told to: manage.py closing --export-to."
-    yield "After that date the closing job deletes every record, and looks whether any is left. This cannot be undone."
+    yield "Meanwhile the closing job exports the records, to the place given with manage.py closing --export-to."
+    yield "After that date the closing job deletes every record and verifies that none is left. This cannot be undone."
     yield (
-        f"In the end {_members(asked.members)} deleted from Cognito. Name, org id and audit trail stay here for good, "
-        "so that the org id is never used again."
+        f"In the end {_members(expected.members)} deleted from Cognito. Name, org id and audit trail stay here "
+        "for good, so that the org id is never used again."
     )
 
 
@@ -122,19 +123,19 @@ def _reactivate(tenants: Sequence[Tenant]) -> Iterator[str]:
 def _reopen(tenants: Sequence[Tenant]) -> Iterator[str]:
     states = {tenant.pk: state_after_reopening(tenant) for tenant in tenants}
     for tenant in tenants:
-        yield f"{tenant} {in_words(states[tenant.pk])} again, as before it was to be closed."
+        yield f"{tenant} {in_words(states[tenant.pk])} again, as before the closing."
     thawed = [tenant for tenant in tenants if states[tenant.pk] != TenantState.SUSPENDED]
     if thawed:
-        asked = calls(thawed, lambda tenant: states[tenant.pk], sign_out=False)
+        expected = calls(thawed, lambda tenant: states[tenant.pk], sign_out=False)
         works_again = any(states[tenant.pk] == TenantState.ACTIVE for tenant in thawed)
-        yield from _let_in(asked) if works_again else _in_cognito(asked)
+        yield from _let_in(expected) if works_again else _in_cognito(expected)
     for closing in Closing.objects.filter(tenant__in=tenants, ended_at=None).exclude(export_url=""):
         yield f"The export stays where it is: {closing.export_url}."
 
 
 def _activate(tenants: Sequence[Tenant]) -> Iterator[str]:
-    yield "The portal lets members in from their next request on, those whom Cognito knows by then."
-    yield "This happens by itself once Cognito has made the first owner; do it by hand only where that was missed."
+    yield "From their next request on, the portal lets in the members that Cognito has by then."
+    yield "This happens by itself once Cognito has the first owner. Do it by hand only if that was missed."
     yield from _in_cognito(calls(tenants, lambda _: TenantState.ACTIVE, sign_out=False))
 
 
@@ -144,26 +145,17 @@ def _rename(_: Sequence[Tenant]) -> Iterator[str]:
 
 
 def _change_slug(_: Sequence[Tenant]) -> Iterator[str]:
-    yield "Whatever names the tenant by the old short name, such as a script, has to use the new one from now on."
+    yield "Scripts and commands have to use the new short name from now on."
     yield "The old short name is free for others. Name, org id and records stay as they are."
 
 
 def _change_plan(_: Sequence[Tenant]) -> Iterator[str]:
-    yield "The plan is noted here and in the audit trail."
-    yield f"{_STAY} Nobody is signed out."
+    yield "The plan is recorded here and in the audit trail."
+    yield f"{_STAY} No member is signed out."
 
 
 def _change_metadata(_: Sequence[Tenant]) -> Iterator[str]:
-    yield "Only operators see it. What it says now stays in the audit trail."
-
-
-def _add_member(tenants: Sequence[Tenant]) -> Iterator[str]:
-    if all(tenant.state in MAY_SIGN_IN for tenant in tenants):
-        yield "The worker makes them in Cognito, usually within seconds, and Cognito mails the invitation."
-        if missing := no_worker():
-            yield missing
-    else:
-        yield f"Nobody is made in Cognito, and nobody is mailed, before {_it(tenants)} works again."
+    yield "Only operators see the metadata. The old metadata stays in the audit trail."
 
 
 _OF: dict[str, Callable[[Sequence[Tenant]], Iterator[str]]] = {
@@ -176,64 +168,53 @@ _OF: dict[str, Callable[[Sequence[Tenant]], Iterator[str]]] = {
     "slug": _change_slug,
     "plan": _change_plan,
     "metadata": _change_metadata,
-    "add-member": _add_member,
 }
 
 
-def _shut_out(asked: Calls, tenants: Sequence[Tenant]) -> Iterator[str]:
+def _lock_out(expected: Calls, tenants: Sequence[Tenant]) -> Iterator[str]:
     yield "From the next request on, the portal lets no member in."
-    yield from _in_cognito(asked)
+    yield from _in_cognito(expected)
     yield _credentials([tenant for tenant in tenants if tenant.suspended_at is None])
     minutes = int(OUTLIVES.total_seconds() // 60)
-    yield f"Once everybody is signed out, nothing issued before lives longer than {minutes} minutes."
-    if asked.disabled_alone:
-        yield f"{_members(asked.disabled_alone)} disabled on their own, and will still be when the others are not."
+    yield f"Once all members are signed out, everything issued before expires within {minutes} minutes."
+    if expected.disabled_alone:
+        yield f"{_members(expected.disabled_alone)} disabled on their own, and stay so when others are enabled."
 
 
-def _let_in(asked: Calls) -> Iterator[str]:
-    yield "The portal lets members in again, once they have signed in anew."
-    yield from _in_cognito(asked)
-    yield "AWS refuses their credentials no longer: the worker takes the org id out of the policy SuspendedTenants."
-    if asked.disabled_alone:
-        yield f"{_members(asked.disabled_alone)} disabled on their own, and will still be."
+def _let_in(expected: Calls) -> Iterator[str]:
+    yield "The portal lets members in again once they have signed in again."
+    yield from _in_cognito(expected)
+    yield "AWS stops refusing their credentials: the worker removes the org id from the policy SuspendedTenants."
+    if expected.disabled_alone:
+        yield f"{_members(expected.disabled_alone)} disabled on their own, and will stay so."
 
 
-def _in_cognito(asked: Calls) -> Iterator[str]:
+def _in_cognito(expected: Calls) -> Iterator[str]:
     done = [
         f"{_members(count)} {' and '.join(_DONE_TO_THEM[change] for change in changes)}"
-        for changes, count in sorted(asked.planned.items(), key=lambda pair: -pair[1])
+        for changes, count in sorted(expected.planned.items(), key=lambda pair: -pair[1])
     ]
     if done:
-        yield f"In Cognito, {', '.join(done)}{_pace(asked.duration)}."
+        yield f"In Cognito, {', '.join(done)}{_pace(expected.duration)}."
     else:
         yield "In Cognito nothing has to be changed."
-    if asked.conflicts:
-        yield f"{_members(asked.conflicts)} left alone: in Cognito their addresses are of another organisation."
+    if expected.conflicts:
+        yield f"{_members(expected.conflicts)} left alone: in Cognito their addresses belong to another organisation."
     if done and (missing := no_worker()):
         yield missing
 
 
 def _credentials(newly_denied: Sequence[Tenant]) -> str:
     if not newly_denied:
-        return "AWS refuses credentials issued before already, and goes on doing so while they live."
+        return "AWS already refuses credentials issued before, and continues to until they expire."
     waiting = to_deny().count() + len(newly_denied) - ROOM
     if waiting > 0:
         return (
-            f"Credentials that members hold already go on working for up to an hour: the policy SuspendedTenants has "
+            f"Credentials already issued work for up to an hour: the policy SuspendedTenants has "
             f"room for {ROOM} tenants at a time and is full. {'It follows' if waiting == 1 else f'{waiting} follow'} "
             "as soon as others have left it."
         )
-    return (
-        "AWS refuses credentials that members hold already, as soon as the worker has written the policy "
-        "SuspendedTenants."
-    )
-
-
-def no_worker() -> str:
-    """For whoever waits for one; "" where one is at work."""
-    if Worker.objects.alive(timezone.now()).exists():
-        return ""
-    return "No worker is running at the moment. Cognito and AWS wait until one is: manage.py provision --watch."
+    return "AWS refuses credentials already issued as soon as the worker has written the policy SuspendedTenants."
 
 
 def _members(count: int) -> str:

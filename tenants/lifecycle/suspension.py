@@ -6,6 +6,7 @@ third is decided; `suspension_list` writes the policy.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,7 +19,7 @@ from tenants.audit.actions import Action
 from tenants.domain.actor import WORKER
 from tenants.domain.dates import formatted
 from tenants.domain.suspension_policy import ROOM
-from tenants.models import Member, Provisioning, Suspension, Tenant
+from tenants.models import Closing, Member, Provisioning, Suspension, Tenant
 
 # How long credentials may still work after the sign-out. An ID token from just before it can be exchanged for
 # credentials for ten minutes, and those live an hour. Five minutes are for clocks that differ and for IAM to spread.
@@ -108,6 +109,20 @@ def rings(suspension: Suspension) -> Rings:
         lifted_at=suspension.lifted_at,
         is_over=over,
     )
+
+
+def begin_again(tenants: Collection[int]) -> None:
+    """For tenants, by primary key, whose members may have got new credentials after all of them were signed out.
+
+    Those whose time in the policy was over are written into it again. Their members may have written rows since, so
+    an earlier export may be incomplete and is made again.
+    """
+    standing = Suspension.objects.filter(tenant__in=tenants, lifted_at=None)
+    if open_again := list(standing.filter(deny_until__lte=timezone.now()).values_list("tenant", flat=True)):
+        standing.filter(tenant__in=open_again).update(denied_at=None)
+        closings = Closing.objects.filter(tenant__in=open_again, ended_at=None, purged_at=None)
+        closings.exclude(exported_at=None).update(exported_at=None, exports=F("exports") + 1)
+    standing.exclude(signed_out_at=None).update(signed_out_at=None, deny_until=None)
 
 
 def note_signed_out() -> int:

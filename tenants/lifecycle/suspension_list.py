@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
-from tenants import leases
 from tenants.audit import record
 from tenants.audit.actions import Action
 from tenants.aws.suspension_policy import SuspensionPolicy
@@ -21,7 +20,7 @@ from tenants.domain.actor import WORKER
 from tenants.domain.errors import Misconfigured, PortalError
 from tenants.domain.suspension_policy import ROOM
 from tenants.lifecycle.suspension import to_deny
-from tenants.models import Suspension
+from tenants.models import Lease, Suspension
 
 _log = logging.getLogger(__name__)
 _LEASE, _LEASE_SECONDS = "suspension-list", 60.0
@@ -39,7 +38,7 @@ def write_list(policy: SuspensionPolicy, *, holder: str) -> frozenset[str] | Non
 
     Raises Misconfigured, Throttled or Unreachable. The caller then has to try again.
     """
-    if not leases.take(_LEASE, holder=holder, seconds=_LEASE_SECONDS):
+    if not Lease.objects.take(_LEASE, holder=holder, seconds=_LEASE_SECONDS):
         return None
     try:
         while True:
@@ -52,7 +51,7 @@ def write_list(policy: SuspensionPolicy, *, holder: str) -> frozenset[str] | Non
                 _log_lack_of_room()
                 return orgs
     finally:
-        leases.give_back(_LEASE, holder=holder)
+        Lease.objects.give_back(_LEASE, holder=holder)
 
 
 def _read(policy: SuspensionPolicy) -> frozenset[str] | None:

@@ -23,6 +23,7 @@ from tenants.domain.errors import InvalidInput, NotNow
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState, check_transition, in_words
 from tenants.lifecycle.details import checked_metadata, checked_plan, create_with_slug
+from tenants.lifecycle.suspension import begin_again
 from tenants.members.roster import add_member, mark_due, owners
 from tenants.models import AuditEvent, Closing, Suspension, Tenant
 from tenants.sign_in.standing import forget_tenant
@@ -197,7 +198,7 @@ def close_for_good(tenant: Tenant, *, by: Actor) -> Tenant:
 def _shut_out(tenant: Tenant) -> None:
     _, is_new = Suspension.objects.get_or_create(tenant=tenant, lifted_at=None)
     if not is_new:
-        Suspension.objects.begin_again([tenant.pk])
+        begin_again([tenant.pk])
     mark_due(tenant.members.all(), sign_out=True)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong in a command, as one line for whoever typed it."""
+"""Errors of a command, as one line at the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tenants.domain.errors import PortalError
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Raises CommandError for an error of ours, of the database or of a file."""
+    """Raises CommandError for a PortalError, and for an error of the database or of a file."""
     try:
         yield
     except PortalError as error:

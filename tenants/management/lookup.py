@@ -1,4 +1,4 @@
-"""How commands take what a person typed for a tenant or a member."""
+"""Finds the tenant or the member that was typed in a command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def tenant_called(text: str) -> Tenant:
     try:
         found = Tenant.objects.filter(org_id=uuid.UUID(text)).first()
     except ValueError:
-        # Half a character, which a terminal may pass on, is in no short name and in no query.
+        # A terminal may pass on half a character, which no query can hold.
         found = Tenant.objects.filter(slug=text.strip().lower()).first() if text.isprintable() else None
     if found is None:
         raise CommandError(f"There is no tenant with the short name or organisation id “{text}”.")
@@ -23,11 +23,11 @@ def tenant_called(text: str) -> Tenant:
 
 
 def member_called(email: str, *, tenant: Tenant | None = None) -> Member:
-    """By the address, and by the tenant for somebody who is in several. Raises CommandError, InvalidInput."""
+    """By the e-mail address, in this tenant if one is given. Raises CommandError, InvalidInput."""
     rows = Member.objects.select_related("person", "tenant").filter(person__email=email_address(email))
     found = list((rows.filter(tenant=tenant) if tenant else rows)[:2])
     if not found:
         raise CommandError(f"There is no member “{email}”{f' in {tenant}' if tenant else ''}.")
     if len(found) > 1:
-        raise CommandError(f"{email} is in several organisations. Say in which one with --tenant.")
+        raise CommandError(f"{email} is in several tenants. Choose one with --tenant.")
     return found[0]

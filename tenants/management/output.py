@@ -30,12 +30,12 @@ def tenant_facts(tenant: Tenant) -> dict[str, Any]:
     }
 
 
-def tenant_whole(tenant: Tenant) -> dict[str, Any]:
-    """With its members counted, and how far its suspension and its closing are."""
+def tenant_details(tenant: Tenant) -> dict[str, Any]:
+    """With the number of its members, and the progress of its suspension and its closing."""
     suspension, closing = _suspension(tenant), _closing(tenant)
     return {
         **tenant_facts(tenant),
-        "members": counted_members(tenant),
+        "members": count_members(tenant),
         "suspension": ring_facts(rings(suspension), blockers(suspension)) if suspension else None,
         "closing": _closing_facts(closing) if closing else None,
     }
@@ -62,10 +62,10 @@ def member_row(member: Member) -> tuple[str, ...]:
     state = "removed" if member.removed else "enabled" if member.enabled else "disabled"
     where = member.tenant.slug if member.tenant else "the platform"
     why = f": {member.last_error}" if member.last_error else ""
-    return member.person.email, member.role, where, state, f"{member.get_provisioning_display()}{why}"
+    return member.person.email, member.role, where, state, f"{member.provisioning}{why}"
 
 
-def counted_members(tenant: Tenant) -> dict[str, Any]:
+def count_members(tenant: Tenant) -> dict[str, Any]:
     counts = tenant.members.order_by().values_list("role", "provisioning").annotate(Count("pk"))
     roles: dict[str, int] = {}
     provisioning: dict[str, int] = {}
@@ -131,7 +131,7 @@ def ring_lines(reached: Rings, in_the_way: Sequence[str]) -> Iterator[str]:
 
 
 def _about(tenant: Tenant) -> Iterator[tuple[str, str]]:
-    counted = counted_members(tenant)
+    counted = count_members(tenant)
     yield "short name", tenant.slug
     yield "org id", str(tenant.org_id)
     yield "state", tenant.state
@@ -146,17 +146,17 @@ def _about(tenant: Tenant) -> Iterator[tuple[str, str]]:
     yield "members", _listed(counted["all"], counted["roles"].items())
     unsettled = {state: count for state, count in counted["provisioning"].items() if state != Provisioning.SETTLED}
     if unsettled:
-        yield "in Cognito", ", ".join(f"{count:,} {Provisioning(state).label}" for state, count in unsettled.items())
+        yield "provisioning", ", ".join(f"{count:,} {state}" for state, count in unsettled.items())
     if tenant.metadata:
         yield "metadata", _json(tenant.metadata)
 
 
-def in_number(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def in_columns(rows: Iterable[Sequence[str]], *, indent: str = "") -> Iterator[str]:
-    """The last column is as wide as it is: a name in any script moves nothing."""
+    """Only the last column is not padded, so names belong there: in some scripts their width is not their length."""
     whole = [tuple(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*whole, strict=True)][:-1]
     for row in whole:
@@ -171,7 +171,7 @@ def _suspension(tenant: Tenant) -> Suspension | None:
 
 
 def _closing(tenant: Tenant) -> Closing | None:
-    """The one under way, or the one it was closed by."""
+    """The closing under way, or for a closed tenant the one that closed it."""
     ended = {} if tenant.closed_at else {"ended_at": None}
     return Closing.objects.filter(tenant=tenant, **ended).order_by("-pk").first()
 

@@ -1,4 +1,4 @@
-"""A line that shows how far a command has come, for people only: nothing is written where nobody looks."""
+"""A line that shows the progress of a command. Written to terminals only."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Progress(Protocol):
 
 
 @contextmanager
-def shown_progress(stream: OutputWrapper, what: str, *, total: int = 0) -> Iterator[Progress]:
-    """`what` is counted, in the plural; without `total` there is no bar. The line is gone at the end."""
+def progress_line(stream: OutputWrapper, what: str, *, total: int = 0) -> Iterator[Progress]:
+    """`what` is counted, in the plural; without `total` there is no bar. The line is cleared at the end."""
     if not stream.isatty():
         yield lambda _: None
         return
@@ -39,7 +39,7 @@ def shown_progress(stream: OutputWrapper, what: str, *, total: int = 0) -> Itera
 
 
 def show_line(stream: OutputWrapper, text: str, *, done: int = 0, total: int = 0) -> None:
-    """In place of the one before, behind a bar where a `total` is known; nothing where nobody looks."""
+    """Replaces the line before, after a bar where a `total` is known. Written to terminals only."""
     if stream.isatty():
         filled = min(_WIDTH, _WIDTH * done // total) if total else 0
         bar = "█" * filled + "·" * (_WIDTH - filled) + " " if total else ""

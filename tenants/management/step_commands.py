@@ -1,6 +1,6 @@
-"""Subcommands that change something. A step is data: what it asks for, the use case that does it, how it is told.
+"""Steps at a terminal: a step's fields become arguments, and `take` does it and prints what it did.
 
-`--dry-run` does the very same and takes all of it back, so that it is refused for what the step itself is refused for.
+`--dry-run` does the very same and rolls it back, so that it is refused for what the step itself is refused for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 from django.db import transaction
 
-from tenants.domain.actor import Actor, at_the_terminal
+from tenants.domain.actor import at_the_terminal
+from tenants.domain.steps import WHY, Field, Step
 from tenants.management.errors import in_one_line
 
 Options = Mapping[str, Any]
@@ -35,35 +36,17 @@ def argument(*names: str, **options: Any) -> Argument:
     return Argument(names, options)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """`does` gets what the step is done to, what was typed, and who typed it; it returns what came of it.
-
-    `expects` says what would happen, a sentence each: it is asked before the step is taken, and `then` once it is.
-    `confirm` is what has to be typed for it at a terminal, None where nothing is asked.
-    """
-
-    name: str
-    help: str
-    does: Callable[[Any, Options, Actor], Any]
-    done: Callable[[Any], str]
-    expects: Callable[[Any, Options], Sequence[str]] = lambda _thing, _options: ()
-    then: Callable[[Any], Sequence[str]] = lambda _changed: ()
-    arguments: tuple[Argument, ...] = ()
-    needs_reason: bool = False
-    confirm: Callable[[Any], str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """Things that steps are done to: how one is found by what was typed, and what `--json` says of it."""
-
-    find: Callable[[Options], Any]
-    facts: Callable[[Any], Mapping[str, Any]]
+# By the name of the field: what `add_argument` is told beyond the field's own label.
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "email": {"metavar": "EMAIL"},
+    "owner_name": {"metavar": "NAME"},
+    "metadata": {"metavar": "JSON", "help": "a JSON object; @FILE reads it from a file, - from standard input"},
+    "plan": {"help": "one of TENANT_PLANS; create takes the first if left out"},
+}
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """A type for `add_argument`, which says what it takes."""
+    """A type for `add_argument`. Its error names the limits."""
 
     def read(text: str) -> int:
         if not text.isascii() or not text.isdecimal() or not least <= int(text[:20]) <= most:
@@ -73,65 +56,101 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
-class _TakenBack(Exception):
+class _RolledBack(Exception):
     """Ends the transaction of a dry run."""
 
 
-def add_step(steps: Any, step: Step) -> None:
-    """`steps` is what `add_subparsers` gave."""
+def add_step(
+    steps: Any,
+    step: Step,
+    *,
+    subject: Sequence[Argument] = (),
+    extra: Sequence[Argument] = (),
+    spelled: Mapping[str, Argument] | None = None,
+) -> None:
+    """`steps` is what `add_subparsers` returned.
+
+    The first field that has to be filled in follows the subject by its place; the others are options. `extra` are
+    arguments that no page has, `spelled` fields whose arguments are not made from their names.
+    """
     parser = steps.add_parser(step.name, help=step.help, description=f"{step.help[:1].upper()}{step.help[1:]}.")
-    for one in step.arguments:
+    fields = [field for field in step.fields if field.widget != "hidden" and field.name != "reason"]
+    place = next((field for field in fields if not field.optional), None)
+    made = [(spelled or {}).get(field.name) or _argument(field, by_place=field is place) for field in fields]
+    for one in (*subject, *made, *extra):
         parser.add_argument(*one.names, **one.options)
-    why = "why, for the audit trail" + ("" if step.needs_reason else "; may be left out")
-    parser.add_argument("--reason", metavar="TEXT", default="", required=step.needs_reason, help=why)
+    needs_reason = WHY in step.fields
+    why = "why, for the audit trail" + ("" if needs_reason else "; may be left out")
+    parser.add_argument("--reason", metavar="TEXT", default="", required=needs_reason, help=why)
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and do nothing")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     if step.confirm:
         parser.add_argument("--yes", action="store_true", help="do not ask, at a terminal")
 
 
-def take(step: Step, kind: Kind, options: Options, *, command: BaseCommand) -> Any:
-    """What came of it; None for a dry run. Raises CommandError."""
+def _argument(field: Field, *, by_place: bool) -> Argument:
+    label = " ".join(filter(None, [f"{field.label}.", field.hint]))
+    options = {"help": label.replace("%", "%%"), **_OPTIONS.get(field.name, {})}
+    if by_place:
+        return Argument((field.name,), options)
+    required = {} if field.optional else {"required": True}
+    return Argument((f"--{field.name.replace('_', '-')}",), {"default": "", **required, **options})
+
+
+def take(
+    step: Step,
+    options: Options,
+    *,
+    find: Callable[[Options], Any],
+    facts: Callable[[Any], Mapping[str, Any]],
+    command: BaseCommand,
+) -> Any:
+    """Returns what the step returned, None for a dry run. Raises CommandError.
+
+    `find` gets what the step is taken with, None where that is yet to be created; `facts` are for `--json`.
+    """
     with in_one_line():
-        thing = kind.find(options)
-        expected = step.expects(thing, options)
+        subject = find(options)
+        typed = {**options, "metadata": _text_from(options["metadata"])} if "metadata" in options else options
+        expected = step.expects(subject, typed)
         if options["dry_run"]:
-            follows, facts = _tried(step, kind, thing, options)
-            # What is not there yet has nothing that is sure but the plan.
-            then = {"then": facts} if thing is not None else {}
-            _tell_plan(command, [*expected, *follows], then, as_json=options["json"])
+            follows, after = _dry_run(step, subject, typed, facts)
+            _print_plan(command, [*expected, *follows], after, as_json=options["json"])
             return None
-        _confirm(step, thing, expected, options, command=command)
-        changed = step.does(thing, options, at_the_terminal())
+        _confirm(step, subject, expected, options, command=command)
+        changed = step.does(subject, typed, at_the_terminal())
         if options["json"]:
-            command.stdout.write(json.dumps({"did": step.name, **kind.facts(changed)}))
+            command.stdout.write(json.dumps({"did": step.name, **facts(changed)}))
         else:
             command.stdout.write(step.done(changed))
         return changed
 
 
-def _tried(step: Step, kind: Kind, thing: Any, options: Options) -> tuple[Sequence[str], Mapping[str, Any]]:
-    """What would follow, and what would be the facts then."""
-    with suppress(_TakenBack), transaction.atomic():
-        changed = step.does(thing, options, at_the_terminal())
-        found = step.then(changed), kind.facts(changed)
-        raise _TakenBack
-    return found
+def _dry_run(
+    step: Step, subject: Any, typed: Options, facts: Callable[[Any], Mapping[str, Any]]
+) -> tuple[Sequence[str], Mapping[str, Any]]:
+    """What would follow, and the subject's facts then: none of what is yet to be created."""
+    with suppress(_RolledBack), transaction.atomic():
+        changed = step.does(subject, typed, at_the_terminal())
+        then = {"then": facts(changed)} if isinstance(changed, type(subject)) else {}
+        result = step.then(changed), then
+        raise _RolledBack
+    return result
 
 
-def _tell_plan(command: BaseCommand, would: Sequence[str], then: Mapping[str, Any], *, as_json: bool) -> None:
+def _print_plan(command: BaseCommand, would: Sequence[str], after: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
-        command.stdout.write(json.dumps({"would": list(would), **then}))
+        command.stdout.write(json.dumps({"would": list(would), **after}))
         return
     command.stdout.write("Nothing is done. This would happen:")
     for sentence in would:
         command.stdout.write(f"- {sentence}")
 
 
-def _confirm(step: Step, thing: Any, expected: Sequence[str], options: Options, *, command: BaseCommand) -> None:
+def _confirm(step: Step, subject: Any, expected: Sequence[str], options: Options, *, command: BaseCommand) -> None:
     if step.confirm is None or options["yes"] or not sys.stdin.isatty():
         return
-    word = step.confirm(thing)
+    word = step.confirm(subject)
     for sentence in expected:
         command.stderr.write(f"- {sentence}", style_func=str)
     command.stderr.write(f"Type {word} to {step.name} it: ", style_func=str, ending="")
@@ -140,8 +159,8 @@ def _confirm(step: Step, thing: Any, expected: Sequence[str], options: Options, 
         raise CommandError("That was something else. Nothing was changed.")
 
 
-def text_from(argument: str) -> str:
-    """What was typed; for `@FILE` what the file holds, for `-` what comes in. Raises CommandError, OSError."""
+def _text_from(argument: str) -> str:
+    """The argument; for `@FILE` what the file holds, for `-` standard input. Raises CommandError, OSError."""
     try:
         if argument == "-":
             return sys.stdin.read()

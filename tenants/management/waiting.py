@@ -1,4 +1,4 @@
-"""Waiting for the rings around a suspended tenant, with a line that shows how far they are, for people only."""
+"""Waiting for the rings around a suspended tenant, with a progress line on terminals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tenants.models import Suspension, Tenant
 _LOOKS_EVERY_SECONDS = 0.5
 
 
-def standing_suspension(tenant: Tenant) -> Suspension:
+def current_suspension(tenant: Tenant) -> Suspension:
     """Raises CommandError where there is none."""
     found = Suspension.objects.filter(tenant=tenant, lifted_at=None).select_related("tenant").first()
     if found is None:
@@ -24,9 +24,9 @@ def standing_suspension(tenant: Tenant) -> Suspension:
 
 
 def wait_for(suspension: Suspension, *, seconds: float, stream: OutputWrapper) -> tuple[Rings, tuple[str, ...]]:
-    """How far it is once all rings are reached or the time is over, and what is in the way then.
+    """Returns the rings once all are reached or the time is over, and what blocks the others.
 
-    Raises CommandError where it is lifted meanwhile.
+    Raises CommandError if the suspension is lifted meanwhile.
     """
     until = time.monotonic() + seconds
     shown = stream.isatty()
@@ -35,7 +35,7 @@ def wait_for(suspension: Suspension, *, seconds: float, stream: OutputWrapper) -
             suspension.refresh_from_db()
             now = rings(suspension)
             if now.lifted_at:
-                raise CommandError(f"{suspension.tenant} was let work again meanwhile.")
+                raise CommandError(f"{suspension.tenant} was reactivated or reopened meanwhile.")
             in_the_way = blockers(suspension)
             if now.all_reached or time.monotonic() >= until:
                 return now, in_the_way

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
@@ -38,7 +37,7 @@ def desired_user(member: Member) -> DesiredUser | None:
     return DesiredUser(
         email=member.person.email,
         name=member.person.name,
-        org=str(tenant.org_id) if tenant else "",
+        org=str(member.org_id or ""),
         role=member.role,
         enabled=member.enabled and (tenant is None or tenant.state in MAY_SIGN_IN),
         mail_invitation=member.mail_invitation,
@@ -48,7 +47,7 @@ def desired_user(member: Member) -> DesiredUser | None:
 
 def planned_changes(member: Member) -> tuple[Change, ...] | Conflict:
     """What a worker would do in Cognito for this member, if the user is still as last seen."""
-    return plan(desired_user(member), member.seen, org=str(member.tenant.org_id) if member.tenant else "")
+    return plan(desired_user(member), member.seen, org=str(member.org_id or ""))
 
 
 @_refusals_recorded
@@ -85,7 +84,7 @@ def add_member(
                 mail_invitation=mail_invitation,
                 due_at=now,
             )
-        record(Action.MEMBER_ADDED, by=by, org=_org(member), target=str(person), after={"role": role}, why=why)
+        record(Action.MEMBER_ADDED, by=by, org=member.org_id, target=str(person), after={"role": role}, why=why)
     forget_standing(person.pk)
     return member
 
@@ -124,7 +123,7 @@ def try_now(member: Member, *, by: Actor, why: str = "") -> None:
     with transaction.atomic():
         if not mark_due(Member.objects.filter(pk=member.pk)):
             raise _removed(member)
-        record(Action.MEMBER_RETRIED, by=by, org=_org(member), target=str(member.person), why=why)
+        record(Action.MEMBER_RETRIED, by=by, org=member.org_id, target=str(member.person), why=why)
 
 
 def mark_due(members: QuerySet[Member], **should_be: bool | str) -> int:
@@ -170,7 +169,7 @@ def _change(member: Member, action: Action, *, by: Actor, why: str, **should_be:
         check_owner_remains(current, should_be)
         mark_due(Member.objects.filter(pk=current.pk), **should_be)
         forget_standing(current.person_id)
-        record(action, by=by, org=_org(current), target=str(current.person), before=before, after=after, why=why)
+        record(action, by=by, org=current.org_id, target=str(current.person), before=before, after=after, why=why)
     return Member.objects.select_related("person", "tenant").get(pk=current.pk)
 
 
@@ -236,7 +235,3 @@ def _check_has_no_membership(person: Person, tenant: Tenant | None) -> None:
 
 def _removed(member: Member) -> NotNow:
     return NotNow(f"{member.person} has been removed already. Nothing was changed.")
-
-
-def _org(member: Member) -> UUID | None:
-    return member.tenant.org_id if member.tenant else None

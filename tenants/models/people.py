@@ -43,12 +43,12 @@ class Person(AbstractBaseUser):
 
 
 class Provisioning(models.TextChoices):
-    """How far Cognito agrees with a member's row."""
+    """How far Cognito matches a member's row. Pages, filters and commands use the same words."""
 
-    DUE = "due", "to be done"
-    SETTLED = "settled", "agrees with Cognito"
-    STUCK = "stuck", "cannot be done"
-    CONFLICT = "conflict", "taken in Cognito"
+    DUE = "due", "due"
+    SETTLED = "settled", "settled"
+    STUCK = "stuck", "stuck"
+    CONFLICT = "conflict", "conflict"
 
 
 class Member(models.Model):
@@ -118,6 +118,11 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person} as {self.role}"
+
+    @property
+    def org_id(self) -> uuid.UUID | None:
+        """The tenant's, None for an operator. Needs `tenant`."""
+        return self.tenant.org_id if self.tenant else None
 
     @property
     def seen(self) -> Seen | None:

@@ -1,10 +1,10 @@
-"""Bookkeeping of the programs that make Cognito match: leases, pace, heartbeats, and the drift that was found."""
+"""Bookkeeping of the programs that make Cognito match: leases, a halt, pace, heartbeats, and the drift they found."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -15,6 +15,25 @@ from tenants.models.tenants import Tenant
 SILENT_AFTER = timedelta(seconds=30)
 
 
+class _Leases(models.QuerySet["Lease"]):
+    def take(self, name: str, *, holder: str, seconds: float) -> bool:
+        """Takes or renews the lease for `seconds` from now. False while another holder has it."""
+        now = timezone.now()
+        until = now + timedelta(seconds=seconds)
+        free = Q(holder=holder) | Q(until__lt=now)
+        if self.filter(free, name=name).update(holder=holder, until=until):
+            return True
+        try:
+            with transaction.atomic():
+                self.create(name=name, holder=holder, until=until)
+        except IntegrityError:
+            return False
+        return True
+
+    def give_back(self, name: str, *, holder: str) -> None:
+        self.filter(name=name, holder=holder).delete()
+
+
 class Lease(models.Model):
     """Something that only one program may do at a time, until it gives it back or the lease runs out."""
 
@@ -22,8 +41,23 @@ class Lease(models.Model):
     holder = models.CharField(max_length=64)
     until = models.DateTimeField()
 
+    objects = _Leases.as_manager()
+
     def __str__(self) -> str:
         return f"{self.name} by {self.holder}"
+
+
+class Halt(models.Model):
+    """One row while provisioning is halted, none otherwise. `why` is for the operators."""
+
+    began_at = models.DateTimeField(default=timezone.now)
+    why = models.TextField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_halt")]
+
+    def __str__(self) -> str:
+        return f"halted since {self.began_at:%Y-%m-%d %H:%M}: {self.why}"
 
 
 class QuotaSlot(models.Model):

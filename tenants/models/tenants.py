@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Collection
 
 from django.db import models
 from django.db.models import F, Q
@@ -96,21 +95,6 @@ class Tenant(models.Model):
         return self.name
 
 
-class _Suspensions(models.QuerySet["Suspension"]):
-    def begin_again(self, tenants: Collection[int]) -> None:
-        """For tenants whose members may have got new credentials since all of them were signed out.
-
-        Those that have left the policy are written into it again. They may have written rows: an export of before is
-        none of everything.
-        """
-        standing = self.filter(tenant__in=tenants, lifted_at=None)
-        if open_again := list(standing.filter(deny_until__lte=timezone.now()).values_list("tenant", flat=True)):
-            standing.filter(tenant__in=open_again).update(denied_at=None)
-            closings = Closing.objects.filter(tenant__in=open_again, ended_at=None, purged_at=None)
-            closings.exclude(exported_at=None).update(exported_at=None, exports=F("exports") + 1)
-        standing.exclude(signed_out_at=None).update(signed_out_at=None, deny_until=None)
-
-
 class Suspension(models.Model):
     """The three rings around a suspended or closing tenant: portal, Cognito, credentials already issued.
 
@@ -126,8 +110,6 @@ class Suspension(models.Model):
     # All credentials issued before have expired; the policy need not name the tenant after this.
     deny_until = models.DateTimeField(null=True)
     lifted_at = models.DateTimeField(null=True)
-
-    objects = _Suspensions.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["deny_until"], condition=Q(lifted_at__isnull=True), name="suspension_standing")]

@@ -1,4 +1,4 @@
-"""The audit trail: who did what to whom, newest first; one entry with before and after; and all of it as CSV."""
+"""The audit trail: a list of its entries, newest first; one entry with before and after; and the list as CSV."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern
 from django.utils import timezone
 
 from tenants.audit import record
@@ -24,31 +23,24 @@ from tenants.domain.actor import VISITOR, WORKER
 from tenants.domain.errors import InvalidInput
 from tenants.models import AuditEvent, Person, Tenant
 from tenants.models.keyset import Branch
-from tenants.operators.shown_only import ShownOnly, actor_of
-from tenants.pages.lists import Filter, Page, apply_filters, choose, query_param, read_page, without_page
+from tenants.operators.decorators import action_view, page_view
+from tenants.pages.lists import Filter, Page, apply_filters, query_param, read_choices, read_page, without_page
+from tenants.sign_in.access import signed_in
 
 FILTERS = (
     Filter("action", "What", tuple((action, action) for action in Action), lambda rows, v: rows.filter(action=v)),
 )
 _TYPED = ("actor", "org", "from", "to")
-# By what entries call them.
+# By the names that entries show.
 _PROGRAMS = {program.name: program.id for program in (WORKER, VISITOR)}
-# The day itself, to its last microsecond: there is none after the last day of the calendar.
+# To the last microsecond of a day: the calendar's last day has no day after it.
 _A_DAY = timedelta(days=1, microseconds=-1)
 
 
-class AuditAdmin(ShownOnly):
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            self.page_at("", list_page, "audit"),
-            self.act_at("export/", export, "audit_export"),
-            self.page_at("<int:seq>/", detail_page, "audit_entry"),
-        ]
-
-
+@page_view
 def list_page(request: HttpRequest) -> HttpResponse:
     context = {
-        "filters": choose(request, FILTERS),
+        "filters": read_choices(request, FILTERS),
         **{name: query_param(request, name) for name in _TYPED},
         "is_narrowed": bool(without_page(request.GET.dict())),
         "query": request.GET.urlencode(),
@@ -63,18 +55,18 @@ def list_page(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest) -> Page:
-    # By the index of the time where that is asked for: clocks may have been wrong, and numbers do not say when.
+    # A range of days uses the index on the time: entries are numbered in order even if a clock was wrong.
     key = ("at", "seq") if query_param(request, "from") or query_param(request, "to") else ("seq",)
-    return read_page([Branch(_asked_for(request), key)], request)
+    return read_page([Branch(_filtered(request), key)], request)
 
 
-def _asked_for(request: HttpRequest) -> QuerySet[AuditEvent]:
-    """Raises InvalidInput for what is no org id, or no day."""
-    rows = apply_filters(AuditEvent.objects.all(), FILTERS, choose(request, FILTERS))
+def _filtered(request: HttpRequest) -> QuerySet[AuditEvent]:
+    """Raises InvalidInput for a wrong org id or day."""
+    rows = apply_filters(AuditEvent.objects.all(), FILTERS, read_choices(request, FILTERS))
     if actor := query_param(request, "actor"):
         rows = rows.filter(_by(actor))
     if org := query_param(request, "org"):
-        rows = rows.filter(org=_org(org))
+        rows = rows.filter(org=_parse_org(org))
     if first := query_param(request, "from"):
         rows = rows.filter(at__gte=_midnight(first, field="from"))
     if last := query_param(request, "to"):
@@ -83,7 +75,7 @@ def _asked_for(request: HttpRequest) -> QuerySet[AuditEvent]:
 
 
 def _by(text: str) -> Q:
-    """By the sub or the program's name that an index is of; else by what the entry itself calls them."""
+    """By the sub or the program, which are indexed; for an address of no known person, by the name in the entry."""
     text = _PROGRAMS.get(text.lower(), text)
     folded = Person.objects.alias(address=Lower("email")).exclude(email="")
     subs = folded.filter(address=text.lower(), sub__isnull=False).values_list("sub", flat=True)
@@ -92,7 +84,7 @@ def _by(text: str) -> Q:
     return Q(actor__in=actors) | Q(actor_name__in=[text, text.lower()]) if is_gone else Q(actor__in=actors)
 
 
-def _org(text: str) -> UUID:
+def _parse_org(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
@@ -114,6 +106,7 @@ def _with_tenants(events: Iterable[AuditEvent]) -> list[tuple[AuditEvent, Tenant
     return [(event, tenants.get(event.org) if event.org else None) for event in events]
 
 
+@page_view
 def detail_page(request: HttpRequest, seq: int) -> HttpResponse:
     event = get_object_or_404(AuditEvent, pk=seq)
     context = {
@@ -130,11 +123,14 @@ def _pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) if value else ""
 
 
+@action_view
 def export(request: HttpRequest) -> HttpResponseBase:
-    """What the list shows, whole, as it is now. That somebody took it along stands in the trail too."""
-    rows = _asked_for(request)
+    """All entries that the list would show now. The export itself is recorded in the trail."""
+    rows = _filtered(request)
     newest = AuditEvent.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
-    record(Action.AUDIT_EXPORTED, by=actor_of(request), after={"as": "csv", "of": without_page(request.GET.dict())})
+    record(
+        Action.AUDIT_EXPORTED, by=signed_in(request).actor, after={"as": "csv", "of": without_page(request.GET.dict())}
+    )
     response = StreamingHttpResponse(lines(rows.filter(seq__lte=newest)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="audit-{timezone.now():%Y-%m-%d-%H%M}.csv"'
     return response

@@ -1,6 +1,6 @@
-"""The same step for several rows of a list: a page that names every one of them, and a form that does it.
+"""One step for several rows of a list: a page that names each of them, and a form that does it.
 
-What cannot be done to one is said and does not keep the others from it.
+Where it cannot be done to one, the page says why, and the others are done all the same.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import render
 
 from tenants.domain.errors import InvalidInput, NotNow
-from tenants.operators.shown_only import actor_of
+from tenants.domain.steps import Field, Step
 from tenants.pages.lists import PAGE_SIZE
-from tenants.pages.step_pages import Field, Step, filled, typed_in
+from tenants.pages.step_pages import typed_in, with_problem
+from tenants.sign_in.access import signed_in
 
-MOST_CHOSEN = 2 * PAGE_SIZE
+MOST_SELECTED = 2 * PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
 class BulkStep:
-    """`find` gets primary keys and returns what there is of them, in the list's order; `noun` is singular, plural.
+    """`find` gets primary keys and returns the rows that exist, in the list's order; `noun` is singular and plural.
 
-    `expects` is the step's own, for several things at once; `done` gets how many it was, such as "3 tenants".
-    `called` and `noted` are what a thing is told apart by.
+    `expects` is the step's own, for several subjects at once; `done` gets their number, such as "3 tenants".
+    `name` and `note` tell the subjects apart.
     """
 
     step: Step
@@ -35,8 +36,8 @@ class BulkStep:
     address: Callable[[], str]
     expects: Callable[[Sequence[Any]], Sequence[str]]
     done: Callable[[str], str]
-    called: Callable[[Any], str]
-    noted: Callable[[Any], str]
+    name: Callable[[Any], str]
+    note: Callable[[Any], str]
     fields: Sequence[Field] = ()
 
     def counted(self, count: int) -> str:
@@ -44,8 +45,8 @@ class BulkStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """`prevented` says why it is left out, "" where it is not; `note` is what else to know of it."""
+class SubjectRow:
+    """`prevented` says why it is left out, "" where it is not."""
 
     key: int
     name: str
@@ -53,74 +54,76 @@ class Line:
     prevented: str
 
 
-def bulk_view(many: BulkStep) -> Callable[[HttpRequest], HttpResponse]:
+def bulk_view(bulk: BulkStep) -> Callable[[HttpRequest], HttpResponse]:
     def view(request: HttpRequest) -> HttpResponse:
-        things = many.find(_chosen(request))
-        if request.method == "POST" and things:
-            return _do(request, many, things)
-        return _page(request, many, things, many.fields)
+        subjects = bulk.find(_selected_keys(request))
+        if request.method == "POST" and subjects:
+            return _do(request, bulk, subjects)
+        return _page(request, bulk, subjects, bulk.fields)
 
     return view
 
 
-def _chosen(request: HttpRequest) -> list[int]:
-    given = (request.POST if request.method == "POST" else request.GET).getlist("chosen")
-    if len(given) > MOST_CHOSEN:
-        raise InvalidInput(f"Choose at most {MOST_CHOSEN} at a time.")
-    if not all(text.isascii() and text.isdecimal() and len(text) <= 18 for text in given):
-        raise InvalidInput("What was chosen is not in the list. Go back and choose again.")
-    return [int(text) for text in given]
+def _parameters(request: HttpRequest) -> QueryDict:
+    return request.POST if request.method == "POST" else request.GET
 
 
-def _list(request: HttpRequest, many: BulkStep) -> str:
-    """As it was when they were chosen."""
-    narrowed = _narrowed(request)
-    return f"{many.address()}?{narrowed}" if narrowed else many.address()
+def _selected_keys(request: HttpRequest) -> list[int]:
+    keys = _parameters(request).getlist("chosen")
+    if len(keys) > MOST_SELECTED:
+        raise InvalidInput(f"Select at most {MOST_SELECTED} at a time.")
+    if not all(text.isascii() and text.isdecimal() and len(text) <= 18 for text in keys):
+        raise InvalidInput("The selection does not fit the list. Go back and select again.")
+    return [int(text) for text in keys]
 
 
-def _narrowed(request: HttpRequest) -> str:
-    given = request.POST if request.method == "POST" else request.GET
-    return QueryDict(given.get("list", "")).urlencode()
+def _list_address(request: HttpRequest, bulk: BulkStep) -> str:
+    """With the search and the filters that the list had."""
+    query = _list_query(request)
+    return f"{bulk.address()}?{query}" if query else bulk.address()
 
 
-def _do(request: HttpRequest, many: BulkStep, things: Sequence[Any]) -> HttpResponse:
-    typed, done, refused = typed_in(request, many.fields), 0, list[str]()
-    for thing in things:
+def _list_query(request: HttpRequest) -> str:
+    return QueryDict(_parameters(request).get("list", "")).urlencode()
+
+
+def _do(request: HttpRequest, bulk: BulkStep, subjects: Sequence[Any]) -> HttpResponse:
+    typed, by, done, refusals = typed_in(request, bulk.fields), signed_in(request).actor, 0, list[str]()
+    for subject in subjects:
         try:
-            many.step.does(thing, typed, actor_of(request))
+            bulk.step.does(subject, typed, by)
         except InvalidInput as problem:
-            return _page(request, many, things, filled(many.fields, typed, problem), status=400)
+            return _page(request, bulk, subjects, with_problem(bulk.fields, typed, problem), status=400)
         except NotNow as refusal:
-            refused.append(refusal.message)
+            refusals.append(refusal.message)
         else:
             done += 1
-    if not done:
-        # Somebody else was sooner. Why, says each line of the page that is left; what was typed stays on it.
-        for message in refused:
-            messages.warning(request, message)
-        things = many.find([thing.pk for thing in things])
-        return _page(request, many, things, [replace(it, value=typed[it.name]) for it in many.fields], status=409)
-    for message in refused:
+    for message in refusals:
         messages.warning(request, message)
-    messages.success(request, many.done(many.counted(done)))
-    return HttpResponseRedirect(_list(request, many))
+    if done:
+        messages.success(request, bulk.done(bulk.counted(done)))
+        return HttpResponseRedirect(_list_address(request, bulk))
+    # Somebody else was faster with all of them. The page says why for each, and shows what was typed.
+    subjects = bulk.find([subject.pk for subject in subjects])
+    fields = [replace(field, value=typed[field.name]) for field in bulk.fields]
+    return _page(request, bulk, subjects, fields, status=409)
 
 
 def _page(
-    request: HttpRequest, many: BulkStep, things: Sequence[Any], fields: Sequence[Field], *, status: int = 200
+    request: HttpRequest, bulk: BulkStep, subjects: Sequence[Any], fields: Sequence[Field], *, status: int = 200
 ) -> HttpResponse:
-    lines = [Line(thing.pk, many.called(thing), many.noted(thing), many.step.prevented(thing)) for thing in things]
-    possible = [thing for thing, line in zip(things, lines, strict=True) if not line.prevented]
+    rows = [SubjectRow(one.pk, bulk.name(one), bulk.note(one), bulk.step.prevented(one)) for one in subjects]
+    possible = [subject for subject, row in zip(subjects, rows, strict=True) if not row.prevented]
     context = {
-        "step": many.step,
-        "lines": lines,
-        "counted": many.counted(len(possible)) if possible else "",
-        "plural": many.noun[1],
-        "expects": many.expects(possible) if possible else (),
+        "step": bulk.step,
+        "rows": rows,
+        "counted": bulk.counted(len(possible)) if possible else "",
+        "plural": bulk.noun[1],
+        "expects": bulk.expects(possible) if possible else (),
         "fields": fields,
         "written": [field for field in fields if field.value],
         "wrong": [field for field in fields if field.error],
-        "back": _list(request, many),
-        "narrowed": _narrowed(request),
+        "back": _list_address(request, bulk),
+        "list_query": _list_query(request),
     }
     return render(request, "pages/bulk.html", context, status=status)

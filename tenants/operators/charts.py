@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 HEIGHT, TOP, BOTTOM = 180, 18, 156
 _GAP = 0.25
-# The least that is seen of a number that is not 0.
+# So that a number that is not 0 can be seen.
 _LEAST_HEIGHT = 2.0
 _MOST_TICKS = 4
-# Each has a half that is easy to read.
+# Where scales end: each can be halved to a round number.
 _ENDS = (12, 16, 20, 30, 40, 60, 80, 100)
 
 
@@ -27,7 +27,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`label` names it in the table, `tick` below the chart; `address` of what it counts, "" for none."""
+    """`label` names it in the table, `tick` below the chart. `address` leads to what it counts, "" for none."""
 
     label: str
     tick: str
@@ -112,7 +112,7 @@ def round_above(value: int) -> int:
 
 
 def share(part: int, whole: int) -> str:
-    """As a width: of something that is not nothing, at least something is seen."""
+    """As a width. What is not 0 is wide enough to be seen."""
     return f"{max(100 * part / whole, 0.5):.2f}%" if part and whole else "0%"
 
 

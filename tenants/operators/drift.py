@@ -6,32 +6,31 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern
 
 from tenants.domain.errors import InvalidInput
 from tenants.models import Drift, DriftKind, Reconciliation
 from tenants.models.keyset import Branch
-from tenants.operators.shown_only import ShownOnly
-from tenants.pages.lists import Filter, apply_filters, choose, query_param, read_page
+from tenants.operators.decorators import page_view
+from tenants.pages.lists import Filter, apply_filters, query_param, read_choices, read_page
 
 _TO_DO = {
     DriftKind.UNKNOWN_USER: (
-        "Somebody made this user in the pool by hand, or the member was removed while the pool could not be reached. "
-        "Nobody gets in with it. Invite the person properly, or delete the user in the pool."
+        "Somebody created this user in the pool by hand, or the member was removed while the pool was "
+        "unreachable. This user cannot enter the portal. Invite the person, or delete the user in the pool."
     ),
     DriftKind.MISSING_USER: (
-        "The user was deleted in the pool. Repairing creates it again and sends a new invitation. A user whom somebody "
-        "made anew by hand, in the same organisation, is taken over."
+        "The user was deleted in the pool. Repairing creates it again and sends a new invitation. If somebody already "
+        "created it again by hand, in the same organisation, that user is adopted."
     ),
     DriftKind.ORG: (
-        "The user with this address is another organisation’s, or another member’s. Nothing is overwritten: "
+        "The user with this address belongs to another organisation or another member. Repairing leaves it alone: "
         "delete that user in the pool, or remove the member and invite another address."
     ),
     DriftKind.ROLE: (
-        "The role was changed in the pool by hand. The portal lets them in only once both agree; repairing sets what "
-        "the portal has."
+        "The role was changed in the pool by hand. The portal lets them in only while both roles are the same. "
+        "Repairing sets the role that the portal has."
     ),
-    DriftKind.ENABLED: ("The user was enabled or disabled in the pool by hand. Repairing does what the portal has."),
+    DriftKind.ENABLED: "The user was enabled or disabled in the pool by hand. Repairing restores what the portal has.",
 }
 _OTHERS_SHOWN = 10
 _LONGEST_KEY = 18
@@ -47,18 +46,13 @@ FILTERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DriftRow:
     drift: Drift
     kind: str
 
 
-class DriftAdmin(ShownOnly):
-    def get_urls(self) -> list[URLPattern]:
-        return [self.page_at("", listed, "drift")]
-
-
 def _run(text: str) -> Reconciliation | None:
-    """The one that was asked for, or else the last one of the whole pool, or else the last one."""
+    """The one in the address, else the last one of the whole pool, else the last one."""
     runs = Reconciliation.objects.select_related("tenant").order_by("-started_at")
     if not text:
         return Reconciliation.objects.of_the_pool() or runs.first()
@@ -72,19 +66,20 @@ def _others(run: Reconciliation) -> list[Reconciliation]:
     return list(others.order_by("-started_at")[:_OTHERS_SHOWN])
 
 
-def listed(request: HttpRequest) -> HttpResponse:
-    chosen = choose(request, FILTERS)
+@page_view
+def list_page(request: HttpRequest) -> HttpResponse:
+    choices = read_choices(request, FILTERS)
     run = _run(query_param(request, "run"))
     found = Drift.objects.filter(reconciliation=run).select_related("member__person")
-    page = read_page([Branch(apply_filters(found, FILTERS, chosen), ("id",))], request)
+    page = read_page([Branch(apply_filters(found, FILTERS, choices), ("id",))], request)
     context = {
         "run": run,
         "page": page,
-        "rows": [Row(drift, DriftKind(drift.kind).label) for drift in page.rows],
-        "filters": chosen,
-        "is_narrowed": any(choice.value for choice in chosen),
+        "rows": [DriftRow(drift, DriftKind(drift.kind).label) for drift in page.rows],
+        "filters": choices,
+        "is_narrowed": any(choice.value for choice in choices),
         "others": _others(run) if run else (),
-        "asked_for": query_param(request, "run"),
+        "requested_run": query_param(request, "run"),
         "meanings": [(kind.label, _TO_DO[kind]) for kind in DriftKind],
     }
     return render(request, "operators/drift.html", context)

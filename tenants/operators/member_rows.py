@@ -1,4 +1,4 @@
-"""Members as lists show them: who, in which tenant, as what, and how far Cognito agrees, in a word and its colour."""
+"""Members as lists show them, with their access and their provisioning, each in a word."""
 
 from __future__ import annotations
 
@@ -6,27 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tenants.domain.tenant_state import TenantState
-from tenants.domain.user_plan import Conflict
-from tenants.members.roster import planned_changes
+from tenants.members.in_cognito import has_drifted
 from tenants.models import Member, Provisioning
-
-_IN_WORDS = {
-    Provisioning.DUE: "waiting for Cognito",
-    Provisioning.SETTLED: "agrees",
-    Provisioning.STUCK: "stuck",
-    Provisioning.CONFLICT: "conflict",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """`standing` is whether they may work: active, disabled, removed, or the state of a tenant that nobody works in.
+    """`access` is whether they may work: active, disabled, removed, or the state of a tenant that nobody works in.
 
-    `mood` is good, warn, bad or "".
+    `provisioning` is due, settled, stuck or conflict; "differs" for a settled member whose user in Cognito was changed
+    outside the portal. `mood` is good, warn, bad or "".
     """
 
     member: Member
-    standing: str
+    access: str
     provisioning: str
     mood: str
     is_stuck: bool
@@ -39,26 +32,18 @@ def member_rows(members: Iterable[Member]) -> list[MemberRow]:
 
 def member_row(member: Member) -> MemberRow:
     is_stuck = member.provisioning in (Provisioning.STUCK, Provisioning.CONFLICT)
-    has_drifted = drifted(member)
-    agrees = member.provisioning == Provisioning.SETTLED and not has_drifted
+    drifted = has_drifted(member)
+    is_settled = member.provisioning == Provisioning.SETTLED and not drifted
     return MemberRow(
         member=member,
-        standing=_standing(member),
-        provisioning="differs" if has_drifted else _IN_WORDS[Provisioning(member.provisioning)],
-        mood="bad" if is_stuck else "warn" if has_drifted else "good" if agrees else "",
+        access=_access(member),
+        provisioning="differs" if drifted else member.provisioning,
+        mood="bad" if is_stuck else "warn" if drifted else "good" if is_settled else "",
         is_stuck=is_stuck,
     )
 
 
-def drifted(member: Member) -> bool:
-    """Whether Cognito agreed once, and was changed past the portal since, as a comparison saw."""
-    if member.provisioning != Provisioning.SETTLED:
-        return False
-    changes = planned_changes(member)
-    return isinstance(changes, Conflict) or bool(changes)
-
-
-def _standing(member: Member) -> str:
+def _access(member: Member) -> str:
     if member.removed or not member.enabled:
         return "removed" if member.removed else "disabled"
     tenant = member.tenant

@@ -13,27 +13,27 @@ _LITERALS = {True: "true", False: "false", None: "null"}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ValueRow:
     """`kind` is text, literal, code, object or list; `parts` are (label, value), the label a name or a place."""
 
     kind: str
     text: str = ""
-    parts: Sequence[tuple[str, Told]] = field(default=())
+    parts: Sequence[tuple[str, ValueRow]] = field(default=())
 
 
-def metadata_rows(metadata: Mapping[str, Any]) -> list[tuple[str, Told]]:
+def metadata_rows(metadata: Mapping[str, Any]) -> list[tuple[str, ValueRow]]:
     return [(name, as_rows(value)) for name, value in metadata.items()]
 
 
-def as_rows(value: Any, *, level: int = 1) -> Told:
+def as_rows(value: Any, *, level: int = 1) -> ValueRow:
     if isinstance(value, str):
-        return Told("text", value)
+        return ValueRow("text", value)
     if value is None or isinstance(value, bool):
-        return Told("literal", _LITERALS[value])
+        return ValueRow("literal", _LITERALS[value])
     if isinstance(value, int | float):
-        return Told("literal", json.dumps(value))
+        return ValueRow("literal", json.dumps(value))
     if value and level >= _LEVELS_SHOWN:
-        return Told("code", json.dumps(value, ensure_ascii=False))
+        return ValueRow("code", json.dumps(value, ensure_ascii=False))
     labelled = value.items() if isinstance(value, dict) else ((str(place), part) for place, part in enumerate(value, 1))
     parts = [(label, as_rows(part, level=level + 1)) for label, part in labelled]
-    return Told("object" if isinstance(value, dict) else "list", parts=parts)
+    return ValueRow("object" if isinstance(value, dict) else "list", parts=parts)

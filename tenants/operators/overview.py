@@ -1,4 +1,4 @@
-"""The overview, the first page of the operators' portal: what needs somebody, then how tenants and programs fare."""
+"""The overview, the operators' first page: what needs attention, then tenants, provisioning and workers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import path, reverse
-from django.views.decorators.http import require_safe
+from django.urls import reverse
 
 from tenants.audit.actions import Action
 from tenants.domain.dates import formatted_day
 from tenants.health.overview import HOURS, Count, Hour, Overview, Week
 from tenants.health.overview import overview as look_over
+from tenants.members.in_cognito import NO_WORKER
 from tenants.models import Provisioning
 from tenants.operators.charts import Chart, Column, Series, chart, share
-from tenants.operators.site import site
+from tenants.operators.decorators import page_view
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# A worker takes what is due within a second; what waits for longer than this waits for something else.
+# A worker takes a due member within a second. One that waits for longer than this needs attention.
 _LONG = timedelta(minutes=5)
 _PROVISIONING = (Series("Changes", "look-plain"), Series("Throttled", "look-warn"), Series("Failed", "look-bad"))
 _SIGN_UPS = (Series("Sign-ups", "look-plain"),)
@@ -29,7 +29,7 @@ _SIGN_UPS = (Series("Sign-ups", "look-plain"),)
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Something that an operator should see to. `link` is what the address leads to."""
+    """Something that needs an operator's attention. `link` is the text for the address."""
 
     mood: str
     text: str
@@ -57,6 +57,7 @@ class StateRow:
     share: str
 
 
+@page_view
 def overview(request: HttpRequest) -> HttpResponse:
     seen = look_over()
     context = {
@@ -99,11 +100,11 @@ def _needs(seen: Overview) -> Iterator[Need]:
 
 
 def _waiting(seen: Overview) -> Iterator[Need]:
-    backlog, link = seen.backlog, ("Waiting members", _list("members", provisioning=Provisioning.DUE))
+    backlog, link = seen.backlog, ("Due members", _list("members", provisioning=Provisioning.DUE))
     if not seen.working:
         verb = "waits" if backlog.due == Count(1) else "wait"
-        waits = f"{counted(backlog.due, 'member')} {verb}" if backlog.due else "new members would wait"
-        text = f"No worker is running, and {waits} for one. Start one with “manage.py provision --watch”."
+        waits = f"{counted(backlog.due, 'member')} {verb}" if backlog.due else "new members wait"
+        text = f"{NO_WORKER} Until then, {waits}."
         yield Need("bad" if backlog.due else "warn", text, *(link if backlog.due else ()))
     elif backlog.waits_since and seen.at - backlog.waits_since > _LONG:
         yield Need("warn", f"A member has waited for Cognito for {in_words(seen.at - backlog.waits_since)}.", *link)
@@ -113,12 +114,12 @@ def _figures(seen: Overview) -> Iterator[Figure]:
     backlog = seen.backlog
     since = backlog.waits_since
     waits = f"the longest for {in_words(seen.at - since)}" if since else "for their next try" if backlog.due else ""
-    yield Figure("Waiting for Cognito", str(backlog.due), waits, _list("members", provisioning=Provisioning.DUE))
+    yield Figure("Due", str(backlog.due), waits, _list("members", provisioning=Provisioning.DUE))
     yield Figure(
         "Stuck", str(backlog.stuck), "", _list("members", provisioning=Provisioning.STUCK), _bad_if(backlog.stuck)
     )
     conflicts = _list("members", provisioning=Provisioning.CONFLICT)
-    yield Figure("In conflict", str(backlog.conflict), "", conflicts, _bad_if(backlog.conflict))
+    yield Figure("Conflict", str(backlog.conflict), "", conflicts, _bad_if(backlog.conflict))
     throttled, failed = (sum(getattr(hour, name) for hour in seen.hours) for name in ("throttled", "failed"))
     yield Figure("Throttled calls", f"{throttled:,}", f"in the last {HOURS} hours")
     yield Figure("Failed tries", f"{failed:,}", f"in the last {HOURS} hours", mood=_bad_if(failed))
@@ -167,7 +168,7 @@ def _list(name: str, **chosen: str) -> str:
 
 
 def _edge(moment: datetime) -> str:
-    """The page of a list of tenants that begins with the last one created before."""
+    """The key of the page of tenants that begins with the last one created before this moment."""
     return f"{(moment - _EPOCH) // timedelta(microseconds=1)}.0"
 
 
@@ -191,6 +192,3 @@ def in_words(age: timedelta) -> str:
         if number:
             return f"{number} {unit}{'' if number == 1 else 's'}"
     return "a moment"
-
-
-urlpatterns = [path("", site.admin_view(require_safe(overview)), name="overview")]

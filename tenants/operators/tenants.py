@@ -1,4 +1,4 @@
-"""Tenants: the list, one of them, a new one, and the steps that can be done to one or to several."""
+"""Tenants: the list, one of them, and what steps are taken with: one tenant, several, or a new one."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 
-from tenants.domain.errors import InvalidInput
+from tenants.domain.roles import Role
+from tenants.domain.steps import WHY, WHY_OPTIONAL, Step, possible_steps
 from tenants.domain.tenant_state import TenantState
 from tenants.health.blockers import blockers
-from tenants.lifecycle.preview import no_worker, preview_for_all
+from tenants.lifecycle.preview import preview_for_all
 from tenants.lifecycle.search import search_tenants, with_members
+from tenants.lifecycle.steps import CLOSE, REACTIVATE, SUSPEND, TENANT_STEPS, plan_choices
 from tenants.lifecycle.suspension import Rings, rings
+from tenants.members.in_cognito import no_worker
 from tenants.models import Closing, Member, Provisioning, Suspension, Tenant
-from tenants.operators import tenant_steps
-from tenants.operators.bulk import BulkStep, bulk_view
+from tenants.operators.bulk import BulkStep
+from tenants.operators.decorators import page_view
 from tenants.operators.member_rows import member_rows
 from tenants.operators.metadata_rows import metadata_rows
-from tenants.operators.shown_only import ShownOnly, actor_of
-from tenants.pages.lists import Filter, apply_filters, choose, query_param, read_page
-from tenants.pages.step_pages import Kind, Step, filled, step_view, typed_in, why_field
+from tenants.pages.lists import Filter, apply_filters, query_param, read_choices, read_page
+from tenants.pages.step_pages import Subjects
 
 _MEMBERS_SHOWN = 20
 _WORST_FIRST = (
     (Provisioning.CONFLICT, "conflict"),
     (Provisioning.STUCK, "stuck"),
-    (Provisioning.DUE, "waiting"),
+    (Provisioning.DUE, "due"),
 )
 
 
@@ -44,19 +45,19 @@ def filters() -> tuple[Filter, ...]:
     states = tuple((state, state.capitalize()) for state in TenantState)
     return (
         Filter("state", "State", states, lambda rows, v: rows.filter(state=v)),
-        Filter("plan", "Plan", tenant_steps.plan_choices(), lambda rows, v: rows.filter(plan=v)),
+        Filter("plan", "Plan", plan_choices(), lambda rows, v: rows.filter(plan=v)),
         Filter(
             "provisioning",
             "Provisioning",
-            (("unresolved", "Stuck or in conflict"), ("due", "Waiting for Cognito"), ("conflict", "In conflict")),
+            (("unresolved", "Stuck or conflict"), ("due", "Due"), ("conflict", "Conflict")),
             _unsettled,
         ),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """`provisioning` is the worst of its members', "" where Cognito agrees with all of them."""
+class TenantRow:
+    """`provisioning` is the worst state among its members, "" where all are settled."""
 
     tenant: Tenant
     provisioning: str
@@ -69,87 +70,61 @@ class Ring:
     is_reached: bool
 
 
-class TenantsAdmin(ShownOnly):
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            self.page_at("", list_page, "tenants"),
-            self.form_at("new/", new, "tenant_new"),
-            *(self.form_at(f"{many.step.name}/", bulk_view(many), f"tenants_{many.step.name}") for many in SEVERAL),
-            self.page_at("<uuid:org_id>/", detail_page, "tenant"),
-            *(
-                self.form_at(f"<uuid:org_id>/{step.name}/", step_view(step, KIND), f"tenant_{step.name}")
-                for step in tenant_steps.TENANT_STEPS
-            ),
-        ]
-
-
+@page_view
 def list_page(request: HttpRequest) -> HttpResponse:
     offered = filters()
-    chosen, text = choose(request, offered), query_param(request, "q")
-    page = read_page(search_tenants(apply_filters(Tenant.objects.all(), offered, chosen), text), request)
+    choices, text = read_choices(request, offered), query_param(request, "q")
+    page = read_page(search_tenants(apply_filters(Tenant.objects.all(), offered, choices), text), request)
     context = {
         "page": page,
         "rows": _rows(page.rows),
-        "filters": chosen,
+        "filters": choices,
         "text": text,
-        "is_narrowed": bool(text or any(choice.value for choice in chosen)),
+        "is_narrowed": bool(text or any(choice.value for choice in choices)),
         "too_short": 0 < len(text) < 3 and text.isascii(),
-        "several": SEVERAL,
+        "bulk_steps": BULK_STEPS,
     }
     return render(request, "operators/tenants.html", context)
 
 
-def _rows(tenants: Sequence[Tenant]) -> list[Row]:
+def _rows(tenants: Sequence[Tenant]) -> list[TenantRow]:
     unsettled = Member.objects.filter(tenant__in=tenants).exclude(provisioning=Provisioning.SETTLED)
     pairs = set(unsettled.values_list("tenant_id", "provisioning").distinct()) if tenants else set()
-    return [Row(tenant, _worst(tenant.pk, pairs)) for tenant in tenants]
+    return [TenantRow(tenant, _worst(tenant.pk, pairs)) for tenant in tenants]
 
 
 def _worst(tenant_id: int, pairs: Iterable[tuple[Any, str]]) -> str:
     return next((label for value, label in _WORST_FIRST if (tenant_id, value) in pairs), "")
 
 
+@page_view
 def detail_page(request: HttpRequest, org_id: UUID) -> HttpResponse:
     tenant = _find(org_id)
     members = list(tenant.members.select_related("person").order_by("id")[: _MEMBERS_SHOWN + 1])
     suspension = Suspension.objects.filter(tenant=tenant, lifted_at=None).first()
+    possible = possible_steps(TENANT_STEPS, tenant, Role.OPERATOR)
     context = {
         "tenant": tenant,
-        "steps": tenant_steps.possible_steps(tenant),
+        "steps": [(step, reverse(f"operators:tenant_{step.name}", args=[org_id])) for step in possible],
         "metadata": metadata_rows(tenant.metadata),
         "members": member_rows(members[:_MEMBERS_SHOWN]),
         "no_worker": no_worker() if any(member.provisioning == Provisioning.DUE for member in members) else "",
         "has_more_members": len(members) > _MEMBERS_SHOWN,
-        "rings": _ring_by_ring(rings(suspension)) if suspension else (),
-        "obstacles": blockers(suspension) if suspension else (),
+        "rings": _ring_rows(rings(suspension)) if suspension else (),
+        "blockers": blockers(suspension) if suspension else (),
         "closing": Closing.objects.filter(tenant=tenant).order_by("-began_at").first(),
     }
     return render(request, "operators/tenant.html", context)
 
 
-def _ring_by_ring(reached: Rings) -> tuple[Ring, ...]:
-    door, cognito, credentials, end = reached.sentences
+def _ring_rows(reached: Rings) -> tuple[Ring, ...]:
+    portal, cognito, credentials, end = reached.sentences
     return (
-        Ring("The door", door, is_reached=True),
+        Ring("Portal", portal, is_reached=True),
         Ring("Cognito", cognito, is_reached=reached.signed_out_at is not None),
-        Ring("Credentials issued before", credentials, is_reached=reached.denied_at is not None),
-        Ring("All of it", end, is_reached=reached.is_over),
+        Ring("Credentials already issued", credentials, is_reached=reached.denied_at is not None),
+        Ring("Everything expired", end, is_reached=reached.is_over),
     )
-
-
-def new(request: HttpRequest) -> HttpResponse:
-    fields = tenant_steps.create_fields()
-    if request.method != "POST":
-        return render(request, "operators/tenant_new.html", {"fields": fields})
-    typed = typed_in(request, fields)
-    try:
-        tenant = tenant_steps.create(typed, actor_of(request))
-    except InvalidInput as problem:
-        shown_again = filled(fields, typed, problem)
-        context = {"fields": shown_again, "wrong": [field for field in shown_again if field.error]}
-        return render(request, "operators/tenant_new.html", context, status=400)
-    messages.success(request, f"{tenant} was created. It becomes active once Cognito has made its owner.")
-    return HttpResponseRedirect(_address(tenant))
 
 
 def _find(org_id: UUID) -> Tenant:
@@ -164,33 +139,38 @@ def _list_address() -> str:
     return reverse("operators:tenants")
 
 
-KIND = Kind(
+TENANTS = Subjects(
     find=_find,
     address=_address,
     crumbs=lambda tenant: [("Tenants", _list_address()), (tenant.name, _address(tenant))],
 )
+NEW_TENANTS = Subjects(
+    find=lambda: None,
+    address=lambda tenant: _address(tenant) if tenant else _list_address(),
+    crumbs=lambda _: [("Tenants", _list_address())],
+)
 
 
-def _chosen_tenants(keys: Sequence[int]) -> list[Tenant]:
+def _find_all(keys: Sequence[int]) -> list[Tenant]:
     return list(Tenant.objects.filter(pk__in=keys).order_by("-created_at", "-id"))
 
 
-def _several(step: Step, done: Callable[[str], str]) -> BulkStep:
+def _bulk_step(step: Step, done: Callable[[str], str]) -> BulkStep:
     return BulkStep(
         step=step,
-        find=_chosen_tenants,
+        find=_find_all,
         noun=("tenant", "tenants"),
         address=_list_address,
         expects=lambda tenants: preview_for_all(tenants, step.name),
         done=done,
-        called=str,
-        noted=lambda tenant: tenant.slug,
-        fields=(why_field(optional=not step.grave),),
+        name=str,
+        note=lambda tenant: tenant.slug,
+        fields=(WHY if WHY in step.fields else WHY_OPTIONAL,),
     )
 
 
-SEVERAL = (
-    _several(tenant_steps.SUSPEND, lambda counted: f"Suspended {counted}: the portal lets none of their members in."),
-    _several(tenant_steps.REACTIVATE, lambda counted: f"Reactivated {counted}."),
-    _several(tenant_steps.CLOSE, lambda counted: f"Closing {counted} has begun. Reopening is possible one by one."),
+BULK_STEPS = (
+    _bulk_step(SUSPEND, lambda counted: f"Suspended {counted}: the portal lets none of their members in."),
+    _bulk_step(REACTIVATE, lambda counted: f"Reactivated {counted}."),
+    _bulk_step(CLOSE, lambda counted: f"Began to close {counted}. Each can be reopened on its own page."),
 )

@@ -6,14 +6,12 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import path
-from django.views.decorators.http import require_safe
 
 from tenants.audit.timeline import About, about, by_day, entries_of, was_shortened
 from tenants.models import Tenant
 from tenants.models.keyset import Branch
-from tenants.operators.site import site
-from tenants.pages.lists import Filter, apply_filters, choose, read_page
+from tenants.operators.decorators import page_view
+from tenants.pages.lists import Filter, apply_filters, read_choices, read_page
 
 FILTERS = (
     Filter(
@@ -29,19 +27,17 @@ FILTERS = (
 )
 
 
+@page_view
 def timeline(request: HttpRequest, org_id: UUID) -> HttpResponse:
     tenant = get_object_or_404(Tenant, org_id=org_id)
-    chosen = choose(request, FILTERS)
-    page = read_page([Branch(apply_filters(entries_of(org_id), FILTERS, chosen), ("seq",))], request)
+    choices = read_choices(request, FILTERS)
+    page = read_page([Branch(apply_filters(entries_of(org_id), FILTERS, choices), ("seq",))], request)
     context = {
         "tenant": tenant,
         "page": page,
         "days": by_day(page.rows),
-        "filters": chosen,
-        "is_narrowed": any(choice.value for choice in chosen),
+        "filters": choices,
+        "is_narrowed": any(choice.value for choice in choices),
         "is_cut_off": not page.next and was_shortened(),
     }
     return render(request, "operators/timeline.html", context)
-
-
-urlpatterns = [path("tenants/<uuid:org_id>/timeline/", site.admin_view(require_safe(timeline)), name="timeline")]

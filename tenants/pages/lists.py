@@ -22,7 +22,7 @@ MOST_SEARCHED_CHARACTERS = 254
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _EDGES = ("after", "before", "last")
-_NO_PAGE = "This address is of no page of the list. Go back to its first page."
+_NO_PAGE = "This address does not belong to a page of this list. Go back to the first page."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """A filter as the page's form shows it."""
+class FilterChoice:
+    """A filter and its value in the address, "" for none, as the form above the list shows it."""
 
     name: str
     label: str
@@ -47,7 +47,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`first`, `previous`, `next` and `last` are addresses, "" where they would lead to where one is."""
+    """`first`, `previous`, `next` and `last` are addresses, "" where that page does not exist or is this one."""
 
     rows: Sequence[Any]
     first: str
@@ -57,26 +57,26 @@ class Page:
 
 
 def query_param(request: HttpRequest, name: str) -> str:
-    """A parameter of the address, without what no database takes. Raises InvalidInput where it is endless."""
+    """A parameter of the address, stripped, without NUL, which no database takes. Raises InvalidInput if too long."""
     text = request.GET.get(name, "").replace("\0", "").strip()
     if len(text) > MOST_SEARCHED_CHARACTERS:
         raise InvalidInput(f"Search for at most {MOST_SEARCHED_CHARACTERS} characters.")
     return text
 
 
-def choose(request: HttpRequest, filters: Sequence[Filter]) -> tuple[Chosen, ...]:
-    """Raises InvalidInput for a value that is no choice."""
-    chosen = []
+def read_choices(request: HttpRequest, filters: Sequence[Filter]) -> tuple[FilterChoice, ...]:
+    """Raises InvalidInput for a value that is not among the choices."""
+    choices = []
     for filter_ in filters:
         value = query_param(request, filter_.name)
         if value and value not in dict(filter_.choices):
-            raise InvalidInput(f"There is no {filter_.label.lower()} “{value}”. Choose one from the list.")
-        chosen.append(Chosen(filter_.name, filter_.label, filter_.choices, value))
-    return tuple(chosen)
+            raise InvalidInput(f"Unknown {filter_.label.lower()} “{value}”. Choose one from the list.")
+        choices.append(FilterChoice(filter_.name, filter_.label, filter_.choices, value))
+    return tuple(choices)
 
 
-def apply_filters(rows: QuerySet[Any], filters: Sequence[Filter], chosen: Sequence[Chosen]) -> QuerySet[Any]:
-    for filter_, choice in zip(filters, chosen, strict=True):
+def apply_filters(rows: QuerySet[Any], filters: Sequence[Filter], choices: Sequence[FilterChoice]) -> QuerySet[Any]:
+    for filter_, choice in zip(filters, choices, strict=True):
         if choice.value:
             rows = filter_.apply(rows, choice.value)
     return rows
@@ -125,11 +125,11 @@ def _parsed(text: str, length: int) -> Key:
 
 
 def _address(request: HttpRequest, **edge: str) -> str:
-    """Of another page of the same list: what was searched for and chosen stays."""
+    """Of another page of the same list: the search and the filters stay."""
     stays = {name: value for name, value in request.GET.items() if name not in _EDGES and value}
     return f"{request.path}?{urlencode({**stays, **edge})}" if stays or edge else request.path
 
 
 def without_page(given: Mapping[str, str]) -> dict[str, str]:
-    """The parameters that say what is listed, not which page of it."""
+    """The parameters that search and filter the list, without those that name its page."""
     return {name: value for name, value in given.items() if name not in _EDGES and value}

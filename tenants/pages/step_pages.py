@@ -1,8 +1,4 @@
-"""A step that an operator can have done to one thing: a page that says what it will bring about, and the same page's
-form that does it. One step, one address.
-
-A step is data: what it is called, what it asks for, which use case does it.
-"""
+"""The page of a step: it says what will happen, and its form does it. One step, one address."""
 
 from __future__ import annotations
 
@@ -14,81 +10,49 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
-from tenants.domain.actor import Actor
-from tenants.domain.errors import InvalidInput, NotNow
+from tenants.domain.errors import InvalidInput, NotNow, RoleTooLow
+from tenants.domain.steps import Field, Step, Typed
 from tenants.sign_in.access import signed_in
 
-Typed = Mapping[str, str]
-Does = Callable[[Any, Typed, Actor], Any]
-
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """Something to fill in. `kind` is text, lines, code, email, choice or hidden; `choices` are (value, label)."""
+class Subjects:
+    """What steps are taken with. `find` gets the parts of the address and raises Http404.
 
-    name: str
-    label: str
-    hint: str = ""
-    kind: str = "text"
-    choices: tuple[tuple[str, str], ...] = ()
-    value: str = ""
-    error: str = ""
-    optional: bool = False
-
-
-def why_field(*, optional: bool = False) -> Field:
-    return Field(
-        "reason",
-        "Reason",
-        "Kept in the audit trail for whoever looks at it later.",
-        kind="lines",
-        optional=optional,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """`name` is the last part of its address. `heading`, `done` and `fields` are asked with the thing itself.
-
-    `expects` says what will happen, a sentence each. `prevented` says what is in the way, "" where nothing is.
+    It returns None for what is yet to be created; `address` then gets None for the page to go back to.
     """
-
-    name: str
-    verb: str
-    heading: Callable[[Any], str]
-    does: Does
-    done: Callable[[Any], str]
-    expects: Callable[[Any], Sequence[str]]
-    prevented: Callable[[Any], str] = lambda _: ""
-    fields: Callable[[Any], Sequence[Field]] = lambda _: ()
-    grave: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """Things that steps are done to. `find` raises Http404; `address` is where one is looked at."""
 
     find: Callable[..., Any]
     address: Callable[[Any], str]
     crumbs: Callable[[Any], Sequence[tuple[str, str]]]
 
 
-def step_view(step: Step, kind: Kind) -> Callable[..., HttpResponse]:
+def step_view(step: Step, subjects: Subjects) -> Callable[..., HttpResponse]:
     def view(request: HttpRequest, **key: Any) -> HttpResponse:
-        thing = kind.find(**key)
+        who = signed_in(request)
+        if who.standing.role not in step.who:
+            raise RoleTooLow(have=who.standing.role, need=step.who)
+        subject = subjects.find(**key)
         if request.method == "POST":
-            return _do(request, step, kind, thing)
-        return _page(request, step, kind, thing, fields=step.fields(thing), prevented=step.prevented(thing))
+            return _do(request, step, subjects, subject)
+        prevented = step.prevented(subject)
+        return _page(request, step, subjects, subject, fields=fields_for(step, subject), prevented=prevented)
 
     return view
+
+
+def fields_for(step: Step, subject: Any) -> list[Field]:
+    """The step's fields as its form begins."""
+    values = step.values(subject)
+    return [replace(field, value=values.get(field.name, "")) for field in step.fields]
 
 
 def typed_in(request: HttpRequest, fields: Sequence[Field]) -> dict[str, str]:
     return {field.name: request.POST.get(field.name, "").replace("\0", "").strip() for field in fields}
 
 
-def filled(fields: Sequence[Field], typed: Typed, problem: InvalidInput) -> list[Field]:
-    """The fields as they were sent, with what is wrong at the one it is about, or at the first."""
+def with_problem(fields: Sequence[Field], typed: Typed, problem: InvalidInput) -> list[Field]:
+    """The fields as they were sent, with the problem at its own field, or at the first where it is about none."""
     names = [field.name for field in fields]
     wrong = problem.field if problem.field in names else names[0]
     return [
@@ -97,35 +61,31 @@ def filled(fields: Sequence[Field], typed: Typed, problem: InvalidInput) -> list
     ]
 
 
-def prevented_by(check: Callable[[], object]) -> str:
-    """What a use case's own check has against it; "" where nothing."""
-    try:
-        check()
-    except NotNow as refusal:
-        return refusal.message
-    return ""
-
-
-def _do(request: HttpRequest, step: Step, kind: Kind, thing: Any) -> HttpResponse:
-    fields = step.fields(thing)
+def _do(request: HttpRequest, step: Step, subjects: Subjects, subject: Any) -> HttpResponse:
+    fields = fields_for(step, subject)
     typed = typed_in(request, fields)
     try:
-        changed = step.does(thing, typed, signed_in(request).actor)
+        changed = step.does(subject, typed, signed_in(request).actor)
     except InvalidInput as problem:
-        return _page(request, step, kind, thing, fields=filled(fields, typed, problem), status=400)
+        return _page(request, step, subjects, subject, fields=with_problem(fields, typed, problem), status=400)
     except NotNow as refusal:
-        changed = [field for field in fields if field.kind != "hidden" and typed[field.name] != field.value]
-        written = [replace(field, value=typed[field.name]) for field in changed]
-        return _page(request, step, kind, thing, written=written, prevented=refusal.message, status=409)
-    messages.success(request, step.done(changed or thing))
-    return HttpResponseRedirect(kind.address(thing))
+        written = _changed_fields(fields, typed)
+        return _page(request, step, subjects, subject, written=written, prevented=refusal.message, status=409)
+    messages.success(request, step.done(changed))
+    return HttpResponseRedirect(subjects.address(subject or changed))
+
+
+def _changed_fields(fields: Sequence[Field], typed: Mapping[str, str]) -> list[Field]:
+    """What somebody typed, for them to copy."""
+    changed = [field for field in fields if field.widget != "hidden" and typed[field.name] != field.value]
+    return [replace(field, value=typed[field.name]) for field in changed]
 
 
 def _page(
     request: HttpRequest,
     step: Step,
-    kind: Kind,
-    thing: Any,
+    subjects: Subjects,
+    subject: Any,
     *,
     fields: Sequence[Field] = (),
     written: Sequence[Field] = (),
@@ -135,13 +95,13 @@ def _page(
     """`written` is what somebody typed into a form that cannot be sent any more."""
     context = {
         "step": step,
-        "heading": step.heading(thing),
-        "expects": () if prevented else step.expects(thing),
+        "heading": step.heading(subject),
+        "expects": () if prevented else step.expects(subject, {}),
         "prevented": prevented,
         "fields": fields,
         "written": written,
         "wrong": [field for field in fields if field.error],
-        "crumbs": kind.crumbs(thing),
-        "back": kind.address(thing),
+        "crumbs": subjects.crumbs(subject),
+        "back": subjects.address(subject),
     }
     return render(request, "pages/step.html", context, status=status)

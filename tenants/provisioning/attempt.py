@@ -1,6 +1,7 @@
-"""One member on the way from what is in the user pool to what should be: which call comes next.
+"""One member on the way from what the user pool has to what it should have: decides which call to Cognito comes next.
 
-Knows no AWS and no database. Whoever makes the calls tells what came of each, and stops at whatever else goes wrong.
+Knows no AWS and no database. The caller makes each call and gives the answer to the attempt; any other failure ends
+the attempt.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import ClassVar
 from tenants.domain.roles import Role
 from tenants.domain.user_plan import Change, Conflict, Delete, DesiredUser, Disable, Quota, Seen, SignOut, plan
 
-# Somebody else is creating and deleting the same user; more rounds would not end it.
-_MOST_STEPS = 12
+# After so many answers, another program is creating and deleting the same user, and more calls would not end it.
+_MOST_ANSWERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,112 +24,115 @@ class Look:
     category: ClassVar[Quota] = Quota.READ
 
 
-Step = Look | Change
+Call = Look | Change
 
 
 @dataclass(slots=True)
 class Attempt:
-    """`seen` is the user as last known, `sub` its "" or real id. `looks`: ask before anything is decided.
+    """`seen` is the user as last known; `sub` is their id, "" where there is none. `must_look`: look before deciding.
 
-    `done` are the changes that were carried out, `found` those that somebody else had carried out without writing it
-    down. `met_enabled`: the user was able to sign in. `steps` counts the answers so far, `conflict` is why nothing may
-    be done.
+    `done` are the changes that this attempt made, `found` those that had been made before and were not written down.
+    `adopted`: the user was found by the address. `was_enabled`: the user was able to sign in at some time. `answers`
+    counts Cognito's answers. `conflict` is why nothing may be done, "" where nothing is in the way.
     """
 
     org: str
-    wanted: DesiredUser | None
+    desired: DesiredUser | None
     seen: Seen | None
     sub: str
     email: str
-    looks: bool
+    must_look: bool
     done: list[Change] = field(default_factory=list)
     found: list[Change] = field(default_factory=list)
     adopted: bool = False
-    met_enabled: bool = False
+    was_enabled: bool = False
     conflict: str = ""
-    steps: int = 0
-    _todo: list[Change] | None = None
+    answers: int = 0
+    _to_do: list[Change] | None = None
 
     @property
-    def restless(self) -> bool:
-        """It does not end."""
-        return self.steps > _MOST_STEPS
+    def keeps_changing(self) -> bool:
+        """Another program keeps changing the user, so the attempt does not end."""
+        return self.answers > _MOST_ANSWERS
 
     @property
-    def deleted(self) -> bool:
+    def deletes(self) -> bool:
+        """The user was deleted, by this attempt or before it."""
         return any(isinstance(change, Delete) for change in (*self.done, *self.found))
 
     @property
-    def planned(self) -> tuple[Change, ...]:
-        return tuple(self._todo or ())
+    def to_do(self) -> tuple[Change, ...]:
+        """The changes that are left, as far as they are decided."""
+        return tuple(self._to_do or ())
 
-    def next_step(self) -> Step | None:
-        """None where nothing is left to do. Asked again before an answer was told, it is the same one."""
-        if self.looks and (self.sub or self.email):
+    def next_call(self) -> Call | None:
+        """None where nothing is left to do. The same one again until its answer is given."""
+        if self.must_look and (self.sub or self.email):
             return Look(self.sub or self.email)
-        if self._todo is None:
+        if self._to_do is None:
             self._decide()
-        return self._todo[0] if self._todo and not self.conflict else None
+        return self._to_do[0] if self._to_do and not self.conflict else None
 
-    def looked(self, seen: Seen | None) -> None:
-        """Where somebody was `adopted`, they may be another member's whom only the database knows: `is_not_theirs`."""
-        before, self.seen, self.steps = self.seen, seen, self.steps + 1
-        self.looks, self._todo = False, None
+    def take_look(self, seen: Seen | None) -> None:
+        """Takes the answer to a Look. An `adopted` user may be another member's: the database knows, see `reject`."""
+        before, self.seen, self.answers = self.seen, seen, self.answers + 1
+        self.must_look, self._to_do = False, None
         if seen is not None and seen.sub != self.sub:
             self.adopted = seen.org == self.org
-            if not _may_be_theirs(seen, self.org, self.wanted):
-                self.is_not_theirs(_MADE_BY_OTHERS.format(email=seen.email))
+            if not _may_be_theirs(seen, self.org, self.desired):
+                self.reject(_MADE_BY_OTHERS.format(email=seen.email))
             return
         self._note_found(before)
         if seen is None and self.sub:
-            # The id is of a user that is gone; there may be another one with the address.
-            self.sub, self.looks = "", True
+            # The user with this id is gone. Another one may have the address.
+            self.sub, self.must_look = "", True
 
-    def is_not_theirs(self, why: str) -> None:
-        """The user who was found by the address: a conflict, unless nobody is wanted."""
-        if self.wanted is None:
-            self.seen, self.adopted, self._todo = None, False, None
+    def reject(self, why: str) -> None:
+        """The user with the member's address is another person's: a conflict, unless no user is desired."""
+        if self.desired is None:
+            self.seen, self.adopted, self._to_do = None, False, None
         else:
             self.conflict = why
 
-    def did(self, seen: Seen | None) -> None:
-        """The step before was a change, and this is the user as it left them."""
-        self.steps += 1
-        if self._todo:
-            self.done.append(self._todo.pop(0))
+    def take_change(self, seen: Seen | None) -> None:
+        """Takes the answer to a change: the user as the change left them, None once deleted."""
+        self.answers += 1
+        if self._to_do:
+            self.done.append(self._to_do.pop(0))
         self.seen = seen
         self.sub = seen.sub if seen else ""
 
-    def exists(self) -> None:
-        """There is a user with this address already: perhaps made by a worker that could not write it down."""
-        self.steps += 1
-        self.sub, self.looks = "", True
+    def look_by_address(self) -> None:
+        """A user with this address exists already, perhaps made by a worker that could not write it down."""
+        self.answers += 1
+        self.sub, self.must_look = "", True
 
-    def gone(self) -> None:
-        self.steps += 1
-        if self.wanted is None:
+    def note_gone(self) -> None:
+        """The user does not exist any more."""
+        self.answers += 1
+        if self.desired is None:
             self.found.append(Delete())
-        self.seen, self.sub, self._todo, self.adopted = None, "", None, False
+        self.seen, self.sub, self._to_do, self.adopted = None, "", None, False
 
     def _note_found(self, before: Seen | None) -> None:
-        """What has happened to their user since the row was written, if it is what should happen."""
-        if before is None or (self.seen is None and self.wanted is not None):
+        """Notes what was done to the user since the row was written, as far as it should be done."""
+        if before is None or (self.seen is None and self.desired is not None):
             return
-        planned, left = (plan(self.wanted, user, org=self.org) for user in (before, self.seen))
-        if isinstance(planned, Conflict) or isinstance(left, Conflict):
+        then, now = (plan(self.desired, user, org=self.org) for user in (before, self.seen))
+        if isinstance(then, Conflict) or isinstance(now, Conflict):
             return
-        # Nothing shows whether they were signed out too.
-        self.found = [change for change in planned if change not in left and not isinstance(change, SignOut)]
-        if self.wanted is not None and any(isinstance(change, Disable) for change in self.found):
-            self.wanted = replace(self.wanted, sign_out=True)
+        # Nothing shows whether the user was signed out too.
+        self.found = [change for change in then if change not in now and not isinstance(change, SignOut)]
+        if self.desired is not None and any(isinstance(change, Disable) for change in self.found):
+            self.desired = replace(self.desired, sign_out=True)
 
     def _decide(self) -> None:
-        self.met_enabled |= self.seen is not None and self.seen.enabled
-        decided = plan(self.wanted, self.seen, org=self.org)
+        self.was_enabled |= self.seen is not None and self.seen.enabled
+        decided = plan(self.desired, self.seen, org=self.org)
         if isinstance(decided, Conflict):
-            self.conflict, self._todo = decided.why, []
+            self.conflict, self._to_do = decided.why, []
         else:
-            self._todo = list(decided)
+            self._to_do = list(decided)
 
 
 _MADE_BY_OTHERS = (
@@ -137,8 +141,8 @@ _MADE_BY_OTHERS = (
 )
 
 
-def _may_be_theirs(seen: Seen, org: str, wanted: DesiredUser | None) -> bool:
+def _may_be_theirs(seen: Seen, org: str, desired: DesiredUser | None) -> bool:
     """Only the portal gives a user an organisation or the operators' role; `plan` judges other organisations."""
-    if wanted is None and seen.org != org:
+    if desired is None and seen.org != org:
         return False
-    return bool(org or seen.org) or (seen.role == Role.OPERATOR and (wanted is None or wanted.role == Role.OPERATOR))
+    return bool(org or seen.org) or (seen.role == Role.OPERATOR and (desired is None or desired.role == Role.OPERATOR))

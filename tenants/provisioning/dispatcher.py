@@ -1,7 +1,7 @@
-"""Members in hand and the threads that make their calls.
+"""The members that a worker has in hand, and the threads that make their calls.
 
-The threads know no database; everything else happens in the thread that calls `turn`. So a slow Cognito costs no speed,
-and a worker takes one connection to the database.
+The threads know no database; everything else happens in the thread that calls `run_once`. So a slow Cognito does not
+slow the worker down, and a worker takes one connection to the database.
 """
 
 from __future__ import annotations
@@ -10,34 +10,31 @@ import logging
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from enum import Enum
+from functools import partial
 
 from tenants.aws.directory import Directory
 from tenants.aws.failures import kind_of
 from tenants.aws.suspension_policy import SuspensionPolicy
-from tenants.domain.errors import InvalidInput, PortalError, Throttled
+from tenants.domain.errors import InvalidInput, PortalError
 from tenants.domain.user_plan import Quota, Seen
-from tenants.provisioning.attempt import Step
+from tenants.provisioning.attempt import Call
+from tenants.provisioning.finish import OUR_FAULT, finish_or_mark_stuck
 from tenants.provisioning.one_member import apply_answer, make_call
-from tenants.provisioning.pace import Pacer
+from tenants.provisioning.pace import NotCalled, Pacer, call_unless_stopped
 from tenants.provisioning.queue import CALL_SECONDS, Claim, claim, hold
-from tenants.provisioning.results import OUR_FAULT, Attempted, Outcome, finish_whatever_happens
+from tenants.provisioning.results import Attempted, Outcome
 
 _log = logging.getLogger(__name__)
-_LOOK_AGAIN_SECONDS = 0.25
-# Later than this, a call would meet those of the moment it comes in.
+_CLAIM_AGAIN_SECONDS = 0.25
+# A call that is later than this would go out together with the next ones.
 _LATE_SECONDS = 0.25
-# A member that Cognito is too busy for stays in hand; after so many times it is others' turn.
+# A member that Cognito is too busy for stays in hand; after so many times other members have their turn.
 _MOST_THROTTLES = 4
 
-
-class _Uncalled(Enum):
-    UNCALLED = "the call was not made"
-
-
-_Answer = Seen | None | PortalError | _Uncalled
+_Answer = Seen | None | PortalError | NotCalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +46,10 @@ class Tools:
 
 @dataclass(slots=True)
 class Tally:
-    """Since the start. `applied` counts changes in Cognito, `throttled` calls, `failed` times that a member failed.
+    """Since the start. `applied` counts changes in Cognito, `throttled` calls, `failed` how often a member failed.
 
-    `due` is how many members were at the last beat, `beat_at`, in seconds since the epoch.
+    `due` is how many members were due at the last heartbeat, at `beat_at`, in seconds since the epoch. `halted` is why
+    no member can be provisioned, or "".
     """
 
     applied: int = 0
@@ -65,7 +63,7 @@ class Tally:
 
 
 class Dispatcher:
-    """`halted` is what is in everybody's way; `answered`, whether Cognito has done something since it went on."""
+    """`halted` is the failure that stops every member; `answered`: Cognito has carried out a call since `resume`."""
 
     def __init__(self, tools: Tools, *, holder: str, threads: int, stop: threading.Event, tally: Tally) -> None:
         self._tools = tools
@@ -75,115 +73,114 @@ class Dispatcher:
         self._tally = tally
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cognito")
         self._ready: deque[Claim] = deque()
-        self._flying: dict[Future[_Answer], tuple[Claim, Step]] = {}
+        self._calling: dict[Future[_Answer], tuple[Claim, Call]] = {}
         self._ended: list[Attempted] = []
         self._claim_again_at = 0.0
         self.halted: PortalError | None = None
         self.answered = False
 
-    def turn(self) -> bool:
-        """A moment's work; whether there was any. Once it was `halted`, nothing is begun."""
+    def run_once(self) -> bool:
+        """Works for a moment. False where there was nothing to do. Begins nothing while `halted`."""
         if self.halted is None and not self._stop.is_set():
-            self._take_more()
-            self._send()
-        busy = bool(self._ready or self._flying or self._ended)
-        self._land(0.0 if self._ended else _LOOK_AGAIN_SECONDS)
+            self._claim_more()
+            self._start_calls()
+        busy = bool(self._ready or self._calling or self._ended)
+        self._collect(0.0 if self._ended else _CLAIM_AGAIN_SECONDS)
         self._write_down()
-        self._tally.in_hand = len(self._ready) + len(self._flying)
+        self._tally.in_hand = len(self._ready) + len(self._calling)
         return busy
 
-    def let_go(self) -> None:
-        """Calls that were made are waited for and written down; everything else is as due as before."""
-        while self._flying:
-            self._land(CALL_SECONDS)
+    def drain(self) -> None:
+        """Waits for calls under way and writes them down. All other members stay as due as before."""
+        while self._calling:
+            self._collect(CALL_SECONDS)
         self._ended += [Attempted(claimed, given_back=True) for claimed in self._ready]
         self._ready.clear()
         self._write_down()
         self._tally.in_hand = 0
 
-    def forget(self) -> None:
-        """Lets the leases run out: for when the database is away."""
+    def abandon(self) -> None:
+        """Lets the leases run out, for when the database is away."""
         self._ready.clear()
-        self._flying.clear()
+        self._calling.clear()
         self._ended.clear()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self.halted, self.answered = None, False
 
     def close(self) -> None:
         self._pool.shutdown()
 
-    def _take_more(self) -> None:
-        if self._ready or len(self._flying) == self._threads or time.monotonic() < self._claim_again_at:
+    def _claim_more(self) -> None:
+        if self._ready or len(self._calling) == self._threads or time.monotonic() < self._claim_again_at:
             return
         self._ready.extend(claim(self._holder, most=self._threads))
         if len(self._ready) < self._threads:
-            self._claim_again_at = time.monotonic() + _LOOK_AGAIN_SECONDS
+            self._claim_again_at = time.monotonic() + _CLAIM_AGAIN_SECONDS
 
-    def _send(self) -> None:
-        """As many as there are threads for, with one reservation for all of a category."""
-        steps: dict[Quota, list[tuple[Claim, Step]]] = defaultdict(list)
-        for _ in range(min(len(self._ready), self._threads - len(self._flying))):
+    def _start_calls(self) -> None:
+        """As many as there are threads for, with one reservation for all calls of a category."""
+        calls: dict[Quota, list[tuple[Claim, Call]]] = defaultdict(list)
+        for _ in range(min(len(self._ready), self._threads - len(self._calling))):
             claimed = self._ready.popleft()
-            step = claimed.attempt.next_step()
-            if step is None:
+            call = claimed.attempt.next_call()
+            if call is None:
                 self._ended.append(Attempted(claimed))
             else:
-                steps[step.category].append((claimed, step))
-        for category, pairs in steps.items():
-            moments = self._tools.pacer.reserve_several(category, len(pairs))
-            for (claimed, step), at in zip(pairs, moments, strict=True):
-                if hold(claimed, at=at):
-                    future = self._pool.submit(self._call, step, claimed.attempt.seen, at, claimed.held_until)
-                    self._flying[future] = (claimed, step)
-                else:
-                    # Somebody else's by now, who has to hear of what was done before.
-                    self._ended.append(Attempted(claimed, given_back=True))
+                calls[call.category].append((claimed, call))
+        for category, pairs in calls.items():
+            self._start_at_its_pace(category, pairs)
 
-    def _call(self, step: Step, seen: Seen | None, at: float, held_until: float) -> _Answer:
+    def _start_at_its_pace(self, category: Quota, pairs: Sequence[tuple[Claim, Call]]) -> None:
+        moments = self._tools.pacer.reserve_several(category, len(pairs))
+        for (claimed, call), at in zip(pairs, moments, strict=True):
+            if hold(claimed, at=at):
+                future = self._pool.submit(self._call, call, claimed.attempt.seen, at, claimed.held_until)
+                self._calling[future] = (claimed, call)
+            else:
+                # Another holder has the member by now, and has to hear of what was done before.
+                self._ended.append(Attempted(claimed, given_back=True))
+
+    def _call(self, call: Call, seen: Seen | None, at: float, held_until: float) -> _Answer:
         """In a thread."""
-        if self._stop.wait(max(0.0, at - time.time())):
-            return _Uncalled.UNCALLED
-        if time.time() - at > _LATE_SECONDS or held_until - time.time() < CALL_SECONDS:
-            return _Uncalled.UNCALLED
+        make = partial(make_call, self._tools.directory, call, seen)
+        latest = min(at + _LATE_SECONDS, held_until - CALL_SECONDS)
         try:
-            return make_call(self._tools.directory, step, seen)
-        except PortalError as error:
-            return error
+            return call_unless_stopped(at, make, stop=self._stop, latest=latest)
         except Exception:  # noqa: BLE001 - one member must not stop all others
             _log.exception("provisioning failed")
             return InvalidInput(OUR_FAULT)
 
-    def _land(self, seconds: float) -> None:
-        if not self._flying:
+    def _collect(self, seconds: float) -> None:
+        """Applies the answers that have come, or come first within so many seconds."""
+        if not self._calling:
             return
-        landed, _ = wait(self._flying, timeout=seconds, return_when=FIRST_COMPLETED)
-        for future in landed:
-            claimed, step = self._flying.pop(future)
-            self._take_in(claimed, step, future.result())
+        done, _ = wait(self._calling, timeout=seconds, return_when=FIRST_COMPLETED)
+        for future in done:
+            claimed, call = self._calling.pop(future)
+            self._apply_answer(claimed, call, future.result())
 
-    def _take_in(self, claimed: Claim, step: Step, answer: _Answer) -> None:
-        if isinstance(answer, _Uncalled) or self._is_put_off(claimed, step, answer):
+    def _apply_answer(self, claimed: Claim, call: Call, answer: _Answer) -> None:
+        if isinstance(answer, NotCalled) or self._is_to_be_called_again(claimed, call, answer):
             self._ready.append(claimed)
             return
         done = len(claimed.attempt.done)
-        failure = apply_answer(claimed, step, answer)
+        failure = apply_answer(claimed, call, answer)
         self._tally.applied += len(claimed.attempt.done) - done
         self.answered = self.answered or not isinstance(answer, PortalError)
         if failure is not None and kind_of(failure) == "systemic":
             self.halted = self.halted or failure
             self._ready.appendleft(claimed)
-        elif failure is None and claimed.attempt.next_step() is not None:
+        elif failure is None and claimed.attempt.next_call() is not None:
             self._ready.appendleft(claimed)
         else:
             self._ended.append(Attempted(claimed, failure))
 
-    def _is_put_off(self, claimed: Claim, step: Step, answer: _Answer) -> bool:
-        """That Cognito is too busy is no failure of the member's."""
-        if not isinstance(answer, Throttled):
+    def _is_to_be_called_again(self, claimed: Claim, call: Call, answer: Seen | PortalError | None) -> bool:
+        """A throttled call is not the member's failure, until it has been throttled again and again."""
+        if not self._tools.pacer.push_back_if_throttled(call.category, answer):
             return False
         self._tally.throttled += 1
-        self._tools.pacer.push_back(step.category)
         claimed.throttled += 1
         return claimed.throttled < _MOST_THROTTLES
 
@@ -191,7 +188,7 @@ class Dispatcher:
         ended, self._ended = self._ended, []
         if not ended:
             return
-        for one, outcome in zip(ended, finish_whatever_happens(ended), strict=True):
+        for one, outcome in zip(ended, finish_or_mark_stuck(ended), strict=True):
             if outcome == Outcome.SETTLED:
                 self._tally.settled += 1
             elif outcome not in (Outcome.GIVEN_BACK, Outcome.OVERTAKEN):

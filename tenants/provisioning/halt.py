@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.db import transaction
-from django.utils import timezone
 
 from tenants.audit import record
 from tenants.audit.actions import Action
 from tenants.domain.actor import WORKER
 from tenants.domain.errors import PortalError
-from tenants.models import AuditEvent, Lease
+from tenants.models import Halt
 
-_HALTED = "provisioning-halted"
+_ONLY_ROW = 1
 
 
 def halt(error: PortalError) -> None:
-    """Nobody can be provisioned at the moment: said once, by whoever finds it first."""
+    """Halts provisioning, with an entry in the audit trail. Does nothing where it is halted already."""
+    why = error.for_operators
     with transaction.atomic():
-        _, first = Lease.objects.get_or_create(
-            name=_HALTED, defaults={"holder": "", "until": timezone.now() + timedelta(days=36500)}
-        )
-        if first:
-            record(Action.PROVISIONING_HALTED, by=WORKER, why=error.for_operators)
+        _, is_new = Halt.objects.get_or_create(pk=_ONLY_ROW, defaults={"why": why})
+        if is_new:
+            record(Action.PROVISIONING_HALTED, by=WORKER, why=why)
 
 
-def halted() -> bool:
-    return Lease.objects.filter(name=_HALTED).exists()
+def is_halted() -> bool:
+    return Halt.objects.exists()
 
 
 def why_halted() -> str:
-    """ "" where it is not."""
-    if not halted():
-        return ""
-    entry = AuditEvent.objects.filter(action=Action.PROVISIONING_HALTED).order_by("-seq").first()
-    return entry.why if entry and entry.why else "The worker’s log says why."
+    """For operators. "" where provisioning is not halted."""
+    return Halt.objects.values_list("why", flat=True).first() or ""
 
 
 def clear_halt() -> None:
-    Lease.objects.filter(name=_HALTED).delete()
+    Halt.objects.all().delete()

@@ -1,48 +1,50 @@
-"""Members made to match in Cognito: what is done for each, step by step, and what happens when nobody can be.
+"""One member made to match in Cognito: the calls made, their answers applied, and all of it at once for a request.
 
-`queue` hands out the members that are due; `results` writes down what happened.
+`queue` hands out the members that are due; `finish` writes down what happened.
 """
 
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from tenants.aws.directory import Directory
 from tenants.aws.failures import kind_of
 from tenants.domain.actor import WORKER, Actor
-from tenants.domain.errors import PortalError, Throttled, Unreachable, UserExists, UserGone
+from tenants.domain.errors import PortalError, Unreachable, UserExists, UserGone
 from tenants.domain.user_plan import Create, Seen
 from tenants.models import Member, Person
-from tenants.provisioning.attempt import Look, Step
+from tenants.provisioning.attempt import Call, Look
+from tenants.provisioning.finish import finish, release
 from tenants.provisioning.pace import Pacer
 from tenants.provisioning.queue import Claim, attempt_for, claim_one, hold
-from tenants.provisioning.results import Outcome, finish, release
+from tenants.provisioning.results import Outcome
 
-# What a request, or somebody at a terminal, waits for its turn at the most.
+# The longest that a request, or a person at a terminal, waits for one call.
 _PATIENCE_SECONDS = 10.0
 
 
-def make_call(directory: Directory, step: Step, seen: Seen | None) -> Seen | None:
-    """The user as it is after it. Knows no database, so it may be called in any thread."""
-    return directory.look(step.name) if isinstance(step, Look) else directory.perform(step, seen)
+def make_call(directory: Directory, call: Call, seen: Seen | None) -> Seen | None:
+    """Returns the user as it is afterwards. Knows no database, so any thread may use it."""
+    return directory.look(call.name) if isinstance(call, Look) else directory.perform(call, seen)
 
 
-def apply_answer(claim: Claim, step: Step, answer: Seen | PortalError | None) -> PortalError | None:
-    """Tells the attempt what came of a step; a failure that ends the attempt comes back."""
+def apply_answer(claim: Claim, call: Call, answer: Seen | PortalError | None) -> PortalError | None:
+    """Gives Cognito's answer to the attempt. Returns a failure that ends the attempt."""
     attempt = claim.attempt
     match answer:
-        case UserExists() if isinstance(step, Create):
-            attempt.exists()
+        case UserExists() if isinstance(call, Create):
+            attempt.look_by_address()
         case UserGone():
-            attempt.gone()
+            attempt.note_gone()
         case PortalError():
             return answer
-        case _ if isinstance(step, Look):
-            attempt.looked(answer)
+        case _ if isinstance(call, Look):
+            attempt.take_look(answer)
             _check_nobody_else_has_them(claim)
         case _:
-            attempt.did(answer)
-    if attempt.restless:
+            attempt.take_change(answer)
+    if attempt.keeps_changing:
         return Unreachable("The user pool (Cognito)", "somebody else keeps changing this user")
     return None
 
@@ -54,7 +56,7 @@ def _check_nobody_else_has_them(claim: Claim) -> None:
         return
     others = Person.objects.filter(sub=attempt.seen.sub).exclude(pk=person.pk).exclude(memberships=None)
     if others.exists():
-        attempt.is_not_theirs(
+        attempt.reject(
             f"The user pool's user {attempt.seen.email} is another member's already, whose address was changed there. "
             "Remove this member, and invite another address."
         )
@@ -63,52 +65,47 @@ def _check_nobody_else_has_them(claim: Claim) -> None:
 def provision_member_now(
     member: Member, *, directory: Directory, pacer: Pacer, holder: str, by: Actor = WORKER
 ) -> Outcome | None:
-    """The whole of it for one member, at once. None where somebody else is on it, or nothing is due.
+    """Provisions one member at once. None where another holder works on it, or nothing is due.
 
-    For a request that should not leave its own member to the worker. Call it outside a transaction. A failure of
-    Cognito's is not raised, and a long queue not waited for: the member is left to the worker.
+    For a request that should not leave its own member to the worker. Call it outside a transaction. Where Cognito
+    fails, or the queue for its calls is long, nothing is raised: the member is left to the worker.
     """
     claimed = claim_one(member, holder)
     if claimed is None:
         return None
     failure: PortalError | None = None
-    while failure is None and (step := claimed.attempt.next_step()) is not None:
-        at = pacer.reserve(step.category)
+    while failure is None and (call := claimed.attempt.next_call()) is not None:
+        at = pacer.reserve(call.category)
         if at - time.time() > _PATIENCE_SECONDS:
             release(claimed)
             return Outcome.LATER
         if not hold(claimed, at=at):
             release(claimed)
             return None
-        time.sleep(max(0.0, at - time.time()))
-        answer = _answer(directory, step, claimed.attempt.seen)
-        if isinstance(answer, Throttled):
-            pacer.push_back(step.category)
-        failure = apply_answer(claimed, step, answer)
+        answer = pacer.call_at(at, call.category, partial(make_call, directory, call, claimed.attempt.seen))
+        failure = apply_answer(claimed, call, answer)
     if failure is not None and kind_of(failure) == "systemic":
         release(claimed)
         return Outcome.LATER
     return finish(claimed, failure, by=by)
 
 
-def _answer(directory: Directory, step: Step, seen: Seen | None) -> Seen | PortalError | None:
-    try:
-        return make_call(directory, step, seen)
-    except PortalError as error:
-        return error
-
-
 def changes_for(member: Member, *, directory: Directory, pacer: Pacer) -> list[str]:
-    """In words, what a worker would do for the member now. Looks where a worker would, and before creating anybody."""
+    """In words, what a worker would do for the member now. Looks where a worker would, and before a user is created.
+
+    Raises what Cognito answers.
+    """
     claimed = Claim(member, "", attempt_for(member), 0.0)
-    attempt, looked = claimed.attempt, False
-    while attempt.next_step() is not None:
-        if any(isinstance(change, Create) for change in attempt.planned) and not looked:
-            attempt.exists()
-        step = attempt.next_step()
-        if not isinstance(step, Look):
+    attempt, has_looked = claimed.attempt, False
+    while attempt.next_call() is not None:
+        if any(isinstance(change, Create) for change in attempt.to_do) and not has_looked:
+            attempt.look_by_address()
+        call = attempt.next_call()
+        if not isinstance(call, Look):
             break
-        pacer.wait(step.category)
-        apply_answer(claimed, step, directory.look(step.name))
-        looked = True
-    return [f"conflict: {attempt.conflict}"] if attempt.conflict else [change.in_words for change in attempt.planned]
+        answer = pacer.call(call.category, partial(directory.look, call.name))
+        if isinstance(answer, PortalError):
+            raise answer
+        apply_answer(claimed, call, answer)
+        has_looked = True
+    return [f"conflict: {attempt.conflict}"] if attempt.conflict else [change.in_words for change in attempt.to_do]

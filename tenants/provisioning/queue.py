@@ -1,7 +1,7 @@
 """Members that are due, handed out: each to one holder at a time, until the lease runs out.
 
-Leases go by the database's clock, since those of the machines may differ. Whoever is killed leaves a lease behind;
-whoever finds one that ran out looks in the pool before deciding, so nothing is lost and nothing that matters repeated.
+Leases use the database's clock, since the machines' clocks may differ. A worker that is killed leaves leases behind.
+The next holder looks in the pool before it decides, so that nothing is lost and no change that matters is made twice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -22,13 +21,13 @@ from tenants.models import Member, Provisioning, Suspension
 from tenants.provisioning.attempt import Attempt
 
 LEASE_SECONDS = 60.0
-# A call is over by then, one way or the other: none begins with less than this left of its lease.
+# The longest that a call takes: none begins with less than this left of its lease.
 CALL_SECONDS = 20.0
 
 
 @dataclass(slots=True)
 class Claim:
-    """A member that is ours, and how far we are with it.
+    """A member that is leased to `holder`, and how far the attempt for it has come.
 
     `held_until` is in seconds since the epoch by this machine's clock. `throttled`: how often Cognito was too busy.
     """
@@ -39,20 +38,16 @@ class Claim:
     held_until: float
     throttled: int = 0
 
-    @property
-    def org(self) -> UUID | None:
-        return self.member.tenant.org_id if self.member.tenant else None
-
 
 def due() -> QuerySet[Member]:
-    """Members that somebody could begin with, the longest due first."""
+    """Members that a worker could begin with, the longest due first."""
     return _free().filter(due_at__lte=timezone.now()).order_by("due_at", "pk")
 
 
 def claim(holder: str, *, most: int) -> list[Claim]:
-    """Up to so many due members, leased. Those of tenants just suspended or closed go before all others."""
+    """Leases up to `most` due members. Those of tenants just suspended or closed go before all others."""
     if not due().exists():
-        # On SQLite the rest would keep everybody else from writing.
+        # On SQLite the rest would keep all other processes from writing.
         return []
     frozen = Suspension.objects.filter(lifted_at=None, signed_out_at=None).values("tenant")
     with transaction.atomic():
@@ -62,13 +57,13 @@ def claim(holder: str, *, most: int) -> list[Claim]:
 
 
 def claim_one(member: Member, holder: str) -> Claim | None:
-    """None where nothing is to be done, or somebody else works on it. A failure's pause is not waited for."""
+    """None where nothing is due, or another holder works on it. Does not wait for the time of the next try."""
     with transaction.atomic():
         return next(iter(_leased(_locked(_free().filter(pk=member.pk), 1), holder)), None)
 
 
 def hold(claim: Claim, *, at: float) -> bool:
-    """Leases it for a call at that time, in seconds since the epoch; False where it is somebody else's by now."""
+    """Extends the lease for a call at that time, in seconds since the epoch. False where another holder has it now."""
     if claim.held_until - at >= CALL_SECONDS:
         return True
     now = time.time()
@@ -79,24 +74,25 @@ def hold(claim: Claim, *, at: float) -> bool:
 
 
 def ours(claim: Claim) -> QuerySet[Member]:
-    """The member's row, unless somebody else works on it by now."""
+    """The member's row; empty where another holder has it by now."""
     return Member.objects.filter(pk=claim.member.pk, leased_by=claim.holder)
 
 
 def attempt_for(member: Member) -> Attempt:
-    """What the row says of the user is believed unless somebody may have changed it since without writing it down."""
-    should_be, seen = desired_user(member), member.seen
+    """Believes what the row says of the user, unless a call may have been made since and not been written down."""
+    desired, seen = desired_user(member), member.seen
     left_behind = bool(member.leased_by) or member.attempts > 0
-    # Whoever was never made needs no look before they are; before nothing is done for somebody, one does.
-    never_made = member.person.sub is None and should_be is not None and should_be.enabled
-    unseen = seen is None and not never_made
+    # A user who never existed needs no look before they are created. Where no user should be able to sign in, a look
+    # shows that there is none.
+    to_be_created = member.person.sub is None and desired is not None and desired.enabled
+    unseen = seen is None and not to_be_created
     return Attempt(
-        org=str(member.tenant.org_id) if member.tenant else "",
-        wanted=should_be,
+        org=str(member.org_id or ""),
+        desired=desired,
         seen=seen,
         sub=str(member.person.sub or ""),
         email=member.person.email,
-        looks=left_behind or unseen,
+        must_look=left_behind or unseen,
     )
 
 
@@ -105,14 +101,14 @@ def _free() -> QuerySet[Member]:
 
 
 def _locked(members: QuerySet[Member], most: int) -> list[int]:
-    # SQLite knows no SKIP LOCKED and needs none: the transaction is the only writer from its beginning.
+    # SQLite has no SKIP LOCKED and needs none: the transaction is the only writer from its beginning.
     return list(members.select_for_update(skip_locked=True).values_list("pk", flat=True)[:most])
 
 
 def _leased(pks: Sequence[int], holder: str) -> list[Claim]:
-    """Read only once they are locked: a tenant that was suspended just before would else be seen as it was."""
+    """Reads the rows only once they are locked, so that it sees a suspension that came just before."""
     until = time.time() + LEASE_SECONDS
     members = Member.objects.filter(pk__in=pks)
-    found = list(members.select_related("person", "tenant").order_by("due_at", "pk"))
+    rows = list(members.select_related("person", "tenant").order_by("due_at", "pk"))
     members.update(leased_by=holder, leased_until=Now() + timedelta(seconds=LEASE_SECONDS))
-    return [Claim(member, holder, attempt_for(member), until) for member in found]
+    return [Claim(member, holder, attempt_for(member), until) for member in rows]

@@ -84,7 +84,7 @@ def test_an_operator_creates_closes_and_reopens_a_tenant(page: Any, demo: Demo) 
     page.get_by_role("link", name="Tenants", exact=True).click()
     page.get_by_role("link", name="Create a tenant").click()
     page.get_by_label("Name", exact=True).fill("Initech")
-    page.get_by_role("button", name="Create tenant").click()
+    page.get_by_role("button", name="Create a tenant").click()
     page.get_by_role("link", name="Enter an e-mail address.").click()
     assert page.evaluate("document.activeElement.id") == "email"
     page.keyboard.type("boss@initech.example")

@@ -1,4 +1,4 @@
-"""Every combination of what should be and what is: the plan leads from one to the other, and then there is no more."""
+"""Every combination of a desired user and a user as it is: the plan leads from one to the other, and ends there."""
 
 from dataclasses import replace
 from itertools import product
@@ -27,7 +27,7 @@ ORGS = ("", ACME_OWNER.org, GLOBEX_OWNER.org)
 ROLES = ("owner", "editor", "")
 BOTH = (True, False)
 
-WANTED = [
+DESIRED = [
     DesiredUser(EMAIL, "Ada Acme", org, role, enabled, mail_invitation, sign_out)
     for org, role, enabled, mail_invitation, sign_out in product(ORGS, ROLES[:2], BOTH, BOTH, BOTH)
 ]
@@ -38,18 +38,18 @@ SEEN = [
     )
 ]
 CASES: list[tuple[DesiredUser | None, Seen | None, str]] = [
-    (wanted, seen, wanted.org if wanted else org)
-    for wanted, seen, org in product((None, *WANTED), (None, *SEEN), ORGS)
-    if wanted is None or wanted.org == org
+    (desired, seen, desired.org if desired else org)
+    for desired, seen, org in product((None, *DESIRED), (None, *SEEN), ORGS)
+    if desired is None or desired.org == org
 ]
 
 
-def carried_out(change: Change, seen: Seen | None) -> Seen | None:
-    """What Cognito would make of it."""
+def carry_out(change: Change, seen: Seen | None) -> Seen | None:
+    """The user as Cognito would leave them."""
     match change:
-        case Create(wanted):
+        case Create(desired):
             assert seen is None
-            return Seen("new", wanted.email, wanted.name, wanted.org, wanted.role, True, "FORCE_CHANGE_PASSWORD")
+            return Seen("new", desired.email, desired.name, desired.org, desired.role, True, "FORCE_CHANGE_PASSWORD")
         case _:
             assert seen is not None
     match change:
@@ -67,77 +67,77 @@ def carried_out(change: Change, seen: Seen | None) -> Seen | None:
             assert_never(change)
 
 
-def test_the_cases_are_all_there_are() -> None:
-    assert len(WANTED) == 3 * 2 * 2 * 2 * 2
+def test_the_cases_are_complete() -> None:
+    assert len(DESIRED) == 3 * 2 * 2 * 2 * 2
     assert len(SEEN) == 2 * 3 * 3 * 2 * 3
-    assert len(CASES) == (len(WANTED) + len(ORGS)) * (len(SEEN) + 1)
+    assert len(CASES) == (len(DESIRED) + len(ORGS)) * (len(SEEN) + 1)
 
 
-def test_a_plan_leads_to_what_is_wanted_and_never_changes_an_organisation() -> None:
-    for wanted, seen, org in CASES:
-        changes = plan(wanted, seen, org=org)
+def test_a_plan_leads_to_the_desired_user_and_keeps_the_organisation() -> None:
+    for desired, seen, org in CASES:
+        changes = plan(desired, seen, org=org)
         if isinstance(changes, Conflict):
             continue
         after = seen
         for change in changes:
-            after = carried_out(change, after)
+            after = carry_out(change, after)
             assert after is None or seen is None or after.org == seen.org
-        if wanted is None or after is None:
+        if desired is None or after is None:
             assert after is None
-            assert wanted is None or not wanted.enabled
+            assert desired is None or not desired.enabled
         else:
-            assert (after.org, after.role, after.enabled) == (wanted.org, wanted.role, wanted.enabled)
+            assert (after.org, after.role, after.enabled) == (desired.org, desired.role, desired.enabled)
 
 
-def test_a_second_plan_has_nothing_left_but_a_signing_out_that_is_still_asked_for() -> None:
-    for wanted, seen, org in CASES:
-        changes = plan(wanted, seen, org=org)
+def test_a_second_plan_has_only_a_sign_out_that_is_still_asked_for() -> None:
+    for desired, seen, org in CASES:
+        changes = plan(desired, seen, org=org)
         if isinstance(changes, Conflict):
             continue
         after = seen
         for change in changes:
-            after = carried_out(change, after)
-        again = plan(wanted, after, org=org)
-        assert again == ((SignOut(),) if wanted is not None and after is not None and wanted.sign_out else ())
-        assert wanted is None or plan(replace(wanted, sign_out=False), after, org=org) == ()
+            after = carry_out(change, after)
+        again = plan(desired, after, org=org)
+        assert again == ((SignOut(),) if desired is not None and after is not None and desired.sign_out else ())
+        assert desired is None or plan(replace(desired, sign_out=False), after, org=org) == ()
 
 
-def test_it_is_a_conflict_exactly_where_the_user_is_of_another_organisation_for_deleting_too() -> None:
-    for wanted, seen, org in CASES:
-        conflicts = isinstance(plan(wanted, seen, org=org), Conflict)
+def test_a_user_of_another_organisation_is_a_conflict_and_no_other_is() -> None:
+    for desired, seen, org in CASES:
+        conflicts = isinstance(plan(desired, seen, org=org), Conflict)
         assert conflicts == (seen is not None and seen.org != org)
 
 
-def test_whoever_is_locked_out_or_deleted_is_signed_out_and_nobody_else_who_was_not_asked_for() -> None:
-    for wanted, seen, org in CASES:
-        changes = plan(wanted, seen, org=org)
+def test_a_locked_out_or_deleted_user_is_signed_out_and_others_if_asked() -> None:
+    for desired, seen, org in CASES:
+        changes = plan(desired, seen, org=org)
         if isinstance(changes, Conflict) or seen is None:
             continue
-        if wanted is None:
+        if desired is None:
             assert changes == (SignOut(), Delete())
             continue
-        assert (SignOut() in changes) == (wanted.sign_out or (seen.enabled and not wanted.enabled))
+        assert (SignOut() in changes) == (desired.sign_out or (seen.enabled and not desired.enabled))
         assert SignOut() not in changes[:-1]
 
 
 def test_no_change_is_made_that_makes_no_difference() -> None:
-    for wanted, seen, org in CASES:
-        changes = plan(wanted, seen, org=org)
-        if isinstance(changes, Conflict) or wanted is None or seen is None:
+    for desired, seen, org in CASES:
+        changes = plan(desired, seen, org=org)
+        if isinstance(changes, Conflict) or desired is None or seen is None:
             continue
-        assert any(isinstance(change, SetRole) for change in changes) == (seen.role != wanted.role)
-        assert any(isinstance(change, Enable | Disable) for change in changes) == (seen.enabled != wanted.enabled)
+        assert any(isinstance(change, SetRole) for change in changes) == (seen.role != desired.role)
+        assert any(isinstance(change, Enable | Disable) for change in changes) == (seen.enabled != desired.enabled)
         assert not any(isinstance(change, Create | Delete) for change in changes)
 
 
-def test_nobody_wanted_and_nobody_there_is_nothing_to_do() -> None:
+def test_no_desired_user_and_no_user_need_no_change() -> None:
     assert plan(None, None, org=ACME_OWNER.org) == ()
 
 
-def test_somebody_who_is_to_be_locked_out_from_the_start_is_not_made() -> None:
-    wanted = DesiredUser(EMAIL, "", ACME_OWNER.org, "editor", enabled=False)
-    assert plan(wanted, None, org=wanted.org) == ()
-    assert plan(replace(wanted, enabled=True), None, org=wanted.org) == (Create(replace(wanted, enabled=True)),)
+def test_a_user_who_may_not_sign_in_is_not_created() -> None:
+    desired = DesiredUser(EMAIL, "", ACME_OWNER.org, "editor", enabled=False)
+    assert plan(desired, None, org=desired.org) == ()
+    assert plan(replace(desired, enabled=True), None, org=desired.org) == (Create(replace(desired, enabled=True)),)
 
 
 @pytest.mark.parametrize(
@@ -158,8 +158,8 @@ def test_a_conflict_names_the_user_and_both_sides_and_what_can_be_done(
 
 
 def test_every_change_has_words_and_a_quota() -> None:
-    wanted = WANTED[0]
-    changes: tuple[Change, ...] = (Create(wanted), SetRole("editor"), Enable(), Disable(), SignOut(), Delete())
+    desired = DESIRED[0]
+    changes: tuple[Change, ...] = (Create(desired), SetRole("editor"), Enable(), Disable(), SignOut(), Delete())
     words = [change.in_words for change in changes]
     assert words[0] == f"create {EMAIL} as owner"
     assert "editor" in words[1]

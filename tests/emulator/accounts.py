@@ -1,4 +1,4 @@
-"""Signing up, the mailbox and a clock that can be moved: what the tests of accounts and triggers share."""
+"""Shared by the tests of accounts and triggers: signing up, reading mail, moving the clock."""
 
 import re
 import secrets
@@ -26,19 +26,19 @@ def mails(emulator: Emulator, to: str) -> list[dict[str, Any]]:
     return found
 
 
-def code_mailed(emulator: Emulator, to: str) -> str:
+def mailed_code(emulator: Emulator, to: str) -> str:
     found = re.search(r"\b\d{6}\b", mails(emulator, to)[0]["body"])
     assert found is not None
     return found[0]
 
 
-def another(code: str) -> str:
+def wrong_code(code: str) -> str:
     return f"{(int(code) + 1) % 10**6:06d}"
 
 
 @contextmanager
 def later(emulator: Emulator, seconds: float) -> Iterator[None]:
-    """The emulator's clock runs ahead by as much, signatures excepted."""
+    """Moves the emulator's clock ahead, but not for signatures."""
     where = f"{emulator.endpoint_url}/_emulator/clock"
     secret = {"x-emulator-root-secret": emulator.root.secret_access_key}
     requests.post(where, json={"offset_seconds": seconds}, headers=secret, timeout=10).raise_for_status()
@@ -70,11 +70,11 @@ def password_sign_in(api: Any, client_id: str, email: str, password: str = PASSW
     return answer
 
 
-def go(browser: Browser, path: str) -> requests.Response:
-    """One of the sign-in domain's pages, with the client's request carried along."""
+def open_page(browser: Browser, path: str) -> requests.Response:
+    """Opens a page of the sign-in domain with the client's request."""
     return browser.http.get(browser.url(path), params=browser.query(), timeout=10)
 
 
 def sign_up(browser: Browser, email: str, password: str = PASSWORD) -> requests.Response:
-    page = go(browser, "/signup")
+    page = open_page(browser, "/signup")
     return browser.submit(page, username=email, password=password, confirm_password=password)

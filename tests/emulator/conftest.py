@@ -1,11 +1,11 @@
-"""One emulator for all tests of this package, with the product's stack and, beside it, one that leaks on purpose."""
+"""One emulator for all tests of this package, with the product's stack and variants of it."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from emulator.client.process import Emulator, start
-from tests.emulator.loose_template import loosened
+from tests.emulator.unguarded_template import unguarded_template
 from tests.emulator.world import TEMPLATE, Stack, build
 
 
@@ -22,8 +22,8 @@ def stack(emulator: Emulator) -> Stack:
 
 @pytest.fixture(scope="session")
 def loose_stack(emulator: Emulator) -> Stack:
-    """The same template without what keeps tenants apart when a request names no key."""
-    return build(emulator, name="loose", template=loosened(TEMPLATE.read_text("utf-8")))
+    """The same template without the guards against requests that name no key."""
+    return build(emulator, name="loose", template=unguarded_template(TEMPLATE.read_text("utf-8")))
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def guest_stack(emulator: Emulator) -> Stack:
 
 @pytest.fixture(scope="session")
 def impatient_stack(emulator: Emulator) -> Stack:
-    """A client that forgives no second use of a refresh token."""
+    """Its client has no grace period for used refresh tokens."""
     text = TEMPLATE.read_text("utf-8")
     hurried = text.replace("RetryGracePeriodSeconds: 30", "RetryGracePeriodSeconds: 0")
     assert hurried != text

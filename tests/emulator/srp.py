@@ -1,4 +1,4 @@
-"""The client's half of Cognito's SRP sign-in, from "User pool authentication flow" and the SDKs' published code."""
+"""The client's part of Cognito's SRP sign-in, after "User pool authentication flow" and the SDKs' published code."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ _GENERATOR = 2
 
 
 def srp_sign_in(api: Any, *, client_id: str, pool_id: str, email: str, password: str) -> dict[str, Any]:
-    """What RespondToAuthChallenge answers. Raises botocore's ClientError for a refusal."""
+    """Returns the answer of RespondToAuthChallenge. Raises botocore's ClientError for a refusal."""
     ours = secrets.randbits(1024)
     public = pow(_GENERATOR, ours, _PRIME)
     asked = api.initiate_auth(
@@ -62,5 +62,5 @@ def _number(data: bytes) -> int:
 
 
 def _bytes(number: int) -> bytes:
-    """With a zero before a first bit that is set, as of a signed number."""
+    """Adds a zero byte if the first bit is set, as in a signed number."""
     return number.to_bytes(number.bit_length() // 8 + 1, "big")

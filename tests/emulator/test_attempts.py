@@ -1,8 +1,8 @@
-"""How often somebody may try, how long a code or a temporary password is good, and what is said of nobody."""
+"""Limits on attempts, expiry of codes and temporary passwords, and answers that do not reveal who exists."""
 
 import pytest
 
-from tests.emulator.accounts import WRONG_CODE, address, another, client_of, code_mailed, later, password_sign_in
+from tests.emulator.accounts import WRONG_CODE, address, client_of, later, mailed_code, password_sign_in, wrong_code
 from tests.emulator.test_hosted_pages import Browser, code_in
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.world import ACME, PASSWORD, Person, Stack, refusal
@@ -16,7 +16,7 @@ def attempt(stack: Stack, client_id: str, email: str, password: str) -> str:
     return str(refusal(call, ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)["message"])
 
 
-def test_too_many_wrong_passwords_lock_out_and_longer_each_time(stack: Stack) -> None:
+def test_wrong_passwords_lock_the_name_for_longer_each_time(stack: Stack) -> None:
     email, client_id = stack.newcomer().email, client_of(stack)
     assert {attempt(stack, client_id, email, "x") for _ in range(5)} == {"Incorrect username or password."}
     assert attempt(stack, client_id, email, PASSWORD) == "Password attempts exceeded"
@@ -28,7 +28,7 @@ def test_too_many_wrong_passwords_lock_out_and_longer_each_time(stack: Stack) ->
         assert "AuthenticationResult" in password_sign_in(anonymous(stack, "cognito-idp"), client_id, email)
 
 
-def test_a_right_password_forgives_the_wrong_ones(stack: Stack) -> None:
+def test_a_right_password_resets_the_count_of_wrong_ones(stack: Stack) -> None:
     email, client_id, api = stack.newcomer().email, client_of(stack), anonymous(stack, "cognito-idp")
     for _ in range(2):
         for _ in range(4):
@@ -36,7 +36,7 @@ def test_a_right_password_forgives_the_wrong_ones(stack: Stack) -> None:
         assert "AuthenticationResult" in password_sign_in(api, client_id, email)
 
 
-def test_the_lock_holds_at_every_door_and_for_nobody_too(stack: Stack) -> None:
+def test_a_lock_covers_pages_and_api_and_unknown_names(stack: Stack) -> None:
     known, client_id = stack.newcomer().email, client_of(stack)
     for email in (known, address()):
         browser = Browser(stack)
@@ -46,13 +46,13 @@ def test_the_lock_holds_at_every_door_and_for_nobody_too(stack: Stack) -> None:
         assert attempt(stack, client_id, email.upper(), PASSWORD) == "Password attempts exceeded"
 
 
-def test_codes_for_a_forgotten_password_cannot_be_guessed(stack: Stack) -> None:
+def test_guesses_of_a_password_reset_code_are_limited(stack: Stack) -> None:
     email, client_id, api = stack.newcomer().email, client_of(stack), anonymous(stack, "cognito-idp")
     api.forgot_password(ClientId=client_id, Username=email)
-    code = code_mailed(stack.emulator, email)
+    code = mailed_code(stack.emulator, email)
     answer = {"ClientId": client_id, "Username": email, "Password": CHOSEN}
     for _ in range(5):
-        error = refusal(api.confirm_forgot_password, **answer, ConfirmationCode=another(code))
+        error = refusal(api.confirm_forgot_password, **answer, ConfirmationCode=wrong_code(code))
         assert (error["code"], error["message"]) == ("CodeMismatchException", WRONG_CODE)
     error = refusal(api.confirm_forgot_password, **answer, ConfirmationCode=code)
     assert error == {
@@ -62,12 +62,12 @@ def test_codes_for_a_forgotten_password_cannot_be_guessed(stack: Stack) -> None:
     }
 
 
-def test_a_code_for_a_password_is_used_once_and_ends_after_an_hour(stack: Stack) -> None:
+def test_a_password_reset_code_works_once_and_expires_in_an_hour(stack: Stack) -> None:
     email, client_id, api = stack.newcomer().email, client_of(stack), anonymous(stack, "cognito-idp")
     answer = {"ClientId": client_id, "Username": email, "Password": CHOSEN}
     assert refusal(api.confirm_forgot_password, **answer, ConfirmationCode="123456")["code"] == "ExpiredCodeException"
     api.forgot_password(ClientId=client_id, Username=email)
-    code = code_mailed(stack.emulator, email)
+    code = mailed_code(stack.emulator, email)
     with later(stack.emulator, 3601):
         error = refusal(api.confirm_forgot_password, **answer, ConfirmationCode=code)
     assert (error["code"], error["message"]) == (
@@ -84,7 +84,7 @@ def test_a_code_for_a_password_is_used_once_and_ends_after_an_hour(stack: Stack)
     assert refusal(api.confirm_forgot_password, **answer, ConfirmationCode=code)["code"] == "ExpiredCodeException"
 
 
-def test_codes_are_mailed_only_so_often(stack: Stack) -> None:
+def test_mailed_codes_are_limited_per_hour(stack: Stack) -> None:
     email, client_id, api = stack.newcomer().email, client_of(stack), anonymous(stack, "cognito-idp")
     for _ in range(5):
         sent = api.forgot_password(ClientId=client_id, Username=email)["CodeDeliveryDetails"]
@@ -96,7 +96,7 @@ def test_codes_are_mailed_only_so_often(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(("setting", "hidden"), [("ENABLED", True), ("LEGACY", False)])
-def test_a_client_says_whether_somebody_exists_only_if_it_is_told_to(stack: Stack, setting: str, hidden: bool) -> None:
+def test_a_client_reveals_users_only_if_it_is_configured_to(stack: Stack, setting: str, hidden: bool) -> None:
     client_id, api, nobody = (
         client_of(stack, PreventUserExistenceErrors=setting),
         anonymous(stack, "cognito-idp"),
@@ -117,7 +117,7 @@ def test_a_client_says_whether_somebody_exists_only_if_it_is_told_to(stack: Stac
         assert (error["code"], error["message"]) == (code, text)
 
 
-def test_a_temporary_password_ends(stack: Stack) -> None:
+def test_a_temporary_password_expires(stack: Stack) -> None:
     person, client_id = Person(address(), ACME, "viewer"), client_of(stack)
     stack.create(person, permanent=False)
     browser = Browser(stack)
@@ -130,19 +130,19 @@ def test_a_temporary_password_ends(stack: Stack) -> None:
     assert "Choose a password" in browser.submit(browser.page(), username=person.email, password=PASSWORD).text
 
 
-def test_somebody_reset_by_an_administrator_chooses_with_the_code(stack: Stack) -> None:
+def test_a_user_reset_by_an_administrator_needs_the_mailed_code(stack: Stack) -> None:
     email, client_id = stack.newcomer().email, client_of(stack)
     stack.root("cognito-idp").admin_reset_user_password(UserPoolId=stack.pool_id, Username=email)
     browser = Browser(stack)
     page = browser.submit(browser.page(), username=email, password=PASSWORD)
-    assert "Your password has to be changed." in page.text
+    assert "You must change your password." in page.text
     assert attempt(stack, client_id, email, PASSWORD) == "Password reset required for the user"
-    code = code_mailed(stack.emulator, email)
+    code = mailed_code(stack.emulator, email)
     done = browser.submit(page, username=email, code=code, new_password=CHOSEN, confirm_password=CHOSEN)
     assert code_in(browser.submit(done, username=email, password=CHOSEN))
 
 
-def test_a_disabled_person_gets_no_code(stack: Stack) -> None:
+def test_a_disabled_user_gets_no_code(stack: Stack) -> None:
     person, api = stack.newcomer(), anonymous(stack, "cognito-idp")
     stack.root("cognito-idp").admin_disable_user(UserPoolId=stack.pool_id, Username=person.email)
     error = refusal(api.forgot_password, ClientId=client_of(stack), Username=person.email)
@@ -151,7 +151,7 @@ def test_a_disabled_person_gets_no_code(stack: Stack) -> None:
     assert "CodeDeliveryDetails" in api.forgot_password(ClientId=hiding, Username=person.email)
 
 
-def test_an_address_that_was_never_proved_resets_no_password(stack: Stack) -> None:
+def test_an_unverified_address_cannot_reset_a_password(stack: Stack) -> None:
     person = stack.newcomer(email_verified="false")
     error = refusal(anonymous(stack, "cognito-idp").forgot_password, ClientId=client_of(stack), Username=person.email)
     assert error["code"] == "InvalidParameterException"

@@ -1,4 +1,4 @@
-"""A challenge is answered by the person, the client and in the way it was put, and by nobody else."""
+"""A challenge accepts an answer only from its own user and client, and only of its own kind."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.accounts import client_of, password_sign_in
+from tests.emulator.accounts import client_of, later, password_sign_in
 from tests.emulator.srp import srp_sign_in
 from tests.emulator.test_identity_pool import anonymous
-from tests.emulator.test_refresh import refused, srp_client, tokens
+from tests.emulator.test_refresh import refresh_error, srp_client, tokens
 from tests.emulator.world import PASSWORD, Stack, refusal
 
 __all__ = ["srp_client"]
 
 
-class Meddling:
-    """A client's API whose answers to challenges are changed on their way."""
+class ChangedAnswers:
+    """A client's API that changes the answers to challenges before they are sent."""
 
     def __init__(self, api: Any, **changes: str) -> None:
         self.api, self.changes = api, changes
@@ -38,31 +38,31 @@ def email_of(stack: Stack, name: str) -> str:
     return next(entry["Value"] for entry in user["UserAttributes"] if entry["Name"] == "email")
 
 
-def test_nobody_proves_their_own_password_and_answers_as_somebody_else(
-    stack: Stack, srp_client: dict[str, str]
-) -> None:
+def test_a_user_cannot_answer_a_challenge_as_another_user(stack: Stack, srp_client: dict[str, str]) -> None:
     mallory, victim = stack.newcomer(), stack.newcomer()
-    meddling = Meddling(
+    changed = ChangedAnswers(
         anonymous(stack, "cognito-idp"), **{"USERNAME": victim.email, "userAttributes.email": "evil@x.example"}
     )
-    error = refusal(srp_sign_in, api=meddling, **srp_client, email=mallory.email, password=PASSWORD)
+    error = refusal(srp_sign_in, api=changed, **srp_client, email=mallory.email, password=PASSWORD)
     assert error["code"] == "NotAuthorizedException"
     assert email_of(stack, victim.email) == victim.email
 
 
-def test_attributes_come_with_a_new_password_only(stack: Stack, srp_client: dict[str, str]) -> None:
+def test_only_a_new_password_challenge_sets_attributes(stack: Stack, srp_client: dict[str, str]) -> None:
     person = stack.newcomer()
-    meddling = Meddling(anonymous(stack, "cognito-idp"), **{"userAttributes.email": "new@x.example"})
-    error = refusal(srp_sign_in, api=meddling, **srp_client, email=person.email, password=PASSWORD)
+    changed = ChangedAnswers(anonymous(stack, "cognito-idp"), **{"userAttributes.email": "new@x.example"})
+    error = refusal(srp_sign_in, api=changed, **srp_client, email=person.email, password=PASSWORD)
     assert error["code"] == "InvalidParameterException"
     assert email_of(stack, person.email) == person.email
 
 
-def test_wrong_proofs_are_counted_for_whom_they_are_of(stack: Stack, srp_client: dict[str, str]) -> None:
+def test_wrong_srp_proofs_lock_the_challenged_user(stack: Stack, srp_client: dict[str, str]) -> None:
     person, api = stack.newcomer(), anonymous(stack, "cognito-idp")
     for _ in range(6):
-        ghost = Meddling(api, USERNAME=f"ghost{secrets.token_hex(3)}@x.example")
+        ghost = ChangedAnswers(api, USERNAME=f"ghost{secrets.token_hex(3)}@x.example")
         assert refusal(srp_sign_in, api=ghost, **srp_client, email=person.email, password="wrong")["code"]
+        assert refusal(srp_sign_in, api=api, **srp_client, email=person.email, password="wrong")["code"]
+    with later(stack.emulator, 60):  # one failure a minute ahead keeps the lock for that minute
         assert refusal(srp_sign_in, api=api, **srp_client, email=person.email, password="wrong")["code"]
     locked = refusal(srp_sign_in, api=api, **srp_client, email=person.email, password=PASSWORD)
     assert locked["message"] == "Password attempts exceeded"
@@ -71,7 +71,7 @@ def test_wrong_proofs_are_counted_for_whom_they_are_of(stack: Stack, srp_client:
 @pytest.mark.parametrize(
     "kind", ["SOFTWARE_TOKEN_MFA", "MFA_SETUP", "SMS_MFA", "CUSTOM_CHALLENGE", "PASSWORD_VERIFIER"]
 )
-def test_a_demand_for_a_new_password_is_answered_with_one(stack: Stack, kind: str) -> None:
+def test_a_new_password_challenge_accepts_no_other_answer(stack: Stack, kind: str) -> None:
     email, temporary = f"{secrets.token_hex(5)}@newcomer.example", "Temporary-1234-5678"
     stack.root("cognito-idp").admin_create_user(
         UserPoolId=stack.pool_id, Username=email, TemporaryPassword=temporary, MessageAction="SUPPRESS",
@@ -93,7 +93,7 @@ def one_time_code(secret: str) -> str:
     return f"{(int.from_bytes(digest[start : start + 4], 'big') & 0x7FFFFFFF) % 10**6:06d}"
 
 
-def test_a_second_factor_is_not_skipped_by_answering_something_else(stack: Stack) -> None:
+def test_another_challenge_name_does_not_skip_mfa(stack: Stack) -> None:
     person, api, client_id = stack.newcomer(), anonymous(stack, "cognito-idp"), client_of(stack)
     access = password_sign_in(api, client_id, person.email)["AuthenticationResult"]["AccessToken"]
     secret = api.associate_software_token(AccessToken=access)["SecretCode"]
@@ -111,7 +111,7 @@ def test_a_second_factor_is_not_skipped_by_answering_something_else(stack: Stack
     assert password_sign_in(api, client_id, person.email)["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
 
 
-def test_a_name_that_is_given_to_somebody_new_inherits_nothing(stack: Stack) -> None:
+def test_tokens_of_a_deleted_user_fail_for_a_new_user_of_that_name(stack: Stack) -> None:
     admin, api = stack.root("cognito-idp"), anonymous(stack, "cognito-idp")
     pool_id = admin.create_user_pool(PoolName="names")["UserPool"]["Id"]
     flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
@@ -128,18 +128,18 @@ def test_a_name_that_is_given_to_somebody_new_inherits_nothing(stack: Stack) -> 
     result = tokens(stack, client_id, "bob")
     admin.admin_delete_user(UserPoolId=pool_id, Username="bob")
     make_bob("new@x.example")
-    assert refused(stack, client_id, result["RefreshToken"])[0] == "NotAuthorizedException"
+    assert refresh_error(stack, client_id, result["RefreshToken"])[0] == "NotAuthorizedException"
     change = [{"Name": "email", "Value": "evil@x.example"}]
     error = refusal(api.update_user_attributes, AccessToken=result["AccessToken"], UserAttributes=change)
     assert error["code"] == "NotAuthorizedException"
 
 
 @pytest.mark.parametrize("operation", ["global_sign_out", "get_user", "delete_user"])
-def test_what_people_do_to_themselves_needs_their_token(stack: Stack, operation: str) -> None:
+def test_self_service_operations_need_a_valid_access_token(stack: Stack, operation: str) -> None:
     error = refusal(getattr(anonymous(stack, "cognito-idp"), operation), AccessToken="not-a-token")
     assert error["code"] == "NotAuthorizedException"
 
 
-def test_a_second_factor_is_set_up_by_somebody(stack: Stack) -> None:
+def test_setting_up_mfa_needs_a_token_or_a_known_session(stack: Stack) -> None:
     error = refusal(anonymous(stack, "cognito-idp").associate_software_token, Session="z" * 30)
     assert error["code"] == "NotAuthorizedException"

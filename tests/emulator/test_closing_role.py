@@ -1,4 +1,4 @@
-"""What closes a tenant: who may take on its role, with which tag, and which rows that reaches."""
+"""The role that closes a tenant: who may assume it, with which tag, and which rows it reaches."""
 
 import json
 from typing import Any
@@ -12,33 +12,35 @@ ROOT = "arn:aws:iam::123456789012:root"
 
 
 @pytest.fixture(scope="module")
-def closing(emulator: Any) -> Stack:
+def closing_stack(emulator: Any) -> Stack:
     return build(emulator, name="closing", PortalPrincipal=ROOT, ClosingPrincipal=ROOT)
 
 
 @pytest.fixture(scope="module")
-def root(closing: Stack) -> Key:
-    return Key(closing.emulator.root.access_key_id, closing.emulator.root.secret_access_key)
+def root(closing_stack: Stack) -> Key:
+    return Key(closing_stack.emulator.root.access_key_id, closing_stack.emulator.root.secret_access_key)
 
 
 @pytest.fixture(scope="module")
-def job(closing: Stack, root: Key) -> Key:
-    return assume(closing, root, RoleArn=closing.outputs["ClosingJobRoleArn"])
+def job(closing_stack: Stack, root: Key) -> Key:
+    return assume(closing_stack, root, RoleArn=closing_stack.outputs["ClosingJobRoleArn"])
 
 
-def tagged(closing: Stack, who: Key, /, **tags: str) -> dict[str, Any]:
-    """What AssumeRole is asked for by `who`."""
-    asked = {"RoleArn": closing.outputs["ClosingRoleArn"], "RoleSessionName": "closing-test"}
+def assume_parameters(closing_stack: Stack, who: Key, /, **tags: str) -> dict[str, Any]:
+    """The parameters of AssumeRole for `who`."""
+    asked = {"RoleArn": closing_stack.outputs["ClosingRoleArn"], "RoleSessionName": "closing-test"}
     return {**asked, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else asked
 
 
-def reaching(closing: Stack, job: Key, org: str) -> Any:
-    return client(closing.emulator, "dynamodb", assume(closing, job, **tagged(closing, job, org=org)))
+def client_for_org(closing_stack: Stack, job: Key, org: str) -> Any:
+    return client(
+        closing_stack.emulator, "dynamodb", assume(closing_stack, job, **assume_parameters(closing_stack, job, org=org))
+    )
 
 
-def query(closing: Stack, partition: str) -> dict[str, Any]:
+def query(closing_stack: Stack, partition: str) -> dict[str, Any]:
     return {
-        "TableName": closing.table,
+        "TableName": closing_stack.table,
         "KeyConditionExpression": "pk = :pk",
         "ExpressionAttributeValues": {":pk": {"S": partition}},
         "ConsistentRead": True,
@@ -58,58 +60,56 @@ def query(closing: Stack, partition: str) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_without_one_organisations_id_for_the_only_tag_it_is_not_assumed(
-    closing: Stack, job: Key, tags: dict[str, str]
-) -> None:
-    sts = client(closing.emulator, "sts", job)
-    error = refusal(sts.assume_role, **tagged(closing, job, **tags))
+def test_the_closing_role_needs_one_org_tag_and_no_other(closing_stack: Stack, job: Key, tags: dict[str, str]) -> None:
+    sts = client(closing_stack.emulator, "sts", job)
+    error = refusal(sts.assume_role, **assume_parameters(closing_stack, job, **tags))
     assert (error["code"], error["status"]) == ("AccessDenied", 403)
     assert "is not authorized to perform: sts:" in error["message"]
 
 
-def test_nobody_but_the_job_assumes_it(closing: Stack, root: Key, job: Key) -> None:
-    portal = assume(closing, root)
-    member = closing.credentials(ACME_OWNER)
+def test_only_the_job_assumes_the_closing_role(closing_stack: Stack, root: Key, job: Key) -> None:
+    portal = assume(closing_stack, root)
+    member = closing_stack.credentials(ACME_OWNER)
     for who in (portal, member, root):
-        sts = client(closing.emulator, "sts", who)
-        assert refusal(sts.assume_role, **tagged(closing, who, org=ACME))["code"] == "AccessDenied"
+        sts = client(closing_stack.emulator, "sts", who)
+        assert refusal(sts.assume_role, **assume_parameters(closing_stack, who, org=ACME))["code"] == "AccessDenied"
     for who in (portal, member):
-        sts = client(closing.emulator, "sts", who)
-        asked = {"RoleArn": closing.outputs["ClosingJobRoleArn"], "RoleSessionName": "closing-test"}
+        sts = client(closing_stack.emulator, "sts", who)
+        asked = {"RoleArn": closing_stack.outputs["ClosingJobRoleArn"], "RoleSessionName": "closing-test"}
         assert refusal(sts.assume_role, **asked)["code"] == "AccessDenied"
 
 
-def test_the_job_itself_reaches_no_row_and_no_other_role(closing: Stack, job: Key) -> None:
-    db = client(closing.emulator, "dynamodb", job)
-    assert refusal(db.query, **query(closing, f"{ACME}#orders"))["code"] == "AccessDeniedException"
-    assert refusal(db.scan, TableName=closing.table)["code"] == "AccessDeniedException"
-    sts = client(closing.emulator, "sts", job)
+def test_the_job_role_reaches_no_row_and_no_other_role(closing_stack: Stack, job: Key) -> None:
+    db = client(closing_stack.emulator, "dynamodb", job)
+    assert refusal(db.query, **query(closing_stack, f"{ACME}#orders"))["code"] == "AccessDeniedException"
+    assert refusal(db.scan, TableName=closing_stack.table)["code"] == "AccessDeniedException"
+    sts = client(closing_stack.emulator, "sts", job)
     for role in ("TenantRoleArn", "PortalRoleArn"):
-        asked = {**tagged(closing, job, org=ACME), "RoleArn": closing.outputs[role]}
+        asked = {**assume_parameters(closing_stack, job, org=ACME), "RoleArn": closing_stack.outputs[role]}
         assert refusal(sts.assume_role, **asked)["code"] == "AccessDenied"
 
 
-def test_a_chained_session_lives_an_hour_at_most(closing: Stack, job: Key) -> None:
-    sts = client(closing.emulator, "sts", job)
-    error = refusal(sts.assume_role, **tagged(closing, job, org=ACME), DurationSeconds=3601)
+def test_a_chained_session_lasts_at_most_an_hour(closing_stack: Stack, job: Key) -> None:
+    sts = client(closing_stack.emulator, "sts", job)
+    error = refusal(sts.assume_role, **assume_parameters(closing_stack, job, org=ACME), DurationSeconds=3601)
     assert error["code"] == "ValidationError"
 
 
-def test_the_tags_organisation_is_read_and_deleted_and_no_other(closing: Stack, job: Key) -> None:
-    db, own = reaching(closing, job, ACME), key(ACME, "closing")
-    closing.root("dynamodb").put_item(TableName=closing.table, Item=own)
-    assert len(db.query(**query(closing, f"{ACME}#orders"))["Items"]) == 4
-    db.delete_item(TableName=closing.table, Key=own)
-    assert len(db.query(**query(closing, f"{ACME}#orders"))["Items"]) == 3
+def test_the_closing_role_reaches_only_rows_of_its_tag(closing_stack: Stack, job: Key) -> None:
+    db, own = client_for_org(closing_stack, job, ACME), key(ACME, "closing")
+    closing_stack.root("dynamodb").put_item(TableName=closing_stack.table, Item=own)
+    assert len(db.query(**query(closing_stack, f"{ACME}#orders"))["Items"]) == 4
+    db.delete_item(TableName=closing_stack.table, Key=own)
+    assert len(db.query(**query(closing_stack, f"{ACME}#orders"))["Items"]) == 3
     for org in (GLOBEX, "PUBLIC"):
-        assert refusal(db.query, **query(closing, f"{org}#orders"))["code"] == "AccessDeniedException"
-        error = refusal(db.delete_item, TableName=closing.table, Key=key(org))
+        assert refusal(db.query, **query(closing_stack, f"{org}#orders"))["code"] == "AccessDeniedException"
+        error = refusal(db.delete_item, TableName=closing_stack.table, Key=key(org))
         assert error["code"] == "AccessDeniedException"
-        assert refusal(db.query, **query(closing, f"{org}#"))["code"] == "AccessDeniedException"
+        assert refusal(db.query, **query(closing_stack, f"{org}#"))["code"] == "AccessDeniedException"
 
 
-def test_no_other_operation_reaches_any_row(closing: Stack, job: Key) -> None:
-    db, table = reaching(closing, job, ACME), closing.table
+def test_the_closing_role_can_only_query_and_delete_rows(closing_stack: Stack, job: Key) -> None:
+    db, table = client_for_org(closing_stack, job, ACME), closing_stack.table
     select = f"SELECT * FROM \"{table}\" WHERE pk = '{ACME}#orders'"
     delete = {"DeleteRequest": {"Key": key(ACME)}}
     for operation, more in {
@@ -126,15 +126,15 @@ def test_no_other_operation_reaches_any_row(closing: Stack, job: Key) -> None:
         assert refusal(getattr(db, operation), **more)["code"] == "AccessDeniedException", operation
 
 
-def test_a_session_keeps_to_its_tag_and_takes_on_no_other(closing: Stack, job: Key) -> None:
-    mine = assume(closing, job, **tagged(closing, job, org=ACME))
-    sts = client(closing.emulator, "sts", mine)
-    assert refusal(sts.assume_role, **tagged(closing, mine, org=GLOBEX))["code"] == "AccessDenied"
+def test_a_closing_session_cannot_change_its_tag(closing_stack: Stack, job: Key) -> None:
+    mine = assume(closing_stack, job, **assume_parameters(closing_stack, job, org=ACME))
+    sts = client(closing_stack.emulator, "sts", mine)
+    assert refusal(sts.assume_role, **assume_parameters(closing_stack, mine, org=GLOBEX))["code"] == "AccessDenied"
 
 
-def test_conditions_on_tags_count_in_the_callers_own_policies_too(closing: Stack) -> None:
-    """A role that is trusted through its account: then the caller's own policies are asked."""
-    iam = closing.root("iam")
+def test_tag_conditions_apply_in_the_callers_own_policies(closing_stack: Stack) -> None:
+    """If a role trusts the caller's account, the caller's own policies decide too."""
+    iam = closing_stack.root("iam")
     iam.create_user(UserName="tagger")
     made = iam.create_access_key(UserName="tagger")["AccessKey"]
     who = Key(made["AccessKeyId"], made["SecretAccessKey"])
@@ -143,10 +143,10 @@ def test_conditions_on_tags_count_in_the_callers_own_policies_too(closing: Stack
     only = {"ForAllValues:StringEquals": {"aws:TagKeys": ["org"]}, "Null": {"aws:RequestTag/org": "false"}}
     allowed = {"Effect": "Allow", "Action": trust["Action"], "Resource": role, "Condition": only}
     iam.put_user_policy(UserName="tagger", PolicyName="tagging", PolicyDocument=_document(allowed))
-    sts = client(closing.emulator, "sts", who)
-    assert sts.assume_role(**{**tagged(closing, who, org=ACME), "RoleArn": role})["Credentials"]
+    sts = client(closing_stack.emulator, "sts", who)
+    assert sts.assume_role(**{**assume_parameters(closing_stack, who, org=ACME), "RoleArn": role})["Credentials"]
     for wrong in ({}, {"role": "x"}, {"org": ACME, "role": "x"}, {"Org": ACME}):
-        asked = {**tagged(closing, who, **wrong), "RoleArn": role}
+        asked = {**assume_parameters(closing_stack, who, **wrong), "RoleArn": role}
         assert refusal(sts.assume_role, **asked)["code"] == "AccessDenied", wrong
 
 

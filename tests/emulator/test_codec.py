@@ -1,4 +1,4 @@
-"""What is kept comes back as it was, types included; what is not ours is not read."""
+"""Saved values are restored with their types. Text that is not ours cannot be decoded."""
 
 from collections import Counter, deque
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.cognito.mailbox import Mail
-from emulator.state.codec import Unreadable, decode, encode
+from emulator.state.codec import UnreadableState, decode, encode
 from iam import Request, decide, parse_policy
 
 _KEYS = st.text() | st.integers() | st.tuples(st.text(), st.integers()) | st.booleans()
@@ -30,13 +30,13 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_a_value_comes_back_with_its_types(value: Any) -> None:
+def test_a_value_is_restored_with_its_types(value: Any) -> None:
     again = decode(encode(value))
     assert (again, repr(again)) == (value, repr(value)) or again == value
     assert type(again) is type(value)
 
 
-def test_containers_of_the_library_come_back_as_themselves() -> None:
+def test_standard_library_containers_keep_their_types() -> None:
     counted, recent = Counter({("a", "b"): 2}), deque([1, 2], maxlen=3)
     assert type(decode(encode(counted))) is Counter
     assert decode(encode(counted)) == counted
@@ -44,24 +44,24 @@ def test_containers_of_the_library_come_back_as_themselves() -> None:
     assert decode(encode({"price": Decimal("1.50")}))["price"].as_tuple() == Decimal("1.50").as_tuple()
 
 
-def test_a_dataclass_of_the_package_comes_back() -> None:
+def test_a_dataclass_of_the_package_is_restored() -> None:
     mail = Mail("1", "a@b.example", "c", "subject", "body", "kind", 1.5)
     assert decode(encode([mail])) == [mail]
 
 
-def test_a_policy_decides_as_before() -> None:
+def test_a_restored_policy_decides_as_before() -> None:
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]}
     policy = decode(encode(parse_policy(document, name="p")))
     assert decide(Request("s3:GetObject", "arn:aws:s3:::b/k", {}), identity=[policy]).allowed
     assert not decide(Request("s3:PutObject", "arn:aws:s3:::b/k", {}), identity=[policy]).allowed
 
 
-def test_a_signing_key_comes_back() -> None:
+def test_a_signing_key_is_restored() -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     assert decode(encode(key)).private_numbers() == key.private_numbers()
 
 
-def test_what_is_not_ours_cannot_be_kept() -> None:
+def test_other_objects_cannot_be_encoded() -> None:
     for value in (object(), print, open, 1j):
         with pytest.raises(TypeError):
             encode(value)
@@ -77,6 +77,6 @@ def test_what_is_not_ours_cannot_be_kept() -> None:
         '{"~": "emulator/../os:system", "is": {}}', '{"~": ["tuple"], "is": []}',
     ],
 )  # fmt: skip
-def test_what_is_not_ours_is_not_read(text: str) -> None:
-    with pytest.raises(Unreadable):
+def test_other_text_cannot_be_decoded(text: str) -> None:
+    with pytest.raises(UnreadableState):
         decode(text)

@@ -1,4 +1,4 @@
-"""The condition keys of DynamoDB, one policy of one user at a time, on a table with an index."""
+"""DynamoDB's condition keys, tested with one policy of one user on a table with an index."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ OWN, FOREIGN = {"S": "a#1"}, {"S": "b#1"}
 
 @dataclass
 class Bench:
-    """A user whose one policy is what the test says, and the table."""
+    """The table, and a user whose only policy is set by the test."""
 
     emulator: Emulator
     key: Key
@@ -69,13 +69,13 @@ def query(db: Any, pk: dict[str, str] = OWN, **more: Any) -> Any:
     )
 
 
-def denied(call: Callable[[], Any]) -> str:
+def denial(call: Callable[[], Any]) -> str:
     error = refusal(call)
     assert error["code"] == "AccessDeniedException"
     return str(error["message"])
 
 
-def test_an_index_is_judged_by_its_own_key_and_under_its_own_name(bench: Bench) -> None:
+def test_an_index_query_is_checked_by_the_index_key_and_arn(bench: Bench) -> None:
     leading = {"dynamodb:LeadingKeys": ["a#*"]}
     db = bench.allow("Query", resource=INDEX, ForAllValues_StringLike=leading)
     by_owner = {
@@ -85,92 +85,92 @@ def test_an_index_is_judged_by_its_own_key_and_under_its_own_name(bench: Bench) 
     }
     found = query(db, {"S": "a#x"}, **by_owner)["Items"]
     assert {item["pk"]["S"] for item in found} == {"a#1", "b#1"}
-    assert f"resource: {INDEX} " in denied(lambda: query(db, {"S": "b#x"}, **by_owner))
-    assert f"resource: {ARN} " in denied(lambda: query(db))
+    assert f"resource: {INDEX} " in denial(lambda: query(db, {"S": "b#x"}, **by_owner))
+    assert f"resource: {ARN} " in denial(lambda: query(db))
 
 
-def test_a_table_grants_no_index(bench: Bench) -> None:
+def test_permission_on_a_table_does_not_cover_its_indexes(bench: Bench) -> None:
     db = bench.allow("Query", "Scan")
     assert query(db)["Count"] == 1
-    assert "index/by-owner" in denied(lambda: db.scan(TableName=TABLE, IndexName="by-owner"))
+    assert "index/by-owner" in denial(lambda: db.scan(TableName=TABLE, IndexName="by-owner"))
 
 
-def test_each_action_is_granted_by_its_own_name(bench: Bench) -> None:
+def test_each_operation_needs_its_own_action(bench: Bench) -> None:
     key = {"pk": OWN, "sk": {"S": "a#x"}}
     db = bench.allow("GetItem")
     assert db.get_item(TableName=TABLE, Key=key)["Item"]
     assert db.transact_get_items(TransactItems=[{"Get": {"TableName": TABLE, "Key": key}}])["Responses"]
-    assert "dynamodb:BatchGetItem" in denied(lambda: db.batch_get_item(RequestItems={TABLE: {"Keys": [key]}}))
+    assert "dynamodb:BatchGetItem" in denial(lambda: db.batch_get_item(RequestItems={TABLE: {"Keys": [key]}}))
     check = {"TableName": TABLE, "Key": key, "ConditionExpression": "attribute_exists(pk)"}
     transaction = [{"ConditionCheck": check}]
-    assert "dynamodb:ConditionCheckItem" in denied(lambda: db.transact_write_items(TransactItems=transaction))
+    assert "dynamodb:ConditionCheckItem" in denial(lambda: db.transact_write_items(TransactItems=transaction))
     db = bench.allow("TransactWriteItems", "TransactGetItems", "BatchGetItem")
-    assert "dynamodb:GetItem" in denied(
+    assert "dynamodb:GetItem" in denial(
         lambda: db.transact_get_items(TransactItems=[{"Get": {"TableName": TABLE, "Key": key}}])
     )
     assert db.batch_get_item(RequestItems={TABLE: {"Keys": [key]}})["Responses"][TABLE]
 
 
-def test_every_attribute_that_a_request_names_counts(bench: Bench) -> None:
+def test_every_attribute_in_a_request_is_a_condition_value(bench: Bench) -> None:
     attributes = {"dynamodb:Attributes": ["pk", "sk", "owner"]}
     select = {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
     db = bench.allow("Query", ForAllValues_StringEquals=attributes, StringEquals=select)
     assert query(db, ProjectionExpression="sk, #o", ExpressionAttributeNames={"#o": "owner"})["Count"] == 1
-    denied(lambda: query(db))
-    denied(lambda: query(db, ProjectionExpression="sk, n"))
-    denied(lambda: query(db, ProjectionExpression="sk, #x", ExpressionAttributeNames={"#x": "n"}))
-    denied(lambda: query(db, ProjectionExpression="sk", FilterExpression="attribute_exists(n)"))
+    denial(lambda: query(db))
+    denial(lambda: query(db, ProjectionExpression="sk, n"))
+    denial(lambda: query(db, ProjectionExpression="sk, #x", ExpressionAttributeNames={"#x": "n"}))
+    denial(lambda: query(db, ProjectionExpression="sk", FilterExpression="attribute_exists(n)"))
     nested = {"#x": "n", "#y": "owner"}
-    denied(lambda: query(db, ProjectionExpression="#x.#y", ExpressionAttributeNames=nested))
+    denial(lambda: query(db, ProjectionExpression="#x.#y", ExpressionAttributeNames=nested))
 
 
-def test_counting_is_a_selection(bench: Bench) -> None:
+def test_counting_sets_the_select_condition_key(bench: Bench) -> None:
     db = bench.allow("Query", StringEquals={"dynamodb:Select": "COUNT"})
     assert query(db, Select="COUNT")["Count"] == 1
-    denied(lambda: query(db))
+    denial(lambda: query(db))
 
 
-def test_what_a_write_gives_back_counts(bench: Bench) -> None:
+def test_return_values_of_a_write_are_a_condition_key(bench: Bench) -> None:
     db = bench.allow("PutItem", StringEquals={"dynamodb:ReturnValues": "NONE"})
     item = {"pk": {"S": "a#2"}, "sk": {"S": "1"}}
     db.put_item(TableName=TABLE, Item=item)
-    denied(lambda: db.put_item(TableName=TABLE, Item=item, ReturnValues="ALL_OLD"))
+    denial(lambda: db.put_item(TableName=TABLE, Item=item, ReturnValues="ALL_OLD"))
 
 
-def test_a_transaction_says_that_it_is_one(bench: Bench) -> None:
+def test_a_transaction_sets_the_enclosing_operation(bench: Bench) -> None:
     db = bench.allow("PutItem", StringEquals={"dynamodb:EnclosingOperation": "TransactWriteItems"})
     item = {"pk": {"S": "a#3"}, "sk": {"S": "1"}}
     db.transact_write_items(TransactItems=[{"Put": {"TableName": TABLE, "Item": item}}])
-    denied(lambda: db.put_item(TableName=TABLE, Item=item))
+    denial(lambda: db.put_item(TableName=TABLE, Item=item))
 
 
-def test_partiql_says_which_key_it_pins_and_whether_it_pins_none(bench: Bench) -> None:
+def test_partiql_sets_leading_keys_and_full_table_scan(bench: Bench) -> None:
     db = bench.allow("PartiQLSelect", Bool={"dynamodb:FullTableScan": "false"})
     for where in ("pk = 'a#1'", "pk IN ['a#1', 'b#1']", "sk = 'a#x' AND pk = 'a#1'"):
         assert db.execute_statement(Statement=f'SELECT * FROM "{TABLE}" WHERE {where}')["Items"]
     for where in ("sk = 'a#x'", "pk = 'a#1' OR sk = 'x'", "begins_with(pk, 'a')", "NOT pk = 'a#1'"):
-        denied(lambda where=where: db.execute_statement(Statement=f'SELECT * FROM "{TABLE}" WHERE {where}'))
-    denied(lambda: db.execute_statement(Statement=f'SELECT * FROM "{TABLE}"'))
+        denial(lambda where=where: db.execute_statement(Statement=f'SELECT * FROM "{TABLE}" WHERE {where}'))
+    denial(lambda: db.execute_statement(Statement=f'SELECT * FROM "{TABLE}"'))
     db = bench.allow("PartiQLSelect", ForAllValues_StringLike={"dynamodb:LeadingKeys": ["a#*"]})
     assert db.execute_statement(Statement=f'SELECT * FROM "{TABLE}"')["Items"]
-    denied(lambda: db.execute_statement(Statement=f"SELECT * FROM \"{TABLE}\" WHERE pk IN ['a#1', 'b#1']"))
-    denied(lambda: db.execute_statement(Statement=f"SELECT * FROM \"{TABLE}\" WHERE pk = 'b#1'"))
+    denial(lambda: db.execute_statement(Statement=f"SELECT * FROM \"{TABLE}\" WHERE pk IN ['a#1', 'b#1']"))
+    denial(lambda: db.execute_statement(Statement=f"SELECT * FROM \"{TABLE}\" WHERE pk = 'b#1'"))
 
 
-def test_partiql_writes_by_their_own_actions(bench: Bench) -> None:
+def test_partiql_writes_need_partiql_actions(bench: Bench) -> None:
     db = bench.allow("PartiQLInsert", ForAllValues_StringLike={"dynamodb:LeadingKeys": ["a#*"]})
     db.execute_statement(Statement=f"INSERT INTO \"{TABLE}\" VALUE {{'pk': 'a#9', 'sk': '1'}}")
-    denied(lambda: db.execute_statement(Statement=f"INSERT INTO \"{TABLE}\" VALUE {{'pk': 'b#9', 'sk': '1'}}"))
-    assert "PartiQLDelete" in denied(
+    denial(lambda: db.execute_statement(Statement=f"INSERT INTO \"{TABLE}\" VALUE {{'pk': 'b#9', 'sk': '1'}}"))
+    assert "PartiQLDelete" in denial(
         lambda: db.execute_statement(Statement=f"DELETE FROM \"{TABLE}\" WHERE pk = 'a#9' AND sk = '1'")
     )
-    assert "PartiQLUpdate" in denied(
+    assert "PartiQLUpdate" in denial(
         lambda: db.execute_statement(Statement=f"UPDATE \"{TABLE}\" SET v = 1 WHERE pk = 'a#9' AND sk = '1'")
     )
     assert refusal(db.execute_statement, Statement="DROP everything")["code"] == "ValidationException"
 
 
-def test_a_policy_that_cannot_be_evaluated_is_refused_when_it_is_written(bench: Bench) -> None:
+def test_a_policy_that_cannot_be_evaluated_cannot_be_written(bench: Bench) -> None:
     iam = client(bench.emulator, "iam", bench.emulator.root)
     condition = {"Odd": {"a": "b"}}
     statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}
@@ -179,45 +179,45 @@ def test_a_policy_that_cannot_be_evaluated_is_refused_when_it_is_written(bench: 
     assert error["code"] == "MalformedPolicyDocument"
 
 
-def test_a_statement_names_attributes_as_other_requests_do(bench: Bench) -> None:
+def test_a_statement_sets_the_attributes_condition_key(bench: Bench) -> None:
     db = bench.allow("PartiQLSelect", ForAllValues_StringEquals={"dynamodb:Attributes": ["pk", "sk"]})
     ask = db.execute_statement
     pinned = f"FROM \"{TABLE}\" WHERE pk = 'a#1'"
     assert ask(Statement=f"SELECT sk {pinned}")["Items"]
-    denied(lambda: ask(Statement=f"SELECT sk, n {pinned}"))
-    denied(lambda: ask(Statement=f"SELECT sk {pinned} AND n = 1"))
-    denied(lambda: ask(Statement=f"SELECT sk {pinned} AND attribute_type(n, 'N')"))
+    denial(lambda: ask(Statement=f"SELECT sk, n {pinned}"))
+    denial(lambda: ask(Statement=f"SELECT sk {pinned} AND n = 1"))
+    denial(lambda: ask(Statement=f"SELECT sk {pinned} AND attribute_type(n, 'N')"))
     db = bench.allow("PartiQLUpdate", "PartiQLInsert", ForAllValues_StringEquals={"dynamodb:Attributes": ["pk", "sk"]})
     one = "WHERE pk = 'a#1' AND sk = 'a#x'"
-    denied(lambda: db.execute_statement(Statement=f'UPDATE "{TABLE}" SET n = 2 {one}'))
-    denied(lambda: db.execute_statement(Statement=f'UPDATE "{TABLE}" REMOVE n {one}'))
-    denied(lambda: db.execute_statement(Statement=f"INSERT INTO \"{TABLE}\" VALUE {{'pk': 'a', 'sk': '1', 'n': 2}}"))
+    denial(lambda: db.execute_statement(Statement=f'UPDATE "{TABLE}" SET n = 2 {one}'))
+    denial(lambda: db.execute_statement(Statement=f'UPDATE "{TABLE}" REMOVE n {one}'))
+    denial(lambda: db.execute_statement(Statement=f"INSERT INTO \"{TABLE}\" VALUE {{'pk': 'a', 'sk': '1', 'n': 2}}"))
 
 
-def test_a_statement_says_what_it_returns(bench: Bench) -> None:
+def test_a_statement_sets_select_and_return_values(bench: Bench) -> None:
     pinned = f"FROM \"{TABLE}\" WHERE pk = 'a#1' AND sk = 'a#x'"
     db = bench.allow("PartiQLSelect", StringEquals={"dynamodb:Select": "SPECIFIC_ATTRIBUTES"})
     assert db.execute_statement(Statement=f"SELECT sk {pinned}")["Items"]
-    denied(lambda: db.execute_statement(Statement=f"SELECT * {pinned}"))
+    denial(lambda: db.execute_statement(Statement=f"SELECT * {pinned}"))
     db = bench.allow("PartiQLDelete", StringEquals={"dynamodb:ReturnValues": "NONE"})
-    denied(lambda: db.execute_statement(Statement=f"DELETE {pinned} RETURNING ALL OLD *"))
+    denial(lambda: db.execute_statement(Statement=f"DELETE {pinned} RETURNING ALL OLD *"))
     nothing = f"DELETE FROM \"{TABLE}\" WHERE pk = 'a#none' AND sk = 'x'"
     assert db.execute_statement(Statement=nothing)["Items"] == []
 
 
-def test_a_member_that_an_operation_has_not_decides_nothing(bench: Bench) -> None:
+def test_an_unknown_member_does_not_affect_the_decision(bench: Bench) -> None:
     key = {"pk": OWN, "sk": {"S": "a#x"}}
     db = bench.allow("GetItem", "BatchGetItem", StringEquals={"dynamodb:Select": "SPECIFIC_ATTRIBUTES"})
-    get = signed_by(bench, "GetItem")
+    get = raw_sender(bench, "GetItem")
     assert get({"TableName": TABLE, "Key": key, "ProjectionExpression": "sk"}).status_code == 200
     assert "AccessDenied" in get({"TableName": TABLE, "Key": key, "Select": "SPECIFIC_ATTRIBUTES"}).text
     batch = {TABLE: {"Keys": [key], "Select": "SPECIFIC_ATTRIBUTES"}}
-    assert "AccessDenied" in signed_by(bench, "BatchGetItem")({"RequestItems": batch}).text
+    assert "AccessDenied" in raw_sender(bench, "BatchGetItem")({"RequestItems": batch}).text
     assert db.batch_get_item(RequestItems={TABLE: {"Keys": [key], "ProjectionExpression": "sk"}})["Responses"]
     bench.allow("GetItem", StringEquals={"dynamodb:ReturnConsumedCapacity": "NONE"})
     member = {"TableName": TABLE, "Key": key, "ReturnConsumedCapacity": "NONE"}
     asked = {"TransactItems": [{"Get": member}]}
-    assert "AccessDenied" in signed_by(bench, "TransactGetItems")(asked).text
+    assert "AccessDenied" in raw_sender(bench, "TransactGetItems")(asked).text
 
 
 @pytest.mark.parametrize(
@@ -234,21 +234,21 @@ def test_a_member_that_an_operation_has_not_decides_nothing(bench: Bench) -> Non
     ],
     ids=str,
 )
-def test_a_value_of_another_type_is_not_read_at_all(bench: Bench, odd: dict[str, Any]) -> None:
+def test_a_value_of_the_wrong_type_is_refused(bench: Bench, odd: dict[str, Any]) -> None:
     bench.allow("GetItem")
-    get = signed_by(bench, "GetItem")
+    get = raw_sender(bench, "GetItem")
     answer = get({"TableName": TABLE, "Key": {"pk": OWN, "sk": {"S": "a#x"}}, **odd})
     assert (answer.status_code, answer.json()["__type"]) == (400, "com.amazon.coral.service#SerializationException")
 
 
-def test_a_member_that_is_null_is_not_there(bench: Bench) -> None:
+def test_a_null_member_counts_as_absent(bench: Bench) -> None:
     bench.allow("GetItem", StringEquals={"dynamodb:Select": "ALL_ATTRIBUTES"})
     key = {"pk": {**OWN, "N": None}, "sk": {"S": "a#x"}}
-    answer = signed_by(bench, "GetItem")({"TableName": TABLE, "Key": key, "ProjectionExpression": None})
+    answer = raw_sender(bench, "GetItem")({"TableName": TABLE, "Key": key, "ProjectionExpression": None})
     assert answer.json()["Item"]["n"] == {"N": "1"}
 
 
-def test_a_transaction_runs_no_key_that_could_not_be_judged(bench: Bench) -> None:
+def test_a_transaction_refuses_a_key_that_cannot_be_checked(bench: Bench) -> None:
     db = bench.allow("GetItem", "DeleteItem", ForAllValues_StringLike={"dynamodb:LeadingKeys": ["a#*"]})
     key = {"pk": FOREIGN, "sk": {"S": "a#x"}, "more": {"S": "x"}}
     target = {"TableName": TABLE, "Key": key}
@@ -260,7 +260,7 @@ def test_a_transaction_runs_no_key_that_could_not_be_judged(bench: Bench) -> Non
     assert found["Item"]
 
 
-def test_an_item_keeps_its_key_however_it_is_updated(bench: Bench) -> None:
+def test_no_kind_of_update_changes_an_items_key(bench: Bench) -> None:
     db = bench.allow("UpdateItem", "PartiQLUpdate", ForAllValues_StringLike={"dynamodb:LeadingKeys": ["a#*"]})
     fresh = {"TableName": TABLE, "Key": {"pk": OWN, "sk": {"S": "fresh"}}}
     moved = {"ExpressionAttributeNames": {"#k": "pk"}, "ExpressionAttributeValues": {":v": FOREIGN}}
@@ -279,8 +279,8 @@ def test_an_item_keeps_its_key_however_it_is_updated(bench: Bench) -> None:
     assert query(root, FOREIGN)["Count"] == 2
 
 
-def signed_by(bench: Bench, operation: str) -> Callable[[dict[str, Any]], requests.Response]:
-    """Sends what boto3 would not."""
+def raw_sender(bench: Bench, operation: str) -> Callable[[dict[str, Any]], requests.Response]:
+    """Sends requests that boto3 would not send."""
 
     def send(data: dict[str, Any]) -> requests.Response:
         headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"}

@@ -1,4 +1,4 @@
-"""A page of another origin may read what the APIs answer, and may not read the sign-in pages."""
+"""A page of another origin may read the answers of the APIs, but not the sign-in pages."""
 
 import pytest
 import requests
@@ -27,7 +27,7 @@ def post(stack: Stack, target: str, **headers: str) -> requests.Response:
         "AWSCognitoIdentityProviderService.GetUser",
     ],
 )
-def test_an_answer_to_another_origin_may_be_read_a_refusal_too(stack: Stack, target: str) -> None:
+def test_another_origin_may_read_answers_and_refusals(stack: Stack, target: str) -> None:
     answer = post(stack, target, **ORIGIN)
     assert answer.status_code >= 400
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -36,13 +36,13 @@ def test_an_answer_to_another_origin_may_be_read_a_refusal_too(stack: Stack, tar
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
-def test_without_an_origin_nothing_is_said(stack: Stack) -> None:
+def test_without_an_origin_there_are_no_cors_headers(stack: Stack) -> None:
     answer = post(stack, "DynamoDB_20120810.Query")
     assert not [name for name in answer.headers if name.lower().startswith("access-control")]
 
 
 @pytest.mark.parametrize("path", ["/", "/oauth2/token", "/oauth2/userInfo", "/eu-west-1_a/.well-known/jwks.json"])
-def test_a_preflight_is_answered_with_what_it_asks_for(stack: Stack, path: str) -> None:
+def test_a_preflight_allows_the_requested_method_and_headers(stack: Stack, path: str) -> None:
     asked = {
         **ORIGIN,
         "Access-Control-Request-Method": "POST",
@@ -56,14 +56,14 @@ def test_a_preflight_is_answered_with_what_it_asks_for(stack: Stack, path: str) 
     assert answer.headers["Access-Control-Max-Age"] == "172800"
 
 
-def test_the_tokens_of_a_public_client_and_the_keys_can_be_read(stack: Stack) -> None:
+def test_another_origin_may_read_tokens_and_keys(stack: Stack) -> None:
     base = stack.emulator.endpoint_url
     keys = requests.get(f"{base}/{stack.pool_id}/.well-known/jwks.json", headers=ORIGIN, timeout=5)
     token = requests.post(f"{base}/oauth2/token", data={}, headers=ORIGIN, timeout=5)
     assert [answer.headers["Access-Control-Allow-Origin"] for answer in (keys, token)] == ["*", "*"]
 
 
-def test_the_pages_and_the_switches_cannot_be_read(stack: Stack) -> None:
+def test_another_origin_may_not_read_pages_and_switches(stack: Stack) -> None:
     for path in ("/login", "/oauth2/authorize", "/_emulator/calls", "/mailbox.json"):
         answer = requests.get(stack.emulator.endpoint_url + path, headers=ORIGIN, timeout=5, allow_redirects=False)
         assert "Access-Control-Allow-Origin" not in answer.headers

@@ -1,4 +1,4 @@
-"""docs/local-aws.md lists every operation that is served, and none that is not."""
+"""docs/local-aws.md lists exactly the operations that are served."""
 
 import subprocess
 import sys
@@ -7,8 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_documented_operations_are_those_that_are_routed() -> None:
-    # In a process of its own: loading the engine changes the one it is loaded in.
+def test_the_docs_list_exactly_the_served_operations() -> None:
+    # Runs in a separate process, because loading the engine changes the process.
     command = [sys.executable, "-m", "emulator.server.catalogue"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
     assert printed.count("\n") >= 7

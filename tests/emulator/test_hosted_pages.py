@@ -1,4 +1,4 @@
-"""The sign-in pages and the OAuth endpoints, as a browser and a client meet them."""
+"""The sign-in pages and the OAuth endpoints, from the view of a browser and a client."""
 
 import base64
 import hashlib
@@ -20,13 +20,13 @@ from tests.emulator.world import (
     Person,
     Stack,
     claims,
-    later,
+    wait,
 )
 
 
 @dataclass
 class Browser:
-    """A browser and the client that sent it, in one: a session with cookies, and a PKCE verifier."""
+    """A browser together with its client: a session with cookies, and a PKCE verifier."""
 
     stack: Stack
     http: requests.Session = field(default_factory=requests.Session)
@@ -64,7 +64,7 @@ class Browser:
         return self.http.post(where, data={**fields, **typed}, allow_redirects=False, timeout=10)
 
     def sign_in(self, person: Person = ACME_OWNER, **changes: str) -> str:
-        """Returns the code."""
+        """Returns the authorization code."""
         return code_in(self.submit(self.page(**changes), username=person.email, password=PASSWORD))
 
     def token(self, auth: tuple[str, str] | None = None, **form: str) -> requests.Response:
@@ -84,14 +84,14 @@ def browser(stack: Stack) -> Browser:
     return Browser(stack)
 
 
-def returned(answer: requests.Response) -> dict[str, str]:
+def redirect_parameters(answer: requests.Response) -> dict[str, str]:
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith(REDIRECT)
     return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["Location"]).query).items()}
 
 
 def code_in(answer: requests.Response) -> str:
-    back = returned(answer)
+    back = redirect_parameters(answer)
     assert back["state"] == "the state"
     return back["code"]
 
@@ -99,7 +99,7 @@ def code_in(answer: requests.Response) -> str:
 # ── Pages ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_sign_in_page_is_one(browser: Browser) -> None:
+def test_the_sign_in_page_has_a_labelled_form_and_no_script(browser: Browser) -> None:
     page = browser.page()
     assert page.status_code == 200
     assert "<title>Sign in</title>" in page.text
@@ -112,7 +112,7 @@ def test_the_sign_in_page_is_one(browser: Browser) -> None:
     )
 
 
-def test_the_pages_allow_no_script_and_a_redirect_back_only_to_the_client(browser: Browser) -> None:
+def test_the_content_policy_blocks_scripts_and_other_redirects(browser: Browser) -> None:
     policy = browser.page().headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "form-action 'self' http://localhost:8000" in policy
@@ -131,14 +131,14 @@ def test_a_wrong_password_and_an_unknown_person_read_the_same(browser: Browser) 
     assert texts[0] == texts[1]
 
 
-def test_a_disabled_person_is_not_told_so(browser: Browser, stack: Stack) -> None:
+def test_a_disabled_user_sees_the_usual_refusal(browser: Browser, stack: Stack) -> None:
     person = stack.newcomer()
     stack.root("cognito-idp").admin_disable_user(UserPoolId=stack.pool_id, Username=person.email)
     answer = browser.submit(browser.page(), username=person.email, password=PASSWORD)
     assert "Incorrect username or password." in answer.text
 
 
-def test_what_is_typed_is_shown_as_text(browser: Browser) -> None:
+def test_typed_text_is_escaped(browser: Browser) -> None:
     answer = browser.submit(browser.page(), username='"><b>', password="x")
     assert "<b>" not in answer.text
 
@@ -150,19 +150,19 @@ def test_a_form_from_elsewhere_signs_nobody_in(browser: Browser) -> None:
     assert answer.status_code == 400
 
 
-def test_an_address_is_recognised_whatever_the_case_of_its_letters(browser: Browser) -> None:
+def test_an_address_is_recognised_in_any_case(browser: Browser) -> None:
     page = browser.page()
     assert code_in(browser.submit(page, username=ACME_OWNER.email.upper(), password=PASSWORD))
 
 
-def test_a_temporary_password_has_to_be_replaced(browser: Browser, stack: Stack) -> None:
+def test_a_temporary_password_must_be_replaced(browser: Browser, stack: Stack) -> None:
     person = Person(f"{secrets.token_hex(4)}@acme.example", ACME_OWNER.org, "viewer")
     stack.create(person, permanent=False)
     page = browser.submit(browser.page(), username=person.email, password=PASSWORD)
     assert "<h1>Choose a password</h1>" in page.text
     assert page.text.count('autocomplete="new-password"') == 2
     unequal = browser.submit(page, new_password="Mine-is-longer-9", confirm_password="another")
-    assert "not the same" in unequal.text
+    assert "are different" in unequal.text
     short = browser.submit(page, new_password="short", confirm_password="short")
     assert "greater than or equal to 12" in short.text
     done = browser.submit(page, new_password="Mine-is-longer-9", confirm_password="Mine-is-longer-9")
@@ -171,7 +171,7 @@ def test_a_temporary_password_has_to_be_replaced(browser: Browser, stack: Stack)
     assert again.status_code == 400
 
 
-def test_a_client_or_address_that_is_not_registered_is_not_redirected_to(browser: Browser) -> None:
+def test_an_unregistered_client_or_address_gets_no_redirect(browser: Browser) -> None:
     for changes in (
         {"client_id": "somebody"},
         {"redirect_uri": REDIRECT + "x"},
@@ -181,7 +181,7 @@ def test_a_client_or_address_that_is_not_registered_is_not_redirected_to(browser
         answer = browser.authorize(**changes)
         assert answer.status_code == 400
         assert "Location" not in answer.headers
-        assert "<h1>Something is not right</h1>" in answer.text
+        assert "<h1>This request is not valid</h1>" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -197,11 +197,13 @@ def test_a_client_or_address_that_is_not_registered_is_not_redirected_to(browser
     ],
     ids=str,
 )
-def test_a_bad_request_goes_back_to_the_client(browser: Browser, changes: dict[str, str], error: str) -> None:
-    assert returned(browser.authorize(**changes)) == {"error": error, "state": "the state"}
+def test_an_invalid_request_redirects_the_error_to_the_client(
+    browser: Browser, changes: dict[str, str], error: str
+) -> None:
+    assert redirect_parameters(browser.authorize(**changes)) == {"error": error, "state": "the state"}
 
 
-# ── The browser's session ───────────────────────────────────────────────────────────────────────────────────────────
+# ── Browser sessions ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_second_client_request_needs_no_password(browser: Browser) -> None:
@@ -210,7 +212,7 @@ def test_a_second_client_request_needs_no_password(browser: Browser) -> None:
     assert browser.authorize(prompt="login").headers["Location"].startswith("/login?")
 
 
-def test_the_session_cookie_is_out_of_reach_of_scripts(browser: Browser) -> None:
+def test_scripts_cannot_read_the_session_cookie(browser: Browser) -> None:
     answer = browser.submit(browser.page(), username=ACME_OWNER.email, password=PASSWORD)
     cookie = answer.headers["Set-Cookie"]
     for wanted in ("HttpOnly", "SameSite=Lax", "Max-Age=3600", "Path=/"):
@@ -239,14 +241,14 @@ def test_signing_out_returns_only_to_a_registered_address(browser: Browser, stac
         assert "Location" not in answer.headers
 
 
-def test_signing_out_may_lead_to_signing_in_again(browser: Browser) -> None:
+def test_signing_out_can_redirect_to_the_sign_in_page(browser: Browser) -> None:
     browser.sign_in()
     answer = browser.http.get(browser.url("/logout"), params=browser.query(), allow_redirects=False, timeout=10)
     again = browser.http.get(browser.url(answer.headers["Location"]), timeout=10)
     assert "<title>Sign in</title>" in again.text
 
 
-def test_a_session_of_one_pool_is_none_of_another(browser: Browser, loose_stack: Stack) -> None:
+def test_a_session_of_one_pool_does_not_work_in_another(browser: Browser, loose_stack: Stack) -> None:
     browser.sign_in()
     assert Browser(loose_stack, browser.http).authorize().headers["Location"].startswith("/login?")
 
@@ -276,14 +278,14 @@ def test_the_tokens_verify_against_the_published_keys(browser: Browser, stack: S
     assert heads[0] != heads[1]
 
 
-def test_discovery_names_the_issuer_of_aws_and_the_addresses_of_here(browser: Browser, stack: Stack) -> None:
+def test_discovery_has_awss_issuer_and_local_endpoints(browser: Browser, stack: Stack) -> None:
     found = browser.http.get(browser.url(f"/{stack.pool_id}/.well-known/openid-configuration"), timeout=10).json()
     assert found["issuer"] == f"https://cognito-idp.eu-west-1.amazonaws.com/{stack.pool_id}"
     assert found["token_endpoint"] == browser.url("/oauth2/token")
     assert browser.http.get(browser.url("/eu-west-1_nothing/.well-known/jwks.json"), timeout=10).status_code == 404
 
 
-def test_a_code_is_good_once(browser: Browser) -> None:
+def test_a_code_works_once(browser: Browser) -> None:
     code = browser.sign_in()
     assert browser.exchange(code).status_code == 200
     again = browser.exchange(code)
@@ -300,12 +302,12 @@ def test_a_code_is_good_once(browser: Browser) -> None:
     ],
     ids=str,
 )
-def test_a_code_is_good_only_with_what_it_was_asked_for(browser: Browser, changes: dict[str, str]) -> None:
+def test_a_code_needs_its_own_verifier_and_redirect_address(browser: Browser, changes: dict[str, str]) -> None:
     answer = browser.exchange(**{"code": browser.sign_in(), **changes})
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_grant"})
 
 
-def test_a_client_proves_itself_in_either_way(browser: Browser, stack: Stack) -> None:
+def test_a_client_authenticates_by_header_or_form(browser: Browser, stack: Stack) -> None:
     code = browser.sign_in()
     form = {
         "grant_type": "authorization_code",
@@ -321,12 +323,12 @@ def test_a_client_proves_itself_in_either_way(browser: Browser, stack: Stack) ->
     assert missing.json() == {"error": "invalid_client"}
 
 
-def test_a_grant_that_cognito_does_not_give_is_refused(browser: Browser) -> None:
+def test_an_unsupported_grant_type_is_refused(browser: Browser) -> None:
     assert browser.token(grant_type="password", username="x").json() == {"error": "unsupported_grant_type"}
     assert browser.token().json() == {"error": "invalid_request"}
 
 
-def test_refreshing_rotates_the_token_and_forgives_a_lost_answer(browser: Browser) -> None:
+def test_a_used_refresh_token_works_again_within_the_grace_period(browser: Browser) -> None:
     first = browser.exchange(browser.sign_in()).json()
     second = browser.refresh(first["refresh_token"]).json()
     assert second["refresh_token"] != first["refresh_token"]
@@ -335,17 +337,17 @@ def test_refreshing_rotates_the_token_and_forgives_a_lost_answer(browser: Browse
     assert browser.refresh(second["refresh_token"]).status_code == 200
 
 
-def test_a_used_token_is_refused_once_the_grace_is_over(impatient_stack: Stack) -> None:
+def test_a_used_refresh_token_fails_after_the_grace_period(impatient_stack: Stack) -> None:
     browser = Browser(impatient_stack)
     tokens = browser.exchange(browser.sign_in()).json()
     successor = browser.refresh(tokens["refresh_token"]).json()["refresh_token"]
-    later(0.1)
+    wait(0.1)
     assert browser.refresh(tokens["refresh_token"]).json() == {"error": "invalid_grant"}
     assert browser.refresh(successor).status_code == 200
 
 
 @pytest.mark.parametrize("ending", ["admin_user_global_sign_out", "admin_disable_user", "admin_delete_user"])
-def test_nobody_refreshes_after_the_end(browser: Browser, stack: Stack, ending: str) -> None:
+def test_signed_out_disabled_or_deleted_users_cannot_refresh(browser: Browser, stack: Stack, ending: str) -> None:
     person = stack.newcomer()
     tokens = browser.exchange(browser.sign_in(person)).json()
     getattr(stack.root("cognito-idp"), ending)(UserPoolId=stack.pool_id, Username=person.email)
@@ -353,14 +355,14 @@ def test_nobody_refreshes_after_the_end(browser: Browser, stack: Stack, ending: 
     assert _user_info(browser, tokens["access_token"]).status_code == 401
 
 
-def test_a_code_from_before_the_sign_out_is_no_good(browser: Browser, stack: Stack) -> None:
+def test_a_code_from_before_the_sign_out_fails(browser: Browser, stack: Stack) -> None:
     person = stack.newcomer()
     code = browser.sign_in(person)
     stack.root("cognito-idp").admin_user_global_sign_out(UserPoolId=stack.pool_id, Username=person.email)
     assert browser.exchange(code).json() == {"error": "invalid_grant"}
 
 
-def test_revoking_ends_the_sign_in_and_no_other(browser: Browser, stack: Stack) -> None:
+def test_revoking_a_token_ends_only_its_sign_in(browser: Browser, stack: Stack) -> None:
     first, other = (browser.exchange(code).json() for code in (browser.sign_in(), code_in(browser.authorize())))
     rotated = browser.refresh(first["refresh_token"]).json()["refresh_token"]
     client = (stack.client_id, stack.secret())
@@ -384,7 +386,7 @@ def test_a_changed_role_is_in_the_next_token(browser: Browser, stack: Stack) -> 
     assert claims(browser.refresh(tokens["refresh_token"]).json()["id_token"])["custom:role"] == "admin"
 
 
-def test_user_info_answers_an_access_token_and_nothing_else(browser: Browser) -> None:
+def test_user_info_accepts_only_an_access_token(browser: Browser) -> None:
     tokens = browser.exchange(browser.sign_in(GLOBEX_OWNER)).json()
     found = _user_info(browser, tokens["access_token"]).json()
     assert (found["email"], found["email_verified"]) == (GLOBEX_OWNER.email, "true")

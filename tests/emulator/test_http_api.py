@@ -1,4 +1,4 @@
-"""The HTTP API of the template: IAM decides on the path that is asked for, the function compares it again."""
+"""The HTTP API of the template: IAM decides by the requested path, and the function checks it again."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ def call(
     stack: Stack, credentials: Credentials, path: str, *, method: str = "GET", service: str = "execute-api",
     body: bytes = b"", signed_path: str | None = None, host: str | None = None,
 ) -> tuple[int, Any]:  # fmt: skip
-    """Signs one address and asks for it, byte by byte: no client tidies the path on its way."""
+    """Signs and requests one address, byte for byte: no client normalises the path."""
     address = stack.outputs["RecordsApiUrl"] if host is None else f"http://{host}"
     request = AWSRequest(method, f"{address}{signed_path or path}", data=body)
     keys = Keys(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
@@ -56,14 +56,14 @@ def _raw(stack: Stack, method: str, target: str, headers: dict[str, str], body: 
 
 
 @pytest.mark.parametrize("person", [ACME_OWNER, ACME_EDITOR, ACME_VIEWER, GLOBEX_OWNER])
-def test_a_member_reads_the_profile_at_the_path_of_the_own_organisation(stack: Stack, person: Person) -> None:
+def test_a_member_reads_the_profile_of_their_organisation(stack: Stack, person: Person) -> None:
     status, profile = call(stack, stack.credentials(person), f"/{person.org}/profile")
     sub = claims(stack.tokens(person).id_token)["sub"]
     assert (status, profile) == (200, {"org": person.org, "role": person.role, "sub": sub})
 
 
 @pytest.mark.parametrize(("person", "org"), [(ACME_OWNER, GLOBEX), (GLOBEX_OWNER, ACME), (OPERATOR, ACME)])
-def test_everybody_else_is_refused(stack: Stack, person: Person, org: str) -> None:
+def test_other_organisations_and_the_operator_are_refused(stack: Stack, person: Person, org: str) -> None:
     assert call(stack, stack.credentials(person), f"/{org}/profile") == FORBIDDEN
 
 
@@ -89,34 +89,34 @@ def test_everybody_else_is_refused(stack: Stack, person: Person, org: str) -> No
         f"/%31{ACME[1:]}/profile",
     ],
 )
-def test_no_spelling_of_a_path_reaches_past_the_own_organisation(stack: Stack, path: str) -> None:
+def test_no_spelling_of_a_path_reaches_another_organisation(stack: Stack, path: str) -> None:
     assert call(stack, stack.credentials(ACME_OWNER), path) == FORBIDDEN
 
 
-def test_the_letters_of_an_organisations_id_have_one_case(stack: Stack) -> None:
+def test_an_organisation_id_in_capitals_is_refused(stack: Stack) -> None:
     person = stack.newcomer(org=UPPER.lower(), role="owner")
     assert call(stack, stack.credentials(person), f"/{UPPER.lower()}/profile")[0] == 200
     assert call(stack, stack.credentials(person), f"/{UPPER}/profile") == FORBIDDEN
 
 
-def test_something_must_follow_the_organisation(stack: Stack) -> None:
+def test_a_path_needs_a_part_after_the_organisation(stack: Stack) -> None:
     for path, answer in ((f"/{ACME}", 404), (f"/{ACME}/", 404), ("/", 404), ("", 404)):
         assert call(stack, stack.credentials(ACME_OWNER), path)[0] == answer
 
 
-def test_what_the_function_does_not_serve_is_its_own_refusal(stack: Stack) -> None:
+def test_the_function_refuses_unknown_paths_itself(stack: Stack) -> None:
     credentials = stack.credentials(ACME_OWNER)
     assert call(stack, credentials, f"/{ACME}/profile/") == (404, {"message": "Not Found"})
     assert call(stack, credentials, f"/{ACME}/other/things") == (404, {"message": "Not Found"})
     assert call(stack, credentials, f"/{ACME}/profile", method="POST", body=b"{}")[0] == 405
 
 
-def test_who_does_not_sign_is_refused(stack: Stack) -> None:
+def test_an_unsigned_request_is_refused(stack: Stack) -> None:
     answer = _raw(stack, "GET", f"{_prefix(stack)}/{ACME}/profile", {})
     assert (answer.status_code, answer.json()) == FORBIDDEN
 
 
-def test_a_signature_is_for_one_path_one_query_one_method_and_this_service(stack: Stack) -> None:
+def test_a_signature_covers_path_query_and_service(stack: Stack) -> None:
     credentials, path = stack.credentials(ACME_OWNER), f"/{ACME}/profile"
     assert call(stack, credentials, path, signed_path=f"/{ACME}/other") == FORBIDDEN
     assert call(stack, credentials, f"{path}?a=1&a=2", signed_path=f"{path}?a=1") == FORBIDDEN
@@ -124,7 +124,7 @@ def test_a_signature_is_for_one_path_one_query_one_method_and_this_service(stack
     assert call(stack, credentials, f"{path}?a=1&a=2&b=%20")[0] == 200
 
 
-def test_it_answers_to_its_own_host_name_as_well(stack: Stack) -> None:
+def test_the_api_is_also_served_under_its_host_name(stack: Stack) -> None:
     host = f"{_prefix(stack).rpartition('/')[2]}.execute-api.localhost"
     path = f"/{ACME}/profile"
     request = AWSRequest("GET", f"http://{host}{path}")
@@ -148,7 +148,7 @@ def test_guests_reach_no_path(guest_stack: Stack) -> None:
     assert call(guest_stack, guest, f"/{ACME}/profile") == FORBIDDEN
 
 
-def test_a_suspended_organisation_is_refused_with_credentials_it_already_has(stack: Stack) -> None:
+def test_suspension_refuses_credentials_already_issued(stack: Stack) -> None:
     org = "33333333-3333-4333-8333-333333333333"
     credentials = stack.credentials(stack.newcomer(org=org, role="owner"))
     assert call(stack, credentials, f"/{org}/profile")[0] == 200
@@ -165,7 +165,7 @@ def test_a_suspended_organisation_is_refused_with_credentials_it_already_has(sta
         iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
 
 
-def test_the_function_refuses_what_a_policy_without_the_tag_would_let_through(stack: Stack) -> None:
+def test_the_function_checks_the_org_if_the_policy_does_not(stack: Stack) -> None:
     text = TEMPLATE.read_text("utf-8")
     loose = text.replace("/$default/GET/${!aws:PrincipalTag/org}/*", "/$default/*")
     assert loose != text
@@ -175,7 +175,7 @@ def test_the_function_refuses_what_a_policy_without_the_tag_would_let_through(st
     assert call(open_stack, open_stack.credentials(ACME_OWNER), f"/{ACME}/profile")[0] == 200
 
 
-def test_a_template_with_what_is_not_served_is_refused_by_name(stack: Stack) -> None:
+def test_an_unsupported_api_type_fails_the_deployment(stack: Stack) -> None:
     from emulator.client.deploy import DeployFailed, deploy
 
     template = {

@@ -1,4 +1,4 @@
-"""What is changed in IAM counts on the next request: versions, attachments, boundaries, revocation, suspension."""
+"""Changes in IAM count on the next request: versions, attachments, boundaries, revocation, suspension."""
 
 import json
 from collections.abc import Iterator
@@ -28,21 +28,21 @@ EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
 @pytest.fixture(scope="module")
-def changing(emulator: Any) -> Stack:
-    """A stack whose policies these tests change, so that nobody else's are."""
+def changing_stack(emulator: Any) -> Stack:
+    """A separate stack, because these tests change its policies."""
     return build(emulator, name="changing", PortalPrincipal="arn:aws:iam::123456789012:root")
 
 
 @pytest.fixture(scope="module")
-def portal(changing: Stack) -> Key:
-    root = changing.emulator.root
-    return assume(changing, Key(root.access_key_id, root.secret_access_key))
+def portal(changing_stack: Stack) -> Key:
+    root = changing_stack.emulator.root
+    return assume(changing_stack, Key(root.access_key_id, root.secret_access_key))
 
 
 @pytest.fixture
-def role(changing: Stack) -> Iterator[str]:
-    """A role that root may assume, without any policy."""
-    iam, name = changing.root("iam"), "somebody"
+def role(changing_stack: Stack) -> Iterator[str]:
+    """A role without policies that root may assume."""
+    iam, name = changing_stack.root("iam"), "somebody"
     trusted = {"AWS": "arn:aws:iam::123456789012:root"}
     trust = {"Effect": "Allow", "Principal": trusted, "Action": ["sts:AssumeRole", "sts:TagSession"]}
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))
@@ -63,14 +63,14 @@ def suspension(*orgs: str) -> str:
     return document({"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition})
 
 
-def assumed(stack: Stack, name: str, **more: Any) -> Key:
+def assume_named_role(stack: Stack, name: str, **more: Any) -> Key:
     root = stack.emulator.root
     arn = f"arn:aws:iam::123456789012:role/{name}"
     return assume(stack, Key(root.access_key_id, root.secret_access_key), **{"RoleArn": arn, **more})
 
 
-def answers(call: Any, **parameters: Any) -> bool:
-    """False where access is denied; any other failure is the test's."""
+def is_allowed(call: Any, **parameters: Any) -> bool:
+    """False if access is denied. Other errors are raised."""
     try:
         call(**parameters)
     except ClientError as failure:
@@ -80,32 +80,34 @@ def answers(call: Any, **parameters: Any) -> bool:
     return True
 
 
-def reads(db: Any, table: str, org: str) -> bool:
-    return answers(db.get_item, TableName=table, Key=key(org))
+def can_read(db: Any, table: str, org: str) -> bool:
+    return is_allowed(db.get_item, TableName=table, Key=key(org))
 
 
 # ── Suspension ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_suspending_a_tenant_reaches_its_live_credentials_on_the_next_request(changing: Stack, portal: Key) -> None:
-    acme, globex = changing.dynamodb(ACME_OWNER), changing.dynamodb(GLOBEX_OWNER)
-    assert reads(acme, changing.table, ACME)
-    assert reads(globex, changing.table, GLOBEX)
-    iam, policy = client(changing.emulator, "iam", portal), changing.outputs["SuspensionPolicyArn"]
+def test_suspension_denies_issued_credentials_at_once(changing_stack: Stack, portal: Key) -> None:
+    acme, globex = changing_stack.dynamodb(ACME_OWNER), changing_stack.dynamodb(GLOBEX_OWNER)
+    assert can_read(acme, changing_stack.table, ACME)
+    assert can_read(globex, changing_stack.table, GLOBEX)
+    iam, policy = client(changing_stack.emulator, "iam", portal), changing_stack.outputs["SuspensionPolicyArn"]
     iam.create_policy_version(PolicyArn=policy, PolicyDocument=suspension(ACME), SetAsDefault=True)
-    error = refusal(acme.get_item, TableName=changing.table, Key=key(ACME))
+    error = refusal(acme.get_item, TableName=changing_stack.table, Key=key(ACME))
     assert error["code"] == "AccessDeniedException"
     assert error["message"].endswith("with an explicit deny in an identity-based policy")
-    assert refusal(acme.get_item, TableName=changing.table, Key=key("PUBLIC"))["code"] == "AccessDeniedException"
-    assert reads(globex, changing.table, GLOBEX)
-    fresh = client(changing.emulator, "dynamodb", changing.exchange(changing.tokens(ACME_OWNER).id_token))
-    assert not reads(fresh, changing.table, ACME)
+    assert refusal(acme.get_item, TableName=changing_stack.table, Key=key("PUBLIC"))["code"] == "AccessDeniedException"
+    assert can_read(globex, changing_stack.table, GLOBEX)
+    fresh = client(
+        changing_stack.emulator, "dynamodb", changing_stack.exchange(changing_stack.tokens(ACME_OWNER).id_token)
+    )
+    assert not can_read(fresh, changing_stack.table, ACME)
     iam.create_policy_version(PolicyArn=policy, PolicyDocument=suspension(NOBODY), SetAsDefault=True)
-    assert reads(acme, changing.table, ACME)
+    assert can_read(acme, changing_stack.table, ACME)
 
 
-def test_a_policy_has_five_versions_at_most_and_keeps_its_default_one(changing: Stack) -> None:
-    iam = changing.root("iam")
+def test_a_policy_has_at_most_five_versions_and_keeps_its_default(changing_stack: Stack) -> None:
+    iam = changing_stack.root("iam")
     arn = iam.create_policy(PolicyName="versions", PolicyDocument=document(EVERYTHING))["Policy"]["Arn"]
     for _ in range(4):
         iam.create_policy_version(PolicyArn=arn, PolicyDocument=document(EVERYTHING))
@@ -118,8 +120,8 @@ def test_a_policy_has_five_versions_at_most_and_keeps_its_default_one(changing: 
     assert refusal(iam.get_policy_version, PolicyArn=arn, VersionId="v1")["code"] == "NoSuchEntity"
 
 
-def test_a_policy_is_no_longer_than_iam_takes_it(changing: Stack, role: str) -> None:
-    iam = changing.root("iam")
+def test_a_policy_longer_than_iams_quota_is_refused(changing_stack: Stack, role: str) -> None:
+    iam = changing_stack.root("iam")
     managed, inline = suspension(*[ACME] * 170), suspension(*[ACME] * 240)
     assert refusal(iam.create_policy, PolicyName="long", PolicyDocument=managed)["code"] == "LimitExceeded"
     spaced = json.dumps(json.loads(suspension(*[ACME] * 140)), indent=60)
@@ -134,8 +136,11 @@ def test_a_policy_is_no_longer_than_iam_takes_it(changing: Stack, role: str) -> 
 # ── Policies of a role ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_is_attached_put_or_bounded_counts_on_the_next_request(changing: Stack, role: str) -> None:
-    iam, stacks = changing.root("iam"), client(changing.emulator, "iam", assumed(changing, role))
+def test_changed_policies_count_on_the_next_request(changing_stack: Stack, role: str) -> None:
+    iam, stacks = (
+        changing_stack.root("iam"),
+        client(changing_stack.emulator, "iam", assume_named_role(changing_stack, role)),
+    )
     allow = iam.create_policy(PolicyName="allow", PolicyDocument=document(EVERYTHING))["Policy"]["Arn"]
     only = document({"Effect": "Allow", "Action": "iam:ListRoles", "Resource": "*"})
     narrow = iam.create_policy(PolicyName="narrow", PolicyDocument=only)["Policy"]["Arn"]
@@ -154,29 +159,29 @@ def test_what_is_attached_put_or_bounded_counts_on_the_next_request(changing: St
     assert refusal(stacks.list_roles)["code"] == "AccessDenied"
 
 
-def test_revoking_reaches_the_sessions_that_began_before_and_no_others(changing: Stack, role: str) -> None:
-    iam = changing.root("iam")
+def test_revoking_older_sessions_spares_later_ones_and_user_keys(changing_stack: Stack, role: str) -> None:
+    iam = changing_stack.root("iam")
     iam.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=document(EVERYTHING))
-    api = client(changing.emulator, "iam", assumed(changing, role))
+    api = client(changing_stack.emulator, "iam", assume_named_role(changing_stack, role))
     for before, refused in (("2020-01-01T00:00:00Z", False), ("2100-01-01T00:00:00Z", True)):
         condition = {"DateLessThan": {"aws:TokenIssueTime": before}}
         revoked = document({"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition})
         iam.put_role_policy(RoleName=role, PolicyName="AWSRevokeOlderSessions", PolicyDocument=revoked)
-        assert (not answers(api.list_roles)) is refused
-    # A long-term key has no time of issue, so the condition never holds for it.
+        assert (not is_allowed(api.list_roles)) is refused
+    # A long-term key has no issue time, so the condition never matches it.
     iam.create_user(UserName="lasting")
     iam.put_user_policy(UserName="lasting", PolicyName="all", PolicyDocument=document(EVERYTHING))
     iam.put_user_policy(UserName="lasting", PolicyName="revoked", PolicyDocument=revoked)
     made = iam.create_access_key(UserName="lasting")["AccessKey"]
-    lasting = client(changing.emulator, "iam", Key(made["AccessKeyId"], made["SecretAccessKey"]))
-    assert answers(lasting.list_roles)
+    lasting = client(changing_stack.emulator, "iam", Key(made["AccessKeyId"], made["SecretAccessKey"]))
+    assert is_allowed(lasting.list_roles)
 
 
 # ── Sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_transitive_tag_goes_along_and_cannot_be_given_again(changing: Stack, role: str) -> None:
-    iam = changing.root("iam")
+def test_a_transitive_tag_is_inherited_and_cannot_be_changed(changing_stack: Stack, role: str) -> None:
+    iam = changing_stack.root("iam")
     own = f"arn:aws:iam::123456789012:role/{role}"
     trusted = {"AWS": ["arn:aws:iam::123456789012:root", own]}
     trust = {"Effect": "Allow", "Principal": trusted, "Action": ["sts:AssumeRole", "sts:TagSession"]}
@@ -184,34 +189,34 @@ def test_a_transitive_tag_goes_along_and_cannot_be_given_again(changing: Stack, 
     only = {**EVERYTHING, "Condition": {"StringEquals": {"aws:PrincipalTag/org": ACME}}}
     iam.put_role_policy(RoleName=role, PolicyName="acme", PolicyDocument=document(only))
     tags = [{"Key": "org", "Value": ACME}, {"Key": "role", "Value": "owner"}]
-    first = assumed(changing, role, Tags=tags, TransitiveTagKeys=["org"])
-    second = assume(changing, first, RoleArn=own)
-    assert client(changing.emulator, "iam", second).list_roles()["Roles"]
-    sts = client(changing.emulator, "sts", first)
+    first = assume_named_role(changing_stack, role, Tags=tags, TransitiveTagKeys=["org"])
+    second = assume(changing_stack, first, RoleArn=own)
+    assert client(changing_stack.emulator, "iam", second).list_roles()["Roles"]
+    sts = client(changing_stack.emulator, "sts", first)
     again = [{"Key": "ORG", "Value": GLOBEX}]
     error = refusal(sts.assume_role, RoleArn=own, RoleSessionName="again", Tags=again)
     assert error["code"] == "InvalidParameterValue"
-    lasting = assumed(changing, role, Tags=tags)
-    plain = assume(changing, lasting, RoleArn=own)
-    assert refusal(client(changing.emulator, "iam", plain).list_roles)["code"] == "AccessDenied"
+    lasting = assume_named_role(changing_stack, role, Tags=tags)
+    plain = assume(changing_stack, lasting, RoleArn=own)
+    assert refusal(client(changing_stack.emulator, "iam", plain).list_roles)["code"] == "AccessDenied"
 
 
-def test_a_session_policy_has_its_limits(changing: Stack, role: str) -> None:
-    sts = changing.root("sts")
+def test_a_session_policy_has_its_limits(changing_stack: Stack, role: str) -> None:
+    sts = changing_stack.root("sts")
     one = {"RoleArn": f"arn:aws:iam::123456789012:role/{role}", "RoleSessionName": "x1"}
     assert refusal(sts.assume_role, **one, Policy=suspension(*[ACME] * 60))["code"] == "ValidationError"
-    arns = [{"arn": changing.outputs["SuspensionPolicyArn"]}] * 11
+    arns = [{"arn": changing_stack.outputs["SuspensionPolicyArn"]}] * 11
     assert refusal(sts.assume_role, **one, PolicyArns=arns)["code"] == "ValidationError"
 
 
-def test_everybody_may_ask_who_they_are(changing: Stack, role: str) -> None:
+def test_get_caller_identity_needs_no_permission(changing_stack: Stack, role: str) -> None:
     everything_denied = document({**EVERYTHING, "Effect": "Deny"})
-    changing.root("iam").put_role_policy(RoleName=role, PolicyName="deny", PolicyDocument=everything_denied)
-    who = client(changing.emulator, "sts", assumed(changing, role)).get_caller_identity()
+    changing_stack.root("iam").put_role_policy(RoleName=role, PolicyName="deny", PolicyDocument=everything_denied)
+    who = client(changing_stack.emulator, "sts", assume_named_role(changing_stack, role)).get_caller_identity()
     assert who["Arn"] == f"arn:aws:sts::123456789012:assumed-role/{role}/portal"
 
 
-# ── As late as AWS can be ───────────────────────────────────────────────────────────────────────────────────────────
+# ── Delayed changes ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def switch(stack: Stack, what: str, **data: Any) -> requests.Response:
@@ -220,40 +225,43 @@ def switch(stack: Stack, what: str, **data: Any) -> requests.Response:
     return requests.post(address, json=data, headers={"X-Emulator-Root-Secret": secret}, timeout=5)
 
 
-def test_a_change_can_be_made_to_count_later(changing: Stack, role: str) -> None:
-    iam, api = changing.root("iam"), client(changing.emulator, "iam", assumed(changing, role))
-    assert switch(changing, "propagation", seconds=30).status_code == 204
+def test_iam_changes_can_be_delayed(changing_stack: Stack, role: str) -> None:
+    iam, api = (
+        changing_stack.root("iam"),
+        client(changing_stack.emulator, "iam", assume_named_role(changing_stack, role)),
+    )
+    assert switch(changing_stack, "propagation", seconds=30).status_code == 204
     try:
         iam.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=document(EVERYTHING))
         assert refusal(api.list_roles)["code"] == "AccessDenied"
         assert iam.get_role_policy(RoleName=role, PolicyName="all")["PolicyDocument"]
-        switch(changing, "clock", offset_seconds=31)
+        switch(changing_stack, "clock", offset_seconds=31)
         assert api.list_roles()["Roles"]
         iam.delete_role_policy(RoleName=role, PolicyName="all")
         assert api.list_roles()["Roles"]
     finally:
-        switch(changing, "propagation", seconds=0)
-        switch(changing, "clock", offset_seconds=0)
+        switch(changing_stack, "propagation", seconds=0)
+        switch(changing_stack, "clock", offset_seconds=0)
     assert refusal(api.list_roles)["code"] == "AccessDenied"
 
 
 @pytest.mark.parametrize("seconds", [-1, 4000, "10", None, True])
-def test_a_delay_that_is_none_is_refused(changing: Stack, seconds: Any) -> None:
-    assert switch(changing, "propagation", seconds=seconds).status_code == 400
+def test_an_invalid_delay_is_refused(changing_stack: Stack, seconds: Any) -> None:
+    assert switch(changing_stack, "propagation", seconds=seconds).status_code == 400
 
 
-def test_a_member_without_an_organisation_gets_the_roles_own_tag(changing: Stack) -> None:
-    """AWS falls back to it, which is why the role has none."""
-    iam, name = changing.root("iam"), changing.outputs["TenantRoleArn"].rpartition("/")[2]
-    person = changing.newcomer(org="", role="owner")
-    token = changing.tokens(person).id_token
+def test_without_an_org_claim_the_roles_own_tag_applies(changing_stack: Stack) -> None:
+    """AWS falls back to the role's tag, so the role must have none."""
+    iam, name = changing_stack.root("iam"), changing_stack.outputs["TenantRoleArn"].rpartition("/")[2]
+    person = changing_stack.newcomer(org="", role="owner")
+    token = changing_stack.tokens(person).id_token
     assert "custom:org" not in claims(token)
-    db = client(changing.emulator, "dynamodb", changing.exchange(token))
-    assert not reads(db, changing.table, ACME)
+    db = client(changing_stack.emulator, "dynamodb", changing_stack.exchange(token))
+    assert not can_read(db, changing_stack.table, ACME)
     iam.tag_role(RoleName=name, Tags=[{"Key": "org", "Value": ACME}])
     try:
-        assert reads(db, changing.table, ACME)
-        assert not reads(changing.dynamodb(GLOBEX_OWNER), changing.table, ACME)
+        assert can_read(db, changing_stack.table, ACME)
+        assert not can_read(changing_stack.dynamodb(GLOBEX_OWNER), changing_stack.table, ACME)
     finally:
         iam.untag_role(RoleName=name, TagKeys=["org"])
-    assert changing.provider.startswith(f"cognito-idp.{REGION}")
+    assert changing_stack.provider.startswith(f"cognito-idp.{REGION}")

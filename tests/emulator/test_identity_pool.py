@@ -1,4 +1,4 @@
-"""From an ID token to credentials: which tokens are good, which tags they become, who else gets in."""
+"""Exchanging an ID token for credentials: which tokens are valid, which tags they give, and guests."""
 
 import base64
 import json
@@ -20,9 +20,9 @@ from tests.emulator.world import (
     claims,
     client,
     key,
-    later,
     refusal,
     row,
+    wait,
 )
 
 
@@ -36,13 +36,13 @@ def get_id(stack: Stack, token: str, provider: str | None = None) -> dict[str, A
     return refusal(anonymous(stack).get_id, IdentityPoolId=stack.outputs["IdentityPoolId"], Logins=logins)
 
 
-def altered(token: str, **changes: Any) -> str:
+def alter_claims(token: str, **changes: Any) -> str:
     head, _, signature = token.split(".")
     changed = json.dumps({**claims(token), **changes}).encode()
     return ".".join([head, base64.urlsafe_b64encode(changed).rstrip(b"=").decode(), signature])
 
 
-def test_credentials_are_of_the_tenant_role_for_an_hour(stack: Stack) -> None:
+def test_credentials_of_the_tenant_role_last_an_hour(stack: Stack) -> None:
     given = stack.exchange(stack.tokens(ACME_OWNER).id_token)
     assert given.access_key_id.startswith("ASIA")
     assert 3590 < given.expiration - time.time() <= 3600
@@ -53,7 +53,7 @@ def test_credentials_are_of_the_tenant_role_for_an_hour(stack: Stack) -> None:
     assert who["UserId"].startswith("AROA")
 
 
-def test_a_person_has_the_same_identity_each_time_and_nobody_else_has_it(stack: Stack) -> None:
+def test_a_person_always_has_the_same_identity(stack: Stack) -> None:
     first, again = (stack.exchange(stack.tokens(ACME_OWNER).id_token) for _ in range(2))
     assert first.identity_id == again.identity_id
     assert first.identity_id.startswith(f"{REGION}:")
@@ -62,13 +62,13 @@ def test_a_person_has_the_same_identity_each_time_and_nobody_else_has_it(stack: 
 
 
 def test_an_altered_token_is_refused(stack: Stack) -> None:
-    token = altered(stack.tokens(GLOBEX_OWNER).id_token, **{"custom:org": ACME})
+    token = alter_claims(stack.tokens(GLOBEX_OWNER).id_token, **{"custom:org": ACME})
     error = get_id(stack, token)
     assert (error["code"], error["status"]) == ("NotAuthorizedException", 400)
     assert error["message"] == "Invalid login token. Couldn't verify signed token."
 
 
-def test_a_token_signed_by_nobody_is_refused(stack: Stack) -> None:
+def test_an_unsigned_token_is_refused(stack: Stack) -> None:
     head, body, _ = stack.tokens(ACME_OWNER).id_token.split(".")
     unsigned = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
     assert get_id(stack, f"{unsigned}.{body}.")["code"] == "NotAuthorizedException"
@@ -76,7 +76,7 @@ def test_a_token_signed_by_nobody_is_refused(stack: Stack) -> None:
     assert get_id(stack, "not a token")["code"] == "NotAuthorizedException"
 
 
-def test_an_access_token_is_no_id_token(stack: Stack) -> None:
+def test_an_access_token_is_refused(stack: Stack) -> None:
     error = get_id(stack, stack.tokens(ACME_OWNER).access_token)
     assert error["message"] == "Invalid login token. Missing a required claim: aud"
 
@@ -115,12 +115,12 @@ def test_an_expired_token_is_refused(stack: Stack) -> None:
             IdTokenValidity=described["IdTokenValidity"],
             TokenValidityUnits=described["TokenValidityUnits"],
         )
-    later(1.1)
+    wait(1.1)
     assert get_id(stack, token)["message"].startswith("Invalid login token. Token expired: ")
 
 
 @pytest.mark.parametrize("ending", ["admin_user_global_sign_out", "admin_disable_user", "admin_delete_user"])
-def test_the_token_of_somebody_signed_out_disabled_or_deleted_is_refused(stack: Stack, ending: str) -> None:
+def test_tokens_of_signed_out_disabled_or_deleted_users_fail(stack: Stack, ending: str) -> None:
     person = stack.newcomer()
     token = stack.tokens(person).id_token
     identity = stack.exchange(token).identity_id
@@ -131,7 +131,7 @@ def test_the_token_of_somebody_signed_out_disabled_or_deleted_is_refused(stack: 
     assert error["code"] == "NotAuthorizedException"
 
 
-def test_an_identity_answers_only_to_its_own_login(stack: Stack) -> None:
+def test_an_identity_accepts_only_its_own_login(stack: Stack) -> None:
     mine = stack.exchange(stack.tokens(ACME_OWNER).id_token).identity_id
     ask = anonymous(stack).get_credentials_for_identity
     error = refusal(ask, IdentityId=mine, Logins={stack.provider: stack.tokens(GLOBEX_OWNER).id_token})
@@ -140,7 +140,7 @@ def test_an_identity_answers_only_to_its_own_login(stack: Stack) -> None:
     assert refusal(ask, IdentityId=f"{REGION}:nobody")["code"] == "ResourceNotFoundException"
 
 
-def test_guests_are_refused_where_the_pool_has_none(stack: Stack) -> None:
+def test_guests_are_refused_if_the_pool_does_not_allow_them(stack: Stack) -> None:
     error = refusal(anonymous(stack).get_id, IdentityPoolId=stack.outputs["IdentityPoolId"])
     assert error["message"] == "Unauthenticated access is not supported for this identity pool."
 
@@ -163,7 +163,7 @@ def test_a_guest_reads_public_rows_and_nothing_else(guest_stack: Stack) -> None:
     assert put["code"] == "AccessDeniedException"
 
 
-def test_a_guest_has_no_more_than_guests_may_have_whatever_the_role_says(guest_stack: Stack) -> None:
+def test_guests_are_limited_even_if_their_role_allows_more(guest_stack: Stack) -> None:
     iam = guest_stack.root("iam")
     pools = guest_stack.root("cognito-identity")
     roles = pools.get_identity_pool_roles(IdentityPoolId=guest_stack.outputs["IdentityPoolId"])["Roles"]
@@ -195,14 +195,14 @@ def test_the_classic_flow_is_refused(stack: Stack) -> None:
     assert error["code"] == "InvalidParameterException"
 
 
-def test_a_member_without_an_organisation_reaches_no_row(stack: Stack) -> None:
+def test_a_member_without_an_org_claim_reaches_no_row(stack: Stack) -> None:
     person = stack.newcomer(org="", role="owner")
     db = stack.dynamodb(person)
     for org in (ACME, "", "#"):
         assert refusal(db.get_item, TableName=stack.table, Key=key(org))["code"] == "AccessDeniedException"
 
 
-def test_a_claim_that_is_no_legal_tag_gives_no_credentials(stack: Stack) -> None:
+def test_a_claim_that_is_not_a_legal_tag_gives_no_credentials(stack: Stack) -> None:
     person = stack.newcomer(role="own*r")
     with pytest.raises(ClientError) as failure:
         stack.exchange(stack.tokens(person).id_token)
@@ -220,7 +220,7 @@ def test_a_claim_that_is_no_legal_tag_gives_no_credentials(stack: Stack) -> None
     ],
     ids=["no TagSession", "another pool's id"],
 )
-def test_a_trust_policy_that_does_not_fit_gives_no_credentials(stack: Stack, trust: dict[str, Any]) -> None:
+def test_an_unsuitable_trust_policy_gives_no_credentials(stack: Stack, trust: dict[str, Any]) -> None:
     iam, name = stack.root("iam"), stack.outputs["TenantRoleArn"].rpartition("/")[2]
     before = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
     audience = trust["aud"].replace("{pool}", stack.outputs["IdentityPoolId"])
@@ -245,7 +245,7 @@ def test_a_trust_policy_that_does_not_fit_gives_no_credentials(stack: Stack, tru
     assert stack.exchange(token)
 
 
-def test_a_changed_role_reaches_the_credentials_with_the_next_token(stack: Stack) -> None:
+def test_a_changed_role_counts_with_the_next_token(stack: Stack) -> None:
     person = stack.newcomer(role="viewer")
     assert refusal(stack.dynamodb(person).put_item, TableName=stack.table, Item=row(ACME, "n"))["status"] == 400
     stack.root("cognito-idp").admin_update_user_attributes(

@@ -1,4 +1,4 @@
-"""Functions of a template: where their code is, what cannot be run, and that each has surroundings of its own."""
+"""Functions of a template: where their code is, which cannot run, and their isolation."""
 
 import json
 import secrets
@@ -18,65 +18,63 @@ from tests.emulator.world import PASSWORD, Stack, refusal
 _IDLE = "def f(event, context):\n    return event\n"
 
 
-def made(emulator: Emulator, template: dict[str, Any]) -> Stack:
+def deploy_stack(emulator: Emulator, template: dict[str, Any]) -> Stack:
     name = f"functions-{secrets.token_hex(4)}"
     return Stack(emulator, deploy(emulator.endpoint_url, emulator.root, template=json.dumps(template), stack_name=name))
 
 
 def template(code: str = _IDLE, **changes: Any) -> dict[str, Any]:
-    """One function before sign-up, with these properties instead."""
+    """One PreSignUp function, with these properties changed."""
     whole: dict[str, Any] = json.loads(with_triggers(code, PreSignUp="f"))
     whole["Resources"]["PreSignUp"]["Properties"].update(changes)
     return whole
 
 
-def said_at_sign_up(stack: Stack) -> str:
+def sign_up_error(stack: Stack) -> str:
     given = {"ClientId": client_of(stack), "Username": address(), "Password": PASSWORD}
     return str(refusal(anonymous(stack, "cognito-idp").sign_up, **given)["message"])
 
 
-def test_the_code_is_the_folder_of_the_template_and_an_edit_counts_at_once(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_edit_in_the_templates_folder_counts_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     source = tmp_path / "own.py"
     source.write_text("def f(event, context):\n    raise Exception('first')\n")
     monkeypatch.setenv("EMULATOR_HANDLERS_DIR", str(tmp_path))
     with start() as running:
-        stack = made(running, template(Code=".", Handler="own.f"))
-        assert said_at_sign_up(stack) == "PreSignUp failed with error first."
+        stack = deploy_stack(running, template(Code=".", Handler="own.f"))
+        assert sign_up_error(stack) == "PreSignUp failed with error first."
         source.write_text("def f(event, context):\n    raise Exception('second')\n")
-        assert said_at_sign_up(stack) == "PreSignUp failed with error second."
+        assert sign_up_error(stack) == "PreSignUp failed with error second."
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"Code": ".."}, "Code has to be a folder beside the template"),
-        ({"Code": "/"}, "Code has to be a folder beside the template"),
-        ({"Code": {"S3Bucket": "b", "S3Key": "k"}}, "deploy the template unpackaged"),
-        ({"Runtime": "nodejs22.x"}, "Only functions in Python are run here"),
+        ({"Code": ".."}, "Code must be a folder beside the template"),
+        ({"Code": "/"}, "Code must be a folder beside the template"),
+        ({"Code": {"S3Bucket": "b", "S3Key": "k"}}, "Deploy the template unpackaged"),
+        ({"Runtime": "nodejs22.x"}, "Only Python functions can run here"),
         ({"Role": "arn:aws:iam::123456789012:role/nobody"}, "cannot be assumed by Lambda"),
     ],
     ids=str,
 )
-def test_what_cannot_be_run_is_not_deployed(emulator: Emulator, changes: dict[str, Any], reason: str) -> None:
+def test_a_function_that_cannot_run_is_not_deployed(emulator: Emulator, changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(DeployFailed, match=reason):
-        made(emulator, template(**changes))
+        deploy_stack(emulator, template(**changes))
 
 
-def test_a_pool_with_a_trigger_that_is_not_called_is_not_made(emulator: Emulator, stack: Stack) -> None:
+def test_a_pool_with_an_unsupported_trigger_is_not_created(emulator: Emulator, stack: Stack) -> None:
     other = template()
     other["Resources"]["UserPool"]["Properties"]["LambdaConfig"] = {
         "PreAuthentication": {"Fn::GetAtt": ["PreSignUp", "Arn"]}
     }
     with pytest.raises(DeployFailed, match="PreAuthentication"):
-        made(emulator, other)
+        deploy_stack(emulator, other)
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:f"
     create = stack.root("cognito-idp").create_user_pool
     assert "UserMigration" in refusal(create, PoolName="p", LambdaConfig={"UserMigration": arn})["message"]
 
 
-def test_functions_at_the_same_time_see_only_what_is_theirs(emulator: Emulator) -> None:
+def test_functions_running_at_once_do_not_share_state(emulator: Emulator) -> None:
     code = """
 import boto3, os, time
 def f(event, context):
@@ -85,12 +83,12 @@ def f(event, context):
     who = boto3.client("sts").get_caller_identity()["Arn"].rpartition("/")[2]
     raise Exception(os.environ["SEEN"] + " " + str(who == context.function_name))
 """
-    stacks = [made(emulator, template(code, Environment={"Variables": {"MINE": mine}})) for mine in ("a", "b")]
+    stacks = [deploy_stack(emulator, template(code, Environment={"Variables": {"MINE": mine}})) for mine in ("a", "b")]
     with ThreadPoolExecutor() as pool:
-        told = list(pool.map(said_at_sign_up, stacks * 2))
-    assert told == [f"PreSignUp failed with error {mine} True." for mine in ("a", "b")] * 2
+        errors = list(pool.map(sign_up_error, stacks * 2))
+    assert errors == [f"PreSignUp failed with error {mine} True." for mine in ("a", "b")] * 2
 
 
-def test_what_a_function_prints_does_not_disturb_the_emulator(emulator: Emulator) -> None:
+def test_a_functions_output_does_not_disturb_the_emulator(emulator: Emulator) -> None:
     code = "def f(event, context):\n    print('x' * 200_000)\n    raise Exception('printed')\n"
-    assert said_at_sign_up(made(emulator, template(code))) == "PreSignUp failed with error printed."
+    assert sign_up_error(deploy_stack(emulator, template(code))) == "PreSignUp failed with error printed."

@@ -1,4 +1,4 @@
-"""Who signed, and what the portal's own role, users and anybody else may do outside the table."""
+"""Signatures, and what the portal's role, users and others may do outside the table."""
 
 import json
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Key:
 
 @pytest.fixture(scope="session")
 def deployer(stack: Stack) -> Key:
-    """An IAM user without any policy, whom the portal's role is made to trust by name."""
+    """An IAM user without policies, whom the portal's role trusts by name."""
     iam = stack.root("iam")
     iam.create_user(UserName="deployer")
     made = iam.create_access_key(UserName="deployer")["AccessKey"]
@@ -59,7 +59,7 @@ def portal(stack: Stack, deployer: Key) -> Key:
 
 
 @pytest.mark.parametrize("operation", ["get_item", "query", "scan", "put_item", "describe_table", "execute_statement"])
-def test_the_portals_own_keys_reach_no_row(stack: Stack, portal: Key, operation: str) -> None:
+def test_the_portal_role_reaches_no_row(stack: Stack, portal: Key, operation: str) -> None:
     db = client(stack.emulator, "dynamodb", portal)
     requests_of: dict[str, dict[str, Any]] = {
         "get_item": {"Key": key(ACME)},
@@ -77,7 +77,7 @@ def test_the_portals_own_keys_reach_no_row(stack: Stack, portal: Key, operation:
     assert "assumed-role" in error["message"]
 
 
-def test_the_portal_does_with_people_what_its_policy_says(stack: Stack, portal: Key) -> None:
+def test_the_portal_role_manages_users(stack: Stack, portal: Key) -> None:
     pools, name = client(stack.emulator, "cognito-idp", portal), "made-by-portal@acme.example"
     who = {"UserPoolId": stack.pool_id, "Username": name}
     entries = [{"Name": "email", "Value": name}, {"Name": "custom:org", "Value": ACME}]
@@ -91,9 +91,7 @@ def test_the_portal_does_with_people_what_its_policy_says(stack: Stack, portal: 
     pools.admin_delete_user(**who)
 
 
-def test_the_portal_does_no_more_with_people_than_its_policy_says(
-    stack: Stack, loose_stack: Stack, portal: Key
-) -> None:
+def test_the_portal_role_cannot_set_passwords_or_change_the_pool(stack: Stack, loose_stack: Stack, portal: Key) -> None:
     pools = client(stack.emulator, "cognito-idp", portal)
     error = refusal(
         pools.admin_set_user_password,
@@ -111,7 +109,7 @@ def test_the_portal_does_no_more_with_people_than_its_policy_says(
     assert other["code"] == "AccessDeniedException"
 
 
-def test_the_portal_suspends_and_widens_nothing(stack: Stack, portal: Key) -> None:
+def test_the_portal_role_suspends_but_cannot_widen_access(stack: Stack, portal: Key) -> None:
     iam, policy = client(stack.emulator, "iam", portal), stack.outputs["SuspensionPolicyArn"]
     current = iam.get_policy(PolicyArn=policy)["Policy"]["DefaultVersionId"]
     document = iam.get_policy_version(PolicyArn=policy, VersionId=current)["PolicyVersion"]["Document"]
@@ -130,7 +128,7 @@ def test_the_portal_suspends_and_widens_nothing(stack: Stack, portal: Key) -> No
         assert refusal(getattr(iam, operation), **parameters)["code"] == "AccessDenied"
 
 
-def test_the_portal_reads_its_stack_and_changes_none(stack: Stack, portal: Key) -> None:
+def test_the_portal_role_reads_its_stack_but_changes_none(stack: Stack, portal: Key) -> None:
     stacks = client(stack.emulator, "cloudformation", portal)
     assert stacks.describe_stacks(StackName="portal")["Stacks"][0]["Outputs"]
     assert refusal(stacks.describe_stacks, StackName="loose")["code"] == "AccessDenied"
@@ -138,7 +136,7 @@ def test_the_portal_reads_its_stack_and_changes_none(stack: Stack, portal: Key) 
     assert refusal(stacks.create_stack, StackName="mine", TemplateBody="{}")["code"] == "AccessDenied"
 
 
-def test_a_member_calls_nothing_but_the_table(stack: Stack) -> None:
+def test_a_member_can_call_only_the_table(stack: Stack) -> None:
     mine = stack.credentials(ACME_OWNER)
     calls = {
         "iam": ("list_roles", {}),
@@ -155,7 +153,7 @@ def test_a_member_calls_nothing_but_the_table(stack: Stack) -> None:
 # ── Assuming a role ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_role_is_assumed_only_by_whom_it_trusts_and_no_longer_than_it_may(stack: Stack, deployer: Key) -> None:
+def test_a_role_needs_trust_and_limits_the_duration(stack: Stack, deployer: Key) -> None:
     sts = client(stack.emulator, "sts", deployer)
     portal_role = {"RoleArn": stack.outputs["PortalRoleArn"], "RoleSessionName": "x1"}
     assert refusal(sts.assume_role, **portal_role, DurationSeconds=43201)["code"] == "ValidationError"
@@ -165,7 +163,7 @@ def test_a_role_is_assumed_only_by_whom_it_trusts_and_no_longer_than_it_may(stac
     assert refusal(sts.assume_role, **nobody)["code"] == "AccessDenied"
 
 
-def test_a_session_policy_limits_and_never_widens(stack: Stack, deployer: Key) -> None:
+def test_a_session_policy_can_only_restrict(stack: Stack, deployer: Key) -> None:
     only = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": ["cognito-idp:ListUsers", "dynamodb:*"], "Resource": "*"}],
@@ -179,29 +177,27 @@ def test_a_session_policy_limits_and_never_widens(stack: Stack, deployer: Key) -
     assert refusal(db.get_item, TableName=stack.table, Key=key(ACME))["code"] == "AccessDeniedException"
 
 
-def test_a_user_is_who_they_say_and_may_nothing_without_a_policy(stack: Stack, deployer: Key) -> None:
+def test_a_user_without_a_policy_may_do_nothing(stack: Stack, deployer: Key) -> None:
     assert client(stack.emulator, "sts", deployer).get_caller_identity()["Arn"].endswith(":user/deployer")
     assert refusal(client(stack.emulator, "iam", deployer).list_users)["code"] == "AccessDenied"
 
 
-def test_a_tag_with_a_wildcard_is_no_tag(stack: Stack, deployer: Key) -> None:
+def test_a_tag_with_a_wildcard_is_refused(stack: Stack, deployer: Key) -> None:
     sts = client(stack.emulator, "sts", deployer)
     tags = [{"Key": "org", "Value": "*"}]
     parameters = {"RoleArn": stack.outputs["PortalRoleArn"], "RoleSessionName": "x1", "Tags": tags}
     assert refusal(sts.assume_role, **parameters)["code"] == "ValidationError"
 
 
-def test_a_parameter_that_an_operation_does_not_read_decides_nothing(
-    stack: Stack, loose_stack: Stack, portal: Key
-) -> None:
-    pools = signing(stack, portal, "AWSCognitoIdentityProviderService.AdminGetUser", "cognito-idp")
+def test_an_unused_parameter_does_not_affect_the_decision(stack: Stack, loose_stack: Stack, portal: Key) -> None:
+    pools = signed_sender(stack, portal, "AWSCognitoIdentityProviderService.AdminGetUser", "cognito-idp")
     arn = f"arn:aws:cognito-idp:{REGION}:123456789012:userpool/{stack.pool_id}"
     body = {"UserPoolId": loose_stack.pool_id, "Username": ACME_OWNER.email, "ResourceArn": arn}
     answer = pools(json.dumps(body).encode())
     assert (answer.status_code, answer.json()["__type"]) == (400, "AccessDeniedException")
 
 
-def signing(stack: Stack, key: Key, target: str, service: str) -> Any:
+def signed_sender(stack: Stack, key: Key, target: str, service: str) -> Any:
     def call(body: bytes) -> requests.Response:
         headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
         request = AWSRequest("POST", stack.emulator.endpoint_url + "/", data=body, headers=headers)
@@ -216,7 +212,7 @@ def signing(stack: Stack, key: Key, target: str, service: str) -> Any:
 
 
 @pytest.mark.parametrize("known", ["test", "123456789012", "AKIAIOSFODNN7EXAMPLE"])
-def test_no_well_known_key_is_anybody(stack: Stack, known: str) -> None:
+def test_well_known_keys_are_refused(stack: Stack, known: str) -> None:
     db = client(stack.emulator, "dynamodb", Key(known, "test"))
     error = refusal(db.list_tables)
     assert error == {
@@ -226,13 +222,13 @@ def test_no_well_known_key_is_anybody(stack: Stack, known: str) -> None:
     }
 
 
-def test_roots_signature_is_checked_too(stack: Stack) -> None:
+def test_roots_signature_is_checked(stack: Stack) -> None:
     forged = Key(stack.emulator.root.access_key_id, "guessed")
     assert refusal(client(stack.emulator, "dynamodb", forged).list_tables)["code"] == "InvalidSignatureException"
     assert refusal(client(stack.emulator, "iam", forged).list_users)["code"] == "SignatureDoesNotMatch"
 
 
-def test_credentials_are_one_whole(stack: Stack) -> None:
+def test_parts_of_different_credentials_do_not_work_together(stack: Stack) -> None:
     mine, other = stack.credentials(ACME_OWNER), stack.credentials(GLOBEX_OWNER)
     for forged, code in (
         (Key(mine.access_key_id, mine.secret_access_key), "UnrecognizedClientException"),
@@ -244,12 +240,12 @@ def test_credentials_are_one_whole(stack: Stack) -> None:
         assert refusal(db.get_item, TableName=stack.table, Key=key(ACME))["code"] == code
 
 
-def test_an_unsigned_call_is_nobodys(stack: Stack) -> None:
+def test_an_unsigned_call_is_refused(stack: Stack) -> None:
     error = refusal(anonymous(stack, "dynamodb").list_tables)
     assert error["code"] == "MissingAuthenticationTokenException"
 
 
-def signed(stack: Stack, *, service: str = "dynamodb", age: timedelta = timedelta()) -> AWSRequest:
+def sign(stack: Stack, *, service: str = "dynamodb", age: timedelta = timedelta()) -> AWSRequest:
     given = stack.credentials(ACME_OWNER)
     headers = {"X-Amz-Target": "DynamoDB_20120810.GetItem", "Content-Type": "application/x-amz-json-1.0"}
     body = json.dumps({"TableName": stack.table, "Key": key(ACME)})
@@ -261,33 +257,35 @@ def signed(stack: Stack, *, service: str = "dynamodb", age: timedelta = timedelt
     request.headers["X-Amz-Security-Token"] = given.session_token
     canonical = auth.canonical_request(request)
     signature = auth.signature(auth.string_to_sign(request, canonical), request)
-    auth._inject_signature_to_request(request, signature)
+    names = auth.signed_headers(auth.headers_to_sign(request))
+    credential = f"Credential={auth.scope(request)}, SignedHeaders={names}, Signature={signature}"
+    request.headers["Authorization"] = f"AWS4-HMAC-SHA256 {credential}"
     return request
 
 
-def sent(request: AWSRequest, **changes: str) -> requests.Response:
+def send(request: AWSRequest, **changes: str) -> requests.Response:
     headers = {**dict(request.headers), **changes}
     return requests.post(request.url, data=request.data, headers=headers, timeout=10)
 
 
-def test_a_signature_of_another_day_is_refused(stack: Stack) -> None:
-    assert sent(signed(stack)).status_code == 200
+def test_an_old_or_future_signature_is_refused(stack: Stack) -> None:
+    assert send(sign(stack)).status_code == 200
     for age in (timedelta(minutes=16), timedelta(minutes=-16), timedelta(days=1)):
-        answer = sent(signed(stack, age=age))
+        answer = send(sign(stack, age=age))
         assert answer.json()["__type"] == "com.amazon.coral.service#InvalidSignatureException"
 
 
-def test_a_signature_holds_for_what_was_signed_and_nothing_else(stack: Stack) -> None:
-    request = signed(stack)
+def test_a_signature_covers_headers_body_and_service(stack: Stack) -> None:
+    request = sign(stack)
     for changes in (
         {"X-Amz-Target": "DynamoDB_20120810.DeleteItem"},
         {"X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD"},
         {"X-Amz-Something": "more"},
     ):
-        assert sent(request, **changes).json()["__type"].endswith("InvalidSignatureException")
+        assert send(request, **changes).json()["__type"].endswith("InvalidSignatureException")
     request.data = request.data.replace(ACME, "x" * 36)
-    assert sent(request).json()["__type"].endswith("InvalidSignatureException")
-    assert sent(signed(stack, service="iam")).json()["__type"].endswith("InvalidSignatureException")
+    assert send(request).json()["__type"].endswith("InvalidSignatureException")
+    assert send(sign(stack, service="iam")).json()["__type"].endswith("InvalidSignatureException")
 
 
 @pytest.mark.parametrize(
@@ -301,13 +299,13 @@ def test_a_signature_holds_for_what_was_signed_and_nothing_else(stack: Stack) ->
         "/bucket/key",
     ],
 )
-def test_nothing_else_of_the_engine_is_served(stack: Stack, path: str) -> None:
+def test_the_engines_own_endpoints_are_not_served(stack: Stack, path: str) -> None:
     for method in ("GET", "POST", "PUT", "DELETE"):
         answer = requests.request(method, stack.emulator.endpoint_url + path, timeout=10)
         assert answer.status_code == 404
 
 
-def test_a_service_that_is_not_served_says_so(stack: Stack) -> None:
+def test_an_unsupported_service_is_refused(stack: Stack) -> None:
     for service, operation in (("s3", "list_buckets"), ("sqs", "list_queues"), ("lambda", "list_functions")):
         api = client(stack.emulator, service, stack.emulator.root)
         assert refusal(getattr(api, operation))["status"] in (400, 403, 404, 501)

@@ -1,4 +1,4 @@
-"""Starting, ending, ports, faults, counters, and the check that the engine is the one meant."""
+"""Starting, stopping, ports, faults, counters, and the check of the engine."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from emulator.client.process import Emulator, EmulatorFailed, start
 from emulator.server.engine_signatures import PARAMETERS
 from tests.emulator.world import ACME, ACME_OWNER, Stack, key, refusal
 
-_ROOM = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 def control(stack: Stack, method: str, what: str, secret: str | None = None, **fault: object) -> requests.Response:
@@ -36,14 +36,14 @@ def faults(stack: Stack) -> Iterator[Stack]:
     control(stack, "DELETE", "faults")
 
 
-def test_a_taken_port_is_said_in_one_line_with_the_variable_to_change(emulator: Emulator) -> None:
+def test_a_taken_port_gives_a_one_line_error(emulator: Emulator) -> None:
     port = int(emulator.endpoint_url.rpartition(":")[2])
     with pytest.raises(EmulatorFailed) as failure:
         start(port=port)
     assert str(failure.value) == f"Port {port} is taken. Set EMULATOR_PORT to another."
 
 
-def test_a_port_taken_on_one_address_only_is_taken() -> None:
+def test_a_port_taken_on_one_address_counts_as_taken() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -51,28 +51,28 @@ def test_a_port_taken_on_one_address_only_is_taken() -> None:
             start(port=taken.getsockname()[1])
 
 
-def test_only_the_announced_port_is_open_and_only_on_loopback(stack: Stack) -> None:
+def test_only_one_loopback_port_is_open(stack: Stack) -> None:
     port = int(stack.emulator.endpoint_url.rpartition(":")[2])
     listening = [entry.laddr for entry in psutil.Process(stack.emulator.pid).net_connections("inet") if not entry.raddr]
     assert listening
     assert {(entry.ip in ("127.0.0.1", "::1"), entry.port) for entry in listening} == {(True, port)}
 
 
-def test_it_ends_with_its_parent() -> None:
+def test_the_emulator_stops_with_its_parent() -> None:
     program = (
         "import os; from emulator.client.process import start; "
         "e = start(); print(e.pid, flush=True); os.kill(os.getpid(), 9)"
     )
-    killed = subprocess.run([sys.executable, "-c", program], cwd=_ROOM, capture_output=True, timeout=30, check=False)
-    _wait_for_the_end_of(int(killed.stdout))
+    killed = subprocess.run([sys.executable, "-c", program], cwd=_ROOT, capture_output=True, timeout=30, check=False)
+    _wait_for_exit(int(killed.stdout))
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_quietly_when_asked(how: signal.Signals) -> None:
+def test_a_signal_stops_the_emulator_quietly(how: signal.Signals) -> None:
     keys = {"EMULATOR_ROOT_ACCESS_KEY_ID": "AKIAROOT", "EMULATOR_ROOT_SECRET_ACCESS_KEY": "a-secret-of-some-length"}
     process = subprocess.Popen(
         [sys.executable, "-m", "emulator", "--port", "0"],
-        cwd=_ROOM,
+        cwd=_ROOT,
         env={**os.environ, **keys},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -81,23 +81,23 @@ def test_it_ends_quietly_when_asked(how: signal.Signals) -> None:
     assert process.stdout is not None
     assert b"endpoint" in process.stdout.readline()
     process.send_signal(how)
-    said = process.communicate(timeout=10)
-    assert (process.returncode, *said) == (0, b"", b"")
+    output = process.communicate(timeout=10)
+    assert (process.returncode, *output) == (0, b"", b"")
 
 
-def test_it_does_not_start_without_a_root_key() -> None:
+def test_the_emulator_needs_a_root_key_to_start() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "emulator", "--port", "0"], cwd=_ROOM, capture_output=True, timeout=30, check=False
+        [sys.executable, "-m", "emulator", "--port", "0"], cwd=_ROOT, capture_output=True, timeout=30, check=False
     )
     assert ended.returncode == 1
     assert b"EMULATOR_ROOT_SECRET_ACCESS_KEY" in ended.stderr
 
 
-def test_a_root_secret_shows_in_no_repr(emulator: Emulator) -> None:
+def test_the_root_secret_is_not_in_a_repr(emulator: Emulator) -> None:
     assert emulator.root.secret_access_key not in repr(emulator)
 
 
-def test_two_run_side_by_side(stack: Stack) -> None:
+def test_two_emulators_run_side_by_side(stack: Stack) -> None:
     with start() as other:
         assert other.endpoint_url != stack.emulator.endpoint_url
         with pytest.raises(DeployFailed, match="InvalidClientTokenId"):
@@ -105,14 +105,14 @@ def test_two_run_side_by_side(stack: Stack) -> None:
     assert not other.running
 
 
-def test_a_stack_that_fails_says_which_resource_and_why(stack: Stack) -> None:
+def test_a_failed_stack_names_the_resource_and_the_reason(stack: Stack) -> None:
     domain = {"Type": "AWS::Cognito::UserPoolDomain", "Properties": {"UserPoolId": "none", "Domain": "d"}}
     template = json.dumps({"Resources": {"Pool": domain}})
     with pytest.raises(DeployFailed, match=r"Pool: .*none"):
         deploy(stack.emulator.endpoint_url, stack.emulator.root, template=template, stack_name="broken")
 
 
-def test_deploying_again_changes_nothing_and_gives_the_same_outputs(loose_stack: Stack) -> None:
+def test_deploying_again_returns_the_same_outputs(loose_stack: Stack) -> None:
     stacks = loose_stack.root("cloudformation")
     text = stacks.get_template(StackName="loose")["TemplateBody"]
     assert isinstance(text, str)
@@ -122,7 +122,7 @@ def test_deploying_again_changes_nothing_and_gives_the_same_outputs(loose_stack:
     assert again == loose_stack.outputs
 
 
-def test_the_tables_expiry_and_recovery_are_on(stack: Stack) -> None:
+def test_the_table_has_expiry_and_recovery_enabled(stack: Stack) -> None:
     db = stack.root("dynamodb")
     expiry = db.describe_time_to_live(TableName=stack.table)["TimeToLiveDescription"]
     assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
@@ -130,7 +130,7 @@ def test_the_tables_expiry_and_recovery_are_on(stack: Stack) -> None:
     assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
 
 
-def test_a_table_is_encrypted_with_a_key_of_kms_only_where_a_template_says_so(stack: Stack) -> None:
+def test_only_a_template_with_sse_encrypts_with_kms(stack: Stack) -> None:
     db = stack.root("dynamodb")
     assert "SSEDescription" not in db.describe_table(TableName=stack.table)["Table"]
     table = {
@@ -148,39 +148,39 @@ def test_a_table_is_encrypted_with_a_key_of_kms_only_where_a_template_says_so(st
 # ── Faults and counters ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_fault_happens_as_often_as_was_asked_and_no_more(faults: Stack) -> None:
+def test_a_fault_happens_as_often_as_its_count(faults: Stack) -> None:
     db = faults.dynamodb(ACME_OWNER)
     code = "ProvisionedThroughputExceededException"
     assert control(faults, "POST", "faults", operation="DynamoDB.GetItem", code=code, count=2).status_code == 204
     for _ in range(2):
         assert refusal(db.get_item, TableName=faults.table, Key=key(ACME)) == {
             "code": code,
-            "message": "A fault was asked for.",
+            "message": "A test switched this fault on.",
             "status": 400,
         }
     assert db.get_item(TableName=faults.table, Key=key(ACME))["Item"]
 
 
-def test_a_fault_can_be_an_error_of_the_server(faults: Stack) -> None:
+def test_a_fault_can_be_a_server_error(faults: Stack) -> None:
     control(faults, "POST", "faults", operation="DynamoDB.GetItem", code="InternalServerError", status=500)
     error = refusal(faults.dynamodb(ACME_OWNER).get_item, TableName=faults.table, Key=key(ACME))
     assert error["status"] == 500
 
 
-def test_a_fault_can_be_slowness(faults: Stack) -> None:
+def test_a_fault_can_delay_the_answer(faults: Stack) -> None:
     control(faults, "POST", "faults", operation="DynamoDB.GetItem", delay_seconds=0.3)
     started = time.monotonic()
     assert faults.dynamodb(ACME_OWNER).get_item(TableName=faults.table, Key=key(ACME))["Item"]
     assert time.monotonic() - started > 0.3
 
 
-def test_a_fault_can_be_a_closed_connection(faults: Stack) -> None:
+def test_a_fault_can_close_the_connection(faults: Stack) -> None:
     control(faults, "POST", "faults", operation="oauth2.token", drop=True)
     with pytest.raises(requests.ConnectionError):
         requests.post(f"{faults.emulator.endpoint_url}/oauth2/token", data={}, timeout=10)
 
 
-def test_a_fault_meets_the_pages_and_the_identity_pool_too(faults: Stack) -> None:
+def test_faults_affect_token_endpoint_and_identity_pool(faults: Stack) -> None:
     control(faults, "POST", "faults", operation="oauth2.token", code="temporarily_unavailable", status=503)
     answer = requests.post(f"{faults.emulator.endpoint_url}/oauth2/token", data={}, timeout=10)
     assert (answer.status_code, answer.json()) == (503, {"error": "temporarily_unavailable"})
@@ -198,22 +198,22 @@ def test_calls_are_counted_by_operation(faults: Stack) -> None:
     assert control(faults, "GET", "calls").json() == {"DynamoDB.GetItem": 3}
 
 
-def test_nobody_else_switches_faults(stack: Stack) -> None:
+def test_faults_need_the_root_secret(stack: Stack) -> None:
     for secret in ("", "guessed", stack.emulator.root.access_key_id):
         assert control(stack, "POST", "faults", secret, operation="DynamoDB.GetItem", drop=True).status_code == 403
         assert control(stack, "GET", "calls", secret).status_code == 403
 
 
-def test_a_fault_that_is_not_understood_is_not_switched_on(stack: Stack) -> None:
+def test_a_fault_with_unknown_members_is_refused(stack: Stack) -> None:
     for fault in ({"operation": 1}, {"operation": "a", "often": 3}, {"operation": "a", "count": "many"}, {"code": "x"}):
         assert control(stack, "POST", "faults", **fault).status_code == 400
 
 
 # ── The engine ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_CHECK = """
+_CHECK_PROGRAM = """
 from importlib.metadata import version
-from emulator import patches
+from emulator.server import patches
 ours = version("ministack")
 for installed, parameters in (
     (ours, patches.PARAMETERS),
@@ -228,8 +228,10 @@ for installed, parameters in (
 """
 
 
-def test_an_engine_of_another_version_or_shape_is_refused() -> None:
-    done = subprocess.run([sys.executable, "-c", _CHECK], cwd=_ROOM, capture_output=True, timeout=30, check=True)
+def test_an_engine_with_other_version_or_signatures_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _CHECK_PROGRAM], cwd=_ROOT, capture_output=True, timeout=30, check=True
+    )
     assert done.stdout.decode().splitlines() == [
         "None",
         "MiniStack 1.5.33 is needed, 1.6.0 is installed.",
@@ -238,14 +240,14 @@ def test_an_engine_of_another_version_or_shape_is_refused() -> None:
     ]
 
 
-def test_everything_that_is_used_of_the_engine_is_checked() -> None:
+def test_every_used_name_of_the_engine_is_checked() -> None:
     use = re.compile(r"engine\.(responses|sigv4|dynamodb|cognito|iam|cloudformation|provisioners)\.(\w+)")
-    sources = (path.read_text("utf-8") for path in (_ROOM / "emulator").rglob("*.py"))
+    sources = (path.read_text("utf-8") for path in (_ROOT / "emulator").rglob("*.py"))
     used = {".".join(found) for source in sources for found in use.findall(source)}
     assert used <= PARAMETERS.keys()
 
 
-_EXPIRED = """
+_EXPIRY_PROGRAM = """
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -269,16 +271,18 @@ for seconds in (60, -1):
 """
 
 
-def test_credentials_end() -> None:
-    done = subprocess.run([sys.executable, "-c", _EXPIRED], cwd=_ROOM, capture_output=True, timeout=30, check=True)
+def test_expired_credentials_are_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _EXPIRY_PROGRAM], cwd=_ROOT, capture_output=True, timeout=30, check=True
+    )
     assert done.stdout.decode().splitlines() == [
         "arn:aws:sts::123456789012:assumed-role/r/s",
         "ExpiredToken: The security token included in the request is expired",
     ]
 
 
-def _wait_for_the_end_of(pid: int) -> None:
+def _wait_for_exit(pid: int) -> None:
     deadline = time.monotonic() + 10
     while psutil.pid_exists(pid):
-        assert time.monotonic() < deadline, "It is still running."
+        assert time.monotonic() < deadline, "The process is still running."
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Refresh tokens through the user pool API: rotation, reuse, revocation, and the same token at the OAuth endpoint."""
+"""Refresh tokens through the user pool API: rotation, reuse, revocation, and use at the OAuth endpoint."""
 
 import base64
 import hashlib
@@ -23,19 +23,19 @@ def tokens(stack: Stack, client_id: str, email: str = "") -> dict[str, Any]:
     return result
 
 
-def refreshed(stack: Stack, client_id: str, token: str) -> dict[str, Any]:
+def refresh(stack: Stack, client_id: str, token: str) -> dict[str, Any]:
     api = anonymous(stack, "cognito-idp")
     result: dict[str, Any] = api.get_tokens_from_refresh_token(ClientId=client_id, RefreshToken=token)
     return dict(result["AuthenticationResult"])
 
 
-def refused(stack: Stack, client_id: str, token: str) -> tuple[str, str]:
+def refresh_error(stack: Stack, client_id: str, token: str) -> tuple[str, str]:
     call = anonymous(stack, "cognito-idp").get_tokens_from_refresh_token
     error = refusal(call, ClientId=client_id, RefreshToken=token)
     return error["code"], error["message"]
 
 
-def at_the_token_endpoint(stack: Stack, client_id: str, token: str) -> requests.Response:
+def refresh_at_token_endpoint(stack: Stack, client_id: str, token: str) -> requests.Response:
     form = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": token}
     return requests.post(f"{stack.emulator.endpoint_url}/oauth2/token", data=form, timeout=10)
 
@@ -52,17 +52,17 @@ def test_a_client_that_does_not_rotate_keeps_its_refresh_token(stack: Stack) -> 
     assert (error["code"], error["message"]) == ("NotAuthorizedException", "Invalid Refresh Token")
 
 
-def test_a_rotated_token_is_forgiven_for_a_while_and_then_reported(stack: Stack) -> None:
+def test_a_reused_refresh_token_is_refused_after_the_grace_period(stack: Stack) -> None:
     client_id = client_of(stack, **ROTATING)
     first = tokens(stack, client_id)["RefreshToken"]
-    second = refreshed(stack, client_id, first)["RefreshToken"]
+    second = refresh(stack, client_id, first)["RefreshToken"]
     assert second != first
-    refreshed(stack, client_id, first)
+    refresh(stack, client_id, first)
     with later(stack.emulator, 11):
-        code, _ = refused(stack, client_id, first)
+        code, _ = refresh_error(stack, client_id, first)
         assert code == "RefreshTokenReuseException"
-        assert at_the_token_endpoint(stack, client_id, first).json() == {"error": "invalid_grant"}
-        refreshed(stack, client_id, second)
+        assert refresh_at_token_endpoint(stack, client_id, first).json() == {"error": "invalid_grant"}
+        refresh(stack, client_id, second)
     error = refusal(
         anonymous(stack, "cognito-idp").initiate_auth,
         ClientId=client_id,
@@ -72,34 +72,39 @@ def test_a_rotated_token_is_forgiven_for_a_while_and_then_reported(stack: Stack)
     assert error["code"] == "InvalidParameterException"
 
 
-def test_a_token_of_the_api_is_good_at_the_token_endpoint(stack: Stack) -> None:
+def test_the_token_endpoint_accepts_refresh_tokens_of_the_api(stack: Stack) -> None:
     client_id = client_of(stack)
     first = tokens(stack, client_id)
-    answer = at_the_token_endpoint(stack, client_id, first["RefreshToken"]).json()
+    answer = refresh_at_token_endpoint(stack, client_id, first["RefreshToken"]).json()
     assert claims(answer["access_token"])["scope"] == "aws.cognito.signin.user.admin"
     assert claims(answer["id_token"])["sub"] == claims(first["IdToken"])["sub"]
-    assert at_the_token_endpoint(stack, client_of(stack), first["RefreshToken"]).json() == {"error": "invalid_grant"}
+    assert refresh_at_token_endpoint(stack, client_of(stack), first["RefreshToken"]).json() == {
+        "error": "invalid_grant"
+    }
 
 
-def test_a_refresh_token_ends_and_belongs_to_one_client(stack: Stack) -> None:
+def test_a_refresh_token_expires_and_belongs_to_one_client(stack: Stack) -> None:
     client_id = client_of(stack, RefreshTokenValidity=1)
     token = tokens(stack, client_id)["RefreshToken"]
-    assert refused(stack, client_of(stack), token) == ("NotAuthorizedException", "Refresh Token has different Client")
+    assert refresh_error(stack, client_of(stack), token) == (
+        "NotAuthorizedException",
+        "Refresh Token has different Client",
+    )
     with later(stack.emulator, 24 * 3600 + 1):
-        assert refused(stack, client_id, token) == ("NotAuthorizedException", "Refresh Token has expired")
+        assert refresh_error(stack, client_id, token) == ("NotAuthorizedException", "Refresh Token has expired")
 
 
-def test_revoking_ends_one_sign_in(stack: Stack) -> None:
+def test_revoking_ends_only_one_sign_in(stack: Stack) -> None:
     client_id, api, email = client_of(stack), anonymous(stack, "cognito-idp"), stack.newcomer().email
     first, other = tokens(stack, client_id, email), tokens(stack, client_id, email)
     for _ in range(2):
         api.revoke_token(ClientId=client_id, Token=first["RefreshToken"])
     revoked = ("NotAuthorizedException", "Refresh Token has been revoked")
-    assert refused(stack, client_id, first["RefreshToken"]) == revoked
+    assert refresh_error(stack, client_id, first["RefreshToken"]) == revoked
     error = refusal(api.get_user, AccessToken=first["AccessToken"])
     assert (error["code"], error["message"]) == ("NotAuthorizedException", "Access Token has been revoked")
     assert api.get_user(AccessToken=other["AccessToken"])["Username"]
-    assert refreshed(stack, client_id, other["RefreshToken"])
+    assert refresh(stack, client_id, other["RefreshToken"])
 
 
 @pytest.mark.parametrize("by", ["the person", "an administrator"])
@@ -112,18 +117,18 @@ def test_signing_out_everywhere_ends_every_sign_in(stack: Stack, by: str) -> Non
         stack.root("cognito-idp").admin_user_global_sign_out(UserPoolId=stack.pool_id, Username=email)
     for each in all_of_them:
         revoked = ("NotAuthorizedException", "Refresh Token has been revoked")
-        assert refused(stack, client_id, each["RefreshToken"]) == revoked
+        assert refresh_error(stack, client_id, each["RefreshToken"]) == revoked
         assert refusal(api.get_user, AccessToken=each["AccessToken"])["message"] == "Access Token has been revoked"
 
 
-def test_nobody_refreshes_who_is_disabled_or_gone(stack: Stack) -> None:
+def test_disabled_or_deleted_users_cannot_refresh(stack: Stack) -> None:
     client_id, pools = client_of(stack), stack.root("cognito-idp")
     disabled, gone = stack.newcomer().email, stack.newcomer().email
     their, others = tokens(stack, client_id, disabled), tokens(stack, client_id, gone)
     pools.admin_disable_user(UserPoolId=stack.pool_id, Username=disabled)
     pools.admin_delete_user(UserPoolId=stack.pool_id, Username=gone)
-    assert refused(stack, client_id, their["RefreshToken"])[0] == "NotAuthorizedException"
-    assert refused(stack, client_id, others["RefreshToken"])[0] == "NotAuthorizedException"
+    assert refresh_error(stack, client_id, their["RefreshToken"])[0] == "NotAuthorizedException"
+    assert refresh_error(stack, client_id, others["RefreshToken"])[0] == "NotAuthorizedException"
     error = refusal(
         anonymous(stack, "cognito-idp").initiate_auth,
         ClientId=client_id,
@@ -133,7 +138,7 @@ def test_nobody_refreshes_who_is_disabled_or_gone(stack: Stack) -> None:
     assert (error["code"], error["message"]) == ("NotAuthorizedException", "User is disabled.")
 
 
-def test_a_client_with_a_secret_proves_it_in_every_flow(stack: Stack) -> None:
+def test_a_client_with_a_secret_needs_it_in_every_flow(stack: Stack) -> None:
     client_id, api, email = (
         client_of(stack, GenerateSecret=True),
         anonymous(stack, "cognito-idp"),
@@ -162,7 +167,7 @@ def test_a_client_with_a_secret_proves_it_in_every_flow(stack: Stack) -> None:
         "was not received" in refusal(api.initiate_auth, **begin("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token))["message"]
     )
     api.initiate_auth(**begin("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token, SECRET_HASH=digest(sub)))
-    assert refused(stack, client_id, token)[0] == "NotAuthorizedException"
+    assert refresh_error(stack, client_id, token)[0] == "NotAuthorizedException"
     api.get_tokens_from_refresh_token(ClientId=client_id, ClientSecret=secret, RefreshToken=token)
     for call in (api.forgot_password, api.resend_confirmation_code):
         assert "was not received" in refusal(call, ClientId=client_id, Username=email)["message"]
@@ -180,15 +185,15 @@ def srp_client(stack: Stack) -> dict[str, str]:
     return {"client_id": made["UserPoolClient"]["ClientId"], "pool_id": stack.pool_id}
 
 
-def test_a_sign_in_that_sends_no_password_ends_in_the_same_tokens(stack: Stack, srp_client: dict[str, str]) -> None:
+def test_an_srp_sign_in_issues_the_same_tokens(stack: Stack, srp_client: dict[str, str]) -> None:
     person, api = stack.newcomer(), anonymous(stack, "cognito-idp")
     answer = srp_sign_in(api, **srp_client, email=person.email, password=PASSWORD)["AuthenticationResult"]
     assert claims(answer["IdToken"])["custom:org"] == person.org
     assert "custom:role" not in claims(answer["IdToken"])
-    assert refreshed(stack, srp_client["client_id"], answer["RefreshToken"])["AccessToken"]
+    assert refresh(stack, srp_client["client_id"], answer["RefreshToken"])["AccessToken"]
 
 
-def test_a_sign_in_that_sends_no_password_is_locked_out_too(stack: Stack, srp_client: dict[str, str]) -> None:
+def test_srp_sign_ins_are_locked_out_too(stack: Stack, srp_client: dict[str, str]) -> None:
     person, api = stack.newcomer(), anonymous(stack, "cognito-idp")
     wrong = [refusal(srp_sign_in, api=api, **srp_client, email=person.email, password="x") for _ in range(6)]
     assert [error["message"] for error in wrong] == ["Incorrect username or password."] * 5 + [

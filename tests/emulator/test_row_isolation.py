@@ -1,4 +1,4 @@
-"""Acme's people and Globex's rows: every data operation of DynamoDB, as the policy in the template decides it."""
+"""Acme's people and Globex's rows: every data operation of DynamoDB, decided by the template's policy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -142,24 +142,24 @@ WRITES: dict[str, Attack] = {
 
 
 @pytest.mark.parametrize("attack", READS)
-def test_no_read_reaches_what_is_not_the_own(stack: Stack, attack: str) -> None:
+def test_no_read_reaches_rows_of_others(stack: Stack, attack: str) -> None:
     error = refusal(lambda: READS[attack](stack.dynamodb(ACME_OWNER), stack.table))
     assert (error["code"], error["status"]) == ("AccessDeniedException", 400)
 
 
 @pytest.mark.parametrize("attack", WRITES)
-def test_no_write_reaches_what_is_not_the_own_and_nothing_of_it_happens(stack: Stack, attack: str) -> None:
-    before = _everything(stack)
+def test_no_write_reaches_rows_of_others_even_in_part(stack: Stack, attack: str) -> None:
+    before = _all_rows(stack)
     error = refusal(lambda: WRITES[attack](stack.dynamodb(ACME_OWNER), stack.table))
     assert (error["code"], error["status"]) == ("AccessDeniedException", 400)
-    assert _everything(stack) == before
+    assert _all_rows(stack) == before
 
 
 @pytest.mark.parametrize("person", [ACME_OWNER, ACME_EDITOR, ACME_VIEWER], ids=lambda person: person.email)
-def test_own_rows_and_public_rows_are_read_in_every_way_the_policy_names(stack: Stack, person: Any) -> None:
+def test_members_read_own_and_public_rows_in_every_allowed_way(stack: Stack, person: Any) -> None:
     db = stack.dynamodb(person)
     assert db.get_item(TableName=stack.table, Key=key(ACME))["Item"] == row(ACME, "0")
-    assert _queried(db, stack.table, ACME) == _queried(db, stack.table, "PUBLIC") == 3
+    assert _count_rows(db, stack.table, ACME) == _count_rows(db, stack.table, "PUBLIC") == 3
     legacy = {"pk": {"ComparisonOperator": "EQ", "AttributeValueList": [_OWN[":pk"]]}}
     assert db.query(TableName=stack.table, KeyConditions=legacy)["Count"] == 3
     batch = db.batch_get_item(RequestItems={stack.table: {"Keys": [key(ACME), key("PUBLIC")]}})
@@ -169,7 +169,7 @@ def test_own_rows_and_public_rows_are_read_in_every_way_the_policy_names(stack: 
 
 
 @pytest.mark.parametrize("person", [ACME_OWNER, ACME_EDITOR], ids=lambda person: person.email)
-def test_an_editor_writes_own_rows_in_every_way_the_policy_names(stack: Stack, person: Any) -> None:
+def test_editors_write_own_rows_in_every_allowed_way(stack: Stack, person: Any) -> None:
     db, mine = stack.dynamodb(person), {"pk": {"S": f"{ACME}#written by {person.role}"}, "sk": {"S": "1"}}
     db.put_item(TableName=stack.table, Item=mine)
     db.update_item(
@@ -190,15 +190,15 @@ def test_an_editor_writes_own_rows_in_every_way_the_policy_names(stack: Stack, p
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_a_viewer_writes_nothing_at_all(stack: Stack, write: str) -> None:
-    before = _everything(stack)
+def test_a_viewer_writes_nothing(stack: Stack, write: str) -> None:
+    before = _all_rows(stack)
     viewer, own = stack.dynamodb(ACME_VIEWER), row(ACME, "by a viewer")
     assert refusal(lambda: WRITES[write](viewer, stack.table))["code"] == "AccessDeniedException"
     assert refusal(viewer.put_item, TableName=stack.table, Item=own)["code"] == "AccessDeniedException"
-    assert _everything(stack) == before
+    assert _all_rows(stack) == before
 
 
-def test_the_operator_keeps_public_rows_and_reads_nobodys_own(stack: Stack) -> None:
+def test_the_operator_edits_public_rows_and_reads_no_tenants_rows(stack: Stack) -> None:
     db, item = stack.dynamodb(OPERATOR), {"pk": {"S": "PUBLIC#notices"}, "sk": {"S": "1"}}
     db.put_item(TableName=stack.table, Item=item)
     assert db.get_item(TableName=stack.table, Key=item)["Item"] == item
@@ -207,13 +207,13 @@ def test_the_operator_keeps_public_rows_and_reads_nobodys_own(stack: Stack) -> N
         assert refusal(db.get_item, TableName=stack.table, Key=key(org))["code"] == "AccessDeniedException"
 
 
-def test_a_key_without_an_organisation_is_nobodys(stack: Stack) -> None:
+def test_nobody_reads_a_key_without_an_organisation(stack: Stack) -> None:
     orphan = {"pk": {"S": "#orders"}, "sk": {"S": "1"}}
     for person in CAST:
         assert refusal(stack.dynamodb(person).get_item, TableName=stack.table, Key=orphan)["status"] == 400
 
 
-def test_a_refusal_reads_as_the_service_words_it(stack: Stack) -> None:
+def test_a_refusal_has_dynamodbs_exact_form(stack: Stack) -> None:
     wire = _raw(stack, "Query", b'{"TableName":"%s","KeyConditionExpression":"pk = :p","ExpressionAttributeValues":'
                 b'{":p":{"S":"%s#orders"}}}' % (stack.table.encode(), GLOBEX.encode()))  # fmt: skip
     role = stack.outputs["TenantRoleArn"].rpartition("/")[2]
@@ -227,12 +227,12 @@ def test_a_refusal_reads_as_the_service_words_it(stack: Stack) -> None:
     assert wire.headers["Content-Type"] == "application/x-amz-json-1.0"
 
 
-def test_an_explicit_deny_says_so(stack: Stack) -> None:
+def test_an_explicit_deny_is_named_in_the_message(stack: Stack) -> None:
     error = refusal(stack.dynamodb(ACME_OWNER).scan, TableName=stack.table)
     assert error["message"].endswith("with an explicit deny in an identity-based policy")
 
 
-def test_both_forms_of_a_query_at_once_are_refused(stack: Stack) -> None:
+def test_a_query_with_both_forms_of_condition_is_refused(stack: Stack) -> None:
     error = refusal(
         stack.dynamodb(ACME_OWNER).query,
         TableName=stack.table,
@@ -254,7 +254,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_a_body_that_reads_in_two_ways_is_not_read(stack: Stack, body: str) -> None:
+def test_an_ambiguous_body_is_refused(stack: Stack, body: str) -> None:
     text = BODIES[body]
     if b"%(" in text:
         own, foreign = (b'{"pk":{"S":"%s#orders"},"sk":{"S":"0"}}' % org.encode() for org in (ACME, GLOBEX))
@@ -270,38 +270,38 @@ def test_an_operation_in_the_query_string_is_refused(stack: Stack) -> None:
     assert answer.json()["__type"] == "UnknownOperationException"
 
 
-def test_a_key_of_another_type_names_no_row(stack: Stack) -> None:
+def test_a_key_of_another_type_is_denied(stack: Stack) -> None:
     for value in ({"N": "1"}, {"B": b"x"}, {"S": f"{ACME}#orders", "N": "1"}, {"SS": ["a"]}):
         error = refusal(stack.dynamodb(ACME_OWNER).get_item, TableName=stack.table, Key={"pk": value, "sk": {"S": "0"}})
         assert error["code"] == "AccessDeniedException"
 
 
-def test_two_requests_in_one_member_are_refused(stack: Stack) -> None:
-    db, before = stack.dynamodb(ACME_OWNER), _everything(stack)
+def test_two_requests_in_one_batch_member_are_refused(stack: Stack) -> None:
+    db, before = stack.dynamodb(ACME_OWNER), _all_rows(stack)
     member = {"PutRequest": {"Item": row(ACME, "x")}, "DeleteRequest": {"Key": key(GLOBEX)}}
     assert _raw(stack, "BatchWriteItem", _json({"RequestItems": {stack.table: [member]}})).status_code == 400
     mixed = {"Put": {"TableName": stack.table, "Item": row(ACME, "x")}}
     mixed["Delete"] = {"TableName": stack.table, "Key": key(GLOBEX)}
     assert _raw(stack, "TransactWriteItems", _json({"TransactItems": [mixed]})).status_code == 400
     assert refusal(db.transact_write_items, TransactItems=[])["code"] == "ValidationException"
-    assert _everything(stack) == before
+    assert _all_rows(stack) == before
 
 
-# ── The control: the same attacks, on a stack without the guards, do leak ───────────────────────────────────────────
+# ── Control group: the same attacks leak on a stack without the guards ──────────────────────────────────────────────
 
 
-def test_without_its_guards_the_same_policy_leaks_through_scan(loose_stack: Stack) -> None:
+def test_an_unguarded_policy_leaks_through_scan(loose_stack: Stack) -> None:
     found = loose_stack.dynamodb(ACME_OWNER).scan(TableName=loose_stack.table)["Items"]
     assert {item["pk"]["S"].partition("#")[0] for item in found} >= {ACME, GLOBEX, "PUBLIC"}
 
 
-def test_without_its_guards_the_same_policy_leaks_through_partiql(loose_stack: Stack) -> None:
+def test_an_unguarded_policy_leaks_through_partiql(loose_stack: Stack) -> None:
     db = loose_stack.dynamodb(ACME_OWNER)
     found = db.execute_statement(Statement=f'SELECT * FROM "{loose_stack.table}"')["Items"]
     assert GLOBEX in {item["pk"]["S"].partition("#")[0] for item in found}
 
 
-def test_without_its_guards_the_policy_still_refuses_a_foreign_key(loose_stack: Stack) -> None:
+def test_an_unguarded_policy_still_refuses_a_foreign_key(loose_stack: Stack) -> None:
     db = loose_stack.dynamodb(ACME_OWNER)
     assert refusal(db.get_item, TableName=loose_stack.table, Key=key(GLOBEX))["code"] == "AccessDeniedException"
     pinned = f"SELECT * FROM \"{loose_stack.table}\" WHERE pk = '{GLOBEX}#orders'"
@@ -321,10 +321,10 @@ def test_a_boundary_limits_a_policy_that_is_too_wide(stack: Stack) -> None:
         iam.delete_role_policy(RoleName=role, PolicyName="too-wide")
 
 
-def test_a_suspended_organisation_is_out_at_once_with_the_credentials_it_has(stack: Stack) -> None:
+def test_suspension_denies_current_credentials_at_once(stack: Stack) -> None:
     iam, policy = stack.root("iam"), stack.outputs["SuspensionPolicyArn"]
     db, other = stack.dynamodb(GLOBEX_OWNER), stack.dynamodb(ACME_OWNER)
-    assert _queried(db, stack.table, GLOBEX) == 3
+    assert _count_rows(db, stack.table, GLOBEX) == 3
     deny = (
         '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":'
         f'{{"StringEquals":{{"aws:PrincipalTag/org":["{GLOBEX}"]}}}}}}]}}'
@@ -333,19 +333,19 @@ def test_a_suspended_organisation_is_out_at_once_with_the_credentials_it_has(sta
     try:
         error = refusal(db.get_item, TableName=stack.table, Key=key(GLOBEX))
         assert "explicit deny" in error["message"]
-        assert _queried(other, stack.table, ACME) == 3
+        assert _count_rows(other, stack.table, ACME) == 3
     finally:
         iam.set_default_policy_version(PolicyArn=policy, VersionId="v1")
         iam.delete_policy_version(PolicyArn=policy, VersionId=version["VersionId"])
-    assert _queried(db, stack.table, GLOBEX) == 3
+    assert _count_rows(db, stack.table, GLOBEX) == 3
 
 
-def _queried(db: Any, table: str, org: str) -> int:
+def _count_rows(db: Any, table: str, org: str) -> int:
     values = {":pk": {"S": f"{org}#orders"}}
     return int(db.query(TableName=table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values)["Count"])
 
 
-def _everything(stack: Stack) -> list[Any]:
+def _all_rows(stack: Stack) -> list[Any]:
     return stack.root("dynamodb").scan(TableName=stack.table)["Items"]
 
 

@@ -1,4 +1,4 @@
-"""A stack where people sign up by themselves: the pages, the codes, and the function that gives an organisation."""
+"""A stack with self sign-up: the pages, the codes, and the function that creates an organisation."""
 
 import uuid
 from typing import Any
@@ -9,12 +9,12 @@ import requests
 
 from emulator.client.process import Emulator
 from infra.handlers import post_confirmation
-from tests.emulator.accounts import address, another, client_of, code_mailed, go, later, mails, sign_up
+from tests.emulator.accounts import address, client_of, later, mailed_code, mails, open_page, sign_up, wrong_code
 from tests.emulator.test_hosted_pages import Browser, code_in
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.world import ACME, PASSWORD, REGION, Person, Stack, build, claims, refusal
 
-BAD_CODE = "That code is not right, or it is not good any more."
+BAD_CODE = "This code is wrong or has expired."
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +27,9 @@ def newcomer(open_stack: Stack) -> Browser:
     return Browser(open_stack)
 
 
-def confirmed(browser: Browser, email: str) -> requests.Response:
+def sign_up_and_confirm(browser: Browser, email: str) -> requests.Response:
     page = sign_up(browser, email)
-    return browser.submit(page, username=email, code=code_mailed(browser.stack.emulator, email))
+    return browser.submit(page, username=email, code=mailed_code(browser.stack.emulator, email))
 
 
 def id_claims(browser: Browser, email: str, password: str = PASSWORD) -> dict[str, Any]:
@@ -37,13 +37,13 @@ def id_claims(browser: Browser, email: str, password: str = PASSWORD) -> dict[st
     return claims(browser.exchange(code_in(answer)).json()["id_token"])
 
 
-def test_somebody_who_signs_up_gets_an_organisation_of_their_own(newcomer: Browser, open_stack: Stack) -> None:
+def test_signing_up_creates_an_organisation(newcomer: Browser, open_stack: Stack) -> None:
     email = address()
     page = sign_up(newcomer, email)
     assert page.status_code == 200
     assert "<h1>Confirm your address</h1>" in page.text
-    code = code_mailed(open_stack.emulator, email)
-    wrong = newcomer.submit(page, username=email, code=another(code))
+    code = mailed_code(open_stack.emulator, email)
+    wrong = newcomer.submit(page, username=email, code=wrong_code(code))
     assert BAD_CODE in wrong.text
     done = newcomer.submit(wrong, username=email, code=code)
     assert "Your address is confirmed. Sign in." in done.text
@@ -57,18 +57,18 @@ def test_somebody_who_signs_up_gets_an_organisation_of_their_own(newcomer: Brows
 def test_two_people_never_share_an_organisation(newcomer: Browser) -> None:
     emails = [address(), address()]
     for email in emails:
-        confirmed(newcomer, email)
+        sign_up_and_confirm(newcomer, email)
     assert len({id_claims(newcomer, email)["custom:org"] for email in emails}) == 2
 
 
 def test_a_forgotten_password_leaves_the_organisation_alone(newcomer: Browser, open_stack: Stack) -> None:
     email, chosen = address(), "Another-horse-8-battery"
-    confirmed(newcomer, email)
+    sign_up_and_confirm(newcomer, email)
     before = id_claims(newcomer, email)
     update = open_stack.root("cognito-idp").admin_update_user_attributes
     update(UserPoolId=open_stack.pool_id, Username=email, UserAttributes=[{"Name": "custom:role", "Value": "viewer"}])
-    page = newcomer.submit(go(newcomer, "/forgotPassword"), username=email)
-    code = code_mailed(open_stack.emulator, email)
+    page = newcomer.submit(open_page(newcomer, "/forgotPassword"), username=email)
+    code = mailed_code(open_stack.emulator, email)
     done = newcomer.submit(page, username=email, code=code, new_password=chosen, confirm_password=chosen)
     assert "Your password has been changed." in done.text
     after = id_claims(newcomer, email, chosen)
@@ -79,7 +79,7 @@ def test_a_second_attempt_finds_the_same_organisation(
     newcomer: Browser, open_stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     email = address()
-    confirmed(newcomer, email)
+    sign_up_and_confirm(newcomer, email)
     before = id_claims(newcomer, email)
     pools, person = open_stack.root("cognito-idp"), {"UserPoolId": open_stack.pool_id, "Username": email}
     root, endpoint = open_stack.emulator.root, open_stack.emulator.endpoint_url
@@ -99,19 +99,19 @@ def test_a_second_attempt_finds_the_same_organisation(
         assert id_claims(newcomer, email)["custom:org"] == before["custom:org"], attempt
 
 
-def test_whoever_has_an_organisation_keeps_it(open_stack: Stack) -> None:
+def test_an_existing_organisation_is_kept(open_stack: Stack) -> None:
     api, pools = anonymous(open_stack, "cognito-idp"), open_stack.root("cognito-idp")
     client_id, email = client_of(open_stack), address()
     api.sign_up(ClientId=client_id, Username=email, Password=PASSWORD)
     person = {"UserPoolId": open_stack.pool_id, "Username": email}
     pools.admin_update_user_attributes(**person, UserAttributes=[{"Name": "custom:org", "Value": ACME}])
-    api.confirm_sign_up(ClientId=client_id, Username=email, ConfirmationCode=code_mailed(open_stack.emulator, email))
+    api.confirm_sign_up(ClientId=client_id, Username=email, ConfirmationCode=mailed_code(open_stack.emulator, email))
     found = {entry["Name"]: entry["Value"] for entry in pools.admin_get_user(**person)["UserAttributes"]}
     assert found["custom:org"] == ACME
     assert "custom:role" not in found
 
 
-def test_nobody_chooses_an_organisation_at_sign_up(open_stack: Stack) -> None:
+def test_nobody_can_choose_an_organisation_at_sign_up(open_stack: Stack) -> None:
     error = refusal(
         anonymous(open_stack, "cognito-idp").sign_up,
         ClientId=client_of(open_stack),
@@ -125,14 +125,14 @@ def test_nobody_chooses_an_organisation_at_sign_up(open_stack: Stack) -> None:
 def test_the_portals_stack_offers_no_sign_up(stack: Stack) -> None:
     browser = Browser(stack)
     assert "Sign up" not in browser.page().text
-    page = go(browser, "/signup")
+    page = open_page(browser, "/signup")
     assert page.status_code == 400
     assert "<form" not in page.text
 
 
 @pytest.mark.parametrize("path", ["/signup", "/confirmUser", "/forgotPassword", "/confirmForgotPassword", "/login"])
-def test_every_page_works_without_script_and_names_its_fields(newcomer: Browser, path: str) -> None:
-    page = go(newcomer, path)
+def test_pages_have_no_script_and_labelled_fields(newcomer: Browser, path: str) -> None:
+    page = open_page(newcomer, path)
     assert page.status_code == 200
     assert "<script" not in page.text
     assert 'name="viewport"' in page.text
@@ -144,7 +144,7 @@ def test_every_page_works_without_script_and_names_its_fields(newcomer: Browser,
 @pytest.mark.parametrize(
     "path", ["/signup", "/confirmUser", "/forgotPassword", "/confirmForgotPassword", "/resendcode"]
 )
-def test_a_form_that_is_not_ours_does_nothing(newcomer: Browser, open_stack: Stack, path: str) -> None:
+def test_a_form_without_a_valid_csrf_token_does_nothing(newcomer: Browser, open_stack: Stack, path: str) -> None:
     email = address()
     form = {"username": email, "password": PASSWORD, "confirm_password": PASSWORD, "_csrf": "guessed"}
     answer = requests.post(newcomer.url(path), params=newcomer.query(), data=form, timeout=10)
@@ -152,11 +152,11 @@ def test_a_form_that_is_not_ours_does_nothing(newcomer: Browser, open_stack: Sta
     assert mails(open_stack.emulator, email) == []
 
 
-def test_a_forgotten_password_reads_the_same_for_nobody(newcomer: Browser, open_stack: Stack) -> None:
+def test_forgot_password_does_not_reveal_who_exists(newcomer: Browser, open_stack: Stack) -> None:
     known, unknown = address(), address()
-    confirmed(newcomer, known)
+    sign_up_and_confirm(newcomer, known)
     texts = [
-        newcomer.submit(go(newcomer, "/forgotPassword"), username=email).text.replace(email, "-")
+        newcomer.submit(open_page(newcomer, "/forgotPassword"), username=email).text.replace(email, "-")
         for email in (known, unknown)
     ]
     assert texts[0] == texts[1]
@@ -164,19 +164,19 @@ def test_a_forgotten_password_reads_the_same_for_nobody(newcomer: Browser, open_
 
 
 @pytest.mark.parametrize("path", ["/confirmUser", "/confirmForgotPassword"])
-def test_a_code_that_is_no_good_reads_the_same_for_nobody(newcomer: Browser, open_stack: Stack, path: str) -> None:
+def test_a_wrong_code_does_not_reveal_who_exists(newcomer: Browser, open_stack: Stack, path: str) -> None:
     known, waiting, unknown = open_stack.newcomer().email, address(), address()
     sign_up(newcomer, waiting)
     typed = {"code": "000000x", "new_password": PASSWORD, "confirm_password": PASSWORD}
     texts = set()
     for email in (known, waiting, unknown):
         with later(open_stack.emulator, 25 * 3600):
-            texts.add(newcomer.submit(go(newcomer, path), username=email, **typed).text.replace(email, "-"))
+            texts.add(newcomer.submit(open_page(newcomer, path), username=email, **typed).text.replace(email, "-"))
     assert len(texts) == 1
     assert BAD_CODE in texts.pop()
 
 
-def test_somebody_unconfirmed_is_led_to_the_code_by_the_right_password_only(newcomer: Browser) -> None:
+def test_only_the_right_password_shows_the_confirmation_page(newcomer: Browser) -> None:
     email = address()
     sign_up(newcomer, email)
     assert "Incorrect username or password." in newcomer.submit(newcomer.page(), username=email, password="x").text
@@ -184,7 +184,7 @@ def test_somebody_unconfirmed_is_led_to_the_code_by_the_right_password_only(newc
     assert "Your address is not confirmed yet." in page.text
 
 
-def test_another_code_takes_the_place_of_the_first(newcomer: Browser, open_stack: Stack) -> None:
+def test_a_new_code_replaces_the_first(newcomer: Browser, open_stack: Stack) -> None:
     email = address()
     page = sign_up(newcomer, email)
     query = newcomer.query()
@@ -202,7 +202,7 @@ def test_another_code_takes_the_place_of_the_first(newcomer: Browser, open_stack
 
 def test_an_address_signs_up_once(newcomer: Browser) -> None:
     email = address()
-    confirmed(newcomer, email)
+    sign_up_and_confirm(newcomer, email)
     assert "An account with the given email already exists." in sign_up(newcomer, email.upper()).text
 
 
@@ -214,15 +214,15 @@ def test_a_password_that_is_too_weak_is_explained(newcomer: Browser, open_stack:
     assert mails(open_stack.emulator, email) == []
 
 
-def test_a_code_ends_after_a_day(newcomer: Browser, open_stack: Stack) -> None:
+def test_a_sign_up_code_expires_after_a_day(newcomer: Browser, open_stack: Stack) -> None:
     email = address()
     page = sign_up(newcomer, email)
-    code = code_mailed(open_stack.emulator, email)
+    code = mailed_code(open_stack.emulator, email)
     with later(open_stack.emulator, 24 * 3600 + 1):
         ended = newcomer.submit(page, username=email, code=code)
     assert BAD_CODE in ended.text
 
 
-def test_the_cast_of_a_stack_like_this_signs_in_as_ever(open_stack: Stack) -> None:
+def test_users_made_by_an_administrator_sign_in_there_too(open_stack: Stack) -> None:
     person = open_stack.newcomer(role="viewer")
     assert claims(open_stack.tokens(Person(person.email, ACME, "viewer")).id_token)["custom:org"] == ACME

@@ -1,4 +1,4 @@
-"""State in a directory: the same AWS after a restart, however the process ended; refusals where it cannot be."""
+"""State in a directory: it survives a restart, however the process ended, and a bad directory is refused."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from emulator.client.process import Emulator, EmulatorFailed, RootKey, start
 from tests.emulator.test_http_api import call
 from tests.emulator.world import ACME, ACME_OWNER, GLOBEX, Stack, build, claims, client, key, refusal, row
 
-_WRITTEN_WITHIN = 1.0
+_SAVE_SECONDS = 1.0
 
 
 @contextmanager
@@ -37,11 +37,11 @@ def kill(emulator: Emulator) -> None:
 
 
 def again(emulator: Emulator, stack: Stack) -> Stack:
-    """The same stack, seen through another process."""
+    """The same stack in another process."""
     return Stack(emulator, stack.outputs)
 
 
-def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_a_restart_keeps_all_state(tmp_path: Path) -> None:
     directory = tmp_path / "state"
     with running(directory) as first:
         stack = build(first, name="portal", PortalPrincipal="arn:aws:iam::123456789012:root")
@@ -66,14 +66,14 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
         assert _mails(second) == mails
         found = requests.get(f"{second.endpoint_url}/{stack.pool_id}/.well-known/jwks.json", timeout=5).json()
         assert found == keys
-        # Credentials that were handed out before, the person's and a role's.
+        # Credentials that were issued before the restart, of a person and of a role.
         db = client(second, "dynamodb", credentials)
         assert db.get_item(TableName=stack.table, Key=key(ACME, "mine"))["Item"]["n"] == {"N": "1.5"}
         assert refusal(db.get_item, TableName=stack.table, Key=key(GLOBEX))["code"] == "AccessDeniedException"
         assert "assumed-role" in client(second, "sts", role).get_caller_identity()["Arn"]
-        # The same person keeps the identity, and a token from before is still good.
+        # The person keeps the identity, and an earlier token is still valid.
         assert later.exchange(tokens.id_token).identity_id == credentials.identity_id
-        assert claims(_refreshed(later, tokens.refresh_token))["sub"] == claims(tokens.id_token)["sub"]
+        assert claims(_refresh(later, tokens.refresh_token))["sub"] == claims(tokens.id_token)["sub"]
         stacks = later.root("cloudformation").describe_stacks(StackName="portal")["Stacks"]
         later.outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
         assert call(later, credentials, f"/{ACME}/profile")[0] == 200
@@ -82,10 +82,10 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
         assert counted == 10
 
 
-def test_a_browser_stays_signed_in(tmp_path: Path) -> None:
+def test_a_browser_stays_signed_in_after_a_restart(tmp_path: Path) -> None:
     with running(tmp_path / "state") as first:
         stack = build(first, name="portal")
-        browser = _signed_in(stack)
+        browser = _sign_in(stack)
         kept = {cookie.name: cookie.value for cookie in browser.cookies}
     with running(tmp_path / "state") as second:
         answer = requests.get(
@@ -95,7 +95,7 @@ def test_a_browser_stays_signed_in(tmp_path: Path) -> None:
         assert "code=" in answer.headers["Location"]
 
 
-def test_a_killed_process_loses_no_more_than_a_second_and_breaks_nothing(tmp_path: Path) -> None:
+def test_a_killed_process_loses_at_most_a_second(tmp_path: Path) -> None:
     directory = tmp_path / "state"
     with running(directory) as first:
         stack = build(first, name="portal")
@@ -116,17 +116,17 @@ def test_a_killed_process_loses_no_more_than_a_second_and_breaks_nothing(tmp_pat
         kill(first)
         ended = time.monotonic()
         writer.join()
-    safe = {number for when, number in answered if when < ended - _WRITTEN_WITHIN}
+    safe = {number for when, number in answered if when < ended - _SAVE_SECONDS}
     assert len(safe) > 50
     with running(directory) as second:
         rows = again(second, stack).dynamodb(ACME_OWNER)
-        kept = _numbers(rows, stack.table, "left"), _numbers(rows, stack.table, "right")
+        kept = _saved_numbers(rows, stack.table, "left"), _saved_numbers(rows, stack.table, "right")
         assert safe <= kept[0]
         # Two rows of one transaction: both or neither.
         assert kept[0] == kept[1]
 
 
-def test_what_was_deleted_stays_deleted(tmp_path: Path) -> None:
+def test_deleted_data_stays_deleted_after_a_restart(tmp_path: Path) -> None:
     with running(tmp_path / "state") as first:
         stack = build(first, name="portal")
         db = stack.dynamodb(ACME_OWNER)
@@ -154,7 +154,7 @@ def test_what_was_deleted_stays_deleted(tmp_path: Path) -> None:
         assert later.root("dynamodb").list_tables()["TableNames"] == [stack.table]
 
 
-def test_a_rolled_back_transaction_of_statements_leaves_the_rows_as_they_were(tmp_path: Path) -> None:
+def test_a_cancelled_transaction_of_statements_saves_nothing(tmp_path: Path) -> None:
     with running(tmp_path / "state") as first:
         stack = build(first, name="portal")
         insert = f"INSERT INTO \"{stack.table}\" VALUE {{'pk': '{ACME}#orders', 'sk': ?}}"
@@ -174,17 +174,17 @@ def test_nothing_is_written_while_nothing_changes(tmp_path: Path) -> None:
         stack = build(emulator, name="portal")
         db = stack.dynamodb(ACME_OWNER)
         time.sleep(1)
-        before = _written(tmp_path / "state")
+        before = _file_stats(tmp_path / "state")
         for _ in range(20):
             db.get_item(TableName=stack.table, Key=key(ACME))
         time.sleep(1)
-        assert _written(tmp_path / "state") == before
+        assert _file_stats(tmp_path / "state") == before
 
 
 # ── The directory ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+def test_only_its_owner_can_read_the_directory(tmp_path: Path) -> None:
     with running(tmp_path / "state"):
         assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "state").iterdir()}
@@ -192,7 +192,7 @@ def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
         assert set(modes.values()) == {0o600}
 
 
-def test_two_on_one_directory_are_refused_and_two_beside_each_other_are_not(tmp_path: Path) -> None:
+def test_a_directory_is_used_by_one_emulator_at_a_time(tmp_path: Path) -> None:
     with running(tmp_path / "one") as first, running(tmp_path / "two") as second:
         assert first.endpoint_url != second.endpoint_url
         with pytest.raises(EmulatorFailed) as refused, running(tmp_path / "one"):
@@ -201,7 +201,7 @@ def test_two_on_one_directory_are_refused_and_two_beside_each_other_are_not(tmp_
         assert first.running
 
 
-def test_reset_forgets_everything(tmp_path: Path) -> None:
+def test_reset_deletes_all_state(tmp_path: Path) -> None:
     with running(tmp_path / "state") as first:
         build(first, name="portal")
         root = first.root
@@ -222,7 +222,7 @@ def test_state_of_another_version_is_refused(tmp_path: Path, name: str, value: s
         assert emulator.running
 
 
-def test_a_file_that_is_no_state_is_refused_in_a_line(tmp_path: Path) -> None:
+def test_an_unreadable_state_file_gives_a_one_line_error(tmp_path: Path) -> None:
     with running(tmp_path):
         pass
     (tmp_path / "state.sqlite3").write_bytes(b"something else entirely" * 400)
@@ -238,7 +238,7 @@ def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_a_root_key_that_is_given_is_kept(tmp_path: Path) -> None:
+def test_a_given_root_key_is_stored(tmp_path: Path) -> None:
     given = RootKey("AKIAGIVEN", "a-secret-of-some-length")
     with running(tmp_path, root=given) as first:
         assert first.root == given
@@ -246,7 +246,7 @@ def test_a_root_key_that_is_given_is_kept(tmp_path: Path) -> None:
         assert second.root == given
 
 
-def test_on_the_command_line_no_key_is_needed_with_a_directory(tmp_path: Path) -> None:
+def test_the_command_line_needs_no_root_key_with_a_directory(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EMULATOR_ROOT")}
     process = subprocess.Popen(
         [sys.executable, "-m", "emulator", "--port", "0", "--state", str(tmp_path / "s")],
@@ -265,19 +265,19 @@ def test_reset_without_a_directory_is_refused() -> None:
         start(reset=True)
 
 
-# ── What the tests above look at ────────────────────────────────────────────────────────────────────────────────────
+# ── Helpers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _write_pair(db: Any, table: str, number: int) -> None:
-    items = [{"Put": {"TableName": table, "Item": _numbered(side, number)}} for side in ("left", "right")]
+    items = [{"Put": {"TableName": table, "Item": _row_key(side, number)}} for side in ("left", "right")]
     db.transact_write_items(TransactItems=items)
 
 
-def _numbered(side: str, number: int) -> dict[str, Any]:
+def _row_key(side: str, number: int) -> dict[str, Any]:
     return {"pk": {"S": f"{ACME}#{side}"}, "sk": {"S": f"{number:06d}"}}
 
 
-def _numbers(db: Any, table: str, side: str) -> set[int]:
+def _saved_numbers(db: Any, table: str, side: str) -> set[int]:
     values = {":pk": {"S": f"{ACME}#{side}"}}
     pages = db.get_paginator("query").paginate(
         TableName=table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values
@@ -306,7 +306,7 @@ class _Keys:
         self.access_key_id, self.secret_access_key, self.session_token = access_key_id, secret_access_key, session_token
 
 
-def _refreshed(stack: Stack, token: str) -> str:
+def _refresh(stack: Stack, token: str) -> str:
     answer = requests.post(
         f"{stack.emulator.endpoint_url}/oauth2/token",
         data={"grant_type": "refresh_token", "refresh_token": token},
@@ -321,7 +321,7 @@ def _query(stack: Stack) -> dict[str, str]:
     return {"client_id": stack.client_id, "response_type": "code", "scope": "openid", "redirect_uri": redirect}
 
 
-def _signed_in(stack: Stack) -> requests.Session:
+def _sign_in(stack: Stack) -> requests.Session:
     from emulator.client.sign_in import fill_in
     from tests.emulator.world import PASSWORD, REDIRECT
 
@@ -331,7 +331,7 @@ def _signed_in(stack: Stack) -> requests.Session:
     return browser
 
 
-def _written(directory: Path) -> list[tuple[str, int, int]]:
+def _file_stats(directory: Path) -> list[tuple[str, int, int]]:
     stats = ((file.name, file.stat()) for file in sorted(directory.iterdir()))
     return [(name, found.st_size, found.st_mtime_ns) for name, found in stats]
 

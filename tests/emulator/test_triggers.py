@@ -1,4 +1,4 @@
-"""A user pool's functions: what they are sent, what their answers do, and what becomes of a failure."""
+"""Triggers of a user pool: the events they get, the effect of their responses, and their failures."""
 
 import base64
 import hashlib
@@ -12,33 +12,33 @@ import pytest
 
 from emulator.client.deploy import deploy
 from emulator.client.process import Emulator, start
-from tests.emulator.accounts import address, client_of, code_mailed, go, mails, password_sign_in, sign_up
-from tests.emulator.test_hosted_pages import Browser, code_in, returned
+from tests.emulator.accounts import address, client_of, mailed_code, mails, open_page, password_sign_in, sign_up
+from tests.emulator.test_hosted_pages import Browser, code_in, redirect_parameters
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.trigger_template import with_triggers
 from tests.emulator.world import ACME, GLOBEX, PASSWORD, Stack, claims, refusal
 
 
-def built(emulator: Emulator, code: str, **more: Any) -> Stack:
+def build_with_triggers(emulator: Emulator, code: str, **more: Any) -> Stack:
     name = f"triggers-{secrets.token_hex(4)}"
     return Stack(
         emulator, deploy(emulator.endpoint_url, emulator.root, template=with_triggers(code, **more), stack_name=name)
     )
 
 
-def signed_up(stack: Stack, client_id: str, **more: Any) -> str:
+def sign_up_user(stack: Stack, client_id: str, **more: Any) -> str:
     email = address()
     anonymous(stack, "cognito-idp").sign_up(ClientId=client_id, Username=email, Password=PASSWORD, **more)
     return email
 
 
-def status(stack: Stack, email: str) -> str:
+def user_status(stack: Stack, email: str) -> str:
     user = stack.root("cognito-idp").admin_get_user(UserPoolId=stack.pool_id, Username=email)
     return str(user["UserStatus"])
 
 
-# What it was called with goes back as an error, the only thing a trigger can say to a test.
-TELLING = """
+# The function returns its event as an error, because a test sees nothing else of it.
+RAISES_EVENT = """
 import json, os, boto3
 def tell(event, context):
     raise Exception(json.dumps(event))
@@ -50,13 +50,13 @@ def surroundings(event, context):
 """
 
 
-def told(error: dict[str, Any]) -> Any:
+def event_in_error(error: dict[str, Any]) -> Any:
     text = error["message"]
     return json.loads(text[text.index(" error ") + 7 : -1])
 
 
-def test_a_function_before_sign_up_sees_what_aws_would_send(emulator: Emulator) -> None:
-    stack = built(emulator, TELLING, PreSignUp="tell")
+def test_a_pre_sign_up_function_gets_awss_event(emulator: Emulator) -> None:
+    stack = build_with_triggers(emulator, RAISES_EVENT, PreSignUp="tell")
     client_id, email = client_of(stack), address()
     error = refusal(
         anonymous(stack, "cognito-idp").sign_up,
@@ -69,7 +69,7 @@ def test_a_function_before_sign_up_sees_what_aws_would_send(emulator: Emulator) 
     )
     assert error["code"] == "UserLambdaValidationException"
     assert error["message"].startswith("PreSignUp failed with error ")
-    event = told(error)
+    event = event_in_error(error)
     user_name = event.pop("userName")
     assert event == {
         "version": "1",
@@ -88,18 +88,18 @@ def test_a_function_before_sign_up_sees_what_aws_would_send(emulator: Emulator) 
     assert missing["code"] == "UserNotFoundException"
 
 
-def test_a_function_runs_as_its_role_with_its_own_surroundings(emulator: Emulator) -> None:
-    stack = built(emulator, TELLING, PreSignUp="surroundings")
+def test_a_function_runs_as_its_role_with_its_own_environment(emulator: Emulator) -> None:
+    stack = build_with_triggers(emulator, RAISES_EVENT, PreSignUp="surroundings")
     error = refusal(
         anonymous(stack, "cognito-idp").sign_up, ClientId=client_of(stack), Username=address(), Password=PASSWORD
     )
-    who, region, greeting, has_time, name = told(error)
+    who, region, greeting, has_time, name = event_in_error(error)
     assert ":assumed-role/" in who
     assert who.endswith(f"/{name}")
     assert (region, greeting, has_time) == ("eu-west-1", "hello", True)
 
 
-def test_an_administrators_creation_asks_too_and_ignores_the_decision(emulator: Emulator) -> None:
+def test_admin_create_user_ignores_the_decision_but_not_a_refusal(emulator: Emulator) -> None:
     code = """
 def decide(event, context):
     if event["request"]["userAttributes"]["email"].startswith("bad"):
@@ -107,79 +107,79 @@ def decide(event, context):
     event["response"]["autoConfirmUser"] = event["triggerSource"] == "PreSignUp_AdminCreateUser"
     return event
 """
-    stack, good = built(emulator, code, PreSignUp="decide"), address()
+    stack, good = build_with_triggers(emulator, code, PreSignUp="decide"), address()
     create = stack.root("cognito-idp").admin_create_user
     assert create(UserPoolId=stack.pool_id, Username=good)["User"]["UserStatus"] == "FORCE_CHANGE_PASSWORD"
     error = refusal(create, UserPoolId=stack.pool_id, Username=f"bad{good}")
     assert (error["code"], error["message"]) == ("UserLambdaValidationException", "PreSignUp failed with error no.")
 
 
-def test_a_function_may_confirm_and_verify_whoever_signs_up(emulator: Emulator) -> None:
+def test_a_pre_sign_up_function_can_confirm_and_verify(emulator: Emulator) -> None:
     code = """
 def confirm(event, context):
     event["response"].update(autoConfirmUser=True, autoVerifyEmail=True)
     return event
 """
-    stack = built(emulator, code, PreSignUp="confirm")
+    stack = build_with_triggers(emulator, code, PreSignUp="confirm")
     client_id = client_of(stack)
-    email = signed_up(stack, client_id)
+    email = sign_up_user(stack, client_id)
     tokens = password_sign_in(anonymous(stack, "cognito-idp"), client_id, email)["AuthenticationResult"]
     assert claims(tokens["IdToken"])["email_verified"] is True
     assert mails(emulator, email) == []
 
 
-CONFIRMING = """
+RAISES_AFTER_CONFIRMATION = """
 def confirmed(event, context):
     raise Exception(event["triggerSource"] + " " + event["request"]["userAttributes"]["cognito:user_status"])
 """
 
 
-def test_whoever_is_confirmed_stays_so_when_the_function_fails(emulator: Emulator) -> None:
-    stack = built(emulator, CONFIRMING, PostConfirmation="confirmed")
+def test_a_user_stays_confirmed_if_the_function_fails(emulator: Emulator) -> None:
+    stack = build_with_triggers(emulator, RAISES_AFTER_CONFIRMATION, PostConfirmation="confirmed")
     client_id, api = client_of(stack), anonymous(stack, "cognito-idp")
-    email = signed_up(stack, client_id)
-    code = code_mailed(emulator, email)
+    email = sign_up_user(stack, client_id)
+    code = mailed_code(emulator, email)
     error = refusal(api.confirm_sign_up, ClientId=client_id, Username=email, ConfirmationCode=code)
     assert error == {
         "code": "UserLambdaValidationException",
         "message": "PostConfirmation failed with error PostConfirmation_ConfirmSignUp CONFIRMED.",
         "status": 400,
     }
-    assert status(stack, email) == "CONFIRMED"
+    assert user_status(stack, email) == "CONFIRMED"
     assert "AuthenticationResult" in password_sign_in(api, client_id, email)
     api.forgot_password(ClientId=client_id, Username=email)
-    chosen = {"ConfirmationCode": code_mailed(emulator, email), "Password": "Another-horse-8-battery"}
+    chosen = {"ConfirmationCode": mailed_code(emulator, email), "Password": "Another-horse-8-battery"}
     error = refusal(api.confirm_forgot_password, ClientId=client_id, Username=email, **chosen)
     assert "PostConfirmation_ConfirmForgotPassword CONFIRMED" in error["message"]
 
 
-def test_people_made_by_an_administrator_are_not_confirmed_by_anybody(emulator: Emulator) -> None:
-    stack, email = built(emulator, CONFIRMING, PostConfirmation="confirmed"), address()
+def test_admin_created_users_run_no_confirmation_function(emulator: Emulator) -> None:
+    stack, email = build_with_triggers(emulator, RAISES_AFTER_CONFIRMATION, PostConfirmation="confirmed"), address()
     pools = stack.root("cognito-idp")
     pools.admin_create_user(UserPoolId=stack.pool_id, Username=email, MessageAction="SUPPRESS")
     pools.admin_set_user_password(UserPoolId=stack.pool_id, Username=email, Password=PASSWORD, Permanent=True)
-    assert status(stack, email) == "CONFIRMED"
+    assert user_status(stack, email) == "CONFIRMED"
 
 
-def test_an_administrators_confirmation_asks_the_function(emulator: Emulator) -> None:
-    stack = built(emulator, CONFIRMING, PostConfirmation="confirmed")
-    email = signed_up(stack, client_of(stack))
+def test_admin_confirm_sign_up_runs_the_function(emulator: Emulator) -> None:
+    stack = build_with_triggers(emulator, RAISES_AFTER_CONFIRMATION, PostConfirmation="confirmed")
+    email = sign_up_user(stack, client_of(stack))
     confirm = stack.root("cognito-idp").admin_confirm_sign_up
     assert "PostConfirmation_ConfirmSignUp" in refusal(confirm, UserPoolId=stack.pool_id, Username=email)["message"]
-    assert status(stack, email) == "CONFIRMED"
+    assert user_status(stack, email) == "CONFIRMED"
 
 
-def test_a_failure_behind_the_pages_goes_back_without_its_details(emulator: Emulator) -> None:
-    stack = built(emulator, CONFIRMING, PostConfirmation="confirmed")
+def test_the_pages_hide_the_details_of_a_trigger_failure(emulator: Emulator) -> None:
+    stack = build_with_triggers(emulator, RAISES_AFTER_CONFIRMATION, PostConfirmation="confirmed")
     browser, email = Browser(stack), address()
     page = sign_up(browser, email)
-    answer = browser.submit(page, username=email, code=code_mailed(emulator, email))
-    back = returned(answer)
+    answer = browser.submit(page, username=email, code=mailed_code(emulator, email))
+    back = redirect_parameters(answer)
     assert (back["error"], back["error_description"]) == ("invalid_request", "PostConfirmation failed")
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "said"),
+    ("body", "code", "message"),
     [
         ("return {}", "InvalidLambdaResponseException", "Unrecognizable lambda output"),
         ("return None", "InvalidLambdaResponseException", "Unrecognizable lambda output"),
@@ -189,17 +189,17 @@ def test_a_failure_behind_the_pages_goes_back_without_its_details(emulator: Emul
         ("import time; time.sleep(1.4)", "UserLambdaValidationException", "Task timed out after 1.00 seconds"),
     ],
 )
-def test_an_answer_that_is_none_is_refused(emulator: Emulator, body: str, code: str, said: str) -> None:
-    stack = built(emulator, f"def answer(event, context):\n    {body}\n", timeout=1, PreSignUp="answer")
+def test_an_invalid_function_response_is_refused(emulator: Emulator, body: str, code: str, message: str) -> None:
+    stack = build_with_triggers(emulator, f"def answer(event, context):\n    {body}\n", timeout=1, PreSignUp="answer")
     error = refusal(
         anonymous(stack, "cognito-idp").sign_up, ClientId=client_of(stack), Username=address(), Password=PASSWORD
     )
     assert error["code"] == code
-    assert said in error["message"]
+    assert message in error["message"]
 
 
-def test_a_function_that_the_pool_may_not_invoke_is_not_invoked(emulator: Emulator) -> None:
-    stack = built(emulator, "def f(event, context):\n    return event\n", permitted=False, PreSignUp="f")
+def test_a_function_without_a_permission_is_not_invoked(emulator: Emulator) -> None:
+    stack = build_with_triggers(emulator, "def f(event, context):\n    return event\n", permitted=False, PreSignUp="f")
     error = refusal(
         anonymous(stack, "cognito-idp").sign_up, ClientId=client_of(stack), Username=address(), Password=PASSWORD
     )
@@ -207,7 +207,7 @@ def test_a_function_that_the_pool_may_not_invoke_is_not_invoked(emulator: Emulat
     assert "AccessDeniedException" in error["message"]
 
 
-def test_a_custom_message_takes_the_place_of_the_pools_own(emulator: Emulator) -> None:
+def test_a_custom_message_replaces_the_pools_text(emulator: Emulator) -> None:
     code = """
 def word(event, context):
     event["response"]["emailSubject"] = event["triggerSource"]
@@ -215,9 +215,9 @@ def word(event, context):
     event["response"]["emailMessage"] = "It is " + event["request"]["codeParameter"] + " " + name
     return event
 """
-    stack = built(emulator, code, CustomMessage="word")
+    stack = build_with_triggers(emulator, code, CustomMessage="word")
     client_id, api = client_of(stack), anonymous(stack, "cognito-idp")
-    email, invited = signed_up(stack, client_id), address()
+    email, invited = sign_up_user(stack, client_id), address()
     api.resend_confirmation_code(ClientId=client_id, Username=email)
     stack.root("cognito-idp").admin_create_user(UserPoolId=stack.pool_id, Username=invited)
     assert [mail["subject"] for mail in mails(emulator, email)] == ["CustomMessage_ResendCode", "CustomMessage_SignUp"]
@@ -225,12 +225,12 @@ def word(event, context):
     assert invitation["subject"] == "CustomMessage_AdminCreateUser"
     assert invitation["body"].startswith("It is ")
     assert invitation["body"].endswith(invited)
-    api.confirm_sign_up(ClientId=client_id, Username=email, ConfirmationCode=code_mailed(emulator, email))
+    api.confirm_sign_up(ClientId=client_id, Username=email, ConfirmationCode=mailed_code(emulator, email))
 
 
-def test_an_invitation_without_its_placeholders_makes_nobody(emulator: Emulator) -> None:
+def test_an_invitation_without_placeholders_creates_no_user(emulator: Emulator) -> None:
     code = "def word(event, context):\n    event['response']['emailMessage'] = 'hello'\n    return event\n"
-    stack, email = built(emulator, code, CustomMessage="word"), address()
+    stack, email = build_with_triggers(emulator, code, CustomMessage="word"), address()
     pools = stack.root("cognito-idp")
     assert refusal(pools.admin_create_user, UserPoolId=stack.pool_id, Username=email)["code"] == (
         "InvalidLambdaResponseException"
@@ -240,7 +240,7 @@ def test_an_invitation_without_its_placeholders_makes_nobody(emulator: Emulator)
 
 # ── Tokens ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-FIRST = f"""
+CHANGES_ID_TOKEN = f"""
 def tokens(event, context):
     event["response"]["claimsOverrideDetails"] = {{
         "claimsToAddOrOverride": {{"custom:org": "{GLOBEX}", "from": event["triggerSource"], "sub": "x", "aud": "x",
@@ -252,7 +252,7 @@ def tokens(event, context):
 """
 
 
-def person(stack: Stack) -> str:
+def create_person(stack: Stack) -> str:
     pools, email = stack.root("cognito-idp"), address()
     entries = {"email": email, "email_verified": "true", "custom:org": ACME}
     pools.admin_create_user(
@@ -265,16 +265,16 @@ def person(stack: Stack) -> str:
     return email
 
 
-def signed_in(browser: Browser, email: str) -> dict[str, Any]:
+def sign_in_on_pages(browser: Browser, email: str) -> dict[str, Any]:
     tokens: dict[str, Any] = browser.exchange(
         code_in(browser.submit(browser.page(), username=email, password=PASSWORD))
     ).json()
     return tokens
 
 
-def test_a_function_changes_the_id_token_and_not_what_is_nobodys_to_change(emulator: Emulator) -> None:
-    stack = built(emulator, FIRST, PreTokenGeneration="tokens")
-    tokens = signed_in(Browser(stack), person(stack))
+def test_a_function_changes_the_id_token_except_fixed_claims(emulator: Emulator) -> None:
+    stack = build_with_triggers(emulator, CHANGES_ID_TOKEN, PreTokenGeneration="tokens")
+    tokens = sign_in_on_pages(Browser(stack), create_person(stack))
     identity, access = claims(tokens["id_token"]), claims(tokens["access_token"])
     assert (identity["custom:org"], identity["from"]) == (GLOBEX, "TokenGeneration_HostedAuth")
     assert (identity["aud"], identity["token_use"]) == (stack.client_id, "id")
@@ -290,10 +290,10 @@ def test_a_function_changes_the_id_token_and_not_what_is_nobodys_to_change(emula
     assert not {"from", "custom:org"} & access.keys()
 
 
-def test_every_way_to_tokens_has_its_own_source(emulator: Emulator) -> None:
-    stack = built(emulator, FIRST, PreTokenGeneration="tokens")
-    browser, email, client_id = Browser(stack), person(stack), client_of(stack)
-    hosted = signed_in(browser, email)
+def test_every_token_flow_has_its_own_trigger_source(emulator: Emulator) -> None:
+    stack = build_with_triggers(emulator, CHANGES_ID_TOKEN, PreTokenGeneration="tokens")
+    browser, email, client_id = Browser(stack), create_person(stack), client_of(stack)
+    hosted = sign_in_on_pages(browser, email)
     refreshed = browser.refresh(hosted["refresh_token"]).json()["id_token"]
     assert claims(refreshed)["from"] == "TokenGeneration_RefreshTokens"
     api = anonymous(stack, "cognito-idp")
@@ -312,7 +312,7 @@ def test_every_way_to_tokens_has_its_own_source(emulator: Emulator) -> None:
     assert claims(answer["AuthenticationResult"]["IdToken"])["from"] == "TokenGeneration_NewPasswordChallenge"
 
 
-def test_version_two_reaches_the_access_token_and_its_scopes(emulator: Emulator) -> None:
+def test_version_two_changes_the_access_token_and_its_scopes(emulator: Emulator) -> None:
     code = """
 def tokens(event, context):
     assert event["version"] == "2" and event["request"]["scopes"]
@@ -323,32 +323,32 @@ def tokens(event, context):
     }
     return event
 """
-    stack = built(emulator, code, version="V2_0", PreTokenGeneration="tokens")
-    tokens = signed_in(Browser(stack), person(stack))
+    stack = build_with_triggers(emulator, code, version="V2_0", PreTokenGeneration="tokens")
+    tokens = sign_in_on_pages(Browser(stack), create_person(stack))
     access = claims(tokens["access_token"])
     assert (access["plan"], access["client_id"]) == (["a"], stack.client_id)
     assert set(access["scope"].split()) == {"openid", "orders/read"}
     assert claims(tokens["id_token"])["level"] == 3
 
 
-def test_an_empty_answer_about_groups_takes_them_away(emulator: Emulator) -> None:
+def test_an_empty_group_override_removes_the_groups(emulator: Emulator) -> None:
     code = """
 def tokens(event, context):
     event["response"]["claimsOverrideDetails"] = {"groupOverrideDetails": None}
     return event
 """
-    stack = built(emulator, code, PreTokenGeneration="tokens")
-    pools, email = stack.root("cognito-idp"), person(stack)
+    stack = build_with_triggers(emulator, code, PreTokenGeneration="tokens")
+    pools, email = stack.root("cognito-idp"), create_person(stack)
     pools.create_group(UserPoolId=stack.pool_id, GroupName="staff")
     pools.admin_add_user_to_group(UserPoolId=stack.pool_id, Username=email, GroupName="staff")
-    assert "cognito:groups" not in claims(signed_in(Browser(stack), email)["id_token"])
+    assert "cognito:groups" not in claims(sign_in_on_pages(Browser(stack), email)["id_token"])
 
 
 def test_no_token_is_issued_when_the_function_fails(emulator: Emulator) -> None:
-    stack = built(
+    stack = build_with_triggers(
         emulator, "def tokens(event, context):\n    raise Exception('secret detail')\n", PreTokenGeneration="tokens"
     )
-    browser, email = Browser(stack), person(stack)
+    browser, email = Browser(stack), create_person(stack)
     answer = browser.exchange(code_in(browser.submit(browser.page(), username=email, password=PASSWORD)))
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_grant"})
     error = refusal(
@@ -379,7 +379,7 @@ def answer(event, context):
 """
     monkeypatch.setenv("EMULATOR_TRIGGER_SECONDS", "0.25")
     with start() as impatient:
-        stack = built(impatient, text, PreSignUp="answer")
+        stack = build_with_triggers(impatient, text, PreSignUp="answer")
         given = {"ClientId": client_of(stack), "Username": address(), "Password": PASSWORD}
         sign_up_call = anonymous(stack, "cognito-idp").sign_up
         if code is None:
@@ -389,12 +389,12 @@ def answer(event, context):
     assert attempts.read_text() == "xxx"
 
 
-def test_the_emulator_answers_others_while_a_function_is_slow(emulator: Emulator) -> None:
+def test_a_slow_function_does_not_block_other_calls(emulator: Emulator) -> None:
     from concurrent.futures import ThreadPoolExecutor
     from time import monotonic
 
     code = "import time\ndef slow(event, context):\n    time.sleep(0.8)\n    return event\n"
-    stack = built(emulator, code, PreSignUp="slow")
+    stack = build_with_triggers(emulator, code, PreSignUp="slow")
     client_id, api = client_of(stack), anonymous(stack, "cognito-idp")
     with ThreadPoolExecutor() as pool:
         slow = pool.submit(api.sign_up, ClientId=client_id, Username=address(), Password=PASSWORD)
@@ -405,7 +405,7 @@ def test_the_emulator_answers_others_while_a_function_is_slow(emulator: Emulator
 
 
 def test_the_secret_hash_is_checked_before_any_function_runs(emulator: Emulator) -> None:
-    stack = built(emulator, TELLING, PreSignUp="tell")
+    stack = build_with_triggers(emulator, RAISES_EVENT, PreSignUp="tell")
     sign, email = anonymous(stack, "cognito-idp").sign_up, address()
     given = {"ClientId": stack.client_id, "Username": email, "Password": PASSWORD}
     assert "SECRET_HASH was not received" in refusal(sign, **given)["message"]
@@ -415,8 +415,8 @@ def test_the_secret_hash_is_checked_before_any_function_runs(emulator: Emulator)
     assert refusal(sign, **given, SecretHash=right)["code"] == "UserLambdaValidationException"
 
 
-def test_a_page_of_sign_up_says_no_more_than_that_it_failed(emulator: Emulator) -> None:
-    stack = built(emulator, TELLING, PreSignUp="tell")
+def test_the_sign_up_page_hides_the_details_of_a_failure(emulator: Emulator) -> None:
+    stack = build_with_triggers(emulator, RAISES_EVENT, PreSignUp="tell")
     browser = Browser(stack)
-    assert go(browser, "/signup").status_code == 200
-    assert returned(sign_up(browser, address()))["error_description"] == "PreSignUp failed"
+    assert open_page(browser, "/signup").status_code == 200
+    assert redirect_parameters(sign_up(browser, address()))["error_description"] == "PreSignUp failed"

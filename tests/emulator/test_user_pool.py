@@ -1,4 +1,4 @@
-"""What a user pool lets clients, people and administrators write, and the sign-ins of its API."""
+"""Which attributes clients, people and administrators may write, and the API's sign-in flows."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ from tests.emulator.world import ACME, GLOBEX, PASSWORD, Person, Stack, claims, 
 
 @pytest.fixture(scope="session")
 def self_service_client(stack: Stack) -> str:
-    """A client of the worst sort: its access tokens may call the self-service API, and it may write e-mail and name."""
+    """A permissive client: its access tokens may call the self-service API and write e-mail and name."""
     made = stack.root("cognito-idp").create_user_pool_client(
         UserPoolId=stack.pool_id,
         ClientName="self-service",
@@ -30,7 +30,9 @@ def attributes(stack: Stack, person: Person) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["custom:org", "custom:role", "sub", "email_verified", "custom:unknown", "nickname"])
-def test_a_member_writes_only_what_the_client_may(stack: Stack, self_service_client: str, name: str) -> None:
+def test_a_member_writes_only_attributes_the_client_may_write(
+    stack: Stack, self_service_client: str, name: str
+) -> None:
     person = stack.newcomer()
     before = attributes(stack, person)
     token = password_tokens(stack, self_service_client, person.email)["AccessToken"]
@@ -54,7 +56,7 @@ def test_a_member_may_write_their_name(stack: Stack, self_service_client: str) -
     assert seen == {"sub", "email", "name", "custom:org"}
 
 
-def test_a_new_address_does_not_count_before_it_is_verified(stack: Stack, self_service_client: str) -> None:
+def test_a_new_address_takes_effect_only_after_verification(stack: Stack, self_service_client: str) -> None:
     person = stack.newcomer()
     token = password_tokens(stack, self_service_client, person.email)["AccessToken"]
     change = [{"Name": "email", "Value": "somebody@else.example"}]
@@ -62,7 +64,7 @@ def test_a_new_address_does_not_count_before_it_is_verified(stack: Stack, self_s
     assert attributes(stack, person)["email"] == person.email
 
 
-def test_the_portals_own_access_tokens_cannot_call_the_self_service_api(stack: Stack) -> None:
+def test_the_portals_access_tokens_cannot_call_self_service(stack: Stack) -> None:
     token = stack.tokens(stack.newcomer()).access_token
     assert claims(token)["scope"] == "openid email profile"
     api = anonymous(stack, "cognito-idp")
@@ -75,7 +77,7 @@ def test_the_portals_own_access_tokens_cannot_call_the_self_service_api(stack: S
         )
 
 
-def test_an_organisation_is_written_once_and_never_again(stack: Stack) -> None:
+def test_an_organisation_cannot_be_changed(stack: Stack) -> None:
     person = stack.newcomer()
     update = stack.root("cognito-idp").admin_update_user_attributes
     for value in (GLOBEX, ACME, ""):
@@ -86,7 +88,7 @@ def test_an_organisation_is_written_once_and_never_again(stack: Stack) -> None:
     assert attributes(stack, person)["custom:org"] == ACME
 
 
-def test_an_organisation_that_was_never_written_cannot_be_written_later(stack: Stack) -> None:
+def test_an_empty_organisation_cannot_be_set_later(stack: Stack) -> None:
     person = stack.newcomer(org="")
     entries = [{"Name": "custom:org", "Value": ACME}]
     error = refusal(
@@ -110,7 +112,7 @@ def test_an_organisation_that_was_never_written_cannot_be_written_later(stack: S
     ],
     ids=str,
 )
-def test_an_attribute_that_does_not_fit_the_schema_makes_no_user(stack: Stack, entry: tuple[str, str]) -> None:
+def test_an_attribute_outside_the_schema_creates_no_user(stack: Stack, entry: tuple[str, str]) -> None:
     entries = [{"Name": "email", "Value": "misfit@acme.example"}, {"Name": entry[0], "Value": entry[1]}]
     pools = stack.root("cognito-idp")
     error = refusal(
@@ -121,7 +123,7 @@ def test_an_attribute_that_does_not_fit_the_schema_makes_no_user(stack: Stack, e
     assert missing["code"] == "UserNotFoundException"
 
 
-def test_an_address_is_one_persons_whatever_the_case_of_its_letters(stack: Stack) -> None:
+def test_addresses_are_unique_regardless_of_case(stack: Stack) -> None:
     person = stack.newcomer()
     error = refusal(
         stack.root("cognito-idp").admin_create_user, UserPoolId=stack.pool_id, Username=person.email.upper()
@@ -129,7 +131,7 @@ def test_an_address_is_one_persons_whatever_the_case_of_its_letters(stack: Stack
     assert error["code"] == "UsernameExistsException"
 
 
-def test_nobody_signs_up_by_themselves(stack: Stack, self_service_client: str) -> None:
+def test_signing_up_is_refused(stack: Stack, self_service_client: str) -> None:
     error = refusal(
         anonymous(stack, "cognito-idp").sign_up,
         ClientId=self_service_client,
@@ -143,7 +145,7 @@ def test_nobody_signs_up_by_themselves(stack: Stack, self_service_client: str) -
 @pytest.mark.parametrize(
     "flow", ["USER_PASSWORD_AUTH", "USER_SRP_AUTH", "CUSTOM_AUTH", "REFRESH_TOKEN_AUTH", "USER_AUTH"]
 )
-def test_the_login_client_signs_nobody_in_but_through_the_pages(stack: Stack, flow: str) -> None:
+def test_the_login_client_has_no_api_sign_in_flow(stack: Stack, flow: str) -> None:
     person, client_id = stack.newcomer(), stack.client_id
     mac = hmac.new(stack.secret().encode(), (person.email + client_id).encode(), hashlib.sha256)
     parameters = {"USERNAME": person.email, "PASSWORD": PASSWORD, "SRP_A": "ab", "REFRESH_TOKEN": "x"}
@@ -156,9 +158,7 @@ def test_the_login_client_signs_nobody_in_but_through_the_pages(stack: Stack, fl
 @pytest.mark.parametrize(
     "challenge", ["NEW_PASSWORD_REQUIRED", "MFA_SETUP", "SOFTWARE_TOKEN_MFA", "PASSWORD_VERIFIER", "CUSTOM_CHALLENGE"]
 )
-def test_a_challenge_is_answered_only_by_whom_it_was_put_to(
-    stack: Stack, self_service_client: str, challenge: str
-) -> None:
+def test_an_answer_needs_a_challenge_that_was_issued(stack: Stack, self_service_client: str, challenge: str) -> None:
     person = stack.newcomer()
     answers: dict[str, Any] = {"USERNAME": person.email, "NEW_PASSWORD": PASSWORD, "SOFTWARE_TOKEN_MFA_CODE": "000000"}
     answers |= {"PASSWORD_CLAIM_SECRET_BLOCK": "YQ==", "PASSWORD_CLAIM_SIGNATURE": "YQ==", "ANSWER": "x"}
@@ -173,7 +173,7 @@ def test_a_challenge_is_answered_only_by_whom_it_was_put_to(
     assert error["code"] == "NotAuthorizedException"
 
 
-def test_a_temporary_password_is_changed_by_whoever_knows_it(stack: Stack, self_service_client: str) -> None:
+def test_a_temporary_password_can_be_changed_once(stack: Stack, self_service_client: str) -> None:
     person = Person("temporary@acme.example", ACME, "viewer")
     stack.create(person, permanent=False)
     api = anonymous(stack, "cognito-idp")
@@ -195,13 +195,13 @@ def test_a_temporary_password_is_changed_by_whoever_knows_it(stack: Stack, self_
     assert refusal(api.respond_to_auth_challenge, **answer)["code"] == "NotAuthorizedException"
 
 
-def test_a_token_says_only_what_the_client_may_read(stack: Stack, self_service_client: str) -> None:
+def test_a_token_has_only_claims_the_client_may_read(stack: Stack, self_service_client: str) -> None:
     person = stack.newcomer(name="Ada", nickname="countess")
     token = claims(password_tokens(stack, self_service_client, person.email)["IdToken"])
     assert (token["name"], token["custom:org"]) == ("Ada", ACME)
     assert not {"nickname", "custom:role"} & token.keys()
 
 
-def test_people_are_not_searched_by_what_cognito_does_not_index(stack: Stack) -> None:
+def test_a_custom_attribute_cannot_be_searched(stack: Stack) -> None:
     listing = stack.root("cognito-idp").list_users
     assert refusal(listing, UserPoolId=stack.pool_id, Filter='custom:org = "x"')["code"] == "InvalidParameterException"

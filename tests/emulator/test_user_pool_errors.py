@@ -1,4 +1,4 @@
-"""What an administrator's calls answer when they fail: code, words and status, each from its natural cause."""
+"""Errors of an administrator's calls: code, message and status, each provoked by its natural cause."""
 
 import secrets
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def answer(call: Callable[..., Any], **parameters: Any) -> Error:
 
 
 @pytest.mark.parametrize("operation", ON_A_USER)
-def test_somebody_who_is_not_there_is_not_found(stack: Stack, operation: str) -> None:
+def test_an_unknown_user_is_not_found(stack: Stack, operation: str) -> None:
     call = getattr(stack.root("cognito-idp"), operation)
     for name in ("nobody@acme.example", "00000000-0000-4000-8000-000000000000"):
         found = answer(call, UserPoolId=stack.pool_id, Username=name, **ON_A_USER[operation])
@@ -55,7 +55,7 @@ def test_somebody_who_is_not_there_is_not_found(stack: Stack, operation: str) ->
 
 
 @pytest.mark.parametrize("operation", [*ON_A_USER, *ON_A_POOL])
-def test_a_pool_that_was_deleted_is_not_found_by_any_call(stack: Stack, operation: str) -> None:
+def test_no_call_finds_a_deleted_pool(stack: Stack, operation: str) -> None:
     api = stack.root("cognito-idp")
     pool_id = api.create_user_pool(PoolName="short-lived")["UserPool"]["Id"]
     api.delete_user_pool(UserPoolId=pool_id)
@@ -74,7 +74,7 @@ def test_a_protected_pool_is_not_deleted(stack: Stack) -> None:
     api.delete_user_pool(UserPoolId=pool_id)
 
 
-def test_an_address_cannot_become_somebody_elses_in_any_spelling(stack: Stack) -> None:
+def test_an_address_of_another_user_is_refused_in_any_case(stack: Stack) -> None:
     one, other = stack.newcomer(), stack.newcomer()
     api = stack.root("cognito-idp")
     for address in (other.email, other.email.upper()):
@@ -88,7 +88,7 @@ def test_an_address_cannot_become_somebody_elses_in_any_spelling(stack: Stack) -
     api.admin_update_user_attributes(UserPoolId=stack.pool_id, Username=one.email, UserAttributes=own)
 
 
-def test_somebody_is_found_by_a_new_address_and_no_longer_by_the_old(stack: Stack) -> None:
+def test_a_user_is_found_by_the_new_address_only(stack: Stack) -> None:
     person, api = stack.newcomer(), stack.root("cognito-idp")
     new = f"{secrets.token_hex(6)}@acme.example"
     entries = [{"Name": "email", "Value": new}, {"Name": "email_verified", "Value": "true"}]
@@ -99,7 +99,7 @@ def test_somebody_is_found_by_a_new_address_and_no_longer_by_the_old(stack: Stac
     stack.create(person)
 
 
-def test_a_name_is_no_longer_than_cognito_takes(stack: Stack) -> None:
+def test_a_user_name_has_at_most_128_characters(stack: Stack) -> None:
     create = stack.root("cognito-idp").admin_create_user
     address = f"{'a' * 64}@{'b' * 52}.example"
     assert len(address) == 125
@@ -109,18 +109,18 @@ def test_a_name_is_no_longer_than_cognito_takes(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("name", ["nobody", "a b@acme.example", "@acme.example"])
-def test_a_name_that_is_no_address_is_refused(stack: Stack, name: str) -> None:
+def test_a_user_name_must_be_an_address(stack: Stack, name: str) -> None:
     found = answer(stack.root("cognito-idp").admin_create_user, UserPoolId=stack.pool_id, Username=name)
     assert found == ("InvalidParameterException", "Username should be an email.")
 
 
-def test_a_temporary_password_has_to_conform(stack: Stack) -> None:
+def test_a_temporary_password_must_meet_the_policy(stack: Stack) -> None:
     create = stack.root("cognito-idp").admin_create_user
     code, text = answer(create, UserPoolId=stack.pool_id, Username="short@acme.example", TemporaryPassword="x")
     assert (code, text.startswith("Password did not conform with policy")) == ("InvalidPasswordException", True)
 
 
-def test_an_invitation_is_not_repeated_to_whoever_has_a_password_or_is_not_there(stack: Stack) -> None:
+def test_only_an_invited_user_gets_another_invitation(stack: Stack) -> None:
     create = stack.root("cognito-idp").admin_create_user
     again = {"UserPoolId": stack.pool_id, "MessageAction": "RESEND"}
     assert answer(create, Username=stack.newcomer().email, **again)[0] == "UnsupportedUserStateException"
@@ -128,7 +128,7 @@ def test_an_invitation_is_not_repeated_to_whoever_has_a_password_or_is_not_there
 
 
 @pytest.mark.parametrize(("code", "message", "status"), FAULTS)
-def test_every_other_error_is_answered_on_demand(stack: Stack, code: str, message: str, status: int) -> None:
+def test_a_fault_can_give_every_other_error(stack: Stack, code: str, message: str, status: int) -> None:
     switches = Switches(stack.emulator)
     new = f"{secrets.token_hex(6)}@acme.example"
     create = {"UserPoolId": stack.pool_id, "Username": new, "MessageAction": "SUPPRESS"}
@@ -142,8 +142,8 @@ def test_every_other_error_is_answered_on_demand(stack: Stack, code: str, messag
     api.admin_create_user(**create)
 
 
-def test_tokens_of_a_pool_that_was_deleted_buy_no_credentials(stack: Stack) -> None:
-    """The pool's keys went with it, so nobody can tell its tokens from forged ones."""
+def test_tokens_of_a_deleted_pool_give_no_credentials(stack: Stack) -> None:
+    """The pool's keys are deleted with it, so its tokens can no longer be verified."""
     api, identities = stack.root("cognito-idp"), stack.root("cognito-identity")
     pool_id = api.create_user_pool(PoolName="short-lived", UsernameAttributes=["email"])["UserPool"]["Id"]
     provider = f"cognito-idp.eu-west-1.amazonaws.com/{pool_id}"
@@ -181,7 +181,7 @@ def test_tokens_of_a_pool_that_was_deleted_buy_no_credentials(stack: Stack) -> N
     identities.delete_identity_pool(IdentityPoolId=identity_pool)
 
 
-def test_whoever_has_no_permission_is_told_so_and_nothing_happens(stack: Stack) -> None:
+def test_every_call_needs_permission(stack: Stack) -> None:
     api = client(stack.emulator, "cognito-idp", stack.credentials(ACME_OWNER))
     for operation, more in {**ON_A_USER, **ON_A_POOL}.items():
         asked = {"UserPoolId": stack.pool_id, "Username": ACME_OWNER.email, **more}

@@ -1,4 +1,4 @@
-"""Queries of a partition with many rows: every page is what sorting and filtering all of them would give."""
+"""Queries of a partition with many rows: every page equals what sorting and filtering all rows would give."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ Sort = str | Decimal
 
 
 class Table:
-    """A table of its own, and the sort values that should be in its one partition."""
+    """A separate table, and the sort values expected in its one partition."""
 
     def __init__(self, db: Any, kind: str) -> None:
         self.db, self.kind, self.name = db, kind, f"wide-{kind}"
@@ -91,7 +91,7 @@ def table(request: pytest.FixtureRequest, stack: Stack) -> Table:
 
 
 @pytest.mark.parametrize("condition", _CONDITIONS)
-def test_pages_are_those_of_all_rows_in_order(table: Table, condition: str) -> None:
+def test_pages_contain_all_matching_rows_in_order(table: Table, condition: str) -> None:
     if table.kind == "N" and "begins" in condition:
         with pytest.raises(ClientError, match="begins_with"):
             next(table.pages(condition, {":low": table.any_sort()}))
@@ -112,12 +112,12 @@ def test_pages_are_those_of_all_rows_in_order(table: Table, condition: str) -> N
             table.add(table.any_sort())
 
 
-def test_a_page_that_ends_with_the_last_row_says_that_there_may_be_more(table: Table) -> None:
+def test_a_page_ending_at_the_last_row_has_a_next_page(table: Table) -> None:
     answer = list(table.pages("", {}, Limit=len(table.expected)))
     assert [len(page) for page in answer] == [len(table.expected), 0]
 
 
-def test_a_page_is_a_megabyte(stack: Stack) -> None:
+def test_a_page_has_at_most_a_megabyte(stack: Stack) -> None:
     db = stack.root("dynamodb")
     for number in range(140):
         item = {"pk": {"S": "large"}, "sk": {"S": f"{number:03d}"}, "text": {"S": "x" * 20_000}}
@@ -127,7 +127,7 @@ def test_a_page_is_a_megabyte(stack: Stack) -> None:
     assert (answer["Count"], answer["LastEvaluatedKey"]["sk"]) == (52, {"S": "051"})
 
 
-def test_a_filter_comes_after_the_limit_and_a_count_counts(table: Table) -> None:
+def test_a_filter_applies_after_the_limit(table: Table) -> None:
     request: dict[str, Any] = {
         "TableName": table.name,
         "KeyConditionExpression": "#p = :pk",
@@ -141,7 +141,7 @@ def test_a_filter_comes_after_the_limit_and_a_count_counts(table: Table) -> None
     assert table.db.query(Select="COUNT", **request)["ScannedCount"] == len(table.expected)
 
 
-def test_what_is_malformed_is_refused_as_ever(table: Table) -> None:
+def test_a_malformed_condition_is_refused(table: Table) -> None:
     for condition, values in (
         ("pk = :pk AND other = :pk", {":pk": {"S": "p"}}),
         ("pk = :pk AND begins_with(sk, :n)", {":pk": {"S": "p"}, ":n": {"BOOL": True}}),
@@ -153,7 +153,7 @@ def test_what_is_malformed_is_refused_as_ever(table: Table) -> None:
         assert error["code"] == "ValidationException"
 
 
-def test_nobody_sees_another_partition(stack: Stack) -> None:
+def test_a_query_returns_only_its_own_partition(stack: Stack) -> None:
     db, root = stack.dynamodb(ACME_OWNER), stack.root("dynamodb")
     for number in range(120):
         root.put_item(TableName=stack.table, Item=row(f"{ACME}#wide", f"{number:03d}"))

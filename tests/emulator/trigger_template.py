@@ -1,4 +1,4 @@
-"""A stack of one user pool with triggers, its functions written into the template."""
+"""A stack with one user pool and its triggers. The functions' code is in the template."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ CALLBACK = "http://localhost:8000/oidc/callback/"
 def with_triggers(
     code: str, *, permitted: bool = True, timeout: int = 5, version: str = "V1_0", **triggers: str
 ) -> str:
-    """`triggers` are names of functions in `code`, by the trigger that calls them."""
+    """`triggers` maps a trigger to the name of its function in `code`."""
     resources: dict[str, Any] = {
         "Role": _role(),
         "UserPool": {"Type": "AWS::Cognito::UserPool", "Properties": _pool(triggers, version)},

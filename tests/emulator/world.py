@@ -1,4 +1,4 @@
-"""What the emulator's tests act in: a stack, its people, and clients that sign as one of them. HTTP and boto3 only."""
+"""The world of the emulator's tests: a stack, its people, and clients that sign for them. HTTP and boto3 only."""
 
 import secrets
 import time
@@ -93,7 +93,7 @@ class Stack:
         return next(entry["Value"] for entry in user["Attributes"] if entry["Name"] == "sub")
 
     def newcomer(self, *, org: str = ACME, role: str = "editor", **attributes: str) -> Person:
-        """Somebody of a test's own, to do things to that would spoil the cast for others."""
+        """Creates a person for one test, who may be changed without affecting the cast."""
         person = Person(f"{secrets.token_hex(6)}@acme.example", org, role)
         self.create(person, **attributes)
         return person
@@ -172,19 +172,19 @@ def _client(endpoint_url: str, service: str, key_id: str, secret: str, token: st
 
 
 def refusal(call: Any, **parameters: Any) -> dict[str, Any]:
-    """The error a call answers with: code, message and HTTP status. Fails if it does not."""
+    """The error of a call: code, message and HTTP status. Fails if the call succeeds."""
     try:
         answer = call(**parameters)
     except ClientError as failure:
         error = failure.response["Error"]
         status = failure.response["ResponseMetadata"]["HTTPStatusCode"]
         return {"code": error["Code"], "message": error.get("Message", ""), "status": status}
-    raise AssertionError(f"It was answered: {answer}")
+    raise AssertionError(f"The call succeeded: {answer}")
 
 
 def claims(token: str) -> dict[str, Any]:
     return jwt.decode(token, options={"verify_signature": False})
 
 
-def later(seconds: float) -> None:
+def wait(seconds: float) -> None:
     time.sleep(seconds)

@@ -19,7 +19,7 @@ DOORS = {
     "health": "blockers overview worker_metrics",
     "lifecycle": "closing details metadata preview search steps suspension suspension_list transitions wiring",
     "management": "",
-    "members": "roster steps",
+    "members": "in_cognito roster steps",
     "models": f"{' '.join(models.__all__)} keyset",
     "operators": "urls",
     "organisation": "urls",
@@ -29,7 +29,7 @@ DOORS = {
     "records": "reading wiring",
     "sign_in": "access break_glass federation.Federation sessions.SignedIn standing wiring",
 }
-OPEN = {"domain", "leases", "limits"}
+OPEN = {"domain", "limits"}
 
 
 def is_offered(thing: str, *, to: str) -> bool:

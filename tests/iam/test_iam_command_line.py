@@ -1,4 +1,4 @@
-"""`python -m iam`: cases in on standard input, decisions out on standard output."""
+"""`python -m iam` reads cases from standard input and writes decisions to standard output."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def changed(**changes):
     return json.dumps({key: value for key, value in {**CASE, **changes}.items() if value is not ...})
 
 
-def test_the_recorded_cases_are_answered_in_order():
+def test_recorded_cases_are_answered_in_order():
     code, decided = answers(CASES.read_text())
     recorded = [json.loads(line) for line in CASES.read_text().splitlines()]
 
@@ -45,7 +45,7 @@ def test_the_recorded_cases_are_answered_in_order():
     assert all(answer["because"] for answer in decided)
 
 
-def test_an_answer_says_why():
+def test_an_answer_gives_the_reason():
     assert answers(changed()) == (
         0,
         [
@@ -58,7 +58,7 @@ def test_an_answer_says_why():
     )
 
 
-def test_boundary_and_session_policies_are_asked():
+def test_boundary_and_session_policies_are_evaluated():
     _, (bounded, in_session) = answers(changed(boundary=[]) + "\n" + changed(session=[]))
 
     assert bounded["because"].startswith("no permissions boundary allows")
@@ -82,7 +82,7 @@ def test_boundary_and_session_policies_are_asked():
         (changed(request={**CASE["request"], "context": {"aws:a": 7}}), "one", "context key aws:a is neither"),
     ],
 )
-def test_a_bad_line_is_an_error_and_the_others_are_still_answered(line, name, error):
+def test_a_bad_line_is_an_error_and_other_lines_are_answered(line, name, error):
     code, (before, bad, after) = answers(f"{changed()}\n{line}\n{changed()}")
 
     assert code == 2
@@ -91,7 +91,7 @@ def test_a_bad_line_is_an_error_and_the_others_are_still_answered(line, name, er
     assert before["decision"] == after["decision"] == "Allowed"
 
 
-def test_bytes_that_are_no_text_are_a_bad_line():
+def test_bytes_that_are_not_text_are_a_bad_line():
     finished = subprocess.run(
         [sys.executable, "-m", "iam"], cwd=ROOT, input=b"\xff\xfe\n", capture_output=True, check=False
     )
@@ -100,7 +100,7 @@ def test_bytes_that_are_no_text_are_a_bad_line():
     assert b"not a line of JSON" in finished.stdout
 
 
-def test_nothing_in_is_nothing_out():
+def test_empty_input_gives_empty_output():
     assert answers("\n  \n") == (0, [])
 
 

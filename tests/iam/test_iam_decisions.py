@@ -1,4 +1,4 @@
-"""What a caller reads off a decision besides its outcome, and which requests are no requests."""
+"""What a decision contains besides its outcome, and which requests are invalid."""
 
 import pytest
 
@@ -56,7 +56,7 @@ def test_an_allowed_decision_names_its_statement_and_layer():
     assert decision.statement == StatementRef("TenantRows", "OwnRows", 2)
 
 
-def test_an_explicit_denial_names_a_statement_without_sid_by_its_number():
+def test_a_denial_names_a_statement_without_sid_by_number():
     decision = decide(ask("acme#orders", action="dynamodb:Scan"), identity=[OWN_ROWS])
 
     assert not decision.allowed
@@ -68,35 +68,35 @@ def test_an_implicit_denial_names_no_statement():
     assert decide(ask("globex#orders"), identity=[OWN_ROWS]).statement is None
 
 
-def test_every_statement_considered_is_listed_with_what_did_not_match():
-    considered = decide(ask("globex#orders"), identity=[OWN_ROWS]).considered
+def test_every_statement_is_listed_with_its_mismatch():
+    statement_results = decide(ask("globex#orders"), identity=[OWN_ROWS]).statement_results
 
-    assert [(entry.statement.number, entry.effect, entry.layer) for entry in considered] == [
+    assert [(entry.statement.number, entry.effect, entry.layer) for entry in statement_results] == [
         (1, Effect.ALLOW, Layer.IDENTITY),
         (2, Effect.ALLOW, Layer.IDENTITY),
         (3, Effect.DENY, Layer.IDENTITY),
     ]
-    assert considered[1].mismatch == Mismatch(
+    assert statement_results[1].mismatch == Mismatch(
         "Condition",
         '"globex#orders" is not like "acme#*"',
         operator="ForAllValues:StringLike",
         key="dynamodb:LeadingKeys",
     )
-    assert considered[0].mismatch == Mismatch("Action", '"dynamodb:Query" is not among "s3:*"')
+    assert statement_results[0].mismatch == Mismatch("Action", '"dynamodb:Query" is not among "s3:*"')
 
 
 def test_a_statement_that_applied_has_no_mismatch():
-    assert decide(ask("acme#orders"), identity=[OWN_ROWS]).considered[1].mismatch is None
+    assert decide(ask("acme#orders"), identity=[OWN_ROWS]).statement_results[1].mismatch is None
 
 
-def test_only_the_statements_that_came_nearest_are_in_the_sentence():
+def test_the_sentence_names_only_the_closest_statements():
     assert decide(ask("globex#orders"), identity=[OWN_ROWS]).because == (
         f"no identity policy allows dynamodb:Query on {TABLE}: statement OwnRows of TenantRows did not match: "
         'ForAllValues:StringLike dynamodb:LeadingKeys — "globex#orders" is not like "acme#*"'
     )
 
 
-def test_only_the_kind_of_policy_that_denied_is_in_the_sentence():
+def test_the_sentence_names_only_the_denying_kind_of_policy():
     because = decide(ask("acme#orders"), identity=[OWN_ROWS], boundary=[FILES_ONLY]).because
 
     assert because == (
@@ -105,14 +105,14 @@ def test_only_the_kind_of_policy_that_denied_is_in_the_sentence():
     )
 
 
-def test_a_long_list_of_values_is_cut_short_in_the_sentence():
+def test_the_sentence_shortens_a_long_list_of_values():
     keys = [f"globex#{number}" for number in range(100)]
     request = Request("dynamodb:Query", TABLE, {"aws:PrincipalTag/org": "acme", "dynamodb:LeadingKeys": keys})
 
     assert '"globex#3" and 96 others are not like "acme#*"' in decide(request, identity=[OWN_ROWS]).because
 
 
-def test_the_sentence_is_made_when_it_is_asked_for_and_only_once():
+def test_the_sentence_is_made_once_and_on_demand():
     decision = decide(ask("globex#orders"), identity=[OWN_ROWS])
 
     assert "because" not in vars(decision)
@@ -132,17 +132,17 @@ def test_a_trust_decision_has_the_trust_layer():
     assert decision.layer is Layer.TRUST
 
 
-def test_a_trust_policy_is_no_identity_policy():
-    with pytest.raises(UnsupportedPolicy, match="Trust: this is no identity policy"):
+def test_a_trust_policy_is_not_an_identity_policy():
+    with pytest.raises(UnsupportedPolicy, match="Trust: this policy is of kind trust, not identity"):
         decide(ask("x"), identity=[TRUST])
 
 
-def test_an_identity_policy_is_no_trust_policy():
-    with pytest.raises(UnsupportedPolicy, match="TenantRows: this is no trust policy"):
+def test_an_identity_policy_is_not_a_trust_policy():
+    with pytest.raises(UnsupportedPolicy, match="TenantRows: this policy is of kind identity, not trust"):
         decide_trust("sts:AssumeRole", OWN_ROWS, {}, principal=Principal("Service", "lambda.amazonaws.com"))
 
 
-def test_a_boundary_can_be_a_trust_policy_no_more_than_an_identity_policy_can():
+def test_a_trust_policy_cannot_be_a_boundary():
     with pytest.raises(UnsupportedPolicy):
         decide(ask("acme#orders"), identity=[OWN_ROWS], boundary=[TRUST])
 
@@ -164,6 +164,6 @@ def test_a_boundary_can_be_a_trust_policy_no_more_than_an_identity_policy_can():
         ("dynamodb:Query", TABLE, {"": "1"}, "context key '' is not text"),
     ],
 )
-def test_what_is_no_request_is_refused(action, resource, context, reason):
+def test_an_invalid_request_is_refused(action, resource, context, reason):
     with pytest.raises(InvalidRequest, match=reason.replace("(", r"\(")):
         Request(action, resource, context)

@@ -1,6 +1,6 @@
-"""The rules of IAM, a sentence each, with the decision and the reason: the JSON files in `cases/`.
+"""The rules of IAM, one sentence each, with the decision and the reason. They are in the JSON files in `cases/`.
 
-A case names its policies, or is one `condition` in a statement that allows everything, or asks a `trust` policy.
+A case names its policies, has one `condition` in a statement that allows everything, or asks a `trust` policy.
 """
 
 import json
@@ -75,7 +75,7 @@ def test_every_rule_has_a_case():
     assert {case.values[0]["rule"] for case in CASES} == EVALUATED_RULES
 
 
-def test_no_sentence_is_said_twice():
+def test_sentences_are_unique():
     sentences = [case.id for case in CASES]
 
     assert len(sentences) == len(set(sentences))

@@ -1,4 +1,4 @@
-"""A policy that cannot be read is refused, loudly and by name; what AWS accepts is accepted."""
+"""An unreadable policy is refused with its name. A policy that AWS accepts is accepted."""
 
 import json
 
@@ -159,7 +159,7 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize(("refused", "reason"), REFUSED)
-def test_a_policy_that_says_something_unknown_is_refused(refused, reason):
+def test_an_unknown_or_malformed_policy_is_refused(refused, reason):
     with pytest.raises(UnsupportedPolicy) as refusal:
         parse_policy(refused, name="TenantRows")
 
@@ -168,7 +168,7 @@ def test_a_policy_that_says_something_unknown_is_refused(refused, reason):
 
 
 @pytest.mark.parametrize(("refused", "reason"), REFUSED_TRUST)
-def test_a_trust_policy_that_says_something_unknown_is_refused(refused, reason):
+def test_an_unknown_or_malformed_trust_policy_is_refused(refused, reason):
     with pytest.raises(UnsupportedPolicy) as refusal:
         parse_trust_policy(refused, name="TenantRole")
 
@@ -176,7 +176,7 @@ def test_a_trust_policy_that_says_something_unknown_is_refused(refused, reason):
 
 
 @pytest.mark.parametrize("accepted", ACCEPTED)
-def test_a_policy_that_aws_accepts_is_accepted_as_text_and_as_an_object(accepted):
+def test_valid_policies_are_accepted_as_text_and_object(accepted):
     assert parse_policy(accepted, name="Rows").statements
     assert parse_policy(json.dumps(accepted), name="Rows").statements
 
@@ -186,12 +186,12 @@ def test_a_refusal_names_the_statement_by_number_and_sid():
         parse_policy(document(ALLOW, {**ALLOW, "Sid": "Broken", "Effect": "No"}), name="Rows")
 
 
-def test_a_deeply_nested_document_is_refused_not_a_crash():
+def test_a_deeply_nested_document_is_refused():
     with pytest.raises(UnsupportedPolicy, match="not a JSON document"):
         parse_policy("[" * 100_000)
 
 
-def test_a_variable_is_not_looked_for_in_the_old_version():
+def test_the_old_version_has_no_variables():
     old = {
         "Version": "2008-10-17",
         "Statement": {**ALLOW, "Condition": {"NumericEquals": {"s3:max-keys": "${aws:username}"}}},

@@ -1,4 +1,4 @@
-"""Six hundred decisions recorded from an independent evaluator of IAM policies; this one must agree with each."""
+"""Six hundred decisions recorded from an independent evaluator of IAM policies. This one must agree with each."""
 
 import json
 from collections import Counter
@@ -19,7 +19,7 @@ def decide_case(case):
     return decide(Request(**case["request"]), identity=policies["identity"], boundary=boundary)
 
 
-def test_every_outcome_is_recorded_equally_often():
+def test_each_outcome_is_recorded_equally_often():
     assert Counter(case["expect"] for case in CASES) == {
         "Allowed": 200,
         "ExplicitlyDenied": 200,
@@ -39,4 +39,4 @@ def test_every_decision_can_be_explained(case):
     decision = decide_case(case)
 
     assert case["request"]["action"] in decision.because
-    assert all(str(considered.mismatch) for considered in decision.considered)
+    assert all(str(result.mismatch) for result in decision.statement_results)

@@ -30,7 +30,7 @@ from tests.world.closings import (
     put,
     verified_manifest,
 )
-from tests.world.stage import SOMEBODY, Stage, recorded
+from tests.world.stage import SOMEBODY, Stage, recorded_actions
 
 NOW = timedelta(0)
 LATER = timedelta(days=30)
@@ -81,7 +81,7 @@ def test_worker_and_job_close_a_tenant_each_with_its_own_keys(
     assert not type(owner.person).objects.filter(pk=owner.person_id).exists()
     with pytest.raises(IntegrityError), transaction.atomic():
         Tenant.objects.create(name="Another", org_id=str(tenant.org))
-    done = [action for action in recorded(result.tenant.name) if action.startswith("tenant.")]
+    done = [action for action in recorded_actions(result.tenant.name) if action.startswith("tenant.")]
     assert done[-3:] == ["tenant.exported", "tenant.purged", "tenant.closed"]
 
 
@@ -183,7 +183,7 @@ def test_a_tenant_reopened_during_its_export_is_not_marked_exported(tenant: Clos
     assert tenant.tenant().state == TenantState.ACTIVE
     assert len(tenant.rows()) == ROWS
     assert tenant.closing().exported_at is None
-    assert "tenant.exported" not in recorded(tenant.tenant().name)
+    assert "tenant.exported" not in recorded_actions(tenant.tenant().name)
 
 
 def test_a_purge_is_planned_again_with_the_tenant_locked(tenant: Closable) -> None:

@@ -18,6 +18,7 @@ from tenants.aws.clients import exports_client
 from tenants.domain.keys import own_space
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle import export as export_module
+from tenants.lifecycle.suspension import begin_again
 from tenants.models import AuditEvent, Suspension
 from tests.world.closings import (
     COLLECTIONS,
@@ -185,7 +186,7 @@ def test_an_export_is_made_again_if_somebody_could_write_after_it(exported: Clos
     suspension = Suspension.objects.get(tenant=exported.tenant())
     Suspension.objects.update(signed_out_at=timezone.now(), deny_until=timezone.now())
     put(exported.world, collection_rows(own_space(exported.org), "late", 3))
-    Suspension.objects.begin_again([exported.tenant().pk])
+    begin_again([exported.tenant().pk])
     suspension.refresh_from_db()
     assert suspension.denied_at is None
     assert exported.run().waits_for

@@ -15,7 +15,6 @@ from tenants.aws.export_store import DirectoryStore
 from tenants.domain.errors import Misconfigured, NotNow, PortalError
 from tenants.domain.keys import own_space
 from tenants.domain.tenant_state import TenantState
-from tenants.leases import take
 from tenants.lifecycle import export as export_module
 from tenants.models import Lease
 from tests.world.closings import (
@@ -32,7 +31,7 @@ from tests.world.closings import (
     verified_manifest,
 )
 from tests.world.faults import Switches
-from tests.world.stage import recorded
+from tests.world.stage import recorded_actions
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +71,8 @@ def test_a_job_killed_anywhere_is_resumed_to_the_same_end(tenant: Closable, monk
     assert exported == {key[1] for key in before if not key[0].endswith("#")}
     kept = tenant.closing()
     assert kept.rows_purged <= ROWS
-    assert recorded(tenant.tenant().name).count("tenant.exported") == 1
-    assert recorded(tenant.tenant().name).count("tenant.closed") == 1
+    assert recorded_actions(tenant.tenant().name).count("tenant.exported") == 1
+    assert recorded_actions(tenant.tenant().name).count("tenant.closed") == 1
 
 
 def test_rows_written_during_the_purge_stop_the_job_with_a_reason(
@@ -94,7 +93,7 @@ def test_rows_written_during_the_purge_stop_the_job_with_a_reason(
     assert "are left in" in tenant.closing().last_error
     assert tenant.closing().verified_at is None
     assert (own_space(tenant.org).catalogue, "orders") in tenant.rows()
-    assert "tenant.refused" in recorded(tenant.tenant().name)
+    assert "tenant.refused" in recorded_actions(tenant.tenant().name)
     assert tenant.run().tenant.state == TenantState.CLOSED
     assert tenant.closing().last_error == ""
     assert tenant.rows() == {}
@@ -144,7 +143,7 @@ def test_a_mistake_in_the_job_is_kept_with_its_type_alone(tenant: Closable) -> N
 def test_a_job_is_refused_while_another_has_the_lease(tenant: Closable) -> None:
     tenant.close()
     lease = f"closing {tenant.org}"
-    assert take(lease, holder="another", seconds=60)
+    assert Lease.objects.take(lease, holder="another", seconds=60)
     with pytest.raises(NotNow, match="Another job is closing"):
         tenant.run()
     assert tenant.closing().last_error == ""

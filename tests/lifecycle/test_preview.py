@@ -16,10 +16,10 @@ from tenants.domain.suspension_policy import ROOM
 from tenants.domain.tenant_state import TenantState
 from tenants.domain.user_plan import Create, Delete, Disable, Enable, SignOut
 from tenants.lifecycle.preview import calls, preview, preview_for_all
+from tenants.lifecycle.steps import TENANT_STEPS
 from tenants.lifecycle.transitions import close, reactivate, suspend
 from tenants.members.roster import disable
 from tenants.models import Closing, Member, Person, Provisioning, Suspension, Tenant, Worker
-from tenants.operators.tenant_steps import TENANT_STEPS
 from tests.world.faults import Switches
 from tests.world.stage import SOMEBODY, Stage, member_called, tenant_with_people
 from tests.world.use_cases import acme
@@ -71,7 +71,7 @@ def test_what_is_announced_for_a_suspension_and_its_end_is_what_cognito_is_asked
     tenant = Tenant.objects.get(pk=tenant.pk)
     expected = announced(tenant, TenantState.ACTIVE, sign_out=False)
     assert "4 members are enabled" in said(tenant, "reactivate")
-    assert "1 member is disabled on their own, and will still be" in said(tenant, "reactivate")
+    assert "1 member is disabled on their own, and will stay so" in said(tenant, "reactivate")
     switches.forget()
     reactivate(tenant, by=SOMEBODY)
     stage.work()
@@ -133,7 +133,7 @@ def test_where_the_list_has_no_room_it_is_said_that_credentials_go_on_working(po
     both = list(Tenant.objects.filter(slug__in=["acme", "globex"]))
     assert "It follows as soon as others have left it" in said(both, "suspend")
     close(Tenant.objects.get(slug="globex"), by=SOMEBODY, why="asked for")
-    assert "go on working for up to an hour" in said(acme(), "suspend")
+    assert "already issued work for up to an hour" in said(acme(), "suspend")
 
 
 def test_closing_says_until_when_it_can_be_taken_back_and_what_then_stays(portal: Any, settings: Any) -> None:
@@ -143,7 +143,7 @@ def test_closing_says_until_when_it_can_be_taken_back_and_what_then_stays(portal
     assert "3 members are deleted from Cognito" in text
     assert "cannot be undone" in text
     suspend(acme(), by=SOMEBODY, why="not paid")
-    assert "refuses credentials issued before already" in said(acme(), "close")
+    assert "already refuses credentials issued before" in said(acme(), "close")
 
 
 @pytest.mark.parametrize("suspended", [True, False])
@@ -160,7 +160,7 @@ def test_reopening_says_what_it_will_be_again(portal: Any, *, suspended: bool) -
 def test_every_step_of_a_tenant_says_what_it_brings_about(portal: Any) -> None:
     tenant = close(acme(), by=SOMEBODY, why="asked for")
     for step in TENANT_STEPS:
-        sentences = preview(tenant, step.name)
+        sentences = step.expects(tenant, {})
         assert sentences, step.name
         assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in sentences), sentences
 

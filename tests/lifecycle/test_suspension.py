@@ -21,9 +21,9 @@ from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.suspension import OUTLIVES, note_signed_out, rings, to_deny
 from tenants.lifecycle.suspension_list import ThirdRing, orgs_to_list, write_list
 from tenants.lifecycle.transitions import close, reactivate, suspend
-from tenants.models import AuditEvent, Suspension, Tenant
+from tenants.models import AuditEvent, Lease, Suspension, Tenant
 from tests.world.faults import Switches
-from tests.world.stage import SOMEBODY, Stage, recorded
+from tests.world.stage import SOMEBODY, Stage, recorded_actions
 from tests.world.use_cases import acme, run_at_once, tenant_in
 
 pytestmark = pytest.mark.usefixtures("nobody_suspended_afterwards")
@@ -59,7 +59,7 @@ def test_all_three_rings_are_reached_and_recorded(stage: Stage) -> None:
     assert after.signed_out_at
     assert after.ended_at == after.signed_out_at + OUTLIVES
     assert stage.tools.policy.listed() == {ACME_ID}
-    assert {"tenant.suspended", "tenant.denied", "tenant.signed-out"} <= set(recorded("Acme Ltd"))
+    assert {"tenant.suspended", "tenant.denied", "tenant.signed-out"} <= set(recorded_actions("Acme Ltd"))
     assert after.all_reached
     assert not before.all_reached
     assert all("since" in sentence for sentence in after.sentences[:3])
@@ -111,12 +111,10 @@ def test_listed_tenants_stay_and_one_that_begins_again_waits_for_room(stage: Sta
 
 
 def test_only_one_worker_writes_at_a_time(stage: Stage) -> None:
-    from tenants import leases
-
-    assert leases.take("suspension-list", holder="another", seconds=60)
+    assert Lease.objects.take("suspension-list", holder="another", seconds=60)
     suspended(acme())
     assert write_list(stage.tools.policy, holder="one") is None
-    leases.give_back("suspension-list", holder="another")
+    Lease.objects.give_back("suspension-list", holder="another")
     assert write_list(stage.tools.policy, holder="one") == {ACME_ID}
 
 

@@ -27,7 +27,7 @@ from tenants.models import Member, Suspension
 from tenants.provisioning.worker import Worker
 from tests.emulator.accounts import later
 from tests.world.fixtures import Browser
-from tests.world.pool import compared
+from tests.world.pool import compare_pool
 from tests.world.stage import SOMEBODY, Stage
 from tests.world.use_cases import acme
 
@@ -189,7 +189,7 @@ def enabled_by_hand(stage: Stage) -> Callable[[], str]:
 def test_a_member_enabled_by_hand_is_denied_once_repaired(stage: Stage) -> None:
     suspension = long_suspended(stage)
     read = enabled_by_hand(stage)
-    compared(stage, tenant=acme(), repair=True)
+    compare_pool(stage, tenant=acme(), repair=True)
     stage.work()
     assert read() == "AccessDeniedException"
     suspension.refresh_from_db()
@@ -212,7 +212,7 @@ def test_a_member_enabled_by_hand_is_denied_once_the_tenant_closes(stage: Stage)
 def test_a_member_seen_enabled_by_hand_is_denied_before_any_repair(stage: Stage) -> None:
     suspension = long_suspended(stage)
     read = enabled_by_hand(stage)
-    compared(stage, tenant=acme())
+    compare_pool(stage, tenant=acme())
     suspension.refresh_from_db()
     reached = rings(suspension)
     assert (reached.signed_out_at, reached.denied_at, reached.members_left) == (None, None, 1)

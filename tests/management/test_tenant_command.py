@@ -99,8 +99,8 @@ def test_members_come_and_go_at_the_terminal_and_the_first_operator_does_too() -
         (("tenant", "suspend", "initech", "--reason", "not paid"), "the portal lets no member in"),
         (("tenant", "close", "initech", "--reason", "gone", "--grace-days", "3"), "For 3 days"),
         (("tenant", "rename", "initech", "Initrode"), "Members see the new name"),
-        (("member", "add", "peter@initech.example", "--role", "viewer", "--tenant", "initech"), "would create peter@"),
-        (("member", "disable", "admin@initech.example"), "Nobody is made in Cognito"),
+        (("member", "add", "peter@initech.example", "--role", "viewer", "--tenant", "initech"), "will create peter@"),
+        (("member", "disable", "admin@initech.example"), "Cognito gets no user, and nobody is mailed"),
     ],
 )
 def test_a_dry_run_says_what_would_happen_and_does_nothing(command: tuple[str, ...], says: str) -> None:
@@ -187,11 +187,11 @@ def test_tenants_are_listed_newest_first_a_page_at_a_time_by_state_plan_and_what
 @pytest.mark.django_db
 def test_who_is_added_while_nobody_may_sign_in_is_said_not_to_be_made_yet() -> None:
     tenant_in(S.SUSPENDED)
-    assert "Nobody is made in Cognito" in said(
+    assert "Cognito gets no user, and nobody is mailed" in said(
         "member", "add", "late@initech.example", "--role", "viewer", "--tenant", "initech"
     )
     tenant_in(S.ACTIVE, name="Umbrella", domain="umbrella.example")
-    assert "The worker makes them" in said(
+    assert "The worker creates their user in Cognito" in said(
         "member", "add", "late@umbrella.example", "--role", "viewer", "--tenant", "umbrella"
     )
 

@@ -83,7 +83,7 @@ def test_entries_are_found_by_what_who_where_and_when(operator: Browser) -> None
         f"?org={GLOBEX.org_id}&from=2026-03-01&to=2026-03-09": [early],
     }
     assert {query: listed(operator.get(f"/operators/audit/{query}")) for query in expected} == expected
-    assert "No entry fits" in text_of(operator.get("/operators/audit/?to=2026-02-28"))
+    assert "No entry matches" in text_of(operator.get("/operators/audit/?to=2026-02-28"))
     assert operator.get("/operators/audit/?from=2026-03-01&to=9999-12-31").status_code == 200
 
 

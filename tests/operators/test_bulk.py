@@ -53,7 +53,7 @@ def test_where_somebody_else_was_sooner_with_all_of_them_what_was_typed_stays(op
 
 
 def test_nothing_chosen_and_what_nobody_can_have_chosen_is_told(operator: Browser) -> None:
-    assert "Nothing chosen" in text_of(operator.get("/operators/tenants/close/"))
-    assert "Nothing chosen" in text_of(operator.post("/operators/tenants/close/", {"reason": "x"}))
+    assert "Nothing selected" in text_of(operator.get("/operators/tenants/close/"))
+    assert "Nothing selected" in text_of(operator.post("/operators/tenants/close/", {"reason": "x"}))
     for chosen in (["x"], ["-1"], ["9" * 19], [str(n) for n in range(101)]):
         assert operator.get("/operators/tenants/close/", {"chosen": chosen}).status_code == 400

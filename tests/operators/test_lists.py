@@ -22,6 +22,7 @@ from tenants.domain.roles import Role
 from tenants.models import Drift, DriftKind, Member, Person, Provisioning, Reconciliation, Tenant
 from tenants.models.keyset import Branch
 from tenants.operators import members
+from tenants.operators.urls import urlpatterns
 from tenants.pages.lists import PAGE_SIZE, Page, read_page
 from tests.world.fixtures import Browser
 from tests.world.stage import SOMEBODY
@@ -131,7 +132,7 @@ def test_tenants_are_found_by_name_short_name_org_id_owner_and_filters(operator:
     pages = {address: operator.get(f"/operators/tenants/{address}") for address in expected}
     assert {address: set(rows_of(page)) for address, page in pages.items()} == expected
     for address, page in pages.items():
-        assert ("No tenant fits" in page.content.decode()) == (not expected[address])
+        assert ("No tenant matches" in page.content.decode()) == (not expected[address])
 
 
 @pytest.mark.parametrize("few", [members.FEW, 1])
@@ -210,3 +211,14 @@ def test_a_list_takes_as_many_queries_for_a_full_page_as_for_a_few_rows(operator
     many = {address: queries_for(operator, address) for address in lists}
     assert many == few
     assert max(many.values()) <= 8, many
+
+
+@pytest.mark.parametrize("pattern", urlpatterns, ids=lambda pattern: pattern.name)
+def test_a_request_that_did_not_pass_the_door_opens_no_page(rf: RequestFactory, pattern: Any) -> None:
+    method = rf.post if pattern.name == "audit_export" else rf.get
+    with pytest.raises(AttributeError, match="signed_in"):
+        pattern.callback(method("/"))
+    visitor = method("/")
+    visitor.signed_in = None
+    with pytest.raises(TypeError, match="the door admitted a visitor"):
+        pattern.callback(visitor)

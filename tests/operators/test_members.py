@@ -17,7 +17,7 @@ from tenants.members.roster import add_member
 from tenants.models import AuditEvent, Drift, DriftKind, Member, Provisioning, Reconciliation, Worker
 from tests.world.fixtures import Browser
 from tests.world.pages import text_of
-from tests.world.pool import compared
+from tests.world.pool import compare_pool
 from tests.world.stage import SOMEBODY, Stage, member_called, tenant_with_people
 from tests.world.use_cases import last_entry
 
@@ -54,7 +54,7 @@ def test_a_change_shows_what_is_still_to_be_done_in_cognito(operator: Browser) -
     page = text_of(operator.get(at(ACME_EDITOR)))
     assert "Still to do: set the role to viewer." in page
     assert page.count('<tr class="differs">') == 1
-    assert "waiting for Cognito" in page
+    assert '<span class="badge ">due</span>' in page
 
 
 def test_the_only_owner_stays_and_nobody_is_led_to_try(operator: Browser) -> None:
@@ -119,7 +119,7 @@ def test_several_are_tried_at_once(operator: Browser) -> None:
     chosen = {"chosen": [member.pk for member in (*stuck, settled)]}
     asked = text_of(operator.get("/operators/members/try-now/", chosen))
     assert "Try now 2 members" in asked
-    assert "Cognito agrees already." in asked
+    assert "is settled: Cognito already matches." in asked
     done = operator.post("/operators/members/try-now/", {"chosen": [member.pk for member in stuck]}, follow=True)
     assert "Next in line: 2 members." in text_of(done)
     assert Member.objects.filter(provisioning=Provisioning.DUE).count() == 2
@@ -132,7 +132,7 @@ def test_a_conflict_that_was_mended_is_settled_by_try_now(stage: Stage, operator
     stage.work()
     member = member_called(f"boss@{domain}")
     page = text_of(operator.get(at(member)))
-    assert "The address is taken in Cognito" in page
+    assert "Conflict: another user in Cognito has this address" in page
     assert "somebody else’s" in page
     stage.by_hand.admin_delete_user(UserPoolId=stage.tools.directory.pool_id, Username=f"boss@{domain}")
     operator.post(at(member, "try-now"))
@@ -187,9 +187,9 @@ def test_whoever_was_changed_past_the_portal_differs_and_can_be_tried_now(
     tenant_with_people("Drifting", 2, domain=domain)
     stage.work()
     member = member_called(f"p1@{domain}")
-    assert "agrees" in text_of(operator.get(at(member)))
+    assert '<span class="badge good">settled</span>' in text_of(operator.get(at(member)))
     stage.by_hand.admin_disable_user(UserPoolId=stage.tools.directory.pool_id, Username=str(member.person.sub))
-    compared(stage)
+    compare_pool(stage)
     for address in (at(member), f"/operators/members/?q=p1@{domain}"):
         assert '<span class="badge warn">differs</span>' in text_of(operator.get(address))
     assert "is next in line" in text_of(operator.post(at(member, "try-now"), follow=True))
@@ -225,7 +225,7 @@ def test_nobody_is_missed_in_cognito_who_may_not_sign_in_yet(stage: Stage, opera
     late = add_member(tenant=tenant, email=f"late@{domain}", name="", role="viewer", by=SOMEBODY)
     stage.work()
     page = text_of(operator.get(at(late)))
-    assert "agrees" in page
+    assert '<span class="badge good">settled</span>' in page
     assert "differs" not in page
 
 

@@ -89,7 +89,7 @@ def test_an_empty_platform_shows_what_to_do_next(operator: Browser) -> None:
     Tenant.objects.all().update(created_at=timezone.now() - timedelta(weeks=50))
     text = text_of(operator)
     for words in (
-        "No worker is running, and new members would wait for one. Start one with “manage.py provision --watch”.",
+        "No worker is running. Start one: manage.py provision --watch. Until then, new members wait.",
         "No sign-ups lately",
         "Nothing was changed in Cognito",
         "No worker gave a sign of life today",
@@ -124,7 +124,7 @@ def test_problems_are_listed_first(operator: Browser) -> None:
     text = text_of(operator)
     for words in (
         "Nobody can be provisioned. The user pool is gone.",
-        "No worker is running, and 1 member waits for one.",
+        "No worker is running. Start one: manage.py provision --watch. Until then, 1 member waits.",
         "Cognito cannot be made to match for 1 member.",
         "somebody else’s user has the address of 2 members.",
         "no room for 1 suspended tenant.",

@@ -186,12 +186,12 @@ def test_a_closing_whose_grace_is_over_cannot_be_reopened_and_says_until_when_it
 def test_what_was_typed_stays_to_be_copied_when_the_session_has_ended(operator: Browser) -> None:
     address = f"/operators/tenants/{ACME.org_id}/metadata/"
     operator.cookies.clear()
-    page = operator.post(address, {"metadata": '{"a": "<b>"}', "over": "f00", "reason": " as agreed "})
+    page = operator.post(address, {"metadata": '{"a": "<b>"}', "over": "f00d-cafe", "reason": " as agreed "})
     assert page.status_code == 401
     sent = page.content.decode()
     assert "{&quot;a&quot;: &quot;&lt;b&gt;&quot;}</pre>" in sent
     assert "Reason, as you wrote it</h2>" in sent
-    assert "f00" not in sent
+    assert "f00d-cafe" not in sent
 
 
 def test_a_member_is_added_and_what_is_wrong_is_told_in_place(operator: Browser) -> None:
@@ -203,12 +203,12 @@ def test_a_member_is_added_and_what_is_wrong_is_told_in_place(operator: Browser)
         page = operator.post(address, {"email": "new@acme.example", "role": "editor", "name": "New", **wrong})
         assert (page.status_code, list(errors_in(page))) == (400, [field])
     given = {"email": "new@acme.example", "role": "editor", "name": "", "reason": "asked for"}
-    assert "new@acme.example was added as editor." in text_of(operator.post(address, given, follow=True))
+    assert "new@acme.example is editor of Acme Ltd now." in text_of(operator.post(address, given, follow=True))
     assert Member.objects.get(person__email="new@acme.example").tenant == acme()
     again = operator.post(address, {**given, "email": "NEW@acme.example"})
     assert (again.status_code, list(errors_in(again))) == (400, ["email"])
     suspend(acme(), by=SOMEBODY, why="not paid")
-    assert "Nobody is made in Cognito" in text_of(operator.get(address))
+    assert "Cognito gets no user, and nobody is mailed" in text_of(operator.get(address))
 
 
 def test_a_tenant_shows_how_far_it_is_shut_out_and_what_keeps_it(operator: Browser) -> None:
@@ -216,13 +216,17 @@ def test_a_tenant_shows_how_far_it_is_shut_out_and_what_keeps_it(operator: Brows
     page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
     assert "Reason given: <bdi>not paid</bdi>" in page
     assert page.count('class="reached"') == 1
+    assert "Suspension progress</h2>" in page
+    labels = ["Portal", "Cognito", "Credentials already issued", "Everything expired"]
+    assert re.findall(r'<li[^>]*><b>([^<]*)</b> <span class="badge', page) == labels
+    assert "What blocks it" in page
     assert "3 members have not been disabled" in page
     assert "No worker is running" in page
     now = timezone.now()
     Suspension.objects.update(signed_out_at=now, denied_at=now, deny_until=now - timedelta(seconds=1))
     page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
     assert page.count('class="reached"') == 4
-    assert "What keeps it" not in page
+    assert "What blocks it" not in page
 
 
 def test_a_closing_shows_how_far_it_has_come(operator: Browser) -> None:
@@ -254,7 +258,7 @@ def test_metadata_are_readable_at_every_depth_and_never_markup(operator: Browser
     deep = {"contacts": [{"name": "<b>Ann</b>"}, {"tags": ["a", True, None, 1.5]}], "empty": {}, "none": ""}
     change_metadata(acme(), metadata={**deep, "down": {"a": {"b": {"c": [1]}}}}, by=SOMEBODY)
     page = operator.get(f"/operators/tenants/{ACME.org_id}/").content.decode()
-    for words in ("&lt;b&gt;Ann&lt;/b&gt;", ">true<", ">null<", ">1.5<", "nothing in it", "empty text", "[1]"):
+    for words in ("&lt;b&gt;Ann&lt;/b&gt;", ">true<", ">null<", ">1.5<", "empty object", "empty text", "[1]"):
         assert words in page
     assert "{&#x27;" not in page
 

@@ -1,4 +1,4 @@
-"""A user whom the pool has already: taken as the member's where that is certain, else shown and left alone."""
+"""A user who is in the pool already: adopted where they are certainly the member's, else a conflict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tenants.domain.roles import Role
 from tenants.members.roster import add_member, disable, remove, set_role, try_now
 from tenants.models import AuditEvent, Member, Person, Provisioning
 from tests.world.faults import Switches
-from tests.world.stage import SOMEBODY, Stage, member_called, recorded, tenant_with_people
+from tests.world.stage import SOMEBODY, Stage, member_called, recorded_actions, tenant_with_people
 
 
 def test_a_user_made_by_a_killed_worker_is_recognised_compared_and_adopted(stage: Stage, domain: str) -> None:
@@ -22,7 +22,7 @@ def test_a_user_made_by_a_killed_worker_is_recognised_compared_and_adopted(stage
     member = member_called(f"p1@{domain}")
     assert str(member.person.sub) == sub
     assert member.provisioning == Provisioning.SETTLED
-    assert recorded(f"p1@{domain}") == ["member.added", "member.adopted", "member.provisioned"]
+    assert recorded_actions(f"p1@{domain}") == ["member.added", "member.adopted", "member.provisioned"]
     user = stage.user(member)
     assert user is not None
     assert user.role == "viewer"
@@ -38,14 +38,14 @@ def test_a_user_of_another_organisation_is_a_conflict_and_is_never_touched(stage
     assert str(GLOBEX.org_id) in member.last_error
     assert member.person.sub is None
     assert member.seen_at is None
-    assert recorded(f"p1@{domain}") == ["member.added", "member.conflict"]
+    assert recorded_actions(f"p1@{domain}") == ["member.added", "member.conflict"]
     remove(member, by=SOMEBODY)
     stage.work()
     assert stage.user(f"p1@{domain}") == before
     assert not Member.objects.filter(pk=member.pk).exists()
 
 
-def test_a_stranger_with_an_invited_operators_address_does_not_become_one(stage: Stage, domain: str) -> None:
+def test_a_stranger_with_an_invited_operators_address_is_no_operator(stage: Stage, domain: str) -> None:
     stage.make_by_hand(f"op@{domain}")
     add_member(tenant=None, email=f"op@{domain}", name="Op", role=Role.OPERATOR, by=SOMEBODY, mail_invitation=False)
     stage.work()
@@ -55,7 +55,7 @@ def test_a_stranger_with_an_invited_operators_address_does_not_become_one(stage:
     assert user.role == ""
 
 
-def test_a_person_who_signed_in_before_their_id_was_written_down_is_one_person(stage: Stage, domain: str) -> None:
+def test_a_sign_in_before_the_id_was_written_down_makes_no_second_person(stage: Stage, domain: str) -> None:
     tenant = tenant_with_people("Quick", 2, domain=domain)
     sub = stage.make_by_hand(f"p1@{domain}", org=str(tenant.org_id), role="viewer")
     Person.objects.create(sub=uuid.UUID(sub), email="", name="Themselves")
@@ -63,8 +63,8 @@ def test_a_person_who_signed_in_before_their_id_was_written_down_is_one_person(s
     assert Person.objects.get(sub=uuid.UUID(sub)) == member_called(f"p1@{domain}").person
 
 
-def with_anothers_user_under_its_address(stage: Stage, domain: str) -> Member:
-    """Somebody changed the owner's address in the pool to that of a viewer who is just invited."""
+def member_with_the_owners_new_address(stage: Stage, domain: str) -> Member:
+    """A viewer is invited with an address that was given to the owner's user in the pool by hand."""
     tenant = tenant_with_people("Twice", 1, domain=domain)
     stage.work()
     owner = member_called(f"p0@{domain}")
@@ -79,8 +79,8 @@ def with_anothers_user_under_its_address(stage: Stage, domain: str) -> Member:
     )
 
 
-def test_a_user_who_is_another_member_already_is_a_conflict_and_keeps_their_role(stage: Stage, domain: str) -> None:
-    invited = with_anothers_user_under_its_address(stage, domain)
+def test_another_members_user_is_a_conflict_and_keeps_their_role(stage: Stage, domain: str) -> None:
+    invited = member_with_the_owners_new_address(stage, domain)
     before = stage.user(f"new@{domain}")
     stage.work()
     member = member_called(f"new@{domain}")
@@ -90,7 +90,7 @@ def test_a_user_who_is_another_member_already_is_a_conflict_and_keeps_their_role
     assert before is not None
     assert before.role == "owner"
     assert stage.user(f"new@{domain}") == before
-    assert recorded(f"new@{domain}") == ["member.added", "member.conflict"]
+    assert recorded_actions(f"new@{domain}") == ["member.added", "member.conflict"]
     remove(invited, by=SOMEBODY)
     stage.work()
     assert stage.user(f"new@{domain}") == before
@@ -118,7 +118,7 @@ def test_a_conflict_ends_when_the_other_user_is_gone_and_it_is_tried_again(stage
     assert member_called(f"p1@{domain}").provisioning == Provisioning.SETTLED
 
 
-def test_somebody_with_an_address_that_was_removed_elsewhere_is_somebody_new(stage: Stage, domain: str) -> None:
+def test_an_address_removed_in_one_tenant_gets_a_new_user_in_another(stage: Stage, domain: str) -> None:
     tenant_with_people("Left", 2, domain=domain)
     stage.work()
     before = member_called(f"p1@{domain}")
@@ -134,7 +134,7 @@ def test_somebody_with_an_address_that_was_removed_elsewhere_is_somebody_new(sta
 
 
 @pytest.mark.parametrize("code", ["UsernameExistsException", "AliasExistsException"])
-def test_where_cognito_says_that_somebody_is_there_who_is_not_they_are_made(
+def test_a_user_is_created_though_cognito_first_says_that_one_exists(
     stage: Stage, switches: Switches, domain: str, code: str
 ) -> None:
     tenant_with_people("Ghost", 2, domain=domain)
@@ -144,7 +144,7 @@ def test_where_cognito_says_that_somebody_is_there_who_is_not_they_are_made(
     assert len(stage.users_of(domain)) == 2
 
 
-def test_what_a_killed_worker_did_to_a_user_is_found_and_written_down(stage: Stage, domain: str) -> None:
+def test_changes_of_a_killed_worker_are_found_and_written_down(stage: Stage, domain: str) -> None:
     tenant_with_people("Cut off", 4, domain=domain)
     stage.work()
     changed, locked_out, deleted = (member_called(f"p{number}@{domain}") for number in (1, 2, 3))
@@ -158,18 +158,18 @@ def test_what_a_killed_worker_did_to_a_user_is_found_and_written_down(stage: Sta
     directory.delete(str(deleted.person.sub))
     Member.objects.filter(provisioning=Provisioning.DUE).update(leased_by="killed", leased_until=timezone.now())
     stage.work()
-    said = {
+    recorded = {
         event.target: event.after
         for event in AuditEvent.objects.filter(actor="worker", target__endswith=domain).order_by("seq")
     }
-    assert said[f"p1@{domain}"] == {"changes": [], "found": ["set the role to editor"]}
-    # Whether they were signed out as well nobody can see, so they are.
-    assert said[f"p2@{domain}"] == {"changes": ["sign out everywhere"], "found": ["disable"]}
-    assert said[f"p3@{domain}"] == {"changes": [], "found": ["delete"]}
-    assert recorded(f"p3@{domain}")[-1] == "member.deleted"
+    assert recorded[f"p1@{domain}"] == {"changes": [], "found": ["set the role to editor"]}
+    # Nothing shows whether they were signed out as well, so they are signed out.
+    assert recorded[f"p2@{domain}"] == {"changes": ["sign out everywhere"], "found": ["disable"]}
+    assert recorded[f"p3@{domain}"] == {"changes": [], "found": ["delete"]}
+    assert recorded_actions(f"p3@{domain}")[-1] == "member.deleted"
 
 
-def test_whoever_is_not_to_sign_in_is_looked_for_before_that_counts_as_done(stage: Stage, domain: str) -> None:
+def test_a_user_who_may_not_sign_in_is_looked_up_before_it_is_settled(stage: Stage, domain: str) -> None:
     tenant = tenant_with_people("Locked out", 2, domain=domain)
     stage.make_by_hand(f"p1@{domain}", org=str(tenant.org_id), role="viewer")
     disable(member_called(f"p1@{domain}"), by=SOMEBODY)

@@ -1,4 +1,4 @@
-"""Everything that Cognito can answer to the creation of a member: a clear message, a stable state, nothing lost."""
+"""Each answer of Cognito to the creation of a user leads to a clear message and a stable state, and loses nothing."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from tests.world.cognito_answers import ANSWERS
 from tests.world.faults import Switches
 from tests.world.stage import SOMEBODY, Stage, member_called, tenant_with_people
 
-# The portal looks what there is and goes on, so nobody hears of these.
-SEEN_TO = {"UsernameExistsException", "AliasExistsException", "UserNotFoundException"}
+# The portal looks in the pool and goes on, so no operator hears of these.
+HANDLED = {"UsernameExistsException", "AliasExistsException", "UserNotFoundException"}
 
 
-def provisioned_now(stage: Stage, member: Member) -> Outcome | None:
+def provision_now(stage: Stage, member: Member) -> Outcome | None:
     tools = stage.tools
     return provision_member_now(member, directory=tools.directory, pacer=tools.pacer, holder="a request")
 
 
 @pytest.mark.parametrize(("code", "message", "kind"), ANSWERS)
-def test_each_answer_leaves_the_member_in_a_state_that_says_why_and_that_it_gets_out_of(
+def test_each_answer_leaves_a_state_that_says_why_and_that_ends(
     stage: Stage, switches: Switches, domain: str, code: str, message: str, kind: str
 ) -> None:
     tenant_with_people("Answered", 1, domain=domain)
     status = 500 if code == "InternalErrorException" else 400
     switches.fail("CognitoIdentityProvider.AdminCreateUser", code=code, message=message, status=status, count=1)
-    outcome = provisioned_now(stage, member_called(f"p0@{domain}"))
+    outcome = provision_now(stage, member_called(f"p0@{domain}"))
     member = member_called(f"p0@{domain}")
-    told = AuditEvent.objects.filter(target=f"p0@{domain}", action="member.stuck")
-    if code in SEEN_TO:
+    entries = AuditEvent.objects.filter(target=f"p0@{domain}", action="member.stuck")
+    if code in HANDLED:
         assert outcome == Outcome.SETTLED
     elif kind == "member":
         assert (outcome, member.provisioning) == (Outcome.STUCK, Provisioning.STUCK)
         assert member.last_error.startswith("Cognito does not accept this person as they are: ")
         assert message in member.last_error
-        assert [event.why for event in told] == [member.last_error]
+        assert [entry.why for entry in entries] == [member.last_error]
     else:
         assert (outcome, member.provisioning) == (Outcome.LATER, Provisioning.DUE)
         assert member.attempts == (1 if kind == "passing" else 0)
         assert (code in member.last_error) == (kind == "passing")
-        assert not told
+        assert not entries
     assert member.leased_by == ""
     if outcome != Outcome.SETTLED:
         try_now(member, by=SOMEBODY)
-        assert provisioned_now(stage, member) == Outcome.SETTLED
+        assert provision_now(stage, member) == Outcome.SETTLED
     assert [user.role for user in stage.users_of(domain)] == ["owner"]
 
 
 @pytest.mark.parametrize(("code", "message", "kind"), [answer for answer in ANSWERS if answer[2] == "systemic"])
-def test_an_answer_that_everybody_would_get_halts_the_worker_with_one_entry_and_members_as_they_were(
+def test_an_answer_that_concerns_all_halts_and_changes_no_member(
     stage: Stage, switches: Switches, domain: str, code: str, message: str, kind: str
 ) -> None:
     tenant_with_people("Halted", 3, domain=domain)

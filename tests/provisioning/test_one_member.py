@@ -1,4 +1,4 @@
-"""Members made to match in Cognito: one call for a new person, and what happens when the pool says something else."""
+"""Members made to match in Cognito: one call for a new person, and what happens when Cognito does not do as asked."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.transitions import close, reactivate, reopen, suspend
 from tenants.members.roster import add_member, disable, enable, mark_due, remove, set_role, try_now
 from tenants.models import AuditEvent, Member, Person, Provisioning, SignIn
+from tenants.provisioning.finish import finish
 from tenants.provisioning.one_member import provision_member_now
 from tenants.provisioning.queue import claim
-from tenants.provisioning.results import Outcome, finish
+from tenants.provisioning.results import Outcome
 from tests.world.faults import Switches
-from tests.world.stage import SOMEBODY, Stage, member_called, recorded, tenant_with_people
+from tests.world.stage import SOMEBODY, Stage, member_called, recorded_actions, tenant_with_people
 
 
-def test_a_new_tenants_people_are_made_with_one_call_each_and_the_tenant_becomes_active(
-    stage: Stage, switches: Switches, domain: str
-) -> None:
+def test_a_new_tenant_takes_one_call_a_person_and_becomes_active(stage: Stage, switches: Switches, domain: str) -> None:
     tenant = tenant_with_people("Newcomers", 3, domain=domain)
     switches.forget()
     tally = stage.work()
@@ -40,24 +39,24 @@ def test_a_new_tenants_people_are_made_with_one_call_each_and_the_tenant_becomes
     assert owner.person.sub
     assert owner.seen_role == "owner"
     assert owner.seen_enabled is True
-    assert recorded(f"p0@{domain}") == ["member.added", "member.provisioned"]
+    assert recorded_actions(f"p0@{domain}") == ["member.added", "member.provisioned"]
     assert AuditEvent.objects.get(target=f"p0@{domain}", action="member.provisioned").after == {
         "changes": [f"create p0@{domain} as owner"]
     }
 
 
-def test_a_second_run_calls_nobody_and_writes_nothing(stage: Stage, switches: Switches, domain: str) -> None:
+def test_a_second_run_makes_no_call_and_writes_nothing(stage: Stage, switches: Switches, domain: str) -> None:
     tenant_with_people("Settled", 3, domain=domain)
     stage.work()
-    before, rows = recorded(), list(Member.objects.order_by("pk").values())
+    before, rows = recorded_actions(), list(Member.objects.order_by("pk").values())
     switches.forget()
     assert stage.work().applied == 0
     assert not [name for name in switches.calls() if "Admin" in name]
-    assert recorded() == before
+    assert recorded_actions() == before
     assert list(Member.objects.order_by("pk").values()) == rows
 
 
-def test_changes_of_role_and_locking_out_reach_the_pool_and_so_does_the_way_back(stage: Stage, domain: str) -> None:
+def test_a_role_a_lock_out_and_its_end_reach_the_pool(stage: Stage, domain: str) -> None:
     tenant_with_people("Changing", 2, domain=domain)
     stage.work()
     member = member_called(f"p1@{domain}")
@@ -76,9 +75,7 @@ def test_changes_of_role_and_locking_out_reach_the_pool_and_so_does_the_way_back
     assert user.enabled
 
 
-def test_a_removed_member_is_deleted_there_and_here_and_the_person_keeps_name_and_address(
-    stage: Stage, domain: str
-) -> None:
+def test_a_removed_members_user_and_row_go_and_the_person_stays(stage: Stage, domain: str) -> None:
     tenant_with_people("Leaving", 2, domain=domain)
     stage.work()
     member = member_called(f"p1@{domain}")
@@ -91,10 +88,10 @@ def test_a_removed_member_is_deleted_there_and_here_and_the_person_keeps_name_an
     assert person.sub is None
     assert person.name == "Person 1"
     assert not person.sign_ins.exists()
-    assert recorded(f"p1@{domain}")[-1] == "member.deleted"
+    assert recorded_actions(f"p1@{domain}")[-1] == "member.deleted"
 
 
-def test_somebody_removed_before_they_were_ever_made_leaves_no_user(stage: Stage, domain: str) -> None:
+def test_a_member_removed_before_they_were_created_leaves_no_user(stage: Stage, domain: str) -> None:
     tenant_with_people("Never", 2, domain=domain)
     remove(member_called(f"p1@{domain}"), by=SOMEBODY)
     stage.work()
@@ -102,7 +99,7 @@ def test_somebody_removed_before_they_were_ever_made_leaves_no_user(stage: Stage
     assert not Member.objects.filter(person__email=f"p1@{domain}").exists()
 
 
-def test_a_user_deleted_behind_our_back_is_made_again(stage: Stage, domain: str) -> None:
+def test_a_user_deleted_outside_the_portal_is_created_again(stage: Stage, domain: str) -> None:
     tenant_with_people("Deleted", 2, domain=domain)
     stage.work()
     member = member_called(f"p1@{domain}")
@@ -134,10 +131,10 @@ def test_a_failure_that_passes_puts_the_member_off_with_growing_patience(stage: 
 
 
 @pytest.mark.parametrize("fault", [{"fault": "throttling"}, {"fault": "server-error"}, {"drop": True}])
-def test_a_call_that_failed_for_the_moment_is_made_again_and_nobody_is_made_twice(
+def test_a_call_that_failed_is_made_again_and_creates_no_user_twice(
     stage: Stage, switches: Switches, domain: str, fault: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tenants.provisioning.results._FIRST_RETRY_SECONDS", 0.2)
+    monkeypatch.setattr("tenants.provisioning.member_rows.FIRST_RETRY_SECONDS", 0.2)
     tenant_with_people("Weather", 3, domain=domain)
     switches.fail("CognitoIdentityProvider.AdminCreateUser", count=2, **fault)
     stage.work()
@@ -148,7 +145,7 @@ def test_a_call_that_failed_for_the_moment_is_made_again_and_nobody_is_made_twic
 @pytest.mark.parametrize(
     "code", ["InvalidParameterException", "UserLambdaValidationException", "CodeDeliveryFailureException"]
 )
-def test_what_is_wrong_with_one_member_sets_that_one_aside_with_cognitos_words(
+def test_a_member_that_cognito_refuses_is_stuck_with_cognitos_words(
     stage: Stage, switches: Switches, domain: str, code: str
 ) -> None:
     tenant_with_people("Stuck", 2, domain=domain)
@@ -166,7 +163,7 @@ def test_what_is_wrong_with_one_member_sets_that_one_aside_with_cognitos_words(
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "ExpiredTokenException", "AccessDeniedException"])
-def test_what_is_in_everybodys_way_harms_no_member_and_is_said_once(
+def test_a_failure_that_concerns_all_changes_no_member_and_is_said_once(
     stage: Stage, switches: Switches, domain: str, code: str
 ) -> None:
     tenant_with_people("Halted", 5, domain=domain)
@@ -178,16 +175,16 @@ def test_what_is_in_everybodys_way_harms_no_member_and_is_said_once(
     assert [(row["provisioning"], row["attempts"], row["leased_by"]) for row in after] == [
         (row["provisioning"], row["attempts"], "") for row in before
     ]
-    assert recorded().count("provisioning.halted") == 1
+    assert recorded_actions().count("provisioning.halted") == 1
     switches.mend()
     assert not stage.work().halted
     switches.fail("CognitoIdentityProvider.AdminCreateUser", code=code, message="No such pool.", status=400, count=None)
     tenant_with_people("Halted again", 1, domain=f"again.{domain}")
     stage.work()
-    assert recorded().count("provisioning.halted") == 2
+    assert recorded_actions().count("provisioning.halted") == 2
 
 
-def test_the_people_of_a_suspended_tenant_go_before_all_others(stage: Stage, domain: str) -> None:
+def test_members_of_a_suspended_tenant_go_before_all_others(stage: Stage, domain: str) -> None:
     tenant = tenant_with_people("Suspended", 2, domain=domain)
     stage.work()
     tenant_with_people("Many others", 5, domain=f"others.{domain}")
@@ -197,7 +194,7 @@ def test_the_people_of_a_suspended_tenant_go_before_all_others(stage: Stage, dom
     assert {one.member.tenant_id for one in claim("worker", most=2)} == {tenant.pk}
 
 
-def test_suspending_disables_everybody_and_reactivating_enables_who_should_be(stage: Stage, domain: str) -> None:
+def test_suspending_disables_all_and_reactivating_enables_who_should_be(stage: Stage, domain: str) -> None:
     tenant = tenant_with_people("To and fro", 3, domain=domain)
     stage.work()
     disable(member_called(f"p2@{domain}"), by=SOMEBODY)
@@ -211,9 +208,7 @@ def test_suspending_disables_everybody_and_reactivating_enables_who_should_be(st
     assert sorted(user.email for user in stage.users_of(domain) if user.enabled) == [f"p0@{domain}", f"p1@{domain}"]
 
 
-def test_a_tenant_that_is_being_closed_before_its_owner_was_made_does_not_become_active(
-    stage: Stage, domain: str
-) -> None:
+def test_a_tenant_closed_before_its_owner_was_created_stays_closing(stage: Stage, domain: str) -> None:
     tenant = tenant_with_people("Stillborn", 1, domain=domain)
     close(tenant, by=SOMEBODY, why="a mistake")
     stage.work()
@@ -227,7 +222,7 @@ def test_a_tenant_that_is_being_closed_before_its_owner_was_made_does_not_become
     assert user.enabled
 
 
-def test_nobody_is_made_or_mailed_while_their_tenant_is_suspended(stage: Stage, domain: str) -> None:
+def test_no_user_is_created_while_their_tenant_is_suspended(stage: Stage, domain: str) -> None:
     tenant = tenant_with_people("Shut", 2, domain=domain)
     stage.work()
     gone = member_called(f"p1@{domain}")
@@ -243,7 +238,7 @@ def test_nobody_is_made_or_mailed_while_their_tenant_is_suspended(stage: Stage, 
     assert [user.enabled for user in stage.users_of(domain)] == [True] * 3
 
 
-def test_a_request_can_have_its_own_member_made_at_once(stage: Stage, domain: str) -> None:
+def test_a_request_can_provision_its_own_member_at_once(stage: Stage, domain: str) -> None:
     tenant = tenant_with_people("Impatient", 1, domain=domain)
     member = member_called(f"p0@{domain}")
     tools = stage.tools
@@ -270,7 +265,7 @@ def test_a_request_that_meets_a_failure_leaves_its_member_to_the_worker(
     assert member_called(f"p0@{domain}").provisioning == Provisioning.SETTLED
 
 
-def test_a_member_for_whom_nobody_asked_cognito_is_not_said_to_have_been_seen(stage: Stage, domain: str) -> None:
+def test_a_member_that_needed_no_call_is_not_noted_as_seen(stage: Stage, domain: str) -> None:
     tenant = tenant_with_people("Unasked", 1, domain=domain)
     stage.work()
     before = member_called(f"p0@{domain}").seen_at

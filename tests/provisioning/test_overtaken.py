@@ -1,4 +1,4 @@
-"""Members in hand while something else happens to them: changed, suspended, or taken over by another worker."""
+"""Members that are changed, suspended or taken over by another worker while a worker has them in hand."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from tenants.domain.user_plan import Quota
 from tenants.lifecycle.transitions import suspend
 from tenants.members.roster import add_member, disable, enable, set_role
 from tenants.models import Member, Provisioning
+from tenants.provisioning.finish import finish, release
 from tenants.provisioning.one_member import apply_answer, make_call, provision_member_now
 from tenants.provisioning.queue import Claim, claim, hold
-from tenants.provisioning.results import Outcome, finish, release
-from tests.world.stage import SOMEBODY, Stage, in_one_go, member_called, recorded, tenant_with_people
+from tenants.provisioning.results import Outcome
+from tests.world.stage import SOMEBODY, Stage, make_all_calls, member_called, recorded_actions, tenant_with_people
 
 
-def test_a_role_changed_while_a_worker_is_at_it_is_not_lost(stage: Stage, domain: str) -> None:
+def test_a_role_changed_during_an_attempt_is_not_lost(stage: Stage, domain: str) -> None:
     tenant_with_people("Overtaken", 2, domain=domain)
     claimed = next(one for one in claim("slow", most=10) if one.member.person.email == f"p1@{domain}")
-    in_one_go(stage, claimed)
+    make_all_calls(stage, claimed)
     set_role(member_called(f"p1@{domain}"), Role.EDITOR, by=SOMEBODY)
     assert finish(claimed) == Outcome.OVERTAKEN
     between = member_called(f"p1@{domain}")
@@ -42,30 +43,30 @@ def test_a_member_is_handed_out_once_until_its_lease_runs_out(stage: Stage, doma
     Member.objects.filter(leased_by="one").update(leased_until=timezone.now() - timedelta(seconds=1))
     third = claim("another", most=10)
     assert {one.member.pk for one in third} == {one.member.pk for one in first}
-    assert all(one.attempt.looks for one in third)
+    assert all(one.attempt.must_look for one in third)
     release(third[0])
     assert Member.objects.get(pk=third[0].member.pk).leased_by == ""
 
 
-def test_who_lost_the_lease_does_not_write_over_who_has_it(stage: Stage, domain: str) -> None:
+def test_a_holder_that_lost_the_lease_does_not_overwrite_the_next(stage: Stage, domain: str) -> None:
     tenant_with_people("Stale", 1, domain=domain)
     (claimed,) = claim("slow", most=10)
-    in_one_go(stage, claimed)
+    make_all_calls(stage, claimed)
     Member.objects.filter(pk=claimed.member.pk).update(leased_by="fast")
     assert finish(claimed) == Outcome.OVERTAKEN
     member = Member.objects.get(pk=claimed.member.pk)
     assert (member.provisioning, member.leased_by, member.seen_at) == (Provisioning.DUE, "fast", None)
     assert member.person.sub is None
-    # It was done all the same.
-    assert recorded(f"p0@{domain}")[-1] == "member.provisioned"
+    # The call was made all the same.
+    assert recorded_actions(f"p0@{domain}")[-1] == "member.provisioned"
 
 
 @pytest.mark.parametrize("the_other_is_done", [True, False])
 @pytest.mark.parametrize("answer_is_lost", [True, False])
-def test_what_a_worker_did_that_had_been_held_up_is_looked_at_again(
+def test_a_change_by_a_worker_that_was_held_up_is_looked_at_again(
     stage: Stage, domain: str, the_other_is_done: bool, answer_is_lost: bool
 ) -> None:
-    """It enables somebody who was locked out by another worker in the meantime."""
+    """It enables a user whom another worker disabled in the meantime."""
     tenant_with_people("Held up", 2, domain=domain)
     stage.work()
     member = member_called(f"p1@{domain}")
@@ -76,14 +77,14 @@ def test_what_a_worker_did_that_had_been_held_up_is_looked_at_again(
     Member.objects.filter(pk=member.pk).update(leased_until=timezone.now() - timedelta(seconds=1))
     disable(member, by=SOMEBODY)
     (fast,) = claim("fast", most=10)
-    in_one_go(stage, fast)
+    make_all_calls(stage, fast)
     if the_other_is_done:
         assert finish(fast) == Outcome.SETTLED
     if answer_is_lost:
         stage.tools.directory.enable(str(member.person.sub))
         assert finish(slow, Unreachable("Cognito", "lost")) == Outcome.OVERTAKEN
     else:
-        in_one_go(stage, slow)
+        make_all_calls(stage, slow)
         assert finish(slow) == Outcome.OVERTAKEN
     if not the_other_is_done:
         assert finish(fast) == Outcome.OVERTAKEN
@@ -96,13 +97,13 @@ def test_what_a_worker_did_that_had_been_held_up_is_looked_at_again(
 
 
 @pytest.mark.parametrize("failure", [Misconfigured("no"), Unreachable("Cognito", "gone")])
-def test_what_was_done_before_a_failure_is_written_down_too(stage: Stage, domain: str, failure: Exception) -> None:
+def test_changes_made_before_a_failure_are_written_down(stage: Stage, domain: str, failure: Exception) -> None:
     tenant_with_people("Half", 2, domain=domain)
     claimed = next(one for one in claim("worker", most=10) if one.member.person.email == f"p1@{domain}")
-    step = claimed.attempt.next_step()
-    assert step is not None
-    assert step.category == Quota.CREATION
-    assert apply_answer(claimed, step, make_call(stage.tools.directory, step, None)) is None
+    call = claimed.attempt.next_call()
+    assert call is not None
+    assert call.category == Quota.CREATION
+    assert apply_answer(claimed, call, make_call(stage.tools.directory, call, None)) is None
     if isinstance(failure, Misconfigured):
         release(claimed)
     else:
@@ -112,19 +113,17 @@ def test_what_was_done_before_a_failure_is_written_down_too(stage: Stage, domain
     assert member.person.sub
     assert member.seen_enabled is True
     assert member.provisioning == Provisioning.DUE
-    assert recorded(f"p1@{domain}")[-1] == "member.provisioned"
+    assert recorded_actions(f"p1@{domain}")[-1] == "member.provisioned"
 
 
-def test_a_tenant_suspended_while_its_people_are_being_made_ends_with_nobody_who_can_come_in(
-    stage: Stage, domain: str
-) -> None:
+def test_a_tenant_suspended_during_an_attempt_ends_with_all_disabled(stage: Stage, domain: str) -> None:
     tenant = tenant_with_people("Cut short", 1, domain=domain)
     stage.work()
     tenant.refresh_from_db()
     add_member(tenant=tenant, email=f"p1@{domain}", name="", role=Role.VIEWER, by=SOMEBODY, mail_invitation=False)
     (claimed,) = claim("in the middle of it", most=10)
     suspend(tenant, by=SOMEBODY, why="not paid")
-    in_one_go(stage, claimed)
+    make_all_calls(stage, claimed)
     finish(claimed)
     assert member_called(f"p1@{domain}").provisioning == Provisioning.DUE
     stage.work()
@@ -132,10 +131,10 @@ def test_a_tenant_suspended_while_its_people_are_being_made_ends_with_nobody_who
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_between_two_changes_a_lost_lease_has_the_member_looked_at_again(
+def test_a_lease_lost_between_two_changes_leads_to_another_look(
     stage: Stage, domain: str, monkeypatch: pytest.MonkeyPatch, at_once: bool
 ) -> None:
-    """Whoever went on with it settled what they had seen."""
+    """The holder that took the member over settled what it had seen."""
     tenant_with_people("Between", 2, domain=domain)
     stage.work()
     member = member_called(f"p1@{domain}")

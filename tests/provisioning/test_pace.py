@@ -1,7 +1,8 @@
-"""The pace that all workers share: never over the limit, nothing of it wasted, one throttle heard by everybody."""
+"""The pace that all workers share: never over the limit, none of it wasted, and all pause after a throttle."""
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -9,13 +10,14 @@ from itertools import pairwise
 import pytest
 from django.db import connections
 
+from tenants.domain.errors import Throttled, Unreachable
 from tenants.domain.user_plan import Quota
 from tenants.models import QuotaSlot
 from tenants.provisioning import pace
-from tenants.provisioning.pace import Pacer
+from tenants.provisioning.pace import NOT_CALLED, Pacer, call_unless_stopped
 
 
-def paced(rate: float) -> Pacer:
+def pacer_at(rate: float) -> Pacer:
     return Pacer({Quota.CREATION: rate, Quota.UPDATE: 25.0})
 
 
@@ -29,7 +31,7 @@ def seconds_to_wait(moment: float) -> float:
 
 @pytest.mark.django_db
 def test_calls_are_spaced_evenly_and_the_first_one_need_not_wait() -> None:
-    pacer = paced(5)
+    pacer = pacer_at(5)
     moments = [pacer.reserve(Quota.CREATION) for _ in range(20)]
     assert seconds_to_wait(moments[0]) <= 0
     for one, next_one in pairwise(moments):
@@ -37,40 +39,40 @@ def test_calls_are_spaced_evenly_and_the_first_one_need_not_wait() -> None:
 
 
 @pytest.mark.django_db
-def test_somebody_who_waits_comes_back_when_the_call_may_be_made() -> None:
-    pacer, began = paced(20), time.time()
+def test_a_call_is_made_when_its_moment_comes() -> None:
+    pacer, began = pacer_at(20), time.time()
     for _ in range(5):
-        pacer.wait(Quota.CREATION)
+        assert pacer.call(Quota.CREATION, lambda: "made") == "made"
     assert time.time() - began == pytest.approx(4 / (20 * 0.985), abs=0.05)
 
 
 @pytest.mark.django_db
-def test_time_in_which_nobody_called_is_not_made_up_for() -> None:
+def test_idle_time_is_not_made_up_for() -> None:
     QuotaSlot.objects.create(category=Quota.CREATION, next_at=time.time() - 60)
-    moments = [paced(10).reserve(Quota.CREATION) for _ in range(30)]
+    moments = [pacer_at(10).reserve(Quota.CREATION) for _ in range(30)]
     assert most_within_a_second(moments) <= 10
 
 
 @pytest.mark.django_db
 def test_several_calls_are_reserved_at_once_one_after_the_other() -> None:
-    moments = paced(10).reserve_several(Quota.CREATION, 5)
+    moments = pacer_at(10).reserve_several(Quota.CREATION, 5)
     assert len(moments) == 5
     for one, next_one in pairwise(moments):
         assert next_one - one == pytest.approx(1 / 9.85, abs=1e-3)
-    assert paced(10).reserve(Quota.CREATION) - moments[0] == pytest.approx(5 / 9.85, abs=0.02)
+    assert pacer_at(10).reserve(Quota.CREATION) - moments[0] == pytest.approx(5 / 9.85, abs=0.02)
 
 
 @pytest.mark.django_db
 def test_each_category_has_a_pace_of_its_own() -> None:
-    pacer = paced(0.1)
+    pacer = pacer_at(0.1)
     for _ in range(3):
         pacer.reserve(Quota.CREATION)
     assert seconds_to_wait(pacer.reserve(Quota.UPDATE)) <= 0
 
 
 @pytest.mark.django_db
-def test_after_a_throttle_everybody_waits_about_a_second_however_many_were_throttled() -> None:
-    one, another = paced(50), paced(50)
+def test_after_any_number_of_throttles_all_wait_about_a_second() -> None:
+    one, another = pacer_at(50), pacer_at(50)
     one.reserve(Quota.CREATION)
     for _ in range(20):
         one.push_back(Quota.CREATION)
@@ -78,10 +80,10 @@ def test_after_a_throttle_everybody_waits_about_a_second_however_many_were_throt
 
 
 @pytest.mark.django_db
-def test_throttles_that_go_on_are_given_longer_and_longer_and_one_after_a_while_is_the_first_again(
+def test_each_further_throttle_doubles_the_pause_until_one_has_helped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    now, pacer, waits = [1000.0], paced(50), []
+    now, pacer, waits = [1000.0], pacer_at(50), []
     monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
     for _ in range(9):
         QuotaSlot.objects.update_or_create(category=Quota.CREATION, defaults={"next_at": 0})
@@ -98,7 +100,7 @@ def test_throttles_that_go_on_are_given_longer_and_longer_and_one_after_a_while_
 
 @pytest.mark.django_db
 def test_machines_whose_clocks_differ_keep_to_the_same_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow, right = paced(10), time.time
+    slow, right = pacer_at(10), time.time
     for hours in (0, 1, -1, 0, 1, -1):
         monkeypatch.setattr(pace.time, "time", lambda hours=hours: right() + hours * 3600)
         at = slow.reserve(Quota.CREATION)
@@ -107,17 +109,56 @@ def test_machines_whose_clocks_differ_keep_to_the_same_pace(monkeypatch: pytest.
 
 
 @pytest.mark.django_db
-def test_a_moment_that_a_wrong_clock_has_written_is_not_waited_for() -> None:
+def test_a_moment_written_by_a_wrong_clock_is_not_waited_for() -> None:
     QuotaSlot.objects.create(category=Quota.CREATION, next_at=time.time() + 86_400)
-    assert seconds_to_wait(paced(50).reserve(Quota.CREATION)) <= 0
+    assert seconds_to_wait(pacer_at(50).reserve(Quota.CREATION)) <= 0
+
+
+@pytest.mark.django_db
+def test_a_throttled_call_delays_all_further_calls_and_comes_back() -> None:
+    def throttled() -> None:
+        raise Throttled("The user pool (Cognito)", "TooManyRequestsException")
+
+    assert isinstance(pacer_at(50).call(Quota.CREATION, throttled), Throttled)
+    assert 0.4 <= seconds_to_wait(pacer_at(50).reserve(Quota.CREATION)) <= 1.5
+
+
+@pytest.mark.django_db
+def test_a_call_that_fails_otherwise_delays_no_further_call() -> None:
+    def fails() -> None:
+        raise Unreachable("The user pool (Cognito)", "gone")
+
+    pacer = pacer_at(50)
+    assert isinstance(pacer.call_at(time.time(), Quota.UPDATE, fails), Unreachable)
+    assert seconds_to_wait(pacer.reserve(Quota.UPDATE)) <= 0
+
+
+def test_no_call_is_made_once_it_is_stopped_or_too_late() -> None:
+    stop, made = threading.Event(), []
+    soon, later = time.time(), time.time() + 60
+    assert call_unless_stopped(soon, lambda: made.append(1), stop=stop, latest=soon - 1) is NOT_CALLED
+    stop.set()
+    assert call_unless_stopped(later, lambda: made.append(2), stop=stop, latest=later) is NOT_CALLED
+    assert not made
+
+
+def test_a_call_waits_for_its_moment_and_returns_its_failure() -> None:
+    began = time.time()
+
+    def fails() -> float:
+        raise Unreachable("The user pool (Cognito)", f"after {time.time() - began >= 0.2}")
+
+    failure = call_unless_stopped(began + 0.2, fails, stop=threading.Event(), latest=began + 60)
+    assert isinstance(failure, Unreachable)
+    assert "after True" in failure.for_operators
 
 
 @pytest.mark.django_db(transaction=True)
-def test_eight_at_once_never_get_the_same_moment_and_leave_none_out() -> None:
+def test_eight_threads_share_all_moments_and_none_twice() -> None:
     rate, each = 100.0, 25
 
     def reserved(_: int) -> list[float]:
-        pacer = paced(rate)
+        pacer = pacer_at(rate)
         moments = [pacer.reserve(Quota.CREATION) for _ in range(each)]
         connections.close_all()
         return moments

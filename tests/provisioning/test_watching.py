@@ -1,4 +1,4 @@
-"""The worker that goes on for ever: what it does while nobody can be provisioned, and while the database is away."""
+"""The worker that goes on until it is stopped: while provisioning is halted, and while the database is away."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from tenants.lifecycle.transitions import suspend
 from tenants.members.roster import add_member
 from tenants.models import AuditEvent, Member, Provisioning, Suspension, Tenant
 from tenants.models import Worker as WorkerRow
-from tenants.provisioning.halt import halt, halted
+from tenants.provisioning.halt import halt, is_halted
 from tenants.provisioning.worker import Worker
 from tests.world.faults import Switches
-from tests.world.stage import SOMEBODY, Stage, assert_all_agree, recorded, tenant_with_people
+from tests.world.stage import SOMEBODY, Stage, assert_all_agree, recorded_actions, tenant_with_people
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TELL_SECONDS", "BEAT_SECONDS", "TICK_SECONDS", "_WELL_AFTER_SECONDS"):
+    for name in ("TELL_SECONDS", "BEAT_SECONDS", "TICK_SECONDS", "WELL_AFTER_SECONDS"):
         monkeypatch.setattr(f"tenants.provisioning.worker.{name}", 0.05)
 
 
 def watch(stage: Stage, at_each_moment: Callable[[Worker], bool]) -> Worker:
-    """Until `at_each_moment` says that it is enough."""
+    """Runs a worker until `at_each_moment` returns True."""
 
     def tell(*_: int) -> None:
         if at_each_moment(worker):
@@ -56,16 +56,14 @@ def due() -> int:
     return Member.objects.filter(provisioning=Provisioning.DUE).count()
 
 
-def leases_run_out() -> None:
-    """Of members that a worker had in hand and forgot. With others in hand, it would have those twice."""
+def end_leases() -> None:
+    """Ends the leases of members that a worker has abandoned. With others in hand, it would have those twice."""
     Member.objects.exclude(leased_until=None).update(leased_until=timezone.now())
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("nobody_suspended_afterwards")
-def test_while_cognito_lets_nobody_on_the_worker_gives_signs_of_life_and_sees_to_suspensions(
-    stage: Stage, switches: Switches, domain: str
-) -> None:
+def test_a_halted_worker_beats_and_carries_out_suspensions(stage: Stage, switches: Switches, domain: str) -> None:
     tenant_with_people("Held up", 3, domain=domain)
     fault = {"code": "ResourceNotFoundException", "message": "User pool x does not exist.", "status": 400}
     switches.fail("CognitoIdentityProvider.*", count=None, **fault)
@@ -73,7 +71,7 @@ def test_while_cognito_lets_nobody_on_the_worker_gives_signs_of_life_and_sees_to
 
     def at_each_moment(worker: Worker) -> bool:
         if worker.tally.halted and "halted" not in seen:
-            assert halted()
+            assert is_halted()
             seen["halted"] = timezone.now()
             suspend(acme, by=SOMEBODY, why="not paid")
         if "halted" in seen and "mended" not in seen and Suspension.objects.get(tenant=acme).denied_at:
@@ -85,48 +83,46 @@ def test_while_cognito_lets_nobody_on_the_worker_gives_signs_of_life_and_sees_to
 
     worker = watch(stage, at_each_moment)
     assert worker.tally.settled == 6
-    assert not halted()
+    assert not is_halted()
     assert AuditEvent.objects.filter(action="provisioning.halted").count() == 1
     assert len(stage.users_of(domain)) == 3
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("nobody_suspended_afterwards")
-def test_why_the_suspension_list_cannot_be_written_is_with_the_worker_until_it_can(
-    stage: Stage, switches: Switches
-) -> None:
+def test_the_workers_row_says_why_the_suspension_list_is_not_written(stage: Stage, switches: Switches) -> None:
     switches.fail("IAM.CreatePolicyVersion", count=None, code="LimitExceeded", message="Too large.", status=409)
     suspend(Tenant.objects.get(slug=ACME.slug), by=SOMEBODY, why="not paid")
-    said: list[str] = []
+    reasons: list[str] = []
 
     def at_each_moment(worker: Worker) -> bool:
-        said.append(WorkerRow.objects.get(name=worker.name).unwritten)
-        if said[-1]:
+        reasons.append(WorkerRow.objects.get(name=worker.name).unwritten)
+        if reasons[-1]:
             switches.mend()
-        return any(said) and not said[-1]
+        return any(reasons) and not reasons[-1]
 
     watch(stage, at_each_moment)
-    assert "The suspension policy (IAM): LimitExceeded" in said
+    assert "The suspension policy (IAM): LimitExceeded" in reasons
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_another_process_said_to_be_halted_is_not_while_this_worker_gets_on(stage: Stage, domain: str) -> None:
+def test_a_worker_that_gets_on_clears_another_processes_halt(stage: Stage, domain: str) -> None:
     tenant = tenant_with_people("Getting on", 1, domain=domain)
-    steps: list[str] = []
+    halted: list[bool] = []
 
     def at_each_moment(worker: Worker) -> bool:
-        # Before that it says so by itself.
-        if not steps and due() == 0 and worker._said_well:
+        # Before it is well, it clears the halt anyway.
+        if not halted and due() == 0 and worker.is_well:
             halt(Misconfigured("another's keys are wrong"))
             add_member(tenant=tenant, email=f"p1@{domain}", name="", role=Role.VIEWER, by=SOMEBODY)
-            steps.append("halted")
-        return bool(steps) and due() == 0 and not halted()
+            halted.append(True)
+        return bool(halted) and due() == 0 and not is_halted()
 
     watch(stage, at_each_moment)
-    assert not halted()
+    assert not is_halted()
 
 
-def test_a_pool_that_is_gone_halts_in_words_and_when_it_is_back_everybody_is_made(stage: Stage, domain: str) -> None:
+def test_a_missing_pool_halts_and_its_return_lets_all_be_created(stage: Stage, domain: str) -> None:
     tenant_with_people("Gone", 2, domain=domain)
     before = list(Member.objects.order_by("pk").values())
     as_root = seeding.clients(stage.world.emulator.endpoint_url, stage.world.emulator.root)("cognito-idp")
@@ -139,8 +135,8 @@ def test_a_pool_that_is_gone_halts_in_words_and_when_it_is_back_everybody_is_mad
     assert stage.work().settled == 2
 
 
-def database_goes_away() -> None:
-    """For half a second somebody else keeps it to themselves, or the server ends this connection."""
+def take_the_database_away() -> None:
+    """For half a second another connection locks it, or the server ends this connection."""
     if connection.vendor == "sqlite":
         other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None, check_same_thread=False)
         other.execute("BEGIN IMMEDIATE")
@@ -153,7 +149,7 @@ def database_goes_away() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_goes_away_is_waited_for_and_nobody_is_lost_or_made_twice(
+def test_a_database_that_goes_away_loses_nobody_and_makes_none_twice(
     stage: Stage, domain: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     tenant_with_people("Interrupted", 12, domain=domain)
@@ -162,10 +158,10 @@ def test_a_database_that_goes_away_is_waited_for_and_nobody_is_lost_or_made_twic
     def at_each_moment(worker: Worker) -> bool:
         if worker.tally.settled and not away:
             away.append(worker.tally.settled)
-            database_goes_away()
+            take_the_database_away()
             return False
         if away and not worker.tally.in_hand:
-            leases_run_out()
+            end_leases()
         return due() == 0
 
     watch(slow, at_each_moment)
@@ -175,7 +171,7 @@ def test_a_database_that_goes_away_is_waited_for_and_nobody_is_lost_or_made_twic
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_shared_cache_that_goes_away_is_waited_for_and_nobody_is_set_aside(
+def test_a_shared_cache_that_goes_away_leaves_no_member_stuck(
     stage: Stage, domain: str, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     tenant_with_people("Forgetful", 8, domain=domain)
@@ -190,10 +186,10 @@ def test_a_shared_cache_that_goes_away_is_waited_for_and_nobody_is_set_aside(
         elif "the worker needs is away" in caplog.text:
             settings.CACHES = there
             if not worker.tally.in_hand:
-                leases_run_out()
+                end_leases()
         return due() == 0
 
     watch(slow, at_each_moment)
     assert 0 < away[0] < 8
-    assert "member.stuck" not in recorded()
+    assert "member.stuck" not in recorded_actions()
     assert_all_agree(stage, domain, 8)

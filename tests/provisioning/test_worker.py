@@ -1,4 +1,4 @@
-"""The worker as a process: killed at random, asked to stop, halted, and what its command prints and answers."""
+"""The worker as a process: killed at random, asked to stop, halted; the output and exit codes of its command."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.world.stage import (
     assert_all_agree,
     environment_of,
     member_called,
-    recorded,
+    recorded_actions,
     tenant_with_people,
 )
 
@@ -52,10 +52,10 @@ def signals_stay_as_they_are() -> Any:
         signal.signal(number, handler)
 
 
-def killed(stage: Stage, *options: str) -> int:
-    """How many workers were killed while they held members. All that was due is done afterwards."""
+def kill_workers(stage: Stage, *options: str) -> int:
+    """How many workers were killed while they held members. Afterwards no member is due."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.world.killed_workers", *options],
+        [sys.executable, "-m", "tests.world.kill_workers", *options],
         cwd=BASE,
         env=environment_of(stage, COGNITO_CALLS_PER_SECOND="UserCreation=80,UserUpdate=80,UserRead=80,UserList=80"),
         capture_output=True,
@@ -67,8 +67,8 @@ def killed(stage: Stage, *options: str) -> int:
     return int(done.stdout)
 
 
-def people_to_make_and_to_change(stage: Stage, domain: str, count: int) -> None:
-    """As many to be made as are there already, of whom some are to be changed, locked out and deleted."""
+def prepare_members(stage: Stage, domain: str, count: int) -> None:
+    """`count` are to be created, and as many exist already, of whom some are to be changed, locked out and deleted."""
     tenant_with_people("Survivors", count, domain=domain)
     stage.work()
     tenant_with_people("More survivors", count, domain=f"more.{domain}")
@@ -78,32 +78,30 @@ def people_to_make_and_to_change(stage: Stage, domain: str, count: int) -> None:
     remove(member_called(f"p3@{domain}"), by=SOMEBODY)
 
 
-def assert_that_nothing_is_left_to_do(stage: Stage, domain: str, count: int) -> None:
+def assert_nothing_is_due(stage: Stage, domain: str, count: int) -> None:
     assert_all_agree(stage, domain, count - 1)
     assert_all_agree(stage, f"more.{domain}", count)
-    before = recorded()
+    before = recorded_actions()
     assert stage.work().applied == 0
-    assert recorded() == before
+    assert recorded_actions() == before
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_killed_at_random_lose_nothing_and_make_nobody_twice(stage: Stage, domain: str) -> None:
-    people_to_make_and_to_change(stage, domain, 60)
-    assert killed(stage, "--kills", "12") > 0, "nobody was killed with a member in hand"
-    assert_that_nothing_is_left_to_do(stage, domain, 60)
+def test_workers_killed_at_random_lose_nothing_and_make_none_twice(stage: Stage, domain: str) -> None:
+    prepare_members(stage, domain, 60)
+    assert kill_workers(stage, "--kills", "12") > 0, "no worker was killed with a member in hand"
+    assert_nothing_is_due(stage, domain, 60)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_killed_at_line_after_line_lose_nothing_and_make_nobody_twice(stage: Stage, domain: str) -> None:
-    people_to_make_and_to_change(stage, domain, 8)
-    assert killed(stage, "--every", "41", "--workers", "1") > 8
-    assert_that_nothing_is_left_to_do(stage, domain, 8)
+def test_workers_killed_line_by_line_lose_nothing_and_make_none_twice(stage: Stage, domain: str) -> None:
+    prepare_members(stage, domain, 8)
+    assert kill_workers(stage, "--every", "41", "--workers", "1") > 8
+    assert_nothing_is_due(stage, domain, 8)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_that_is_asked_to_stop_finishes_what_is_in_flight_and_gives_the_rest_back(
-    stage: Stage, domain: str
-) -> None:
+def test_a_stopping_worker_finishes_its_calls_and_gives_the_rest_back(stage: Stage, domain: str) -> None:
     tenant_with_people("Stopped", 60, domain=domain)
     pace = "UserCreation=20,UserUpdate=20,UserRead=20,UserList=20"
     worker = subprocess.Popen(
@@ -121,15 +119,15 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_is_in_flight_and_gives_the
         time.sleep(0.1)
     worker.send_signal(signal.SIGTERM)
     out, err = worker.communicate(timeout=15)
-    told = json.loads(out)
-    assert 0 < told["settled"] < 60, err
+    summary = json.loads(out)
+    assert 0 < summary["settled"] < 60, err
     assert worker.returncode == 3
-    assert len(stage.users_of(domain)) == told["settled"]
+    assert len(stage.users_of(domain)) == summary["settled"]
     assert not Member.objects.exclude(leased_by="").exists()
     row = Worker.objects.get()
     assert row.stopped_at
-    assert row.applied == told["changes"]
-    assert ProvisioningHour.objects.get().applied == told["changes"]
+    assert row.applied == summary["changes"]
+    assert ProvisioningHour.objects.get().applied == summary["changes"]
 
 
 def test_the_command_provisions_what_is_due_and_says_so(
@@ -172,17 +170,17 @@ def test_a_dry_run_finds_a_conflict_by_looking(stage: Stage, domain: str, capsys
     assert out.startswith(f"p0@{domain}: conflict: ")
 
 
-def test_the_exit_code_tells_that_members_are_left_and_which_way(
+def test_the_exit_code_says_that_members_are_left(
     stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tenant_with_people("Left over", 2, domain=domain)
     stage.make_by_hand(f"p1@{domain}", org="610be000-0000-4000-8000-00000000006b", role="owner")
     code, out = provision(capsys)
     assert code == 3
-    assert "1 left: taken in Cognito." in out
+    assert "1 left: conflict." in out
 
 
-def test_the_exit_code_tells_that_nobody_can_be_provisioned(
+def test_the_exit_code_says_that_nobody_can_be_provisioned(
     stage: Stage, switches: Switches, domain: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tenant_with_people("Halted", 2, domain=domain)
@@ -213,10 +211,8 @@ def test_metrics_are_served_on_the_loopback_interface_alone(stage: Stage) -> Non
     assert "# TYPE provisioning_halted gauge" in text
 
 
-def test_a_lease_nobody_gave_back_ends_by_time(stage: Stage) -> None:
-    from tenants import leases
-
-    assert leases.take("x", holder="dead", seconds=60)
-    assert not leases.take("x", holder="alive", seconds=60)
+def test_a_lease_that_was_not_given_back_runs_out(stage: Stage) -> None:
+    assert Lease.objects.take("x", holder="dead", seconds=60)
+    assert not Lease.objects.take("x", holder="alive", seconds=60)
     Lease.objects.filter(name="x").update(until=timezone.now())
-    assert leases.take("x", holder="alive", seconds=60)
+    assert Lease.objects.take("x", holder="alive", seconds=60)

@@ -1,4 +1,4 @@
-"""What Cognito answers when it does not do what was asked: code, words, and how far it reaches."""
+"""What Cognito answers when it refuses or fails: code, text, and how far the failure reaches."""
 
 from __future__ import annotations
 

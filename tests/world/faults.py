@@ -16,21 +16,21 @@ class Switches:
     emulator: Emulator
 
     def calls(self) -> Mapping[str, int]:
-        """By operation, such as `DynamoDB.Query`, since `forget`."""
-        answer: Mapping[str, int] = self._ask("GET", "calls").json()
+        """How often each operation, such as `DynamoDB.Query`, was called since `forget`."""
+        answer: Mapping[str, int] = self._send("GET", "calls").json()
         return answer
 
     def forget(self) -> None:
-        self._ask("DELETE", "calls")
+        self._send("DELETE", "calls")
 
     def fail(self, operation: str, **fault: Any) -> None:
-        """As the emulator has it: `code`, `status`, `count`, `delay_seconds`, `drop`."""
-        self._ask("POST", "faults", {"operation": operation, **fault})
+        """`fault` is what the emulator takes, such as `code`, `message`, `status`, `count`, `delay_seconds`, `drop`."""
+        self._send("POST", "faults", {"operation": operation, **fault})
 
     def mend(self) -> None:
-        self._ask("DELETE", "faults")
+        self._send("DELETE", "faults")
 
-    def _ask(self, method: str, what: str, body: Any = None) -> requests.Response:
+    def _send(self, method: str, what: str, body: Any = None) -> requests.Response:
         response = requests.request(
             method,
             f"{self.emulator.endpoint_url}/_emulator/{what}",

@@ -1,4 +1,4 @@
-"""What stands on a page."""
+"""Reads pages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ def text_of(page: Any) -> str:
 
 
 def errors_in(page: Any) -> dict[str, str]:
-    """What is said at which field."""
+    """Error messages by field."""
     found = re.findall(r'<p class="error" id="(\w+)-error"><span[^>]*>Error:</span> ([^<]*)</p>', page.content.decode())
     return {field: unescape(message) for field, message in found}

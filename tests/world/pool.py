@@ -1,4 +1,4 @@
-"""A pool to compare with: nobody in it but the cast, edits by hand, and what a comparison said of them."""
+"""A pool to compare with the members: only the cast is in it. Edits by hand, and what a comparison says of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.demo.cast import CAST
 from tenants.aws.directory import Directory, DirectoryPage
 from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.roles import Role
-from tenants.drift.run import Asked, Reconciled, reconcile
+from tenants.drift.run import RunOptions, RunResult, reconcile
 from tenants.drift.walk import Listener
 from tenants.models import Drift, Member, Person, Provisioning, Reconciliation, Tenant
 from tests.world.stage import Stage, tenant_with_people
@@ -36,12 +36,12 @@ def with_the_cast_only(stage: Stage) -> None:
 
 
 def by_hand(stage: Stage, operation: str, who: str, **options: Any) -> None:
-    ask = getattr(stage.by_hand, operation)
-    ask(UserPoolId=stage.tools.directory.pool_id, Username=who, **options)
+    call = getattr(stage.by_hand, operation)
+    call(UserPoolId=stage.tools.directory.pool_id, Username=who, **options)
 
 
 def set_by_hand(stage: Stage, who: str, **attributes: str) -> None:
-    """`role` and `email` as they are called here."""
+    """`attributes` are `role` and `email`."""
     names = {"role": "custom:role", "email": "email"}
     changed = [{"Name": names[name], "Value": value} for name, value in attributes.items()]
     if "email" in attributes:
@@ -56,7 +56,7 @@ def make_by_hand(stage: Stage, email: str, *, org: str = "", role: str = "") -> 
 
 
 def settled_tenant(stage: Stage, name: str, count: int, *, domain: str) -> Tenant:
-    """With `count` people who are in the pool."""
+    """With `count` members who are in the pool."""
     tenant = tenant_with_people(name, count, domain=domain)
     stage.work()
     left = tenant.members.exclude(provisioning=Provisioning.SETTLED)
@@ -66,12 +66,12 @@ def settled_tenant(stage: Stage, name: str, count: int, *, domain: str) -> Tenan
 
 
 def crowd(stage: Stage, tenant: Tenant, count: int, *, domain: str) -> None:
-    """Many more of them at once, as if they had been provisioned."""
+    """Adds `count` viewers to pool and tenant at once, as if they had been provisioned."""
     emulator, emails = stage.world.emulator, [f"c{number}@{domain}" for number in range(count)]
-    wanted = [{"email": email, "custom:org": str(tenant.org_id), "custom:role": "viewer"} for email in emails]
+    given = [{"email": email, "custom:org": str(tenant.org_id), "custom:role": "viewer"} for email in emails]
     made = requests.post(
         f"{emulator.endpoint_url}/_emulator/people",
-        json={"user_pool_id": stage.tools.directory.pool_id, "people": wanted},
+        json={"user_pool_id": stage.tools.directory.pool_id, "people": given},
         headers={"X-Emulator-Root-Secret": emulator.root.secret_access_key},
         timeout=30,
     )
@@ -96,8 +96,8 @@ def crowd(stage: Stage, tenant: Tenant, count: int, *, domain: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted(Directory):
-    """The pool, with something that happens between its answer for a page and whoever asked."""
+class InterruptedDirectory(Directory):
+    """A pool where `meanwhile` happens after it has answered for a page, and before the answer arrives."""
 
     meanwhile: Callable[[str | None], object] = lambda _after: None
 
@@ -107,14 +107,14 @@ class Interrupted(Directory):
         return page
 
 
-def interrupted(stage: Stage, meanwhile: Callable[[str | None], object]) -> Stage:
-    directory = Interrupted(stage.tools.directory.client, stage.tools.directory.pool_id, meanwhile)
+def with_interruptions(stage: Stage, meanwhile: Callable[[str | None], object]) -> Stage:
+    directory = InterruptedDirectory(stage.tools.directory.client, stage.tools.directory.pool_id, meanwhile)
     return replace(stage, tools=replace(stage.tools, directory=directory))
 
 
 @dataclass
-class Heard:
-    """What a run told, and what is to happen after it has told of so many users."""
+class RunLog:
+    """What a run said. `then` is called with the number of users whenever the run tells its progress."""
 
     sentences: list[str] = field(default_factory=list)
     addresses: list[tuple[str, str]] = field(default_factory=list)
@@ -125,39 +125,39 @@ class Heard:
             self.then(done)
 
 
-def compared(
+def compare_pool(
     stage: Stage,
-    heard: Heard | None = None,
+    log: RunLog | None = None,
     *,
     stop: threading.Event | None = None,
     holder: str = "a test",
-    **asked: Any,
-) -> Reconciled:
-    heard = heard or Heard()
+    **options: Any,
+) -> RunResult:
+    log = log or RunLog()
     return reconcile(
-        Asked(**asked),
+        RunOptions(**options),
         directory=stage.tools.directory,
         pacer=stage.tools.pacer,
         holder=holder,
         by=SOMEBODY_AT_A_TERMINAL,
         stop=stop or threading.Event(),
         listener=Listener(
-            progress=heard.progress,
-            say=heard.sentences.append,
-            address=lambda here, there: heard.addresses.append((here, there)),
+            progress=log.progress,
+            say=log.sentences.append,
+            address=lambda here, there: log.addresses.append((here, there)),
         ),
     )
 
 
 def state_of_members() -> list[dict[str, object]]:
-    """What should be of them, and whether anything is to be done."""
+    """What the members should be, and whether they are due."""
     return list(Member.objects.order_by("pk").values("pk", "role", "enabled", "provisioning", "generation", "due_at"))
 
 
 def differences(run: Reconciliation | None = None) -> set[Difference]:
-    """Of the last run, as kind, address, what should be, what is."""
+    """Of the last run: kind, address, what should be, what is."""
     run = run or Reconciliation.objects.latest("started_at")
     rows = Drift.objects.filter(reconciliation=run).values_list("kind", "email", "wanted", "seen")
-    found = list(rows)
-    assert len(found) == len(set(found)), "the same was found twice"
-    return set(found)
+    listed = list(rows)
+    assert len(listed) == len(set(listed)), "a difference is listed twice"
+    return set(listed)

@@ -1,4 +1,4 @@
-"""A stack to provision into: the worker's tools with PortalRole's keys, and what is there afterwards."""
+"""A stack to provision into, with the worker's tools and PortalRole's keys, and a look at what is there afterwards."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Stage:
 
     @property
     def by_hand(self) -> Any:
-        """The pool as somebody with AWS's console has it."""
+        """The pool as an administrator in AWS's console has it."""
         return _pool_by_hand(self.world.emulator.endpoint_url, self.world.emulator.root)
 
     def work(self, *, threads: int = 4) -> Tally:
-        """Until nothing is due."""
+        """Runs a worker until nothing is due."""
         worker = Worker(self.tools, threading.Event(), threads=threads)
         worker.work(forever=False)
         return worker.tally
@@ -71,7 +71,7 @@ class Stage:
         return next(entry["Value"] for entry in made["User"]["Attributes"] if entry["Name"] == "sub")
 
     def users_of(self, domain: str) -> list[Seen]:
-        """Everybody in the pool with an address there."""
+        """All users in the pool with an address in this domain."""
         users, after = [], None
         while True:
             page = self.tools.directory.page(after)
@@ -102,25 +102,25 @@ def member_called(email: str) -> Member:
     return Member.objects.select_related("person", "tenant").get(person__email=email)
 
 
-def recorded(target: str = "") -> list[str]:
+def recorded_actions(target: str = "") -> list[str]:
     events: Iterable[AuditEvent] = AuditEvent.objects.order_by("seq")
     return [event.action for event in events if not target or event.target == target]
 
 
-def in_one_go(stage: Stage, claimed: Claim) -> None:
-    """What a worker does with a member, up to the moment before it writes it down."""
-    while (step := claimed.attempt.next_step()) is not None:
+def make_all_calls(stage: Stage, claimed: Claim) -> None:
+    """Makes all calls for a member as a worker does, and does not write them down yet."""
+    while (call := claimed.attempt.next_call()) is not None:
         try:
-            answer: Seen | PortalError | None = make_call(stage.tools.directory, step, claimed.attempt.seen)
+            answer: Seen | PortalError | None = make_call(stage.tools.directory, call, claimed.attempt.seen)
         except PortalError as error:
             answer = error
-        assert apply_answer(claimed, step, answer) is None
+        assert apply_answer(claimed, call, answer) is None
 
 
 def environment_of(stage: Stage, **changed: str) -> dict[str, str]:
-    """Of a process with the same settings, credentials and database as the test's own."""
+    """For a process with the same settings, credentials and database as the test's own."""
     name = connection.settings_dict["NAME"]
-    # PostgreSQL may be anywhere, at a socket too: the address that was given says where.
+    # PostgreSQL may be anywhere, even at a socket: TEST_DATABASE_URL says where.
     url = (
         f"sqlite:///{name}"
         if connection.vendor == "sqlite"
@@ -132,7 +132,7 @@ def environment_of(stage: Stage, **changed: str) -> dict[str, str]:
 
 
 def assert_all_agree(stage: Stage, domain: str, count: int) -> None:
-    """Django, Cognito and the audit trail say the same, and every member is exactly one user."""
+    """Database, Cognito and the audit trail say the same, and every member is exactly one user."""
     members = {member.person.email: member for member in _members_at(domain)}
     users = {user.email: user for user in stage.users_of(domain)}
     assert len(members) == len(users) == count
@@ -143,7 +143,7 @@ def assert_all_agree(stage: Stage, domain: str, count: int) -> None:
         assert member.tenant is not None
         expected = (str(member.tenant.org_id), member.role, member.enabled)
         assert (user.org, user.role, user.enabled) == expected
-    _assert_the_trail_tells_all(domain, set(members))
+    _assert_the_trail_is_complete(domain, set(members))
     previous = GENESIS
     for event in AuditEvent.objects.order_by("seq"):
         assert event.previous_hash == previous
@@ -151,19 +151,19 @@ def assert_all_agree(stage: Stage, domain: str, count: int) -> None:
         assert event.hash == previous
 
 
-def _assert_the_trail_tells_all(domain: str, members: set[str]) -> None:
-    """Everybody was made once, whoever is gone was deleted once, and each change that was asked for has been made."""
+def _assert_the_trail_is_complete(domain: str, members: set[str]) -> None:
+    """Every user was created once, every removed one deleted once, and each change that was asked for was made."""
     entries = list(AuditEvent.objects.filter(target__endswith=f"@{domain}").order_by("seq"))
     deleted = [event.target for event in entries if event.action == Action.MEMBER_DELETED]
-    made = [event.target for event in entries if _says_that_they_were_made(event)]
+    made = [event.target for event in entries if _says_created(event)]
     assert sorted(made) == sorted([*members, *deleted])
     assert not members & set(deleted)
-    for asked in entries:
-        if asked.action not in _CARRIED_OUT:
+    for change in entries:
+        if change.action not in _CARRIED_OUT:
             continue
-        later = [event for event in entries if event.target == asked.target and event.seq > asked.seq]
-        said = [words for event in later for words in (*_said(event), event.action)]
-        assert any(words.startswith(_CARRIED_OUT[Action(asked.action)]) for words in said), (asked.target, said)
+        later = [entry for entry in entries if entry.target == change.target and entry.seq > change.seq]
+        texts = [text for entry in later for text in (*_texts(entry), entry.action)]
+        assert any(text.startswith(_CARRIED_OUT[Action(change.action)]) for text in texts), (change.target, texts)
 
 
 _CARRIED_OUT = {
@@ -173,7 +173,8 @@ _CARRIED_OUT = {
 }
 
 
-def _said(event: AuditEvent) -> list[str]:
+def _texts(event: AuditEvent) -> list[str]:
+    """What was done to the user, in words."""
     return [*event.after.get("changes", ()), *event.after.get("found", ())]
 
 
@@ -181,7 +182,7 @@ def _members_at(domain: str) -> QuerySet[Member]:
     return Member.objects.filter(person__email__endswith=f"@{domain}").select_related("person", "tenant")
 
 
-def _says_that_they_were_made(event: AuditEvent) -> bool:
-    """One of the two entries: made, or found made by a worker that could not write it down."""
-    created = any(words.startswith("create") for words in _said(event))
+def _says_created(event: AuditEvent) -> bool:
+    """One of two entries: created, or found created by a worker that could not write it down."""
+    created = any(words.startswith("create") for words in _texts(event))
     return event.action == Action.MEMBER_ADOPTED or (event.action == Action.MEMBER_PROVISIONED and created)

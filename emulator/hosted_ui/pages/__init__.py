@@ -1,4 +1,4 @@
-"""The emulator's few pages, as replies. Plain HTML and a stylesheet: no script, nothing from elsewhere."""
+"""Renders the emulator's pages. They are plain HTML with one stylesheet: no scripts, nothing from other hosts."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,10 @@ Links = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What every form of the sign-in pages has.
+    """The values that every form of the hosted pages has.
 
-    `return_origin` is where its answer may redirect to: a browser applies form-action to that hop too. `links` are
-    pairs of address and words. `rules` says what a password has to be.
+    The form's answer may redirect to `return_origin`: browsers apply form-action to that redirect too. `links` are
+    pairs of address and label. `rules` describes valid passwords.
     """
 
     action: str
@@ -43,9 +43,9 @@ def new_password(form: Form, *, session: str) -> Reply:
 
 
 def sign_up(form: Form, *, more: Mapping[str, tuple[str, str]]) -> Reply:
-    """`more` are the attributes to be asked for: their names, each with its label and what was typed."""
+    """`more` are further attributes to ask for: name to label and typed value."""
     fields = (
-        filled(
+        render(
             "text_field.html",
             {"name": name, "label": label, "value": value, "autocomplete": name.replace("_", "-")},
         )
@@ -59,15 +59,15 @@ def confirm(form: Form, *, resend: str) -> Reply:
 
 
 def forgot(form: Form) -> Reply:
-    return _form_page("Forgotten password", "forgot.html", form)
+    return _form_page("Forgot your password?", "forgot.html", form)
 
 
 def reset(form: Form) -> Reply:
-    return _form_page("Choose another password", "reset.html", form)
+    return _form_page("Reset your password", "reset.html", form)
 
 
 def error(message: str) -> Reply:
-    return _page("Something is not right", filled("error.html", {"message": message}), status=400)
+    return _page("This request is not valid", render("error.html", {"message": message}), status=400)
 
 
 def redirect(location: str) -> Reply:
@@ -76,16 +76,16 @@ def redirect(location: str) -> Reply:
 
 
 def stylesheet(path: str) -> Reply:
-    """One of the two, by its address."""
-    text = file(path.rpartition("/")[2])
+    """Returns one of the two stylesheets by its address."""
+    text = read_file(path.rpartition("/")[2])
     return Reply(200, text.encode(), (("Content-Type", "text/css; charset=utf-8"),))
 
 
 def _form_page(title: str, name: str, form: Form, *, raw: Mapping[str, str] | None = None, **values: str) -> Reply:
-    """`raw` is HTML already."""
+    """`raw` values are HTML and are not escaped."""
     common = {"action": form.action, "csrf": form.csrf, "email": form.email, "rules": form.rules}
     invalid = "true" if form.error else "false"
-    content = filled(name, {**common, **values, "invalid": invalid}, raw=raw) + _links(form.links)
+    content = render(name, {**common, **values, "invalid": invalid}, raw=raw) + _links(form.links)
     return _page(title, content, error=form.error, notice=form.notice, form_action=form.return_origin)
 
 
@@ -93,25 +93,25 @@ def _links(links: Links) -> str:
     if not links:
         return ""
     items = (f'<li><a href="{html.escape(href)}">{html.escape(words)}</a></li>' for href, words in links)
-    return Template(file("links.html")).substitute(items="\n".join(items))
+    return Template(read_file("links.html")).substitute(items="\n".join(items))
 
 
 def _page(
     title: str, content: str, *, error: str = "", notice: str = "", form_action: str = "", status: int = 200
 ) -> Reply:
-    text = Template(file("layout.html")).substitute(
+    text = Template(read_file("layout.html")).substitute(
         title=html.escape(title),
         marked="Error: " if error else "",
         stylesheet=STYLESHEET,
-        notice=filled("notice.html", {"notice": notice}) if notice else "",
-        summary=filled("error_summary.html", {"error": error}) if error else "",
+        notice=render("notice.html", {"notice": notice}) if notice else "",
+        summary=render("error_summary.html", {"error": error}) if error else "",
         content=content,
     )
     return page_reply(text, status=400 if error else status, form_action=form_action)
 
 
 def page_reply(text: str, *, status: int = 200, form_action: str = "") -> Reply:
-    """A page that may load nothing but its stylesheet, be framed by nobody and be kept nowhere."""
+    """A page that loads only its stylesheet, cannot be framed, and is not cached."""
     policy = (
         "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; "
         f"form-action 'self' {form_action}".rstrip()
@@ -126,12 +126,12 @@ def page_reply(text: str, *, status: int = 200, form_action: str = "") -> Reply:
     return Reply(status, text.encode(), (_HTML, *security))
 
 
-def filled(template: str, values: Mapping[str, str], *, raw: Mapping[str, str] | None = None) -> str:
-    """`values` are escaped; `raw` is HTML already."""
+def render(template: str, values: Mapping[str, str], *, raw: Mapping[str, str] | None = None) -> str:
+    """`values` are escaped; `raw` values are HTML and are not."""
     escaped = {key: html.escape(value) for key, value in values.items()}
-    return Template(file(template)).substitute({**escaped, **(raw or {})})
+    return Template(read_file(template)).substitute({**escaped, **(raw or {})})
 
 
 @cache
-def file(name: str) -> str:
+def read_file(name: str) -> str:
     return files(__package__).joinpath(name).read_text("utf-8")

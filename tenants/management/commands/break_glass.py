@@ -18,23 +18,23 @@ from tenants.sign_in.break_glass import ACCESS_LASTS, LINK_LASTS, NewLink, make_
 class Command(BaseCommand):
     help = (
         "Prints a link that opens the operators' pages, and no others, without Cognito: once, within ten minutes, for "
-        "half an hour. Making, using and refusing it stands in the audit trail. The link is a secret until it is used."
+        "half an hour. The audit trail records when it is made, used or refused. The link is a secret until it is used."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--reason", help="why it is needed, for the audit trail; asked for where it is missing")
+        parser.add_argument("--reason", help="why it is needed, for the audit trail; asked for if left out")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         with in_one_line():
-            link = make_link(by=at_the_terminal(), why=options["reason"] or self.asked())
+            link = make_link(by=at_the_terminal(), why=options["reason"] or self.ask_reason())
         address = f"{settings.PORTAL_URL}{reverse('break_glass')}#{link.key}"
         if options["json"]:
             self.stdout.write(json.dumps({"link": address, "expires_at": link.expires_at.isoformat()}))
         else:
             self.stdout.write(_in_words(address, link))
 
-    def asked(self) -> str:
+    def ask_reason(self) -> str:
         if not sys.stdin.isatty():
             raise CommandError("Say why with --reason; it is kept in the audit trail.")
         self.stderr.write("Why is it needed? The answer is kept in the audit trail: ", ending="")
@@ -48,5 +48,5 @@ def _in_words(address: str, link: NewLink) -> str:
         f"{address}\n\n"
         f"Opens the operators' pages for {lasts} minutes. It works once, until {link.expires_at:%H:%M:%S} UTC "
         f"({minutes} minutes from now).\n"
-        "Where a browser does not fill it in, the key is what stands behind the #."
+        "If the browser does not fill in the key, copy the text after the #."
     )

@@ -1,4 +1,4 @@
-"""The closing job: export, purge, look, tombstone. Runs as ClosingJobRole, apart from the portal's other processes."""
+"""The closing job: export, purge, verify, close. Runs as ClosingJobRole, apart from the portal's other processes."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from tenants.models import Tenant
 
 class Command(BaseCommand):
     help = (
-        "Takes the tenants that are being closed as far as they can go now: exports their rows and, once the grace "
-        "period is over, purges them, looks whether any is left and closes them for good. Needs the credentials of "
-        "ClosingJobRole. Exit codes: 0 nothing is left to do, 1 something failed, 3 something waits."
+        "Continues the closing of every tenant that is being closed: exports its rows and, once the grace period is "
+        "over, purges them, verifies that none is left, and closes the tenant for good. Needs the credentials of "
+        "ClosingJobRole. Exit codes: 0 nothing is left to do, 1 something failed, 3 a tenant still waits."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,19 +1,32 @@
-"""`manage.py member`: members of tenants and operators, listed and changed."""
+"""`manage.py member`: lists, adds and changes members of tenants, and operators."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from django.core.management import BaseCommand, CommandParser
 from django.db.models import QuerySet
 
+from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.management.errors import in_one_line
 from tenants.management.lookup import member_called, tenant_called
-from tenants.management.member_arguments import MEMBER_STEPS, MEMBERS
 from tenants.management.output import in_columns, member_facts, member_row
-from tenants.management.step_commands import Options, add_step, take, whole_number
-from tenants.models import Member, Provisioning
+from tenants.management.step_commands import Options, add_step, argument, take, whole_number
+from tenants.members.steps import ADD, DISABLE, ENABLE, REMOVE, ROLE, TRY_NOW
+from tenants.models import Member, Provisioning, Tenant
+
+_EMAIL = argument("email")
+_WHERE = argument("--tenant", metavar="SLUG|ORG_ID", help="in which one, for somebody who is in several")
+_NEW = (
+    argument("--tenant", metavar="SLUG|ORG_ID", help="left out for an operator, who is in none"),
+    argument("--language", default="en", metavar="CODE", help="such as en-gb (%(default)s)"),
+    argument("--no-mail", action="store_true", help="Cognito mails no invitation"),
+)
+_ROLE_OF_NEW = argument("--role", required=True, choices=[role.value for role in Role])
+_ROLE = argument("role", choices=[role.value for role in IN_AN_ORGANISATION])
+_CHANGES = (ROLE, DISABLE, ENABLE, REMOVE, replace(TRY_NOW, name="retry"))
 
 
 class Command(BaseCommand):
@@ -27,22 +40,24 @@ class Command(BaseCommand):
         listing = steps.add_parser("list", help="the newest first")
         where = listing.add_mutually_exclusive_group()
         where.add_argument("--tenant", metavar="SLUG|ORG_ID")
-        where.add_argument("--operators", action="store_true", help="who runs the platform")
-        listing.add_argument("--state", choices=Provisioning.values, help="how far Cognito agrees")
+        where.add_argument("--operators", action="store_true", help="only operators of the platform")
+        listing.add_argument("--state", choices=Provisioning.values, help="their provisioning")
         listing.add_argument(
             "--limit", type=whole_number(1, 10_000), default=50, metavar="N", help="how many (%(default)s)"
         )
         listing.add_argument("--after", metavar="EMAIL", help="those that follow this one")
         listing.add_argument("--json", action="store_true", help="print one JSON object a member")
-        for step in MEMBER_STEPS:
-            add_step(steps, step)
+        add_step(steps, ADD, extra=_NEW, spelled={"role": _ROLE_OF_NEW})
+        for step in _CHANGES:
+            add_step(steps, step, subject=[_EMAIL], extra=[_WHERE], spelled={"role": _ROLE})
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["step"] == "list":
             with in_one_line():
                 self.list(options)
             return
-        take(next(step for step in MEMBER_STEPS if step.name == options["step"]), MEMBERS, options, command=self)
+        step = next(step for step in (ADD, *_CHANGES) if step.name == options["step"])
+        take(step, options, find=_tenant if step is ADD else _find, facts=member_facts, command=self)
 
     def list(self, options: Options) -> None:
         found = list(_newest(options)[: options["limit"] + 1])
@@ -54,9 +69,17 @@ class Command(BaseCommand):
             for line in in_columns(map(member_row, shown)):
                 self.stdout.write(line)
         if not shown:
-            self.stderr.write("No member is like that.", style_func=str)
+            self.stderr.write("No member matches.", style_func=str)
         elif len(found) > len(shown):
             self.stderr.write(f"There are more: --after {shown[-1].person.email}", style_func=str)
+
+
+def _tenant(options: Options) -> Tenant | None:
+    return tenant_called(options["tenant"]) if options["tenant"] else None
+
+
+def _find(options: Options) -> Member:
+    return member_called(options["email"], tenant=_tenant(options))
 
 
 def _newest(options: Options) -> QuerySet[Member]:

@@ -1,4 +1,4 @@
-"""`manage.py provision`: makes Cognito match what should be, once or for as long as it runs."""
+"""`manage.py provision`: makes Cognito match the database, once or for as long as it runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db.models import Count
 from tenants.domain.errors import PortalError
 from tenants.health.worker_metrics import serve_metrics
 from tenants.management.errors import in_one_line
-from tenants.management.output import in_number
+from tenants.management.output import count_of
 from tenants.management.progress import show_line
 from tenants.models import Member, Provisioning
 from tenants.provisioning import wiring
@@ -28,12 +28,12 @@ from tenants.provisioning.worker import THREADS, Worker
 class Command(BaseCommand):
     help = (
         "Makes the users in Cognito match the members in the database, and keeps suspended tenants out. Needs the "
-        "credentials of PortalRole. Exit codes: 0 everything agrees, 1 it had to stop, 3 members are left that cannot "
-        "be done or wait for another try."
+        "credentials of PortalRole. Exit codes: 0 every member is settled, 1 it had to stop, 3 members are left that "
+        "are due, stuck or in conflict."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--watch", action="store_true", help="go on until SIGTERM or Ctrl-C")
+        parser.add_argument("--watch", action="store_true", help="run until SIGTERM or Ctrl-C")
         parser.add_argument("--threads", type=int, default=THREADS, metavar="N", help=f"calls at once ({THREADS})")
         parser.add_argument(
             "--metrics-port",
@@ -47,7 +47,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         _check(options)
         stop = threading.Event()
-        _stop_when_asked(stop)
+        _stop_on_signals(stop)
         with in_one_line():
             if options["dry_run"]:
                 self.show_plans(stop, as_json=options["json"])
@@ -63,16 +63,16 @@ class Command(BaseCommand):
         self.sum_up(worker.tally, as_json=options["json"])
 
     def show_plans(self, stop: threading.Event, *, as_json: bool) -> None:
-        """One line a member: what the worker would do for it now. Only looks, at Cognito's pace."""
+        """Prints a line a member: what the worker would do for it now. Only reads, at Cognito's pace."""
         tools = wiring.tools(threads=1)
         for member in due().select_related("person", "tenant").iterator(chunk_size=500):
             if stop.is_set():
-                raise CommandError("Stopped before everybody was looked at.")
+                raise CommandError("Stopped before all members were checked.")
             try:
                 plan = changes_for(member, directory=tools.directory, pacer=tools.pacer)
             except PortalError as error:
                 raise CommandError(error.for_operators) from error
-            org = str(member.tenant.org_id) if member.tenant else None
+            org = str(member.org_id) if member.org_id else None
             if as_json:
                 self.stdout.write(json.dumps({"email": member.person.email, "org": org, "would": plan}))
             else:
@@ -86,10 +86,10 @@ class Command(BaseCommand):
             counted = {"settled": tally.settled, "changes": tally.applied, "throttled": tally.throttled}
             self.stdout.write(json.dumps({**counted, "left": left, "halted": tally.halted}))
         else:
-            members, changes = in_number(tally.settled, "member"), in_number(tally.applied, "change")
+            members, changes = count_of(tally.settled, "member"), count_of(tally.applied, "change")
             self.stdout.write(f"{members} settled with {changes} in Cognito.")
             for state, count in left.items():
-                self.stdout.write(f"{count} left: {Provisioning(state).label}.")
+                self.stdout.write(f"{count} left: {state}.")
         if tally.halted:
             raise CommandError(f"It had to stop, and nothing is lost: {tally.halted}")
         if left:
@@ -104,9 +104,9 @@ def _check(options: dict[str, Any]) -> None:
     if not 1 <= options["threads"] <= 200:
         raise CommandError("--threads is a number from 1 to 200.")
     if options["dry_run"] and options["watch"]:
-        raise CommandError("--dry-run shows what is due now; it does not go with --watch.")
+        raise CommandError("--dry-run shows what is due now, so it cannot be combined with --watch.")
     if options["metrics_port"] is not None and not options["watch"]:
-        raise CommandError("--metrics-port goes with --watch.")
+        raise CommandError("--metrics-port needs --watch.")
 
 
 def _left() -> Iterator[tuple[str, int]]:
@@ -114,6 +114,6 @@ def _left() -> Iterator[tuple[str, int]]:
     yield from unsettled.annotate(Count("pk")).order_by("provisioning")
 
 
-def _stop_when_asked(stop: threading.Event) -> None:
+def _stop_on_signals(stop: threading.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -14,10 +14,10 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from tenants.domain.actor import at_the_terminal
 from tenants.domain.errors import PortalError
 from tenants.drift.repair import fate, planned_repair
-from tenants.drift.run import Asked, Reconciled, reconcile
+from tenants.drift.run import RunOptions, RunResult, reconcile
 from tenants.drift.walk import Listener
 from tenants.management.lookup import tenant_called
-from tenants.management.output import in_number
+from tenants.management.output import count_of
 from tenants.management.progress import clear_line, show_line
 from tenants.models import Drift, DriftKind
 from tenants.provisioning import wiring
@@ -31,9 +31,9 @@ class Command(BaseCommand):
     help = (
         "Compares every user of the pool with the members in the database: users the portal does not know, members "
         "without a user, another organisation or role, enabled or disabled in Cognito only. Changes nothing there "
-        "without --repair. Needs the credentials of PortalRole. An interrupted run is taken up within an hour. Exit "
-        "codes: 0 nothing differs, or all of it was repaired; 1 it could not finish, or repairing was refused; 3 "
-        "something differs, or is left."
+        "without --repair. Needs the credentials of PortalRole. An interrupted run continues if it is run again within "
+        "an hour. Exit codes: 0 nothing differs, or all of it was repaired; 1 it could not finish, or repairing was "
+        "refused; 3 something differs, or is left."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         dry_run, recreate, as_json = options["dry_run"], options["recreate"], options["json"]
         if recreate is not None and (recreate < 1 or not (options["repair"] or dry_run)):
             raise CommandError("--recreate is a number from 1 on, and goes with --repair or --dry-run.")
-        asked = Asked(
+        asked = RunOptions(
             tenant=tenant_called(options["tenant"]) if options["tenant"] else None,
             repair=options["repair"] and not dry_run,
             recreate=recreate or 0,
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         if reconciled.left:
             sys.exit(3)
 
-    def compare(self, asked: Asked, tools: Tools) -> Reconciled:
+    def compare(self, asked: RunOptions, tools: Tools) -> RunResult:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -90,8 +90,8 @@ class Command(BaseCommand):
     def show(self, drift: Drift, plan: list[str]) -> None:
         what_next = fate(drift)
         if self.as_json:
-            told = {name: getattr(drift, name) for name in ("kind", "email", "org", "sub", "wanted", "seen")}
-            self.stdout.write(json.dumps({**told, "would": plan, "outlook": what_next or "to be repaired"}))
+            facts = {name: getattr(drift, name) for name in ("kind", "email", "org", "sub", "wanted", "seen")}
+            self.stdout.write(json.dumps({**facts, "would": plan, "outlook": what_next or "to be repaired"}))
             return
         should_be = f" Should be: {drift.wanted}." if drift.wanted else ""
         end = f" Would {', '.join(plan)}." if plan else f" {what_next[:1].upper()}{what_next[1:]}." if what_next else ""
@@ -99,24 +99,24 @@ class Command(BaseCommand):
         self.stdout.write(f"{drift.email or drift.sub}: {what}.{should_be} In Cognito: {drift.seen}.{end}")
 
     def note_address(self, here: str, there: str) -> None:
-        """People are known by their sub, so another address is nothing to repair; but somebody should know."""
+        """People are known by their sub, so another address is not repaired. It is only reported."""
         if self.as_json:
             self.stdout.write(json.dumps({"note": "another address in Cognito", "email": here, "address": there}))
         else:
             self.end_of_bar()
             self.stdout.write(f"{here}: has the address {there} in Cognito. Nothing is repaired for that.")
 
-    def sum_up(self, reconciled: Reconciled) -> None:
+    def sum_up(self, reconciled: RunResult) -> None:
         run = reconciled.run
         counted = {"users": run.users_seen, "found": run.found, "repaired": run.repaired, "left": reconciled.left}
         if self.as_json:
             of = str(run.tenant.org_id) if run.tenant else None
             self.stdout.write(json.dumps({"tenant": of, **counted, "kinds": reconciled.found, "run": run.pk}))
         elif not run.found:
-            self.stdout.write(f"{in_number(run.users_seen, 'user')} compared. Nothing differs.")
+            self.stdout.write(f"{count_of(run.users_seen, 'user')} compared. Nothing differs.")
         else:
-            result = f"{in_number(run.found, 'difference')}, {run.repaired} repaired, {reconciled.left} left."
-            self.stdout.write(f"{in_number(run.users_seen, 'user')} compared. {result}")
+            result = f"{count_of(run.found, 'difference')}, {run.repaired} repaired, {reconciled.left} left."
+            self.stdout.write(f"{count_of(run.users_seen, 'user')} compared. {result}")
 
     def say(self, sentence: str) -> None:
         self.end_of_bar()
@@ -130,6 +130,6 @@ class Command(BaseCommand):
         clear_line(self.stderr)
 
 
-def _differences(reconciled: Reconciled) -> Iterator[Drift]:
+def _differences(reconciled: RunResult) -> Iterator[Drift]:
     rows = reconciled.run.drifts.select_related("member__person", "member__tenant").order_by("pk")
     return rows.iterator(chunk_size=_SHOWN_AT_A_TIME)

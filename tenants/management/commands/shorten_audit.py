@@ -1,4 +1,4 @@
-"""`manage.py shorten_audit`: what the audit trail need not keep any longer goes into a file and from the database."""
+"""`manage.py shorten_audit`: moves old entries of the audit trail from the database into a file."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from django.utils import timezone
 from tenants.audit.retention import Prefix, file_for, older_than, shorten
 from tenants.domain.actor import at_the_terminal
 from tenants.management.errors import in_one_line
-from tenants.management.progress import shown_progress
+from tenants.management.progress import progress_line
 
 
 class Command(BaseCommand):
     help = (
         "Exports the entries of the audit trail that are older than AUDIT_KEEP_DAYS into a file, reads the file back, "
-        "and deletes them. The trail goes on from there and stays whole. Killed at any time, it is run again with the "
-        "same directory. Exit codes: 0 done or nothing to do, 1 nothing was deleted."
+        "and deletes them. The trail stays whole from there on. If the command was killed, run it again with the same "
+        "directory. Exit codes: 0 done or nothing to do, 1 nothing was deleted."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="where the exported files are kept")
-        parser.add_argument("--dry-run", action="store_true", help="say what would go, and do nothing")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be moved, and do nothing")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         self.say(prefix, export, removed, options)
 
     def shorten(self, prefix: Prefix, export: Path) -> int:
-        with shown_progress(self.stderr, "entries", total=len(prefix)) as show:
+        with progress_line(self.stderr, "entries", total=len(prefix)) as show:
             return shorten(prefix, export, by=at_the_terminal(), progress=show)
 
     def say(self, prefix: Prefix, export: Path, removed: int, options: dict[str, Any]) -> None:

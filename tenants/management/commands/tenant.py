@@ -1,4 +1,4 @@
-"""`manage.py tenant`: tenants looked at, and every step of their life taken."""
+"""`manage.py tenant`: lists and shows tenants, and takes every step of their life."""
 
 from __future__ import annotations
 
@@ -9,29 +9,59 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
+from tenants.domain.steps import Step
 from tenants.domain.tenant_state import TenantState
+from tenants.lifecycle import steps as life
 from tenants.lifecycle.search import key_in, search_tenants
 from tenants.management.lookup import tenant_called
 from tenants.management.output import (
     in_columns,
     ring_facts,
     ring_lines,
+    tenant_details,
     tenant_facts,
     tenant_lines,
     tenant_row,
-    tenant_whole,
 )
-from tenants.management.step_commands import Options, add_step, take, whole_number
-from tenants.management.tenant_arguments import TENANT, TENANT_STEPS, TENANTS, WAIT
-from tenants.management.waiting import standing_suspension, wait_for
+from tenants.management.step_commands import Options, add_step, argument, take, whole_number
+from tenants.management.waiting import current_suspension, wait_for
 from tenants.models import Tenant
 from tenants.models.keyset import rows_beyond
+
+_WAITS_SECONDS = 120
+_TENANT = argument("tenant", metavar="SLUG|ORG_ID")
+_WAIT = (
+    argument("--wait", action="store_true", help="until Cognito and AWS have followed"),
+    argument(
+        "--timeout",
+        type=whole_number(0, 86_400),
+        default=_WAITS_SECONDS,
+        metavar="SECONDS",
+        help="how long (%(default)s)",
+    ),
+)
+_NO_MAIL = argument("--no-mail", action="store_true", help="Cognito mails no invitation")
+_GRACE_DAYS = argument("--grace-days", type=int, metavar="N", help="instead of CLOSING_GRACE_DAYS")
+_OWNER = argument("--owner", dest="email", required=True, metavar="EMAIL", help="Cognito sends the invitation there")
+# Each with the arguments that no page has.
+_STEPS = (
+    (life.CREATE, (_NO_MAIL,)),
+    (life.RENAME, ()),
+    (life.SLUG, ()),
+    (life.PLAN, ()),
+    (life.METADATA, ()),
+    (life.ACTIVATE, ()),
+    (life.SUSPEND, _WAIT),
+    (life.REACTIVATE, ()),
+    (life.CLOSE, (_GRACE_DAYS, *_WAIT)),
+    (life.REOPEN, ()),
+)
 
 
 class Command(BaseCommand):
     help = (
         "Tenants: list, show, create, change, suspend, close. Each step says with --dry-run what it would do. "
-        "Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 something is still waited for."
+        "Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 done, but not all rings are reached."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,13 +75,16 @@ class Command(BaseCommand):
         )
         listing.add_argument("--after", metavar="SLUG|ORG_ID", help="those that follow this one")
         listing.add_argument("--json", action="store_true", help="print one JSON object a tenant")
-        for name, says in (("show", "everything about one"), ("rings", "how far its suspension is")):
+        for name, says in (("show", "everything about one"), ("rings", "the progress of its suspension")):
             looking = steps.add_parser(name, help=says)
-            for one in (TENANT, *(WAIT if name == "rings" else ())):
+            for one in (_TENANT, *(_WAIT if name == "rings" else ())):
                 looking.add_argument(*one.names, **one.options)
             looking.add_argument("--json", action="store_true", help="print one JSON object")
-        for step in TENANT_STEPS:
-            add_step(steps, step)
+        for step, extra in _STEPS:
+            if step is life.CREATE:
+                add_step(steps, step, extra=extra, spelled={"email": _OWNER})
+            else:
+                add_step(steps, step, subject=[_TENANT], extra=extra)
 
     def handle(self, *args: Any, **options: Any) -> None:
         match options["step"]:
@@ -62,10 +95,16 @@ class Command(BaseCommand):
             case "rings":
                 self.rings(tenant_called(options["tenant"]), options)
             case name:
-                step = next(step for step in TENANT_STEPS if step.name == name)
-                changed = take(step, TENANTS, options, command=self)
-                if changed is not None and options.get("wait"):
-                    self.rings(changed, options)
+                self.take(next(step for step, _ in _STEPS if step.name == name), options)
+
+    def take(self, step: Step, options: Options) -> None:
+        changed = take(step, options, find=_find, facts=tenant_facts, command=self)
+        if changed is None or "wait" not in options:
+            return
+        if options["wait"]:
+            self.rings(changed, options)
+        elif not options["json"]:
+            self.stdout.write(f"To see the progress: manage.py tenant rings {changed.slug}.")
 
     def list(self, options: Options) -> None:
         after = tenant_called(options["after"]) if options["after"] else None
@@ -78,25 +117,25 @@ class Command(BaseCommand):
             for line in in_columns(map(tenant_row, shown)):
                 self.stdout.write(line)
         if not shown:
-            self.stderr.write("No tenant is like that.", style_func=str)
+            self.stderr.write("No tenant matches.", style_func=str)
         elif len(tenants) > len(shown):
             self.stderr.write(f"There are more: --after {shown[-1].slug}", style_func=str)
 
     def show(self, tenant: Tenant, *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps(tenant_whole(tenant)))
+            self.stdout.write(json.dumps(tenant_details(tenant)))
             return
         for line in tenant_lines(tenant):
             self.stdout.write(line)
 
     def rings(self, tenant: Tenant, options: Options) -> None:
-        """Ends with 3 where a ring has not been reached."""
-        suspension = standing_suspension(tenant)
+        """Exits with 3 where a ring has not been reached."""
+        suspension = current_suspension(tenant)
         seconds = options["timeout"] if options["wait"] else 0
         try:
             reached, in_the_way = wait_for(suspension, seconds=seconds, stream=self.stderr)
         except KeyboardInterrupt:
-            raise CommandError("Nobody waits any more. The suspension goes on all the same.") from None
+            raise CommandError("Stopped waiting. The suspension continues.") from None
         if options["json"]:
             self.stdout.write(json.dumps({"slug": tenant.slug, **ring_facts(reached, in_the_way)}))
         else:
@@ -104,6 +143,10 @@ class Command(BaseCommand):
                 self.stdout.write(line)
         if not reached.all_reached:
             sys.exit(3)
+
+
+def _find(options: Options) -> Tenant | None:
+    return tenant_called(options["tenant"]) if "tenant" in options else None
 
 
 def _newest(options: Options, *, after: Tenant | None) -> Sequence[Tenant]:

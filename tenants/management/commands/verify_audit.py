@@ -1,4 +1,4 @@
-"""`manage.py verify_audit`: is the audit trail whole, and what is the first thing that is wrong with it."""
+"""`manage.py verify_audit`: whether the audit trail is whole, and if not, its first flaw."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from django.core.management import BaseCommand, CommandParser
 from tenants.audit.chain import Point
 from tenants.audit.reading import Verdict, trail_head, verify, verify_file
 from tenants.management.errors import in_one_line
-from tenants.management.progress import shown_progress
+from tenants.management.progress import progress_line
 
-_PARTS = "An export of one tenant only has gaps like this; that of a whole stretch of time has none."
+_PARTS = "The export of one tenant has gaps like this; an export of all entries of a time has none."
 
 
 class Command(BaseCommand):
     help = (
-        "Follows the audit trail from its first entry to its last and says whether one was changed, taken out, added "
-        "or moved. Prints its head: noted elsewhere, it shows later whether the whole trail was written anew. Exit "
-        "codes: 0 it is whole, 1 it could not be looked at, 3 it is broken."
+        "Verifies the audit trail from its first entry to its last: whether one was changed, removed, added or moved. "
+        "Prints the head. Keep it elsewhere: later it shows whether the whole trail was rewritten. Exit codes: 0 the "
+        "trail is whole, 1 it could not be read, 3 it is broken."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--anchor", type=_point, metavar="SEQ:HASH", help="a head noted before, to be found again")
+        parser.add_argument(
+            "--anchor", type=_point, metavar="SEQ:HASH", help="an earlier head, to be found in the trail"
+        )
         parser.add_argument("--file", type=Path, metavar="FILE", help="an export instead of the database")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -42,10 +44,10 @@ class Command(BaseCommand):
 
     def verdict(self, file: Path | None, anchor: Point | None) -> Verdict:
         if file is not None:
-            with shown_progress(self.stderr, "entries") as show:
+            with progress_line(self.stderr, "entries") as show:
                 return verify_file(file, noted=anchor, progress=show)
         head = trail_head()
-        with shown_progress(self.stderr, "entries", total=head.seq - head.kept_after) as show:
+        with progress_line(self.stderr, "entries", total=head.seq - head.kept_after) as show:
             return verify(noted=anchor, progress=show)
 
 
@@ -70,9 +72,9 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
 def _in_words(verdict: Verdict, *, file: Path | None) -> str:
     flaw, start = verdict.flaw, verdict.start
     count = "1 entry" if verdict.entries == 1 else f"{verdict.entries:,} entries"
-    begins = [f"It begins after {start}, where it was shortened to."] if start.seq and file is None else []
+    begins = [f"It begins after {start}; earlier entries were moved to files."] if start.seq and file is None else []
     if flaw is None:
-        lines = [f"Whole: {count}.", *begins, "Head, to be noted elsewhere and looked for with --anchor:"]
+        lines = [f"Whole: {count}.", *begins, "Head. Keep it elsewhere, and check it later with --anchor:"]
     else:
         hint = [_PARTS] if file is not None and flaw.kind == "missing" else []
         lines = [f"BROKEN at entry {flaw.seq}: {flaw.says}", *hint, *begins, f"Whole before it: {count}, up to"]

@@ -1,4 +1,4 @@
-"""S3 as far as exports need it: who may put and read which files, and what is not served."""
+"""The part of S3 that exports need: who may write and read which files, and what is not served."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from tests.emulator.world import REGION, Stack, refusal
 BUCKET = "exports-of-tests"
 
 
-def files(stack: Stack, key: Any, **config: Any) -> Any:
+def s3_client(stack: Stack, key: Any, **config: Any) -> Any:
     return boto3.client(
         "s3",
         endpoint_url=stack.emulator.endpoint_url,
@@ -33,14 +33,14 @@ def files(stack: Stack, key: Any, **config: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def root(stack: Stack) -> Any:
-    client = files(stack, stack.emulator.root)
+    client = s3_client(stack, stack.emulator.root)
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     return client
 
 
 @pytest.fixture(scope="module")
 def writer(stack: Stack, root: Any) -> Iterator[Any]:
-    """Somebody who may put files beneath one name, and read and list nothing else."""
+    """A user who may write and read files under one prefix, and nothing else."""
     iam = stack.root("iam")
     iam.create_user(UserName="writer")
     beneath = f"arn:aws:s3:::{BUCKET}/mine/*"
@@ -48,10 +48,10 @@ def writer(stack: Stack, root: Any) -> Iterator[Any]:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     iam.put_user_policy(UserName="writer", PolicyName="files", PolicyDocument=policy)
     made = iam.create_access_key(UserName="writer")["AccessKey"]
-    return files(stack, Key(made["AccessKeyId"], made["SecretAccessKey"]))
+    return s3_client(stack, Key(made["AccessKeyId"], made["SecretAccessKey"]))
 
 
-def test_a_file_comes_back_as_it_was_put(root: Any) -> None:
+def test_a_file_is_read_as_it_was_written(root: Any) -> None:
     body = bytes(range(256)) * 40
     root.put_object(Bucket=BUCKET, Key="empty", Body=b"")
     assert root.get_object(Bucket=BUCKET, Key="empty")["Body"].read() == b""
@@ -64,14 +64,14 @@ def test_a_file_comes_back_as_it_was_put(root: Any) -> None:
     root.head_bucket(Bucket=BUCKET)
 
 
-def test_a_file_that_was_deleted_is_not_there(root: Any) -> None:
+def test_a_deleted_file_is_not_found(root: Any) -> None:
     root.put_object(Bucket=BUCKET, Key="gone", Body=b"x")
     root.delete_object(Bucket=BUCKET, Key="gone")
     assert refusal(root.get_object, Bucket=BUCKET, Key="gone")["code"] == "NoSuchKey"
     assert refusal(root.head_object, Bucket=BUCKET, Key="gone")["code"] == "404"
 
 
-def test_iam_says_who_puts_and_reads_what(writer: Any) -> None:
+def test_iam_decides_who_writes_and_reads_files(writer: Any) -> None:
     writer.put_object(Bucket=BUCKET, Key="mine/1", Body=b"x")
     assert writer.get_object(Bucket=BUCKET, Key="mine/1")["Body"].read() == b"x"
     denied = refusal(writer.put_object, Bucket=BUCKET, Key="yours/1", Body=b"x")
@@ -86,17 +86,17 @@ def test_iam_says_who_puts_and_reads_what(writer: Any) -> None:
     assert refusal(writer.create_bucket, Bucket="another-bucket")["code"] == "AccessDenied"
 
 
-def test_who_may_not_list_does_not_learn_what_is_missing(writer: Any) -> None:
+def test_without_list_permission_a_missing_file_is_denied(writer: Any) -> None:
     assert refusal(writer.get_object, Bucket=BUCKET, Key="mine/missing")["code"] == "AccessDenied"
 
 
-def test_a_bucket_that_is_not_there_is_none(root: Any, writer: Any) -> None:
+def test_a_missing_bucket_is_reported_to_everybody(root: Any, writer: Any) -> None:
     for client in (root, writer):
         error = refusal(client.put_object, Bucket="nobodys-bucket", Key="x", Body=b"x")
         assert (error["code"], error["status"]) == ("NoSuchBucket", 404)
 
 
-def test_a_signature_holds_for_the_body_it_was_made_for(stack: Stack, root: Any) -> None:
+def test_a_signature_covers_the_body_and_the_key(stack: Stack, root: Any) -> None:
     key, address = stack.emulator.root, f"{stack.emulator.endpoint_url}/{BUCKET}/signed"
     request = AWSRequest("PUT", address, data=b"mine")
     S3SigV4Auth(SigningKey(key.access_key_id, key.secret_access_key), "s3", REGION).add_auth(request)
@@ -110,8 +110,8 @@ def test_a_signature_holds_for_the_body_it_was_made_for(stack: Stack, root: Any)
 
 
 @pytest.mark.parametrize("known", ["test", "AKIAIOSFODNN7EXAMPLE"])
-def test_no_well_known_key_is_anybody(stack: Stack, root: Any, known: str) -> None:
-    error = refusal(files(stack, Key(known, "test")).list_objects_v2, Bucket=BUCKET)
+def test_well_known_keys_are_refused(stack: Stack, root: Any, known: str) -> None:
+    error = refusal(s3_client(stack, Key(known, "test")).list_objects_v2, Bucket=BUCKET)
     assert (error["code"], error["status"]) == ("InvalidAccessKeyId", 403)
 
 
@@ -130,12 +130,12 @@ def test_no_well_known_key_is_anybody(stack: Stack, root: Any, known: str) -> No
         ("put_object", {"Key": "a*b", "Body": b""}),
     ],
 )
-def test_what_is_not_in_the_table_is_refused_to_root_as_well(root: Any, operation: str, more: dict[str, Any]) -> None:
+def test_unsupported_operations_are_refused_even_to_root(root: Any, operation: str, more: dict[str, Any]) -> None:
     error = refusal(getattr(root, operation), Bucket=BUCKET, **more)
     assert (error["code"], error["status"]) == ("NotImplemented", 501)
 
 
-def test_a_fault_is_worded_as_s3_does(stack: Stack, root: Any) -> None:
+def test_a_fault_uses_s3s_error_codes(stack: Stack, root: Any) -> None:
     switch = f"{stack.emulator.endpoint_url}/_emulator/faults"
     secret = {"X-Emulator-Root-Secret": stack.emulator.root.secret_access_key}
     requests.post(switch, json={"operation": "S3.*", "fault": "throttling"}, headers=secret, timeout=5)

@@ -1,12 +1,12 @@
-"""What is refused before anybody judges it: other hosts, unreadable requests, bodies that are no request at all."""
+"""Requests that are refused first: other hosts, unreadable requests, bodies that are not JSON objects."""
 
 import asyncio
-import http.client
 import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +24,7 @@ HALF = "\\ud800"
 
 
 def post(emulator: Emulator, target: str, body: str) -> tuple[int, str]:
-    """Unsigned, as a stranger would. Status and code."""
+    """Sends an unsigned request. Returns status and error code."""
     headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
     answer = requests.post(emulator.endpoint_url, headers=headers, data=body, timeout=5)
     return answer.status_code, answer.json()["__type"].rpartition("#")[2]
@@ -40,8 +40,8 @@ def port_of(emulator: Emulator) -> int:
     return port
 
 
-def sent(port: int, text: str) -> bytes:
-    """Everything that is answered until the connection is closed."""
+def send_raw(port: int, text: str) -> bytes:
+    """Returns everything that is received until the connection closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(text.encode())
         found = b""
@@ -69,13 +69,11 @@ def sent(port: int, text: str) -> bytes:
         "",
     ],
 )
-def test_half_a_character_and_what_is_no_object_are_refused_by_every_json_service(
-    emulator: Emulator, target: str, body: str
-) -> None:
+def test_json_services_refuse_half_characters_and_non_objects(emulator: Emulator, target: str, body: str) -> None:
     assert post(emulator, target, body) == (400, "SerializationException")
 
 
-def test_a_whole_pair_of_escapes_is_text(emulator: Emulator) -> None:
+def test_a_whole_surrogate_pair_is_accepted(emulator: Emulator) -> None:
     body = '{"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": "\\ud83d\\ude00", "AuthParameters": {}}'
     assert post(emulator, f"{IDP}.InitiateAuth", body)[1] != "SerializationException"
 
@@ -94,11 +92,11 @@ def test_a_whole_pair_of_escapes_is_text(emulator: Emulator) -> None:
         (f"{IDENTITY}.GetCredentialsForIdentity", {"Logins": {"x": 1}}),
     ],
 )
-def test_a_member_of_another_type_is_refused_by_cognito(emulator: Emulator, target: str, data: Any) -> None:
+def test_cognito_refuses_a_member_of_the_wrong_type(emulator: Emulator, target: str, data: Any) -> None:
     assert post(emulator, target, json.dumps(data)) == (400, "SerializationException")
 
 
-def test_null_is_absent_and_an_unknown_member_is_not_seen_by_cognito(stack: Stack) -> None:
+def test_cognito_ignores_null_and_unknown_members(stack: Stack) -> None:
     data = {"IdentityPoolId": stack.outputs["IdentityPoolId"], "Logins": None, "Other": 5}
     assert post(stack.emulator, f"{IDENTITY}.GetId", json.dumps(data)) == (400, "NotAuthorizedException")
 
@@ -115,7 +113,7 @@ def test_null_is_absent_and_an_unknown_member_is_not_seen_by_cognito(stack: Stac
         "abcdefghij.execute-api.eu-west-1.amazonaws.com",
     ],
 )  # fmt: skip
-def test_another_host_is_refused_whatever_it_asks_for(emulator: Emulator, host: str, path: str) -> None:
+def test_another_host_is_refused_on_every_path(emulator: Emulator, host: str, path: str) -> None:
     answer = get(emulator, path, host)
     assert (answer.status_code, answer.text) == (421, "Only localhost is served here.\n")
 
@@ -124,15 +122,15 @@ def test_another_host_is_refused_whatever_it_asks_for(emulator: Emulator, host: 
     "host",
     ["localhost", "localhost:1", "LOCALHOST", "127.0.0.1", "127.0.0.1:4566", "[::1]:4566", "portal.localhost:80"],
 )
-def test_this_computer_is_served_under_each_of_its_names(emulator: Emulator, host: str) -> None:
+def test_every_name_of_this_computer_is_served(emulator: Emulator, host: str) -> None:
     assert get(emulator, "/mailbox", host).status_code == 200
 
 
-def test_no_host_is_refused_in_old_http_too(emulator: Emulator) -> None:
-    assert sent(port_of(emulator), "GET /mailbox HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 421 ")
+def test_a_request_without_a_host_is_refused(emulator: Emulator) -> None:
+    assert send_raw(port_of(emulator), "GET /mailbox HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 421 ")
 
 
-def test_the_discovery_document_does_not_repeat_the_host_it_was_asked_for_by(stack: Stack) -> None:
+def test_the_discovery_document_ignores_the_requested_host(stack: Stack) -> None:
     path = f"/{stack.pool_id}/.well-known/openid-configuration"
     document = get(stack.emulator, path, "other.localhost:1").json()
     assert document["jwks_uri"] == f"{stack.emulator.endpoint_url}/{stack.pool_id}/.well-known/jwks.json"
@@ -140,7 +138,7 @@ def test_the_discovery_document_does_not_repeat_the_host_it_was_asked_for_by(sta
 
 
 @pytest.mark.parametrize("path", ["/mailbox", "/mailbox.json", "/oauth2/token", "/_emulator/calls", "/login"])
-def test_the_host_of_an_http_api_leads_to_that_api_alone(stack: Stack, path: str) -> None:
+def test_an_http_apis_host_serves_only_that_api(stack: Stack, path: str) -> None:
     api_id = stack.outputs["RecordsApiUrl"].rpartition("/")[2]
     for host in (f"{api_id}.execute-api.localhost", f"{api_id.upper()}.Execute-API.localhost:80"):
         answer = get(stack.emulator, path, host)
@@ -148,7 +146,7 @@ def test_the_host_of_an_http_api_leads_to_that_api_alone(stack: Stack, path: str
         assert answer.json()["message"] in ("Forbidden", "Not Found")
 
 
-def test_the_host_of_an_http_api_leads_to_no_other_api(stack: Stack) -> None:
+def test_an_http_apis_host_serves_no_other_api(stack: Stack) -> None:
     api_id = stack.outputs["RecordsApiUrl"].rpartition("/")[2]
     answer = get(stack.emulator, f"/_apis/{api_id}/x/profile", "abcdefghij.execute-api.localhost")
     assert (answer.status_code, answer.json()) == (404, {"message": "Not Found"})
@@ -157,25 +155,25 @@ def test_the_host_of_an_http_api_leads_to_no_other_api(stack: Stack) -> None:
 # ── Requests ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_two_lengths_of_one_body_are_refused_and_end_the_connection(emulator: Emulator) -> None:
+def test_two_body_lengths_are_refused_and_close_the_connection(emulator: Emulator) -> None:
     head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
-    answer = sent(port_of(emulator), f"{head}0\r\n\r\nGET /mailbox HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answer = send_raw(port_of(emulator), f"{head}0\r\n\r\nGET /mailbox HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1 ") == 1
     assert b"connection: close" in answer.lower()
 
 
-def test_a_request_that_takes_too_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unfinished_request_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "REQUEST_SECONDS", 0.3)
-    with _served() as port:
-        assert sent(port, "GET / HTTP/1.1\r\nHost: loc") == b""
-        assert sent(port, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf") == b""
+    with _server() as port:
+        assert send_raw(port, "GET / HTTP/1.1\r\nHost: loc") == b""
+        assert send_raw(port, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf") == b""
 
 
-def test_each_request_of_a_connection_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_request_of_a_connection_has_its_own_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "REQUEST_SECONDS", 0.3)
-    with _served() as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with _server() as port:
+        connection = HTTPConnection("127.0.0.1", port, timeout=5)
         for _ in range(3):
             threading.Event().wait(0.2)
             connection.request("GET", "/")
@@ -184,8 +182,8 @@ def test_each_request_of_a_connection_has_its_own_time(monkeypatch: pytest.Monke
 
 
 @contextmanager
-def _served() -> Iterator[int]:
-    """The server of the emulator with nothing behind it, in a thread of this process."""
+def _server() -> Iterator[int]:
+    """Runs the emulator's HTTP server with a trivial app, in a thread of this process."""
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     sockets = http.listen(0)
 

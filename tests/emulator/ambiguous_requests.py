@@ -1,4 +1,4 @@
-"""One call, dressed as another: bodies, headers and addresses that a careless reader reads in two ways."""
+"""Ambiguous forms of a call: bodies, headers and addresses that a careless parser could read in two ways."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ from tests.emulator.world import GLOBEX
 
 @dataclass(frozen=True)
 class Sent:
-    """An HTTP request before it is signed. `extra` headers are sent as they are, a repeated one twice."""
+    """An HTTP request before it is signed. `extra` headers are sent unchanged; a repeated header is sent twice."""
 
     target: str
     body: bytes
@@ -25,7 +25,7 @@ _AGAIN = json.dumps({"Key": {"pk": {"S": f"{GLOBEX}#orders"}, "sk": {"S": "0"}}}
 _SCAN = ("x-amz-target", "DynamoDB_20120810.Scan")
 _FORM = "application/x-www-form-urlencoded"
 
-DISGUISES: dict[str, Callable[[str, str], Sent]] = {
+AMBIGUOUS_REQUESTS: dict[str, Callable[[str, str], Sent]] = {
     "a name twice": lambda target, text: Sent(target, f"{text[:-1]}, {_AGAIN}".encode()),
     "a name twice, once escaped": lambda target, text: Sent(target, f'{text[:-1]}, "\\u004bey": 1, {_AGAIN}'.encode()),
     "UTF-16": lambda target, text: Sent(target, text.encode("utf-16")),

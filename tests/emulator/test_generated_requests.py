@@ -1,5 +1,6 @@
-"""What was judged is what is run, for requests of every shape: no answer to somebody contains or changes a row that is
-not theirs. Generated, the same every time, and shown to find what a looser policy lets through.
+"""The checked request is the one that runs: no answer contains another tenant's row, and no request changes one.
+
+The requests are generated, the same each time. Looser policies show that the test finds leaks.
 """
 
 import http.client
@@ -18,9 +19,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from emulator.client.process import Emulator
-from tests.emulator.disguises import Sent
-from tests.emulator.loose_template import loosened
-from tests.emulator.strange_requests import FAMILIES, INDEX, THINGS, requests_for
+from tests.emulator.ambiguous_requests import Sent
+from tests.emulator.request_strategies import FAMILIES, INDEX, THINGS, requests_for
+from tests.emulator.unguarded_template import unguarded_template
 from tests.emulator.world import (
     ACME,
     ACME_OWNER,
@@ -40,7 +41,7 @@ from tests.emulator.world import (
 _READS = {ACME_OWNER: (ACME, "PUBLIC"), ACME_VIEWER: (ACME, "PUBLIC"), GLOBEX_OWNER: (GLOBEX, "PUBLIC")}
 _WRITES: dict[Person, tuple[str, ...]] = {ACME_OWNER: (ACME,), GLOBEX_OWNER: (GLOBEX,), OPERATOR: ("PUBLIC",)}
 _CANARIES = {ACME: "acmes-secret-7351", GLOBEX: "globexs-secret-9926", "PUBLIC": "known-to-all"}
-# Most for what is mostly answered: the policy refuses all of the last two.
+# The families that are mostly answered get the most examples. The policy refuses all of the last two.
 _EXAMPLES = {
     "single items": 220,
     "transactions": 220,
@@ -52,8 +53,8 @@ _EXAMPLES = {
 _ACTORS = (ACME_OWNER, ACME_OWNER, ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, OPERATOR)
 
 
-class Watched:
-    """A stack whose every row is marked, and a door to it that signs what it is given."""
+class WatchedStack:
+    """A stack whose rows are all marked, and a connection that signs and sends requests."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack, self.table = stack, stack.table
@@ -65,7 +66,7 @@ class Watched:
                 marked = row(org, str(number), secret={"S": canary}, owner={"S": f"{org}#orders"})
                 for table in (stack.table, THINGS):
                     root.put_item(TableName=table, Item=marked)
-        # Rows of others that an index shows under Acme's name.
+        # A row of Globex that the index lists under Acme's key.
         root.put_item(TableName=THINGS, Item=row(GLOBEX, "in-view", owner={"S": f"{ACME}#orders"}))
         self.rows = self.read()
 
@@ -113,34 +114,34 @@ class Watched:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a request: the keys and marks of others that the answer showed, the rows of others that changed."""
+    """The result of a request: keys and marks of others in the answer, and changed rows of others."""
 
     sent: Sent
     status: int
-    shown: tuple[str, ...]
-    spoiled: tuple[str, ...]
+    leaked: tuple[str, ...]
+    foreign_changes: tuple[str, ...]
     changed: bool
 
     @property
-    def held(self) -> bool:
-        return self.status < 500 and not self.shown and not self.spoiled
+    def is_isolated(self) -> bool:
+        return self.status < 500 and not self.leaked and not self.foreign_changes
 
 
-def outcome(watched: Watched, person: Person, sent: Sent) -> Outcome:
+def outcome(watched: WatchedStack, person: Person, sent: Sent) -> Outcome:
     before = watched.rows
     status, answer = watched.send(person, sent)
     after = watched.rows = watched.read()
     readable = _READS.get(person, ("PUBLIC",))
-    shown = [canary for org, canary in _CANARIES.items() if canary in answer and org not in readable]
-    shown += [pk for pk in _partition_keys(answer) if not _begins_with(pk, readable)]
+    leaked = [canary for org, canary in _CANARIES.items() if canary in answer and org not in readable]
+    leaked += [pk for pk in _partition_keys(answer) if not _begins_with(pk, readable)]
     changed = {place for place in before.keys() | after.keys() if before.get(place) != after.get(place)}
     own = _WRITES.get(person, ())
-    spoiled = [place for place in changed if place[0] != watched.table or not _begins_with(place[1], own)]
-    return Outcome(sent, status, tuple(shown), tuple(map(str, spoiled)), changed=bool(changed))
+    foreign_changes = [place for place in changed if place[0] != watched.table or not _begins_with(place[1], own)]
+    return Outcome(sent, status, tuple(leaked), tuple(map(str, foreign_changes)), changed=bool(changed))
 
 
-def survey(watched: Watched, people: Sequence[Person], family: str, *, examples: int) -> list[Outcome]:
-    """The outcomes of that many requests; ends at the first that broke the rule."""
+def survey(watched: WatchedStack, people: Sequence[Person], family: str, *, examples: int) -> list[Outcome]:
+    """The outcomes of `examples` requests. Stops at the first violation."""
     outcomes: list[Outcome] = []
 
     @settings(
@@ -153,7 +154,7 @@ def survey(watched: Watched, people: Sequence[Person], family: str, *, examples:
     )
     @given(person=st.sampled_from(people), sent=requests_for(watched.table, family))
     def ask(person: Person, sent: Sent) -> None:
-        if not outcomes or outcomes[-1].held:
+        if not outcomes or outcomes[-1].is_isolated:
             outcomes.append(outcome(watched, person, sent))
 
     ask()
@@ -165,7 +166,7 @@ def _begins_with(pk: str, orgs: tuple[str, ...]) -> bool:
 
 
 def _partition_keys(answer: str) -> Iterator[str]:
-    """The partition key of every row, and of every key, that an answer holds."""
+    """The partition keys of all rows and keys in an answer."""
     try:
         stack = [json.loads(answer)]
     except ValueError:
@@ -179,7 +180,7 @@ def _partition_keys(answer: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def things(emulator: Emulator) -> None:
-    """A second table, with an index, that the stack's policy does not name."""
+    """A second table with an index. The stack's policy does not name it."""
     client(emulator, "dynamodb", emulator.root).create_table(
         TableName=THINGS,
         BillingMode="PAY_PER_REQUEST",
@@ -196,21 +197,23 @@ def things(emulator: Emulator) -> None:
 
 
 @pytest.fixture(scope="module")
-def watched(emulator: Emulator, things: None) -> Iterator[Watched]:
-    with closing(Watched(build(emulator, name="watched"))) as open_one:
+def watched(emulator: Emulator, things: None) -> Iterator[WatchedStack]:
+    with closing(WatchedStack(build(emulator, name="watched"))) as open_one:
         yield open_one
 
 
 @pytest.fixture(scope="module")
-def unguarded(emulator: Emulator, things: None) -> Iterator[Watched]:
-    """The policy without what keeps tenants apart when a request names no key."""
-    with closing(Watched(build(emulator, name="unguarded", template=loosened(TEMPLATE.read_text("utf-8"))))) as loose:
+def unguarded(emulator: Emulator, things: None) -> Iterator[WatchedStack]:
+    """The policy without the guards against requests that name no key."""
+    with closing(
+        WatchedStack(build(emulator, name="unguarded", template=unguarded_template(TEMPLATE.read_text("utf-8"))))
+    ) as loose:
         yield loose
 
 
 @pytest.fixture(scope="module")
-def keyless(emulator: Emulator, things: None) -> Iterator[Watched]:
-    """A policy that allows writes and has never heard of leading keys."""
+def keyless(emulator: Emulator, things: None) -> Iterator[WatchedStack]:
+    """A policy that allows writes and does not check leading keys."""
     stack = build(emulator, name="keyless")
     iam, role = stack.root("iam"), stack.outputs["TenantRoleArn"].rpartition("/")[2]
     actions = [
@@ -220,21 +223,21 @@ def keyless(emulator: Emulator, things: None) -> Iterator[Watched]:
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.delete_role_permissions_boundary(RoleName=role)
     iam.put_role_policy(RoleName=role, PolicyName="rows", PolicyDocument=document)
-    with closing(Watched(stack)) as loose:
+    with closing(WatchedStack(stack)) as loose:
         yield loose
 
 
-def test_every_family_of_requests_is_tried() -> None:
+def test_every_family_of_requests_has_examples() -> None:
     assert _EXAMPLES.keys() == FAMILIES.keys()
 
 
 @pytest.mark.parametrize("family", _EXAMPLES)
-def test_no_request_of_any_shape_reaches_a_row_that_is_not_the_persons_own(watched: Watched, family: str) -> None:
+def test_no_generated_request_reaches_another_tenants_row(watched: WatchedStack, family: str) -> None:
     outcomes = survey(watched, _ACTORS, family, examples=_EXAMPLES[family])
-    assert outcomes[-1].held, outcomes[-1]
+    assert outcomes[-1].is_isolated, outcomes[-1]
 
 
-def test_a_rule_kept_by_refusing_everything_would_prove_little(watched: Watched) -> None:
+def test_many_generated_requests_are_answered(watched: WatchedStack) -> None:
     outcomes = survey(watched, [ACME_OWNER], "single items", examples=100)
     outcomes += survey(watched, [ACME_OWNER], "reads of many", examples=60)
     answered = [result for result in outcomes if result.status == 200]
@@ -243,11 +246,11 @@ def test_a_rule_kept_by_refusing_everything_would_prove_little(watched: Watched)
 
 
 @pytest.mark.parametrize("family", ["reads of many", "statements"])
-def test_the_same_requests_find_what_a_policy_without_its_guards_lets_out(unguarded: Watched, family: str) -> None:
+def test_the_requests_find_the_leak_of_an_unguarded_policy(unguarded: WatchedStack, family: str) -> None:
     found = survey(unguarded, [ACME_OWNER], family, examples=100)[-1]
-    assert found.shown
-    assert not found.spoiled
+    assert found.leaked
+    assert not found.foreign_changes
 
 
-def test_the_same_requests_find_what_a_policy_without_leading_keys_lets_in(keyless: Watched) -> None:
-    assert survey(keyless, [ACME_OWNER], "single items", examples=300)[-1].spoiled
+def test_the_requests_find_writes_without_leading_keys(keyless: WatchedStack) -> None:
+    assert survey(keyless, [ACME_OWNER], "single items", examples=300)[-1].foreign_changes

@@ -1,8 +1,8 @@
-"""One request to an HTTP API: authorized on its actual path, handed to the route's function, answered with its answer.
+"""Answers a request to an HTTP API: authorizes it on its actual path and invokes the route's function.
 
 Payload format 2.0. Follows "Control access to HTTP APIs with AWS Identity and Access Management authorization" and
-"Create AWS Lambda proxy integrations for HTTP APIs" in the API Gateway Developer Guide. What AWS makes of doubled or
-encoded slashes and of dots in a path is not documented: here such a path is refused before anything reads it.
+"Create AWS Lambda proxy integrations for HTTP APIs" in the API Gateway Developer Guide. AWS does not document what it
+does with double slashes, encoded slashes and dots in a path. Here such a path is refused before anything reads it.
 """
 
 import base64
@@ -21,7 +21,7 @@ from emulator.access.checks import Check
 from emulator.access.principals import Principal, Session
 from emulator.access.signing import Keyring
 from emulator.functions import lambdas
-from emulator.functions.http_api import PREFIX, STAGE, Api, Matched, apis, matching
+from emulator.functions.http_api import PREFIX, STAGE, Api, RouteMatch, apis, match_route
 from emulator.wire import AwsError, Incoming, Reply, json_reply
 
 _SECONDS = 30.0
@@ -32,7 +32,7 @@ _JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """`path` is what follows the API's address."""
+    """`path` is the part after the API's address."""
 
     api_id: str
     path: str
@@ -40,15 +40,15 @@ class ApiRequest:
 
 
 def read_api_request(incoming: Incoming) -> ApiRequest | None:
-    """By address (`/_apis/<id>/…`); by host name is the door's. None for everything else."""
+    """Reads a request by address (`/_apis/<id>/…`). The server handles requests by host name. None for others."""
     if not incoming.path.startswith(PREFIX):
         return None
     api_id, slash, rest = incoming.path.removeprefix(PREFIX).partition("/")
     return ApiRequest(api_id, slash + rest, incoming)
 
 
-async def answer(request: ApiRequest, keyring: Keyring) -> Reply:
-    """Authorized first: whether a route exists is nobody's business who may not use it."""
+async def answer_api_request(request: ApiRequest, keyring: Keyring) -> Reply:
+    """Refuses odd paths first. A caller without permission gets 403, whatever the function would answer."""
     api = apis.get(request.api_id)
     if api is None:
         return _message("Not Found", 404)
@@ -56,28 +56,28 @@ async def answer(request: ApiRequest, keyring: Keyring) -> Reply:
         segments = request.path.split("/")[1:]
         if not all(_is_plain(part) for part in (segments[:-1] if segments[-1:] == [""] else segments)):
             return _message("Forbidden", 403)
-        found = matching(api, request.incoming.method, request.path)
+        found = match_route(api, request.incoming.method, request.path)
         if found is None:
             return _message("Not Found", 404)
         try:
-            caller = _authorized(api, request, keyring) if found.route.authorization == "AWS_IAM" else None
+            caller = _authorize(api, request, keyring) if found.route.authorization == "AWS_IAM" else None
         except AwsError:
             return _message("Forbidden", 403)
-        return await _integrated(api, request, found, caller)
+        return await _invoke_function(api, request, found, caller)
 
 
 def _is_plain(segment: str) -> bool:
     return _SEGMENT.fullmatch(segment) is not None and segment not in (".", "..")
 
 
-def _authorized(api: Api, request: ApiRequest, keyring: Keyring) -> Principal:
+def _authorize(api: Api, request: ApiRequest, keyring: Keyring) -> Principal:
     principal = keyring.authenticate(request.incoming, service="execute-api")
     resource = api.arn(request.incoming.method, request.path)
     authorize(principal, [Check("execute-api:Invoke", resource)], request.incoming)
     return principal
 
 
-async def _integrated(api: Api, request: ApiRequest, found: Matched, caller: Principal | None) -> Reply:
+async def _invoke_function(api: Api, request: ApiRequest, found: RouteMatch, caller: Principal | None) -> Reply:
     source = f"arn:aws:execute-api:{api.region}:{engine.ACCOUNT}:{api.id}/{STAGE}/{found.route.key.replace(' ', '')}"
     if not lambdas.may_invoke(found.function_arn, principal="apigateway.amazonaws.com", source_arn=source):
         return _message("Internal Server Error", 500)
@@ -87,14 +87,14 @@ async def _integrated(api: Api, request: ApiRequest, found: Matched, caller: Pri
     except lambdas.HandlerFailed as failure:
         late = failure.kind == "timed-out"
         return _message("Service Unavailable" if late else "Internal Server Error", 503 if late else 500)
-    except (ValueError, TypeError, AttributeError):  # an answer that is none
+    except (ValueError, TypeError, AttributeError):  # a malformed response
         return _message("Internal Server Error", 500)
 
 
-# ── What the function is told ───────────────────────────────────────────────────────────────────────────────────────
+# ── The event for the function ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _event(api: Api, request: ApiRequest, found: Matched, caller: Principal | None) -> dict[str, Any]:
+def _event(api: Api, request: ApiRequest, found: RouteMatch, caller: Principal | None) -> dict[str, Any]:
     incoming, now = request.incoming, clock.now()
     headers = {name: value for name, value in incoming.headers.items() if name != "cookie"}
     cookies = [part.strip() for part in incoming.headers.get("cookie", "").split(";") if part.strip()]
@@ -135,7 +135,7 @@ def _event(api: Api, request: ApiRequest, found: Matched, caller: Principal | No
 
 
 def _identity(caller: Principal) -> dict[str, Any]:
-    """Session tags are not handed on."""
+    """Session tags are not passed to the function."""
     federation: Mapping[str, Any] = caller.federation if isinstance(caller, Session) else {}
     pool = "cognito-identity.amazonaws.com"
     cognito = {
@@ -161,7 +161,7 @@ def _body(body: bytes) -> tuple[str, bool]:
         return base64.b64encode(body).decode(), True
 
 
-# ── What the function answered ──────────────────────────────────────────────────────────────────────────────────────
+# ── The function's response ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _reply(result: Any) -> Reply:
@@ -173,7 +173,7 @@ def _reply(result: Any) -> Reply:
     headers.setdefault("content-type", "text/plain;charset=UTF-8")
     cookies = [("Set-Cookie", str(cookie)) for cookie in result.get("cookies") or []]
     if any(character in text for pair in (*headers.items(), *cookies) for text in pair for character in "\r\n"):
-        raise ValueError("a header is more than a line")
+        raise ValueError("a header contains a line break")
     return Reply(int(result["statusCode"]), content, (*headers.items(), *cookies))
 
 

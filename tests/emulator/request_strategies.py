@@ -1,5 +1,6 @@
-"""Requests to DynamoDB as nobody would write them by mistake: for finding one that is judged as one thing and run as
-another. Strategies for hypothesis; what they make is a `Sent`, ready to be signed.
+"""Strange requests to DynamoDB, to find one that is checked as one thing and run as another.
+
+These are strategies for hypothesis. They make `Sent` requests, ready to be signed.
 """
 
 import json
@@ -9,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.emulator.disguises import DISGUISES, Sent
+from tests.emulator.ambiguous_requests import AMBIGUOUS_REQUESTS, Sent
 from tests.emulator.world import ACME, GLOBEX, REGION
 
 Data = dict[str, Any]
@@ -39,7 +40,7 @@ def requests_for(draw: st.DrawFn, table: str, family: str) -> Sent:
     plain, target = json.dumps(data), f"DynamoDB_20120810.{operation}"
     if draw(st.sampled_from([True] * 4 + [False])):
         return Sent(target, plain.encode())
-    return DISGUISES[draw(st.sampled_from(sorted(DISGUISES)))](target, plain)
+    return AMBIGUOUS_REQUESTS[draw(st.sampled_from(sorted(AMBIGUOUS_REQUESTS)))](target, plain)
 
 
 # ── Parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -52,7 +53,7 @@ sort_keys = st.one_of(st.integers(3, 99).map(str), st.sampled_from(["0", "1", "2
 
 
 def _odd(value: str) -> st.SearchStrategy[Any]:
-    """The same text under other types, several types at once, another spelling of the type."""
+    """The same text with other types, with several types, or with a misspelt type."""
     mixed = [{"S": f"{ACME}#orders", "N": value}, {"N": "1", "S": value}, {"s": value}, {"S": value, "X": 1}]
     return st.sampled_from([*mixed, {"S": [value]}, {"M": {"S": {"S": value}}}, {"L": [{"S": value}]}, *_ODD_VALUES])
 
@@ -85,7 +86,7 @@ def _maybe(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[Data]:
 
 
 _ALIASES: Data = {"#k": "pk", "#o": "owner", "#s": "sk", "#p": "pk"}
-# What somebody would like to have written: mostly a key that is not theirs.
+# The value to write, which is mostly another tenant's key.
 _wanted = st.one_of(*[st.just({"S": f"{GLOBEX}#orders"})] * 2, attributes)
 _VALUES = st.fixed_dictionaries({":v": _wanted, ":own": own.map(lambda text: {"S": text})})
 _CONDITIONS = st.sampled_from([

@@ -1,6 +1,6 @@
-"""The authorization endpoint's request: what a client asks the hosted pages for, validated against its registration.
+"""Reads a request to the authorization endpoint and validates it against the client's registration.
 
-Follows "Authorize endpoint" in the Cognito Developer Guide. A bad client or redirect address is never redirected to.
+Follows "Authorize endpoint" in the Cognito Developer Guide. It never redirects to an unregistered client or address.
 """
 
 import re
@@ -11,18 +11,18 @@ from urllib.parse import urlencode, urlsplit
 from emulator.cognito.pools import Client, find_client
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43,128}", re.ASCII)
-_CARRIED = (
+_FORWARDED = (
     "client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
     "prompt", "login_hint",
 )  # fmt: skip
 
 
 class UnknownClient(Exception):
-    """The client, or the address to return to, is not registered: a page for the person, no redirect."""
+    """The client or its redirect address is not registered. The person sees a page instead of a redirect."""
 
 
-class SentBack(Exception):
-    """An error that goes to the client's own address, as OAuth wants it."""
+class ErrorRedirect(Exception):
+    """An OAuth error that is sent to the client's own address."""
 
     def __init__(self, location: str) -> None:
         super().__init__(location)
@@ -40,16 +40,16 @@ class AuthorizeRequest:
     prompt: str
     query: Mapping[str, str]
 
-    def returning(self, **parameters: str) -> str:
-        """The client's address with these parameters and the state it gave."""
+    def redirect_url(self, **parameters: str) -> str:
+        """The client's address with these parameters and the client's `state`."""
         if self.state:
             parameters["state"] = self.state
-        joint = "&" if "?" in self.redirect_uri else "?"
-        return f"{self.redirect_uri}{joint}{urlencode(parameters)}"
+        separator = "&" if "?" in self.redirect_uri else "?"
+        return f"{self.redirect_uri}{separator}{urlencode(parameters)}"
 
-    def page(self, path: str) -> str:
-        """One of our pages, carrying this request along."""
-        return f"{path}?{urlencode({name: self.query[name] for name in _CARRIED if name in self.query})}"
+    def page_url(self, path: str) -> str:
+        """The address of one of our pages, with the parameters of this request."""
+        return f"{path}?{urlencode({name: self.query[name] for name in _FORWARDED if name in self.query})}"
 
     @property
     def return_origin(self) -> str:
@@ -57,13 +57,13 @@ class AuthorizeRequest:
         return f"{parts.scheme}://{parts.netloc}"
 
 
-def parse(query: Mapping[str, str]) -> AuthorizeRequest:
-    """Raises `UnknownClient`, or `SentBack` with what is wrong."""
+def parse_authorize_request(query: Mapping[str, str]) -> AuthorizeRequest:
+    """Raises `UnknownClient` or `ErrorRedirect`."""
     client = find_client(query.get("client_id", ""))
     if client is None:
-        raise UnknownClient("There is no such client.")
+        raise UnknownClient("The client does not exist.")
     if not client.may_redirect_to(query.get("redirect_uri", "")):
-        raise UnknownClient("The address to return to is not registered for this client.")
+        raise UnknownClient("The redirect address is not registered for this client.")
     request = AuthorizeRequest(
         client=client,
         redirect_uri=query["redirect_uri"],
@@ -75,7 +75,7 @@ def parse(query: Mapping[str, str]) -> AuthorizeRequest:
         query=query,
     )
     if error := _error(request):
-        raise SentBack(request.returning(error=error))
+        raise ErrorRedirect(request.redirect_url(error=error))
     return request
 
 

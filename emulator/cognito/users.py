@@ -1,4 +1,4 @@
-"""A user's record: how one is made, named and changed. The shape is the engine's, which stores and lists it."""
+"""Creates, names and changes user records. Their shape is the engine's, which stores and lists them."""
 
 import json
 import uuid
@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator import clock, engine
-from emulator.cognito.directory import note_names
 from emulator.cognito.pools import Record, attributes_of, find_user
+from emulator.cognito.user_index import update_indexes
 from emulator.wire import AwsError
 
-# An address too, where people sign in with one.
-_LONGEST_NAME = 128
+# The limit also applies to an e-mail address used as the user name.
+_MAX_USERNAME = 128
 
 
 def check_name(pool: Record, username: str, attributes: Mapping[str, str]) -> dict[str, str]:
-    """The attributes of somebody to be made, the address they sign in with included. Raises `AwsError`."""
+    """Returns the attributes of a new user, with the address they sign in with. Raises `AwsError`."""
     if not username:
         raise AwsError("InvalidParameterException", "Username is required.")
-    if len(username) > _LONGEST_NAME:
+    if len(username) > _MAX_USERNAME:
         shown = f"1 validation error detected: Value '{username}' at 'username' failed to satisfy constraint: "
-        text = f"{shown}Member must have length less than or equal to {_LONGEST_NAME}"
+        text = f"{shown}Member must have length less than or equal to {_MAX_USERNAME}"
         raise AwsError("InvalidParameterException", text)
     refusal = engine.cognito._new_user_error(pool, username, dict(attributes))
     if refusal is not None:
@@ -30,8 +30,8 @@ def check_name(pool: Record, username: str, attributes: Mapping[str, str]) -> di
     return {**({alias: username} if alias else {}), **attributes}
 
 
-def new_person(pool: Record, username: str, attributes: Mapping[str, str], *, status: str, password: str) -> Record:
-    """Not in the pool yet. Where people sign in with an address, the user name is the sub."""
+def new_user(pool: Record, username: str, attributes: Mapping[str, str], *, status: str, password: str) -> Record:
+    """The record is not in the pool yet. If people sign in with an address, the user name is the sub."""
     now, sub = clock.now(), str(uuid.uuid4())
     named = {"sub": sub, **{name: value for name, value in attributes.items() if value}}
     return {
@@ -49,8 +49,8 @@ def new_person(pool: Record, username: str, attributes: Mapping[str, str], *, st
     }
 
 
-def check_still_free(pool: Record, user: Record, values: Mapping[str, str]) -> None:
-    """What people sign in with is one person's. Raises `AwsError` where somebody else has a value already."""
+def check_alias_free(pool: Record, user: Record, values: Mapping[str, str]) -> None:
+    """Raises `AwsError` if another user already signs in with one of these values."""
     for name in pool.get("UsernameAttributes") or []:
         other = find_user(pool, values.get(name, ""))
         if other is not None and other is not user:
@@ -59,18 +59,18 @@ def check_still_free(pool: Record, user: Record, values: Mapping[str, str]) -> N
 
 
 def set_attributes(user: Record, values: Mapping[str, str]) -> None:
-    """An empty value takes the attribute away."""
+    """An empty value deletes the attribute."""
     before = attributes_of(user)
     merged = {**before, **values}
     if merged.get("email") != before.get("email"):
-        # It was mailed to the old address.
+        # The code was mailed to the old address.
         user.get("_codes", {}).pop("password", None)
     user["Attributes"] = [{"Name": name, "Value": value} for name, value in merged.items() if value]
     user["UserLastModifiedDate"] = clock.now()
-    note_names(user)
+    update_indexes(user)
 
 
-def described(user: Record) -> dict[str, Any]:
-    """As the API shows it."""
+def describe(user: Record) -> dict[str, Any]:
+    """The user as the API shows it."""
     shown: dict[str, Any] = engine.cognito._user_out(user)
     return shown

@@ -1,4 +1,4 @@
-"""A pool of many people: finding one costs no look at the others, and pages lose nobody while others come and go."""
+"""A pool with many users: finding one does not scan the others, and listings stay complete during changes."""
 
 import secrets
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.client.process import Emulator
-from emulator.cognito.directory import Directory, Record
+from emulator.cognito.user_index import Record, UserIndex
 from tests.emulator.world import ACME, Stack, refusal
 
 MANY = 250
 
 
 class CountedUsers(dict[str, Record]):
-    """How many users somebody has looked at, one by one or all of them."""
+    """Counts how many users were read, one by one or all at once."""
 
     looked_at = 0
 
@@ -51,38 +51,38 @@ def add(pool: Record, name: str, email: str) -> Record:
     return made
 
 
-def test_finding_somebody_or_nobody_looks_at_a_handful_however_many_there_are() -> None:
+def test_finding_a_user_does_not_scan_the_pool() -> None:
     pool = pool_of(5000)
-    directory = Directory(pool)
-    assert directory.find("nobody@x.example") is None
+    index = UserIndex(pool)
+    assert index.find("nobody@x.example") is None
     pool["_users"].looked_at = 0
     for number in range(100):
-        assert directory.find(f"P{number}@X.example")["Username"] == f"u{number:06}"  # type: ignore[index]
-        assert directory.find(f"nobody{number}@x.example") is None
+        assert index.find(f"P{number}@X.example")["Username"] == f"u{number:06}"  # type: ignore[index]
+        assert index.find(f"nobody{number}@x.example") is None
         add(pool, f"v{number}", f"new{number}@x.example")
-        assert directory.find(f"new{number}@x.example") is not None
+        assert index.find(f"new{number}@x.example") is not None
     assert pool["_users"].looked_at < 100 * 20
 
 
-def test_a_page_looks_at_no_more_than_it_shows() -> None:
+def test_a_page_reads_only_the_users_it_shows() -> None:
     pool = pool_of(5000)
-    directory = Directory(pool)
-    directory.find("nobody")
+    index = UserIndex(pool)
+    index.find("nobody")
     pool["_users"].looked_at = 0
-    following = directory.after("u004000")
+    following = index.after("u004000")
     assert [next(following)["Username"] for _ in range(60)] == [f"u{number:06}" for number in range(4001, 4061)]
     assert pool["_users"].looked_at < 70
 
 
-def test_a_hundred_thousand_who_have_gone_are_not_stepped_over_again_and_again() -> None:
+def test_deleted_users_are_skipped_only_once() -> None:
     pool = pool_of(20_000)
-    directory = Directory(pool)
-    directory.find("nobody")
+    index = UserIndex(pool)
+    index.find("nobody")
     for number in range(19_990):
         del pool["_users"][f"u{number:06}"]
-    assert len(list(directory.after(""))) == 10
+    assert len(list(index.after(""))) == 10
     pool["_users"].looked_at = 0
-    assert len(list(directory.after(""))) == 10
+    assert len(list(index.after(""))) == 10
     assert pool["_users"].looked_at < 50
 
 
@@ -92,11 +92,9 @@ ACTS = st.lists(
 
 
 @given(acts=ACTS, case_matters=st.booleans())
-def test_what_is_found_is_what_looking_through_all_would_find(
-    acts: list[tuple[str, int, int]], *, case_matters: bool
-) -> None:
+def test_the_index_finds_what_a_full_scan_would_find(acts: list[tuple[str, int, int]], *, case_matters: bool) -> None:
     pool: Record = {**pool_of(0), "UsernameConfiguration": {"CaseSensitive": case_matters}}
-    directory, users = Directory(pool), pool["_users"]
+    index, users = UserIndex(pool), pool["_users"]
     for act, which, address in acts:
         name, email = f"u{which}", f"{'Pp'[which % 2]}{address}@x.example"
         if act == "add" and name not in users:
@@ -107,10 +105,10 @@ def test_what_is_found_is_what_looking_through_all_would_find(
                 add(pool, name, email)
         elif act == "rename" and name in users:
             users[name]["Attributes"] = [{"Name": "email", "Value": email}]
-            directory.note(users[name])
+            index.add_names(users[name])
         else:
-            directory.find(email)
-    assert [found["Username"] for found in directory.after("")] == sorted(users)
+            index.find(email)
+    assert [found["Username"] for found in index.after("")] == sorted(users)
     for spelling in (f"{letter}{address}@x.example" for letter in "Pp" for address in range(5)):
         emails = {found["Username"]: found["Attributes"][0]["Value"] for found in users.values()}
         wanted = {
@@ -118,14 +116,14 @@ def test_what_is_found_is_what_looking_through_all_would_find(
             for name, email in emails.items()
             if (email == spelling if case_matters else email.casefold() == spelling.casefold())
         }
-        found = directory.find(spelling)
+        found = index.find(spelling)
         assert found is None if not wanted else found is not None and found["Username"] in wanted
 
 
 # ── Over HTTP ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def crowd(emulator: Emulator, pool_id: str, people: list[dict[str, str]]) -> requests.Response:
+def create_users(emulator: Emulator, pool_id: str, people: list[dict[str, str]]) -> requests.Response:
     return requests.post(
         f"{emulator.endpoint_url}/_emulator/people",
         headers={"X-Emulator-Root-Secret": emulator.root.secret_access_key},
@@ -134,13 +132,13 @@ def crowd(emulator: Emulator, pool_id: str, people: list[dict[str, str]]) -> req
     )
 
 
-def person(number: int) -> dict[str, str]:
+def attributes_of(number: int) -> dict[str, str]:
     return {"email": f"p{number}@many.example", "email_verified": "true", "custom:org": ACME}
 
 
 @pytest.fixture
-def crowded(stack: Stack) -> Iterator[str]:
-    """A pool of its own with many people in it."""
+def large_pool(stack: Stack) -> Iterator[str]:
+    """A separate pool with many users."""
     api = stack.root("cognito-idp")
     pool_id = api.create_user_pool(
         PoolName=f"many-{secrets.token_hex(4)}",
@@ -148,7 +146,7 @@ def crowded(stack: Stack) -> Iterator[str]:
         UsernameConfiguration={"CaseSensitive": False},
         Schema=[{"Name": "org", "AttributeDataType": "String", "Mutable": False}],
     )["UserPool"]["Id"]
-    made = crowd(stack.emulator, pool_id, [person(number) for number in range(MANY)])
+    made = create_users(stack.emulator, pool_id, [attributes_of(number) for number in range(MANY)])
     assert (made.status_code, len(set(made.json()))) == (200, MANY)
     yield pool_id
     api.delete_user_pool(UserPoolId=pool_id)
@@ -168,57 +166,58 @@ def email_of(listed: dict[str, Any]) -> str:
     return str({entry["Name"]: entry["Value"] for entry in listed["Attributes"]}.get("email"))
 
 
-def test_a_crowd_is_made_of_people_like_any_other(stack: Stack, crowded: str) -> None:
+def test_bulk_users_are_like_other_users(stack: Stack, large_pool: str) -> None:
     api = stack.root("cognito-idp")
-    found = api.admin_get_user(UserPoolId=crowded, Username="P7@many.example")
+    found = api.admin_get_user(UserPoolId=large_pool, Username="P7@many.example")
     assert found["UserStatus"] == "FORCE_CHANGE_PASSWORD"
     assert found["Username"] == {entry["Name"]: entry["Value"] for entry in found["UserAttributes"]}["sub"]
-    twice = refusal(api.admin_create_user, UserPoolId=crowded, Username="p7@MANY.example", MessageAction="SUPPRESS")
+    twice = refusal(api.admin_create_user, UserPoolId=large_pool, Username="p7@MANY.example", MessageAction="SUPPRESS")
     assert twice["code"] == "UsernameExistsException"
 
 
 @pytest.mark.parametrize(
-    "people", [[{"email": "nobody"}], [{"email": "a@b.example", "custom:x": "y"}], [{"email": 7}], ["a"], [person(0)]]
+    "people",
+    [[{"email": "nobody"}], [{"email": "a@b.example", "custom:x": "y"}], [{"email": 7}], ["a"], [attributes_of(0)]],
 )
-def test_a_crowd_is_refused_whoever_could_not_be_made_alone(stack: Stack, crowded: str, people: Any) -> None:
-    assert crowd(stack.emulator, crowded, people).status_code == 400
+def test_a_bulk_user_must_be_valid(stack: Stack, large_pool: str, people: Any) -> None:
+    assert create_users(stack.emulator, large_pool, people).status_code == 400
 
 
-def test_a_walk_meets_everybody_once_while_others_come_and_go(stack: Stack, crowded: str) -> None:
+def test_listing_finds_each_user_once_while_others_change(stack: Stack, large_pool: str) -> None:
     api, met = stack.root("cognito-idp"), list[str]()
-    for number, page in enumerate(pages(stack, crowded, Limit=60)):
+    for number, page in enumerate(pages(stack, large_pool, Limit=60)):
         assert len(page) <= 60
         met += [email_of(listed) for listed in page]
         gone = page[0]["Username"]
-        api.admin_delete_user(UserPoolId=crowded, Username=gone)
-        crowd(stack.emulator, crowded, [person(1000 + number)])
+        api.admin_delete_user(UserPoolId=large_pool, Username=gone)
+        create_users(stack.emulator, large_pool, [attributes_of(1000 + number)])
     assert len(met) == len(set(met))
     assert {f"p{number}@many.example" for number in range(MANY)} <= set(met)
 
 
-def test_a_page_goes_on_after_somebody_who_has_gone(stack: Stack, crowded: str) -> None:
+def test_a_listing_continues_after_a_deleted_user(stack: Stack, large_pool: str) -> None:
     api = stack.root("cognito-idp")
-    first = api.list_users(UserPoolId=crowded, Limit=1)
-    whole = [listed["Username"] for page in pages(stack, crowded) for listed in page]
-    api.admin_delete_user(UserPoolId=crowded, Username=first["Users"][0]["Username"])
-    second = api.list_users(UserPoolId=crowded, Limit=1, PaginationToken=first["PaginationToken"])
+    first = api.list_users(UserPoolId=large_pool, Limit=1)
+    whole = [listed["Username"] for page in pages(stack, large_pool) for listed in page]
+    api.admin_delete_user(UserPoolId=large_pool, Username=first["Users"][0]["Username"])
+    second = api.list_users(UserPoolId=large_pool, Limit=1, PaginationToken=first["PaginationToken"])
     assert second["Users"][0]["Username"] == whole[1]
 
 
-def test_a_token_is_good_for_its_own_pool_and_filter_only(stack: Stack, crowded: str) -> None:
+def test_a_pagination_token_works_only_for_its_pool_and_filter(stack: Stack, large_pool: str) -> None:
     listing = stack.root("cognito-idp").list_users
-    token = listing(UserPoolId=crowded, Limit=1)["PaginationToken"]
+    token = listing(UserPoolId=large_pool, Limit=1)["PaginationToken"]
     others = listing(UserPoolId=stack.pool_id, Limit=1)["PaginationToken"]
     for more in (
         {"PaginationToken": others},
         {"PaginationToken": token, "Filter": 'status = "Enabled"'},
         *({"PaginationToken": forged} for forged in ("60", "x", "e30=", "WzFd", "é", token[:-8])),
     ):
-        assert refusal(listing, UserPoolId=crowded, **more)["code"] == "InvalidParameterException"
+        assert refusal(listing, UserPoolId=large_pool, **more)["code"] == "InvalidParameterException"
 
 
 @pytest.mark.parametrize("limit", [-1, 61, 100_000])
-def test_a_page_has_at_most_sixty(stack: Stack, limit: int) -> None:
+def test_a_page_has_at_most_sixty_users(stack: Stack, limit: int) -> None:
     error = refusal(stack.root("cognito-idp").list_users, UserPoolId=stack.pool_id, Limit=limit)
     assert error["code"] == "InvalidParameterException"
 
@@ -237,19 +236,21 @@ def test_a_page_has_at_most_sixty(stack: Stack, limit: int) -> None:
         ('email = "p7\\"@many.example"', 0),
     ],
 )
-def test_people_are_searched_by_what_cognito_indexes(stack: Stack, crowded: str, condition: str, count: int) -> None:
-    found = [listed for page in pages(stack, crowded, Filter=condition) for listed in page]
+def test_a_filter_finds_users_by_searchable_attributes(
+    stack: Stack, large_pool: str, condition: str, count: int
+) -> None:
+    found = [listed for page in pages(stack, large_pool, Filter=condition) for listed in page]
     assert len(found) == count
 
 
 @pytest.mark.parametrize(
     "condition", ["email", 'email != "x"', 'email = "x" or email = "y"', 'nickname = "x"', 'email = "x', "email = x"]
 )
-def test_a_filter_that_cannot_be_read_lists_nobody(stack: Stack, condition: str) -> None:
+def test_a_malformed_filter_is_refused(stack: Stack, condition: str) -> None:
     error = refusal(stack.root("cognito-idp").list_users, UserPoolId=stack.pool_id, Filter=condition)
     assert error["code"] == "InvalidParameterException"
 
 
-def test_only_the_attributes_that_are_asked_for_are_listed(stack: Stack, crowded: str) -> None:
-    page = next(pages(stack, crowded, AttributesToGet=["custom:org"]))
+def test_only_the_requested_attributes_are_listed(stack: Stack, large_pool: str) -> None:
+    page = next(pages(stack, large_pool, AttributesToGet=["custom:org"]))
     assert {entry["Name"] for listed in page for entry in listed["Attributes"]} == {"custom:org"}

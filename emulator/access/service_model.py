@@ -1,8 +1,8 @@
-"""The members of a JSON service's request as its API defines them, and nothing besides.
+"""Reads a JSON request by the service model of its API.
 
-AWS reads a request by its service model: it does not see a member that the operation has not, takes null for absent and
-refuses a value of another type before anything else happens. The engine reads whatever is there. So what is judged and
-run is a copy made by that model, which botocore carries: no member can be seen by one of the two and not by the other.
+AWS ignores a member that the operation does not define, treats null as absent, and refuses a value of another type
+before it does anything else. The engine reads every member. So the checks and the engine both get a copy that follows
+botocore's service model, and neither can see a member that the other does not.
 """
 
 import gzip
@@ -15,22 +15,22 @@ from typing import Any
 
 from emulator.wire import AwsError
 
-# By the service's name in signatures.
+# Keyed by the service's signing name.
 _MODELS = {
     "dynamodb": Path("data/dynamodb/2012-08-10/service-2.json.gz"),
     "cognito-idp": Path("data/cognito-idp/2016-04-18/service-2.json.gz"),
     "cognito-identity": Path("data/cognito-identity/2014-06-30/service-2.json.gz"),
 }
-# Thirty-two levels of attributes are DynamoDB's limit, each two levels of JSON; the engine refuses those itself.
-_MOST_LEVELS = 200
+# DynamoDB allows 32 levels of attributes, which is 64 levels of JSON. The engine enforces that limit itself.
+_MAX_LEVELS = 200
 
 Reader = Callable[[Any, int], Any]
 
 
-def members_of(service: str, operation: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of `data`. Raises `AwsError` SerializationException.
+def parse_request(service: str, operation: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a copy of `data`. Raises `AwsError` SerializationException.
 
-    An operation without a model is none that could be run: its data is copied as it is.
+    The engine cannot run an operation without a model, so its data is copied unchanged.
     """
     read = _reader_for(service, operation)
     found: dict[str, Any] = read(data, 0) if read else dict(data)
@@ -65,17 +65,17 @@ def _reader(service: str, name: str) -> Reader:
         case "string" | "blob":
             return _text
         case "boolean":
-            return _plain(bool)
+            return _exact_type(bool)
         case "integer" | "long":
-            return _plain(int)
-        case _:  # a point in time or a fraction
+            return _exact_type(int)
+        case _:  # a timestamp or a float
             return _number
 
 
 def _structure(service: str, shapes: Mapping[str, str]) -> Reader:
     def read(value: Any, level: int) -> dict[str, Any]:
-        if type(value) is not dict or level > _MOST_LEVELS:
-            raise _unreadable("An object")
+        if type(value) is not dict or level > _MAX_LEVELS:
+            raise _wrong_type("An object")
         return {
             member: _reader(service, shapes[member])(content, level + 1)
             for member, content in value.items()
@@ -87,8 +87,8 @@ def _structure(service: str, shapes: Mapping[str, str]) -> Reader:
 
 def _map(service: str, shape: str) -> Reader:
     def read(value: Any, level: int) -> dict[str, Any]:
-        if type(value) is not dict or level > _MOST_LEVELS:
-            raise _unreadable("A map")
+        if type(value) is not dict or level > _MAX_LEVELS:
+            raise _wrong_type("A map")
         item = _reader(service, shape)
         return {_text(key, level): item(content, level + 1) for key, content in value.items()}
 
@@ -97,22 +97,22 @@ def _map(service: str, shape: str) -> Reader:
 
 def _list(service: str, shape: str) -> Reader:
     def read(value: Any, level: int) -> list[Any]:
-        if type(value) is not list or level > _MOST_LEVELS:
-            raise _unreadable("A list")
+        if type(value) is not list or level > _MAX_LEVELS:
+            raise _wrong_type("A list")
         item = _reader(service, shape)
         return [item(content, level + 1) for content in value]
 
     return read
 
 
-def _text(value: Any, level: int) -> str:  # noqa: ARG001 - a reader like the others
-    """Half of a surrogate pair is no text: it could be stored and never be sent again."""
-    if type(value) is not str or not (value.isascii() or _encodes(value)):
-        raise _unreadable("Text")
+def _text(value: Any, level: int) -> str:  # noqa: ARG001 - all readers have this signature
+    """Refuses half a surrogate pair, which could be stored but never sent again."""
+    if type(value) is not str or not (value.isascii() or _is_encodable(value)):
+        raise _wrong_type("Text")
     return str(value)
 
 
-def _encodes(value: str) -> bool:
+def _is_encodable(value: str) -> bool:
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -120,20 +120,20 @@ def _encodes(value: str) -> bool:
     return True
 
 
-def _plain(kind: type) -> Reader:
-    def read(value: Any, level: int) -> Any:  # noqa: ARG001 - a reader like the others
+def _exact_type(kind: type) -> Reader:
+    def read(value: Any, level: int) -> Any:  # noqa: ARG001 - all readers have this signature
         if type(value) is not kind:
-            raise _unreadable("A number" if kind is int else "true or false")
+            raise _wrong_type("A number" if kind is int else "true or false")
         return value
 
     return read
 
 
-def _number(value: Any, level: int) -> float:  # noqa: ARG001 - a reader like the others
+def _number(value: Any, level: int) -> float:  # noqa: ARG001 - all readers have this signature
     if type(value) not in (int, float):
-        raise _unreadable("A number")
+        raise _wrong_type("A number")
     return float(value)
 
 
-def _unreadable(wanted: str) -> AwsError:
-    return AwsError("SerializationException", f"{wanted} was expected, and something else was found.", coral=True)
+def _wrong_type(wanted: str) -> AwsError:
+    return AwsError("SerializationException", f"{wanted} was expected, but the value has another type.", coral=True)

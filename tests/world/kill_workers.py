@@ -1,12 +1,12 @@
-"""Workers that are killed with -9 at random moments, again and again, until everything is provisioned all the same.
+"""Kills workers with -9 at random moments, again and again, until all members are provisioned all the same.
 
-A program of its own, with the settings in its environment: `python -m tests.world.killed_workers --kills 20`. Prints
-how many were killed while they held members. With `--every N` they are killed at a line instead of a moment: the first
-at the N-th line of the portal's own code that it runs, the next at the 2N-th, and so on, until one lives to the end.
+A program of its own, with the settings in its environment: `python -m tests.world.kill_workers --kills 20`. Prints
+how many workers were killed while they held members. With `--every N` each is killed at a line instead of a moment:
+the first at the N-th line of the portal's own code that it runs, the next at the 2N-th, until one gets to the end.
 
-With `--members N` it makes a world of its own, kills until all of them are provisioned, or at line after line, and then
-compares the portal's database, Cognito and the audit trail. `TEST_DATABASE_URL` names an empty database for it, or it
-is SQLite.
+With `--members N` it makes a world of its own, kills workers until all of these members are provisioned, and then
+compares the portal's database, Cognito and the audit trail. The database is `TEST_DATABASE_URL`, which has to be empty,
+or else SQLite.
 """
 
 from __future__ import annotations
@@ -38,57 +38,58 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200, help="calls a second and category, with --members")
     options = parser.parse_args()
     if options.members:
-        from tests.world.killed_world import compared_after_killing
+        from tests.world.kill_world import kill_and_compare
 
-        compared_after_killing(options)
+        kill_and_compare(options)
         return
     django.setup()
-    # Once for all of them: a worker that is killed while it starts tells nothing.
+    # Once for all workers: one that is killed while it starts proves nothing.
     from tenants.provisioning import wiring
 
     tools = wiring.tools(threads=4)
     if options.every:
-        held = killed_at_lines(tools, every=options.every)[1]
+        held = kill_at_lines(tools, every=options.every)[1]
     else:
-        held = killed_at_random(tools, workers=options.workers, longest=options.longest, kills=options.kills)[1]
-    print(held if finished(tools, options.workers) else "the last workers did not get to the end")
+        held = kill_at_random(tools, workers=options.workers, longest=options.longest, kills=options.kills)[1]
+    print(held if let_workers_finish(tools, options.workers) else "the last workers did not get to the end")
 
 
-def killed_at_random(tools: Any, *, workers: int, longest: float, kills: int | None) -> tuple[int, int]:
-    """How many were killed, and how many of those held members. `kills` None: as long as there is something to do."""
+def kill_at_random(tools: Any, *, workers: int, longest: float, kills: int | None) -> tuple[int, int]:
+    """How many were killed, and how many of those held members. `kills` None: as long as a member is due."""
     chance, killed, held, lives = random.Random(), 0, 0, {}
     while killed < kills if kills is not None else _something_is_due():
         while len(lives) < workers:
-            lives[born(tools)] = time.monotonic() + chance.uniform(0.05, longest)
+            lives[start_worker(tools)] = time.monotonic() + chance.uniform(0.05, longest)
         pid = min(lives, key=lambda one: lives[one])
         time.sleep(max(0.0, lives.pop(pid) - time.monotonic()))
         os.kill(pid, signal.SIGKILL)
-        killed, held = killed + 1, held + (buried(pid) > 0)
+        killed, held = killed + 1, held + (wait_for_end(pid) > 0)
     for pid in lives:
         os.kill(pid, signal.SIGKILL)
-        held += buried(pid) > 0
+        held += wait_for_end(pid) > 0
     return killed + len(lives), held
 
 
-def killed_at_lines(tools: Any, *, every: int) -> tuple[int, int]:
-    """As `killed_at_random`, until a worker gets to the end before it comes to its line."""
+def kill_at_lines(tools: Any, *, every: int) -> tuple[int, int]:
+    """As `kill_at_random`, until a worker gets to its end before it comes to its line."""
     killed, held = 0, 0
     while True:
-        pid = born(tools, threads=1, at_line=(killed + 1) * every)
+        pid = start_worker(tools, threads=1, at_line=(killed + 1) * every)
         _, status = os.waitpid(pid, 0)
         if not os.WIFSIGNALED(status):
             return killed, held
-        killed, held = killed + 1, held + (given_up(pid) > 0)
+        killed, held = killed + 1, held + (expire_leases(pid) > 0)
 
 
-def finished(tools: Any, workers: int) -> bool:
-    last = [born(tools) for _ in range(workers)]
+def let_workers_finish(tools: Any, workers: int) -> bool:
+    """Whether all of these last workers got to their end, and none was halted."""
+    last = [start_worker(tools) for _ in range(workers)]
     ended = [os.waitpid(pid, 0)[1] for pid in last]
     return not any(ended)
 
 
-def born(tools: Any, *, threads: int = 4, at_line: int = 0) -> int:
-    """A worker in a process of its own; no connection and no thread may be there to be shared with it."""
+def start_worker(tools: Any, *, threads: int = 4, at_line: int = 0) -> int:
+    """Starts a worker in a process of its own, which may share no connection and no thread. Returns its process id."""
     from django.db import connections
 
     connections.close_all()
@@ -110,26 +111,27 @@ def born(tools: Any, *, threads: int = 4, at_line: int = 0) -> int:
 def _die_at(line: int) -> None:
     left = [line]
 
-    def traced(frame: FrameType, event: str, _: object) -> Any:
+    def count_line(frame: FrameType, event: str, _: object) -> Any:
         if event == "call":
-            return traced if frame.f_code.co_filename.startswith(_OURS) else None
+            return count_line if frame.f_code.co_filename.startswith(_OURS) else None
         if event == "line":
             left[0] -= 1
             if left[0] <= 0:
                 os.kill(os.getpid(), signal.SIGKILL)
-        return traced
+        return count_line
 
-    threading.settrace(traced)
-    sys.settrace(traced)
+    threading.settrace(count_line)
+    sys.settrace(count_line)
 
 
-def buried(pid: int) -> int:
+def wait_for_end(pid: int) -> int:
+    """How many members the killed worker held."""
     os.waitpid(pid, 0)
-    return given_up(pid)
+    return expire_leases(pid)
 
 
-def given_up(pid: int) -> int:
-    """As if its leases had run out since: how many members it held."""
+def expire_leases(pid: int) -> int:
+    """Ends the worker's leases as if time had passed. How many members it held."""
     from django.utils import timezone
 
     from tenants.models import Lease, Member

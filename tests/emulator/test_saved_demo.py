@@ -1,4 +1,4 @@
-"""The demo's world in a directory: built once, gone on with afterwards."""
+"""The demo's state in a directory: it is created once and continued later."""
 
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,17 @@ from portal.demo.world import World
 PORTAL = "http://localhost:8000"
 
 
-def test_people_rows_ids_and_the_password_stay_and_nothing_comes_back(tmp_path: Path) -> None:
-    said: list[str] = []
+def test_a_restart_keeps_the_demo_and_its_deletions(tmp_path: Path) -> None:
+    messages: list[str] = []
     with start(state=tmp_path) as emulator:
-        first = open_world(emulator, PORTAL, said.append, state=tmp_path)
+        first = open_world(emulator, PORTAL, messages.append, state=tmp_path)
         _owners_rows(emulator, first).delete_item(TableName=first.outputs["TableName"], Key=_any_key(emulator, first))
         pools = seeding.clients(emulator.endpoint_url, emulator.root)("cognito-idp")
         gone = {"UserPoolId": first.outputs["UserPoolId"], "Username": GLOBEX_OWNER.email}
         pools.admin_delete_user(**gone)
         rows = _count(emulator, first)
     with start(state=tmp_path) as emulator:
-        second = open_world(emulator, PORTAL, said.append, state=tmp_path)
+        second = open_world(emulator, PORTAL, messages.append, state=tmp_path)
         assert second.password == first.password == (tmp_path / KEPT_PASSWORD).read_text()
         assert {**second.subs, GLOBEX_OWNER.email: first.subs[GLOBEX_OWNER.email]} == first.subs
         assert GLOBEX_OWNER.email not in second.subs
@@ -34,7 +34,7 @@ def test_people_rows_ids_and_the_password_stay_and_nothing_comes_back(tmp_path: 
         for name in apart:
             assert second.settings[name].startswith(emulator.endpoint_url)
         assert _count(emulator, second) == rows
-    assert said.count("Creating people") == 1
+    assert messages.count("Creating people") == 1
 
 
 def _owners_rows(emulator: Emulator, world: World) -> Any:

@@ -1,4 +1,4 @@
-"""A world for workers to be killed in, and what is there afterwards: of the portal, of Cognito, of the audit trail."""
+"""A world to kill workers in, and a comparison of the database, Cognito and the audit trail afterwards."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ import django
 from emulator.client import process
 from portal.demo.world import World, build, portal_credentials
 from portal.environment import BASE
-from tests.world.killed_workers import finished, killed_at_lines, killed_at_random
+from tests.world.kill_workers import kill_at_lines, kill_at_random, let_workers_finish
 
 
-def compared_after_killing(options: Namespace) -> None:
-    """Raises AssertionError where they do not agree."""
+def kill_and_compare(options: Namespace) -> None:
+    """Raises AssertionError where the three do not agree."""
     with tempfile.TemporaryDirectory() as scratch, process.start() as emulator:
         world = build(emulator=emulator, portal_url="http://localhost:8000")
         _set_up(world, Path(scratch), rate=options.rate)
-        from tenants.provisioning.wiring import tools as tools_once
+        from tenants.provisioning import wiring
         from tests.world.stage import Stage, assert_all_agree
 
-        stage, domain = Stage(world, tools_once(threads=4)), "killed.example"
-        counts = _given_people_and_changes(stage, domain, options.members)
-        before, began = _asked_for(world), time.monotonic()
-        # Nobody has called with these yet: processes must not share a connection.
-        tools_once.forget()
-        tools = tools_once(threads=4)
+        stage, domain = Stage(world, wiring.tools(threads=4)), "killed.example"
+        counts = _prepare_members(stage, domain, options.members)
+        before, began = _creations(world), time.monotonic()
+        # These have made no call yet: processes must not share a connection.
+        wiring.tools.forget()
+        tools = wiring.tools(threads=4)
         if options.every:
-            killed, held = killed_at_lines(tools, every=options.every)
+            killed, held = kill_at_lines(tools, every=options.every)
         else:
-            killed, held = killed_at_random(tools, workers=options.workers, longest=options.longest, kills=None)
-        assert finished(tools, options.workers)
+            killed, held = kill_at_random(tools, workers=options.workers, longest=options.longest, kills=None)
+        assert let_workers_finish(tools, options.workers)
         seconds = time.monotonic() - began
         for where, count in counts.items():
             assert_all_agree(stage, where, count)
         print(f"{options.members} members in {seconds:.1f} s, {killed} workers killed, {held} with members in hand")
-        print(f"creations asked for: {_asked_for(world) - before}; adopted: {_adopted()}; all agree")
+        print(f"creations asked for: {_creations(world) - before}; adopted: {_adoptions()}; all agree")
 
 
 def _set_up(world: World, scratch: Path, *, rate: float) -> None:
@@ -66,8 +66,8 @@ def _set_up(world: World, scratch: Path, *, rate: float) -> None:
     call_command("migrate", verbosity=0)
 
 
-def _given_people_and_changes(stage: Any, domain: str, members: int) -> dict[str, int]:
-    """Most are to be made; a tenth is there already, to be changed, locked out or deleted. How many should be left."""
+def _prepare_members(stage: Any, domain: str, members: int) -> dict[str, int]:
+    """Most are to be created; a tenth exists already, to be changed, locked out or deleted. How many should be left."""
     from tenants.domain.roles import Role
     from tenants.members.roster import disable, remove, set_role
     from tests.world.stage import SOMEBODY, member_called, tenant_with_people
@@ -83,13 +83,13 @@ def _given_people_and_changes(stage: Any, domain: str, members: int) -> dict[str
     return {f"old.{domain}": there - len(range(2, there, 3)), domain: members}
 
 
-def _asked_for(world: World) -> int:
+def _creations(world: World) -> int:
     from tests.world.faults import Switches
 
     return Switches(world.emulator).calls().get("CognitoIdentityProvider.AdminCreateUser", 0)
 
 
-def _adopted() -> int:
+def _adoptions() -> int:
     from tenants.audit.actions import Action
     from tenants.models import AuditEvent
 

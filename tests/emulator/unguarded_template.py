@@ -1,4 +1,4 @@
-"""The product's template with its guards off: Null conditions gone, Scan and PartiQL allowed, the Deny removed."""
+"""The product's template without its guards: no Null conditions, no Deny, and Scan and PartiQL allowed."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import yaml
 
 
 class _Tag(yaml.YAMLObject):
-    """A CloudFormation short form, carried through unread."""
+    """A CloudFormation short form, which is kept unchanged."""
 
     def __init__(self, name: str, node: yaml.Node) -> None:
         self.name, self.node = name, node
@@ -25,16 +25,16 @@ _Loader.add_multi_constructor("!", lambda loader, suffix, node: _Tag(suffix, nod
 _Dumper.add_representer(_Tag, lambda dumper, tag: tag.node)
 
 
-def loosened(template: str) -> str:
+def unguarded_template(template: str) -> str:
     document = yaml.load(template, Loader=_Loader)
     resources = document["Resources"]
     for policy in resources["TenantRole"]["Properties"]["Policies"]:
-        _loosen(policy["PolicyDocument"])
-    _loosen(resources["TenantBoundary"]["Properties"]["PolicyDocument"])
+        _remove_guards(policy["PolicyDocument"])
+    _remove_guards(resources["TenantBoundary"]["Properties"]["PolicyDocument"])
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False)
 
 
-def _loosen(policy: dict[str, Any]) -> None:
+def _remove_guards(policy: dict[str, Any]) -> None:
     kept = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
     for statement in kept:
         statement["Action"] = [*statement["Action"], "dynamodb:Scan", "dynamodb:PartiQLSelect"]

@@ -1,0 +1,90 @@
+"""A step: something that can be done to a tenant or to a member, as data that every door reads.
+
+A page makes a form of it, a command its arguments; both say the same sentences before it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tenants.domain.actor import Actor
+from tenants.domain.errors import NotNow
+from tenants.domain.roles import Role
+
+# What was typed, by the names of the fields. A terminal adds options that no page has.
+Typed = Mapping[str, Any]
+Choices = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Something to fill in. `widget` is text, lines, code, email, choice or hidden.
+
+    `choices` returns (value, label) pairs. `value` is what a form begins with, `error` what is wrong with it.
+    """
+
+    name: str
+    label: str
+    hint: str = ""
+    widget: str = "text"
+    choices: Callable[[], Choices] = tuple
+    value: str = ""
+    error: str = ""
+    optional: bool = False
+
+
+WHY = Field("reason", "Reason", "Kept in the audit trail.", widget="lines")
+WHY_OPTIONAL = Field("reason", "Reason", "Kept in the audit trail.", widget="lines", optional=True)
+
+
+def _nothing(*_: Any) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`name` is the last part of its address and the word for it at a terminal; `help` describes it there.
+
+    All callables get the subject: the tenant or the member that the step is taken with, None for one that is not there
+    yet. `does` is the use case; it gets what was typed and who typed it, and returns what is there afterwards.
+    `expects` says what will happen, a sentence each, before it is done. `then` gets what `does` returned in a dry run
+    and says what only that shows. `done` gets the same after it was really done.
+    `prevented` says why it cannot be done now, "" where it can. `values` are what the fields begin with.
+    `who` may take the step. `grave` steps cannot simply be taken back, `confirm` is what a terminal asks to be typed.
+    """
+
+    name: str
+    verb: str
+    help: str
+    heading: Callable[[Any], str]
+    does: Callable[[Any, Typed, Actor], Any]
+    done: Callable[[Any], str]
+    expects: Callable[[Any, Typed], Sequence[str]]
+    then: Callable[[Any], Sequence[str]] = _nothing
+    prevented: Callable[[Any], str] = lambda _: ""
+    fields: tuple[Field, ...] = (WHY_OPTIONAL,)
+    values: Callable[[Any], Mapping[str, str]] = lambda _: {}
+    who: tuple[Role, ...] = (Role.OPERATOR,)
+    grave: bool = False
+    confirm: Callable[[Any], str] | None = None
+
+
+def possible_steps(steps: Sequence[Step], subject: Any, role: str) -> list[Step]:
+    """Those that somebody in this role can take now."""
+    return [step for step in steps if role in step.who and not step.prevented(subject)]
+
+
+def with_reason(use_case: Callable[..., Any]) -> Callable[[Any, Typed, Actor], Any]:
+    """For a use case that needs to know nothing else but why."""
+    return lambda subject, typed, by: use_case(subject, why=typed["reason"], by=by)
+
+
+def refusal_of(check: Callable[[], object]) -> str:
+    """The message of the NotNow that a use case's own check raises, "" where it raises none."""
+    try:
+        check()
+    except NotNow as refusal:
+        return refusal.message
+    return ""

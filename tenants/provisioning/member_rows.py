@@ -1,0 +1,131 @@
+"""Members' and people's rows as an attempt leaves them. Needs the transaction of `finish`, and records nothing."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+from django.utils import timezone
+
+from tenants.domain.tenant_state import TenantState
+from tenants.models import Member, Person, Provisioning, SignIn
+from tenants.provisioning.queue import Claim, ours
+from tenants.provisioning.results import Attempted, Outcome
+from tenants.sign_in.standing import forget_standing
+
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 2.0, 300.0
+_LOST = "A worker that had been held up changed the user after another worker had taken the member over."
+_FREE: Mapping[str, Any] = {"leased_until": None, "leased_by": ""}
+
+
+def write_rows(held: Sequence[Attempted], unchanged: Sequence[Attempted]) -> None:
+    """`held` are still leased to us; `unchanged` are those of them whose generation is the one that was attempted."""
+    now, rows, leaving = timezone.now(), [], []
+    for one in held:
+        fields: dict[str, Any] = {**_seen_fields(one.claim, now), **_FREE}
+        if one in unchanged and one.outcome == Outcome.SETTLED and one.claim.attempt.desired is None:
+            leaving.append(one.claim.member)
+            continue
+        if one in unchanged:
+            fields |= _state_fields(one, now)
+        rows.append((one.claim.member.pk, fields))
+    _write_subs(held)
+    _update_alike(rows)
+    if leaving:
+        _delete_removed(leaving)
+
+
+def requeue_lost(lost: Sequence[Attempted]) -> None:
+    """Makes members due that another holder has taken over: what was done here may have undone its work."""
+    if lost:
+        Member.objects.filter(pk__in=[one.claim.member.pk for one in lost]).update(
+            provisioning=Provisioning.DUE,
+            due_at=timezone.now(),
+            generation=F("generation") + 1,
+            # Makes the next attempt begin with a look, even where the holder now writes down what it saw before.
+            attempts=1,
+            last_error=_LOST,
+        )
+
+
+def mark_stuck(claim: Claim, *, why: str) -> bool:
+    """Releases the member, stuck with this reason. False where it is due for a newer change."""
+    unchanged = ours(claim).filter(generation=claim.member.generation)
+    stuck = unchanged.update(**_FREE, provisioning=Provisioning.STUCK, last_error=why)
+    ours(claim).update(**_FREE)
+    return bool(stuck)
+
+
+def _update_alike(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+    """Members made at the same time mostly get the same fields: one UPDATE serves all of those."""
+    alike: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+    for pk, fields in rows:
+        alike[tuple(fields.items())].append(pk)
+    for items, pks in alike.items():
+        Member.objects.filter(pk__in=pks).update(**dict(items))
+
+
+def _state_fields(one: Attempted, now: datetime) -> Mapping[str, Any]:
+    match one.outcome:
+        case Outcome.GIVEN_BACK:
+            return {}
+        case Outcome.SETTLED:
+            settled = {"provisioning": Provisioning.SETTLED, "due_at": None, "attempts": 0, "last_error": ""}
+            return {**settled, "sign_out": False}
+        case Outcome.LATER:
+            attempts = one.claim.member.attempts + 1
+            wait = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(attempts, 10))
+            at = now + timedelta(seconds=random.uniform(0, wait))  # noqa: S311 - jitter
+            return {"attempts": attempts, "due_at": at, "last_error": one.why}
+        case _:
+            state = Provisioning.STUCK if one.outcome == Outcome.STUCK else Provisioning.CONFLICT
+            return {"provisioning": state, "last_error": one.why}
+
+
+def _seen_fields(claim: Claim, now: datetime) -> Mapping[str, Any]:
+    """Empty for a conflict, whose user is another person's, and where Cognito was not asked."""
+    attempt = claim.attempt
+    if attempt.conflict or not attempt.answers:
+        return {}
+    seen = attempt.seen
+    return {
+        "seen_at": now,
+        # Cut, since an edit by hand may have made them anything.
+        "seen_org": seen.org[:36] if seen else "",
+        "seen_role": seen.role[:16] if seen else "",
+        "seen_enabled": seen.enabled if seen else None,
+        "seen_status": seen.status[:32] if seen else "",
+    }
+
+
+def _write_subs(held: Sequence[Attempted]) -> None:
+    subs: dict[int, UUID] = {}
+    for one in held:
+        attempt, person = one.claim.attempt, one.claim.member.person
+        if attempt.seen is not None and not attempt.conflict and str(person.sub) != attempt.seen.sub:
+            subs[person.pk] = UUID(attempt.seen.sub)
+    if not subs:
+        return
+    # The person signed in before their id was written down: that row is theirs too, and its sign-ins end with it.
+    Person.objects.filter(sub__in=subs.values(), memberships=None).delete()
+    Person.objects.bulk_update([Person(pk=pk, sub=sub) for pk, sub in subs.items()], ["sub"])
+    forget_standing(*subs)
+
+
+def _delete_removed(leaving: Sequence[Member]) -> None:
+    """Deletes the rows of members whose users are gone. The people stay, without an id and signed out.
+
+    Also deletes people who belonged only to a tenant that is closed for good.
+    """
+    people = [member.person_id for member in leaving]
+    Member.objects.filter(pk__in=[member.pk for member in leaving]).delete()
+    SignIn.objects.filter(person__in=people).delete()
+    Person.objects.filter(pk__in=people).update(sub=None)
+    of_the_closed = [one.person_id for one in leaving if one.tenant and one.tenant.state == TenantState.CLOSED]
+    Person.objects.filter(pk__in=of_the_closed, memberships=None).delete()
+    forget_standing(*people)

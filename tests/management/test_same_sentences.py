@@ -1,0 +1,129 @@
+"""Every step says the same at both doors before it is done: on its page and in a dry run at the terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from html import unescape
+
+import pytest
+from django.core.management import call_command
+
+from portal.demo.cast import ACME_EDITOR
+from tenants.domain.roles import Role
+from tenants.domain.steps import Step
+from tenants.domain.tenant_state import TenantState
+from tenants.lifecycle.steps import CREATE, TENANT_STEPS
+from tenants.members.roster import disable
+from tenants.members.steps import ADD, ENABLE, MEMBER_STEPS
+from tenants.models import Member, Provisioning, Worker
+from tests.world.fixtures import Browser
+from tests.world.stage import SOMEBODY, member_called
+from tests.world.use_cases import tenant_in
+
+S = TenantState
+STATES = {"activate": S.PENDING, "reactivate": S.SUSPENDED, "reopen": S.CLOSING}
+# What is typed after the subject.
+TYPED = {
+    "rename": ["Initrode"],
+    "slug": ["initrode"],
+    "plan": ["team"],
+    "metadata": ['{"contract": 14}'],
+    "suspend": ["--reason", "not paid"],
+    "close": ["--reason", "asked for"],
+    "role": ["viewer"],
+}
+# Only what was typed shows these: the dry run says more at its end.
+SAY_MORE = {"create", "add-member", "role"}
+
+
+def on_the_page(operator: Browser, address: str) -> list[str]:
+    page = operator.get(f"/operators/{address}/").content.decode()
+    expects = re.search(r'<section class="expects".*?</section>', page, re.DOTALL)
+    assert expects, page
+    return [unescape(sentence) for sentence in re.findall(r"<li>(.*?)</li>", expects[0])]
+
+
+def at_the_terminal(*command: str) -> list[str]:
+    out = io.StringIO()
+    call_command(*command, "--dry-run", "--json", stdout=out, stderr=io.StringIO())
+    would: list[str] = json.loads(out.getvalue())["would"]
+    return would
+
+
+def check_both(name: str, page: list[str], terminal: list[str]) -> None:
+    shared = terminal[: len(page)] if name in SAY_MORE else terminal
+    # Of the moment until which a closing can be taken back, the minute may be another by now.
+    assert [re.sub(r", \d\d:\d\d UTC", "", sentence) for sentence in page] == [
+        re.sub(r", \d\d:\d\d UTC", "", sentence) for sentence in shared
+    ]
+    assert (len(terminal) > len(page)) is (name in SAY_MORE)
+
+
+@pytest.fixture(params=[False, True], ids=["no worker", "a worker"])
+def workers(request: pytest.FixtureRequest, db: None) -> bool:
+    if request.param:
+        Worker.objects.create(name="one")
+    return bool(request.param)
+
+
+@pytest.mark.parametrize("step", TENANT_STEPS, ids=lambda step: step.name)
+def test_a_tenants_step_says_the_same_on_its_page_and_in_a_dry_run(
+    operator: Browser, workers: bool, step: Step
+) -> None:
+    tenant = tenant_in(STATES.get(step.name, S.ACTIVE))
+    page = on_the_page(operator, f"tenants/{tenant.org_id}/{step.name}")
+    if step.name == "add-member":
+        command = ["member", ADD.name, "new@initech.example", "--role", "viewer", "--tenant", tenant.slug]
+    else:
+        command = ["tenant", step.name, tenant.slug, *TYPED.get(step.name, [])]
+    check_both(step.name, page, at_the_terminal(*command))
+
+
+@pytest.mark.parametrize("step", MEMBER_STEPS, ids=lambda step: step.name)
+def test_a_members_step_says_the_same_on_its_page_and_in_a_dry_run(
+    operator: Browser, workers: bool, step: Step
+) -> None:
+    member = member_called(ACME_EDITOR.email)
+    if step is ENABLE:
+        disable(member, by=SOMEBODY)
+    if step.name == "try-now":
+        Member.objects.filter(pk=member.pk).update(provisioning=Provisioning.STUCK, last_error="Cognito said no.")
+    page = on_the_page(operator, f"members/{member.pk}/{step.name}")
+    name = "retry" if step.name == "try-now" else step.name
+    would = at_the_terminal("member", name, ACME_EDITOR.email, *TYPED.get(step.name, []))
+    check_both(step.name, page, would)
+    assert any("No worker is running" in sentence for sentence in page) is not workers
+
+
+def test_creating_a_tenant_says_the_same_on_its_page_and_in_a_dry_run(operator: Browser, workers: bool) -> None:
+    page = on_the_page(operator, "tenants/new")
+    would = at_the_terminal("tenant", CREATE.name, "Umbrella", "--owner", "alice@umbrella.example")
+    check_both(CREATE.name, page, would)
+
+
+@pytest.mark.parametrize("name", ["disable", "remove", "role"])
+def test_both_doors_say_that_issued_credentials_work_for_an_hour(operator: Browser, name: str) -> None:
+    member = member_called(ACME_EDITOR.email)
+    for said in (
+        on_the_page(operator, f"members/{member.pk}/{name}"),
+        at_the_terminal("member", name, ACME_EDITOR.email, *TYPED.get(name, [])),
+    ):
+        assert any("AWS credentials already issued" in one and "up to an hour" in one for one in said)
+
+
+def test_what_disabling_says_of_cognito_is_what_the_worker_plans(operator: Browser) -> None:
+    member = member_called(ACME_EDITOR.email)
+    expected = "In Cognito the worker will disable, then sign out everywhere."
+    assert expected in on_the_page(operator, f"members/{member.pk}/disable")
+    disable(member, by=SOMEBODY)
+    assert (
+        "Still to do: disable, sign out everywhere."
+        in operator.get(f"/operators/members/{member.pk}/").content.decode()
+    )
+
+
+def test_every_step_is_open_to_operators_and_no_tenants_step_to_others() -> None:
+    assert all(Role.OPERATOR in step.who for step in (*TENANT_STEPS, *MEMBER_STEPS, CREATE))
+    assert {step.name for step in TENANT_STEPS if step.who != (Role.OPERATOR,)} == {"add-member"}

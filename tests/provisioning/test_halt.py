@@ -1,0 +1,52 @@
+"""The row that says that provisioning is halted."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from tenants.domain.errors import Misconfigured
+from tenants.models import AuditEvent, Halt, Lease
+from tenants.provisioning.halt import clear_halt, halt, is_halted, why_halted
+
+MIGRATION = import_module("tenants.migrations.0007_halt")
+pytestmark = pytest.mark.django_db
+
+
+def test_provisioning_is_not_halted_at_first() -> None:
+    assert not is_halted()
+    assert why_halted() == ""
+
+
+def test_the_first_halt_is_recorded_and_keeps_its_reason() -> None:
+    halt(Misconfigured("the user pool is gone"))
+    halt(Misconfigured("another's keys are wrong"))
+    assert is_halted()
+    assert why_halted() == "the user pool is gone"
+    assert [event.why for event in AuditEvent.objects.filter(action="provisioning.halted")] == ["the user pool is gone"]
+
+
+def test_a_cleared_halt_can_begin_again_with_an_entry_of_its_own() -> None:
+    halt(Misconfigured("the user pool is gone"))
+    clear_halt()
+    assert not is_halted()
+    halt(Misconfigured("gone again"))
+    assert why_halted() == "gone again"
+    assert AuditEvent.objects.filter(action="provisioning.halted").count() == 2
+
+
+def test_the_database_takes_no_second_halt() -> None:
+    Halt.objects.create(pk=1, why="one")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Halt.objects.create(pk=2, why="another")
+
+
+def test_the_migration_deletes_the_lease_that_stood_for_a_halt() -> None:
+    for name in ("provisioning-halted", "reconciliation"):
+        Lease.objects.create(name=name, holder="", until=timezone.now())
+    MIGRATION.delete_old_halt(apps, None)
+    assert [lease.name for lease in Lease.objects.all()] == ["reconciliation"]
