@@ -39,12 +39,11 @@ def get_id(data: Mapping[str, Any]) -> Reply:
 
 
 def get_credentials(data: Mapping[str, Any], sessions: Sessions, incoming: Incoming) -> Reply:
-    identity_id = str(data.get("IdentityId"))
-    pool = _find_pool(identity_id)
+    pool = _find_pool(str(data.get("IdentityId")))
     if data.get("CustomRoleArn"):
         raise AwsError("InvalidParameterException", "CustomRoleArn needs a role mapping, but this pool has none.")
     logins = _verify_logins(pool, data)
-    _check_identity(pool, identity_id, logins)
+    identity_id = _identity_for(pool, str(data.get("IdentityId")), logins)
     session = _assume(pool, identity_id, logins, sessions, incoming)
     credentials = {
         "AccessKeyId": session.key.access_key_id,
@@ -129,27 +128,42 @@ def _check_server_side(claims: Claims) -> None:
         raise _not_authorized("Token is inactive.")
 
 
-def _check_identity(pool: Pool, identity_id: str, logins: Mapping[str, Claims]) -> None:
-    held = pool["_identities"][identity_id]["Logins"]
+def _identity_for(pool: Pool, identity_id: str, logins: Mapping[str, Claims]) -> str:
+    """The identity that the credentials are for.
+
+    A guest's identity that comes with a login becomes the person's, unless they have one already: that one is used.
+    """
+    identity = pool["_identities"][identity_id]
+    held = identity["Logins"]
     if not logins:
         if held:
             raise _not_authorized(f"Access to Identity '{identity_id}' is forbidden.")
         _refuse_guests(pool)
-        return
+        return identity_id
     if not held:
-        raise AwsError("ResourceConflictException", "The identity belongs to a guest. Call GetId with this login.")
+        return _link(pool, identity_id, {provider: claims["sub"] for provider, claims in logins.items()})
     if not all(held.get(provider) == claims["sub"] for provider, claims in logins.items()):
         raise _not_authorized(
             "Logins don't match. Please include at least one valid login for this identity or identity pool."
         )
+    return identity_id
+
+
+def _link(pool: Pool, guest_id: str, logins: Mapping[str, str]) -> str:
+    if (own := _find_identity(pool, logins)) is not None:
+        return own
+    pool["_identities"][guest_id].update(Logins=dict(logins), LastModifiedDate=clock.now())
+    return guest_id
 
 
 def _find_or_create_identity(pool: Pool, logins: Mapping[str, str]) -> str:
     """A person of a provider always has the same identity."""
-    for identity_id, identity in pool["_identities"].items():
-        if identity["Logins"] == dict(logins):
-            return str(identity_id)
-    return _new_identity(pool, logins)
+    return _find_identity(pool, logins) or _new_identity(pool, logins)
+
+
+def _find_identity(pool: Pool, logins: Mapping[str, str]) -> str | None:
+    found = (name for name, identity in pool["_identities"].items() if identity["Logins"] == dict(logins))
+    return next(found, None)
 
 
 def _new_identity(pool: Pool, logins: Mapping[str, str]) -> str:

@@ -38,9 +38,27 @@ class Route:
     target: str
 
 
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Which pages of other origins may read answers. `max_age` is in seconds, None where it was not given."""
+
+    origins: tuple[str, ...]
+    methods: tuple[str, ...]
+    headers: tuple[str, ...]
+    exposed: tuple[str, ...]
+    credentials: bool
+    max_age: int | None
+
+    def allows(self, origin: str) -> bool:
+        return origin in self.origins or "*" in self.origins
+
+
 @dataclass
 class Api:
-    """`integrations` maps ids to functions' ARNs. An API without the stage is not served."""
+    """`integrations` maps ids to functions' ARNs. An API without the stage is not served.
+
+    `cors` is None where the template configures none.
+    """
 
     id: str
     region: str
@@ -48,6 +66,7 @@ class Api:
     routes: dict[str, Route] = field(default_factory=dict)
     integrations: dict[str, str] = field(default_factory=dict)
     has_stage: bool = False
+    cors: Cors | None = None
 
     def arn(self, method: str, path: str) -> str:
         """The resource of `execute-api:Invoke`: the requested path, never the route."""
@@ -110,9 +129,22 @@ def endpoint(api_id: str) -> str:
 def make_api(name: str, props: Mapping[str, Any]) -> Api:
     if props.get("ProtocolType") != "HTTP":
         raise ValueError("Only APIs with the protocol HTTP are emulated.")
-    api = Api(_new_id(10), engine.region(), str(props.get("Name") or name))
+    api = Api(_new_id(10), engine.region(), str(props.get("Name") or name), cors=read_cors(props))
     apis[api.id] = api
     return api
+
+
+def read_cors(props: Props) -> Cors | None:
+    """Raises ValueError for credentials together with any origin, which AWS refuses too."""
+    given = props.get("CorsConfiguration")
+    if not given:
+        return None
+    listed = (given.get(name) or () for name in ("AllowOrigins", "AllowMethods", "AllowHeaders", "ExposeHeaders"))
+    origins, methods, headers, exposed = (tuple(str(item) for item in items) for items in listed)
+    credentials, age = str(given.get("AllowCredentials")).lower() == "true", given.get("MaxAge")
+    if credentials and "*" in origins:
+        raise ValueError("CORS with credentials needs origins that are named.")
+    return Cors(origins, methods, headers, exposed, credentials, None if age is None else int(age))
 
 
 def put_integration(integration_id: str | None, props: Mapping[str, Any]) -> str:
@@ -162,7 +194,7 @@ def delete_resource(kind: str, physical_id: str, props: Mapping[str, Any]) -> No
 def register_resources() -> None:
     """Lets the engine's stacks create these resources here."""
     engine.provisioners._RESOURCE_HANDLERS.update({
-        "AWS::ApiGatewayV2::Api": {"create": _create_api, "update": _keep_api, "delete": _delete_handler("Api")},
+        "AWS::ApiGatewayV2::Api": {"create": _create_api, "update": _update_api, "delete": _delete_handler("Api")},
         "AWS::ApiGatewayV2::Integration": _handlers("Integration", put_integration),
         "AWS::ApiGatewayV2::Route": _handlers("Route", put_route),
         "AWS::ApiGatewayV2::Stage": _handlers("Stage", lambda _, props: put_stage(props)),
@@ -171,10 +203,11 @@ def register_resources() -> None:
 
 def _create_api(logical_id: str, props: Props, stack_name: str) -> Created:
     api = make_api(f"{stack_name}-{logical_id}", props)
-    return _keep_api(api.id, {}, props, stack_name)
+    return _update_api(api.id, {}, props, stack_name)
 
 
-def _keep_api(physical_id: str, _old: Props, _new: Props, _stack_name: str) -> Created:
+def _update_api(physical_id: str, _old: Props, new: Props, _stack_name: str) -> Created:
+    apis[physical_id].cors = read_cors(new)
     return physical_id, {"ApiId": physical_id, "ApiEndpoint": endpoint(physical_id)}
 
 

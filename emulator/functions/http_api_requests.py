@@ -22,6 +22,7 @@ from emulator.access.principals import Principal, Session
 from emulator.access.signing import Keyring
 from emulator.functions import lambdas
 from emulator.functions.http_api import PREFIX, STAGE, Api, RouteMatch, apis, match_route
+from emulator.functions.http_api_cors import is_preflight, preflight, with_sharing_headers
 from emulator.wire import AwsError, Incoming, Reply, json_reply
 
 _SECONDS = 30.0
@@ -57,13 +58,17 @@ async def answer_api_request(request: ApiRequest, keyring: Keyring) -> Reply:
         if not all(_is_plain(part) for part in (segments[:-1] if segments[-1:] == [""] else segments)):
             return _message("Forbidden", 403)
         found = match_route(api, request.incoming.method, request.path)
+        # Without a route, or on an open one. A route that needs IAM and takes every method takes OPTIONS too.
+        if api.cors and is_preflight(request.incoming) and (not found or found.route.authorization == "NONE"):
+            return preflight(api.cors, request.incoming)
         if found is None:
             return _message("Not Found", 404)
         try:
             caller = _authorize(api, request, keyring) if found.route.authorization == "AWS_IAM" else None
         except AwsError:
             return _message("Forbidden", 403)
-        return await _invoke_function(api, request, found, caller)
+        answer = await _invoke_function(api, request, found, caller)
+        return with_sharing_headers(api.cors, request.incoming, answer) if api.cors else answer
 
 
 def _is_plain(segment: str) -> bool:

@@ -169,7 +169,8 @@ def test_guests_are_limited_even_if_their_role_allows_more(guest_stack: Stack) -
     roles = pools.get_identity_pool_roles(IdentityPoolId=guest_stack.outputs["IdentityPoolId"])["Roles"]
     name = roles["unauthenticated"].rpartition("/")[2]
     everything = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
-    iam.put_role_policy(RoleName=name, PolicyName="too-wide", PolicyDocument=everything)
+    own = iam.get_role_policy(RoleName=name, PolicyName="public-rows")["PolicyDocument"]
+    iam.put_role_policy(RoleName=name, PolicyName="public-rows", PolicyDocument=everything)
     try:
         api = anonymous(guest_stack)
         identity = api.get_id(IdentityPoolId=guest_stack.outputs["IdentityPoolId"])["IdentityId"]
@@ -185,7 +186,32 @@ def test_guests_are_limited_even_if_their_role_allows_more(guest_stack: Stack) -
         with pytest.raises(ClientError, match="no session policy allows the iam:ListRoles action"):
             boto3.client("iam", **keys).list_roles()
     finally:
-        iam.delete_role_policy(RoleName=name, PolicyName="too-wide")
+        iam.put_role_policy(RoleName=name, PolicyName="public-rows", PolicyDocument=json.dumps(own))
+
+
+def guest_identity(stack: Stack) -> str:
+    identity: str = anonymous(stack).get_id(IdentityPoolId=stack.outputs["IdentityPoolId"])["IdentityId"]
+    return identity
+
+
+def test_a_guests_identity_becomes_that_of_the_person_who_signs_in(guest_stack: Stack) -> None:
+    person, guest = guest_stack.newcomer(), guest_identity(guest_stack)
+    logins = {guest_stack.provider: guest_stack.tokens(person).id_token}
+    api = anonymous(guest_stack)
+    assert api.get_credentials_for_identity(IdentityId=guest, Logins=logins)["IdentityId"] == guest
+    assert api.get_id(IdentityPoolId=guest_stack.outputs["IdentityPoolId"], Logins=logins)["IdentityId"] == guest
+    # It is nobody's guest any more.
+    assert refusal(api.get_credentials_for_identity, IdentityId=guest)["code"] == "NotAuthorizedException"
+
+
+def test_a_person_who_has_an_identity_keeps_it_when_they_come_as_a_guest(guest_stack: Stack) -> None:
+    logins = {guest_stack.provider: guest_stack.tokens(ACME_OWNER).id_token}
+    api, pool = anonymous(guest_stack), guest_stack.outputs["IdentityPoolId"]
+    own, guest = api.get_id(IdentityPoolId=pool, Logins=logins)["IdentityId"], guest_identity(guest_stack)
+    given = api.get_credentials_for_identity(IdentityId=guest, Logins=logins)
+    assert given["IdentityId"] == own
+    # The guest's stays the guest's.
+    assert api.get_credentials_for_identity(IdentityId=guest)["IdentityId"] == guest
 
 
 def test_the_classic_flow_is_refused(stack: Stack) -> None:
