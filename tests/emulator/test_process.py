@@ -125,7 +125,7 @@ def test_deploying_again_returns_the_same_outputs(loose_stack: Stack) -> None:
 def test_the_table_has_expiry_and_recovery_enabled(stack: Stack) -> None:
     db = stack.root("dynamodb")
     expiry = db.describe_time_to_live(TableName=stack.table)["TimeToLiveDescription"]
-    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "_expires_at"}
     backups = db.describe_continuous_backups(TableName=stack.table)["ContinuousBackupsDescription"]
     assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
 
