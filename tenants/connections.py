@@ -12,7 +12,7 @@ from django.core.cache import cache
 
 from tenants.aws import clients
 from tenants.aws.directory import Directory
-from tenants.aws.export_store import stores_at
+from tenants.aws.export_store import open_stores
 from tenants.aws.id_tokens import IdTokenVerifier, SigningKeys
 from tenants.aws.identity_pool import IdentityPool
 from tenants.aws.records_table import RecordsTable
@@ -115,7 +115,7 @@ def closing_reach(*, export_to: str) -> Reach:
     if not settings.CLOSING_ROLE_ARN:
         raise Misconfigured("CLOSING_ROLE_ARN is not set; `manage.py stack_env` prints it.")
     where: dict[str, Any] = {"region": settings.AWS_REGION, "endpoint_url": settings.AWS_ENDPOINT_URL}
-    store = stores_at(export_to, client=lambda: clients.exports_client(**where)) if export_to else None
+    store = open_stores(export_to, client=lambda: clients.exports_client(**where)) if export_to else None
     rows, roles = clients.closing_rows_client(**where, connections=DELETED_AT_ONCE), clients.roles_client(**where)
 
     def rows_of(org: OrgId) -> TenantRows:

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.loaders import create_loader
 
 from tenants.aws.attribute_values import AttributeValueParserFactory
-from tenants.aws.raw_bodies import keep_bodies_of
+from tenants.aws.raw_bodies import register_capture
 from tenants.aws.signing import PersonsCredentialsProvider
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _signing_as_bound(region: str, endpoint_url: str | None, limits: dict[str, A
     session = _session()
     session.register_component("credential_provider", PersonsCredentialsProvider())
     session.register_component("response_parser_factory", AttributeValueParserFactory())
-    keep_bodies_of(session)
+    register_capture(session)
     # Account-based endpoints are chosen from the credentials, which are not known yet when the endpoint is.
     config = Config(**limits, account_id_endpoint_mode="disabled")
     made = session.create_client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)

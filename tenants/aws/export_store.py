@@ -31,7 +31,7 @@ _BLOCK = 1024 * 1024
 _LONGEST = 400
 
 
-class Lines:
+class LineWriter:
     """What is being written: how much of it there is so far, and its hash."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -61,14 +61,14 @@ class DirectoryStore:
         return str(self.path)
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[Lines]:
+    def writing(self, name: str) -> Iterator[LineWriter]:
         """The file has its name, and is on the disk, once the block has ended well."""
         with self._explained():
             _make_private(self.path)
             new = self.path / f".{name}.{secrets.token_hex(8)}"
             try:
                 with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                    yield Lines(file)
+                    yield LineWriter(file)
                     file.flush()
                     os.fsync(file.fileno())
                 new.replace(self.path / name)
@@ -115,10 +115,10 @@ class BucketStore:
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[Lines]:
+    def writing(self, name: str) -> Iterator[LineWriter]:
         """One request once the block has ended well: S3 shows an object whole or not at all."""
         held = io.BytesIO()
-        yield Lines(held)
+        yield LineWriter(held)
         with translated(EXPORTS):
             self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=held.getvalue())
 
@@ -166,7 +166,7 @@ def write_json(store: ExportStore, name: str, value: Any) -> str:
     return file.sha256
 
 
-def stores_at(where: str, *, client: Callable[[], Any]) -> Callable[[str], ExportStore]:
+def open_stores(where: str, *, client: Callable[[], Any]) -> Callable[[str], ExportStore]:
     """From the name of an export to its place beneath `where`, a directory or `s3://bucket/prefix`.
 
     Looks first whether it is there and can be used, and makes the directory. `client` makes one for S3. Raises

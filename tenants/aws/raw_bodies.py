@@ -13,7 +13,7 @@ _kept: ContextVar[list[bytes] | None] = ContextVar("kept_bodies", default=None)
 
 
 @contextmanager
-def keeping_the_body() -> Iterator[list[bytes]]:
+def capture_bodies() -> Iterator[list[bytes]]:
     """Collects the bodies that arrive in this context, a retried one before the one that counts."""
     bodies: list[bytes] = []
     token = _kept.set(bodies)
@@ -23,7 +23,7 @@ def keeping_the_body() -> Iterator[list[bytes]]:
         _kept.reset(token)
 
 
-def keep_bodies_of(session: Session) -> None:
+def register_capture(session: Session) -> None:
     """Once, before the session makes its clients."""
     session.register("before-parse", _keep)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tenants.aws.failures import RECORDS, answer_of, translated
-from tenants.aws.raw_bodies import keeping_the_body
+from tenants.aws.raw_bodies import capture_bodies
 from tenants.aws.signing import signing_as
 from tenants.domain.credentials import Credentials
 from tenants.domain.values import Item
@@ -84,7 +84,7 @@ class RecordsTable:
 
         Raises for what is not an answer (Unreachable, Throttled, CredentialsExpired, Misconfigured).
         """
-        with translated(RECORDS), signing_as(credentials), keeping_the_body() as kept:
+        with translated(RECORDS), signing_as(credentials), capture_bodies() as kept:
             try:
                 answer = self.client.query(TableName=self.name, Limit=limit, **_key_condition(partition_key, ""))
             except ClientError as error:

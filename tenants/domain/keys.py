@@ -46,7 +46,7 @@ def checked_partition_key(text: str) -> str:
     return _checked(text, MAX_PARTITION_KEY_BYTES, "partition key")
 
 
-def owner_in(partition_key: str) -> str:
+def owner_of(partition_key: str) -> str:
     """Whose rows a key asks for: an org id or PUBLIC, and never more of the key; "nobody’s" for any other."""
     owner = partition_key.partition("#")[0]
     return owner if owner == PUBLIC or is_org_id(owner) else "nobody’s"

@@ -29,17 +29,17 @@ TYPE_NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ValueView:
     """A value for a page: `text` for a single one, `parts` (label, value) for one made of others."""
 
     kind: str
     type_name: str
     text: str = ""
-    parts: Sequence[tuple[str, Shown]] = field(default=())
+    parts: Sequence[tuple[str, ValueView]] = field(default=())
     note: str = ""
 
 
-def show(value: AttributeValue) -> Shown:
+def show(value: AttributeValue) -> ValueView:
     """The whole value, nothing shortened. Raises ValueError for what is not exactly one known type."""
     kind, content = _only(value)
     if kind == "M":
@@ -48,7 +48,7 @@ def show(value: AttributeValue) -> Shown:
         return _made_of(kind, [(str(place), show(part)) for place, part in enumerate(content)])
     if kind in {"SS", "NS", "BS"}:
         return _made_of(kind, [("", show({kind[0]: part})) for part in content])
-    return Shown(kind, TYPE_NAMES[kind], text=_text(kind, content), note=_note(kind, content))
+    return ValueView(kind, TYPE_NAMES[kind], text=_text(kind, content), note=_note(kind, content))
 
 
 def brief(value: AttributeValue, limit: int = 80) -> str:
@@ -85,8 +85,10 @@ def _only(value: AttributeValue) -> tuple[str, Any]:
     return kind, content
 
 
-def _made_of(kind: str, parts: Sequence[tuple[str, Shown]]) -> Shown:
-    return Shown(kind, TYPE_NAMES[kind], parts=parts, note=f"{len(parts)} {'entry' if len(parts) == 1 else 'entries'}")
+def _made_of(kind: str, parts: Sequence[tuple[str, ValueView]]) -> ValueView:
+    return ValueView(
+        kind, TYPE_NAMES[kind], parts=parts, note=f"{len(parts)} {'entry' if len(parts) == 1 else 'entries'}"
+    )
 
 
 def _text(kind: str, content: Any) -> str:

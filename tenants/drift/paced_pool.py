@@ -10,7 +10,7 @@ from itertools import count
 from typing import TypeVar
 
 from tenants.aws.directory import Directory, DirectoryPage
-from tenants.aws.failures import kind_of
+from tenants.aws.failures import scope_of
 from tenants.domain.errors import Misconfigured, RefusedByCognito, Throttled, Unavailable
 from tenants.domain.user_plan import Quota, Seen
 from tenants.provisioning.pace import Pacer
@@ -59,7 +59,7 @@ class PacedPool:
             try:
                 return ask()
             except Unavailable as error:
-                if kind_of(error) != "passing" or tries == _MOST_TRIES:
+                if scope_of(error) != "passing" or tries == _MOST_TRIES:
                     raise
                 if isinstance(error, Throttled):
                     self.pacer.push_back(quota)

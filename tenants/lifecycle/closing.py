@@ -16,7 +16,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from tenants.audit import record, refusals_recorded
+from tenants.audit import audit_refusals, record
 from tenants.audit.actions import Action
 from tenants.aws.export_store import ExportStore
 from tenants.aws.tenant_rows import TenantRows
@@ -131,7 +131,7 @@ def why_failed(error: Exception) -> str:
     return f"A mistake in the closing job itself ({type(error).__name__}). What it printed says more."
 
 
-@refusals_recorded(Action.TENANT_REFUSED)
+@audit_refusals(Action.TENANT_REFUSED)
 def _close(*, tenant: Tenant, reach: Reach, by: Actor, go_on: Tell) -> Outcome:
     tenant.refresh_from_db()
     did: list[str] = []

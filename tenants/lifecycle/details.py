@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from tenants.audit import record, refusals_recorded
+from tenants.audit import audit_refusals, record
 from tenants.audit.actions import Action
 from tenants.domain import texts
 from tenants.domain.actor import Actor
@@ -24,7 +24,7 @@ _MAY_BE_EDITED = (TenantState.PENDING, TenantState.ACTIVE, TenantState.SUSPENDED
 
 
 _SLUGS_TO_TRY = 9
-_refusals_recorded = refusals_recorded(Action.TENANT_REFUSED)
+_refusals_recorded = audit_refusals(Action.TENANT_REFUSED)
 
 
 @_refusals_recorded

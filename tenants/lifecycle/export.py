@@ -15,8 +15,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from tenants.audit.reading import EntryFilter, lines
-from tenants.aws.export_store import ExportStore, Lines, read_json, write_json
+from tenants.audit.reading import EntryFilter, json_lines
+from tenants.aws.export_store import ExportStore, LineWriter, read_json, write_json
 from tenants.aws.tenant_rows import TenantRows
 from tenants.domain.keys import Space
 from tenants.domain.values import Item, plain
@@ -182,7 +182,7 @@ def _members(closing: Closing, store: ExportStore, tell: Tell) -> Iterator[dict[
 
 def _audit(closing: Closing, store: ExportStore, tell: Tell) -> Iterator[dict[str, Any]]:
     """The organisation's own entries, each with its hashes."""
-    yield from _files("audit", lines(EntryFilter(org=closing.tenant.org_id)), store, tell)
+    yield from _files("audit", json_lines(EntryFilter(org=closing.tenant.org_id)), store, tell)
 
 
 def _files(holds: str, written: Iterable[bytes], store: ExportStore, tell: Tell) -> Iterator[dict[str, Any]]:
@@ -196,7 +196,7 @@ def _files(holds: str, written: Iterable[bytes], store: ExportStore, tell: Tell)
         number += 1
 
 
-def _fill(file: Lines, remaining: Iterator[bytes], progress: Callable[[int], None]) -> bool:
+def _fill(file: LineWriter, remaining: Iterator[bytes], progress: Callable[[int], None]) -> bool:
     """Whether nothing remains."""
     progress(file.lines)
     for line in remaining:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from tenants.audit import record, refusals_recorded
+from tenants.audit import audit_refusals, record
 from tenants.audit.actions import Action
 from tenants.domain import texts
 from tenants.domain.actor import Actor
@@ -27,7 +27,7 @@ from tenants.models import AuditEvent, Closing, Suspension, Tenant
 from tenants.sign_in.standing import forget_tenant
 
 MOST_GRACE_DAYS = 3650
-_refusals_recorded = refusals_recorded(Action.TENANT_REFUSED)
+_refusals_recorded = audit_refusals(Action.TENANT_REFUSED)
 
 
 @_refusals_recorded

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from tenants.audit import record, refusals_recorded
+from tenants.audit import audit_refusals, record
 from tenants.audit.actions import Action
 from tenants.domain import texts
 from tenants.domain.actor import Actor
@@ -27,7 +27,7 @@ from tenants.sign_in.standing import forget_standing
 _MAY_CHANGE = (TenantState.PENDING, TenantState.ACTIVE, TenantState.SUSPENDED)
 _CHOOSE_A_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
 _OR_AN_OPERATOR = "Say in which tenant. Only operators are in none."
-_refusals_recorded = refusals_recorded(Action.MEMBER_REFUSED)
+_refusals_recorded = audit_refusals(Action.MEMBER_REFUSED)
 
 
 def desired_user(member: Member) -> DesiredUser | None:

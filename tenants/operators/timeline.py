@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.views.decorators.http import require_safe
 
-from tenants.audit.timeline import About, about, by_day, entries_of, was_shortened
+from tenants.audit.timeline import Subject, entries_of, filter_by_subject, group_by_day, was_shortened
 from tenants.models import Tenant
 from tenants.operators.site import site
 from tenants.pages.lists import Branch, Filter, apply_filters, choose, read_page
@@ -19,11 +19,11 @@ FILTERS = (
         "about",
         "About",
         (
-            (About.TENANT, "The tenant itself"),
-            (About.MEMBERS, "Members and their users in Cognito"),
-            (About.PEOPLE, "Signing in, and refusals"),
+            (Subject.TENANT, "The tenant itself"),
+            (Subject.MEMBERS, "Members and their users in Cognito"),
+            (Subject.PEOPLE, "Signing in, and refusals"),
         ),
-        about,
+        filter_by_subject,
     ),
 )
 
@@ -35,7 +35,7 @@ def timeline(request: HttpRequest, org_id: UUID) -> HttpResponse:
     context = {
         "tenant": tenant,
         "page": page,
-        "days": by_day(page.rows),
+        "days": group_by_day(page.rows),
         "filters": chosen,
         "is_narrowed": any(choice.value for choice in chosen),
         "is_cut_off": not page.next and was_shortened(),

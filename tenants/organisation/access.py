@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from tenants.aws.records_table import RawAnswer
 from tenants.connections import connections
 from tenants.domain.errors import InvalidInput
-from tenants.domain.keys import PUBLIC_SPACE, owner_in
+from tenants.domain.keys import PUBLIC_SPACE, owner_of
 from tenants.pages.refusals import record_told_no
 from tenants.sign_in.access import (
     signed_in,
@@ -32,7 +32,7 @@ def access(request: HttpRequest) -> HttpResponse:
     except InvalidInput as error:
         problem = error
     if answer is not None and answer.code == "AccessDeniedException":
-        record_told_no(request, "DeniedByAws", why=answer.code, asked_for=owner_in(key))
+        record_told_no(request, "DeniedByAws", why=answer.code, asked_for=owner_of(key))
     credentials = connections().federation.credentials_for(who)
     context = {
         "credentials_end": datetime.fromtimestamp(credentials.expires_at, tz=UTC),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tenants.aws.directory import Directory
-from tenants.aws.failures import kind_of
+from tenants.aws.failures import scope_of
 from tenants.aws.suspension_policy import SuspensionPolicy
 from tenants.domain.errors import InvalidInput, PortalError, Throttled
 from tenants.domain.user_plan import Quota, Seen
@@ -170,7 +170,7 @@ class Dispatcher:
         failure = apply_answer(claimed, step, answer)
         self._tally.applied += len(claimed.attempt.done) - done
         self.answered = self.answered or not isinstance(answer, PortalError)
-        if failure is not None and kind_of(failure) == "systemic":
+        if failure is not None and scope_of(failure) == "systemic":
             self.halted = self.halted or failure
             self._ready.appendleft(claimed)
         elif failure is None and claimed.attempt.next_step() is not None:

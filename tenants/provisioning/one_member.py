@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from tenants.aws.directory import Directory
-from tenants.aws.failures import kind_of
+from tenants.aws.failures import scope_of
 from tenants.domain.actor import WORKER, Actor
 from tenants.domain.errors import PortalError, Throttled, Unreachable, UserExists, UserGone
 from tenants.domain.user_plan import Create, Seen
@@ -85,7 +85,7 @@ def provision_member_now(
         if isinstance(answer, Throttled):
             pacer.push_back(step.category)
         failure = apply_answer(claimed, step, answer)
-    if failure is not None and kind_of(failure) == "systemic":
+    if failure is not None and scope_of(failure) == "systemic":
         release(claimed)
         return Outcome.LATER
     return finish(claimed, failure, by=by)

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from tenants.audit import NewEntry, record_all
 from tenants.audit.actions import Action
-from tenants.aws.failures import kind_of
+from tenants.aws.failures import scope_of
 from tenants.domain.actor import WORKER, Actor
 from tenants.domain.errors import NotNow, PortalError
 from tenants.domain.roles import Role
@@ -70,7 +70,7 @@ class Attempted:
             return Outcome.CONFLICT
         if self.failure is None:
             return Outcome.SETTLED
-        return Outcome.LATER if kind_of(self.failure) == "passing" else Outcome.STUCK
+        return Outcome.LATER if scope_of(self.failure) == "passing" else Outcome.STUCK
 
     @property
     def why(self) -> str:

@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenants.audit.chain import BEGINNING, Entry, Flaw, Point, Walk, canonical, entry_hash, kept, kept_text
+from tenants.audit.chain import (
+    BEGINNING,
+    ChainCheck,
+    Entry,
+    Flaw,
+    Point,
+    canonical,
+    entry_hash,
+    storable,
+    storable_text,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -35,19 +45,19 @@ def end_of(entries: list[Entry]) -> Point:
 
 
 def flaw_of(entries: list[Entry], head: Point, noted: Point | None = None) -> Flaw | None:
-    walk = Walk(BEGINNING, noted)
+    walk = ChainCheck(BEGINNING, noted)
     return next(filter(None, map(walk.step, entries)), None) or walk.end(head)
 
 
 def test_a_chain_that_nobody_touched_is_whole_up_to_its_head() -> None:
     entries = chain(5)
-    walk = Walk(BEGINNING)
+    walk = ChainCheck(BEGINNING)
     assert [walk.step(entry) for entry in entries] == [None] * 5
     assert (walk.entries, walk.at, walk.end(end_of(entries))) == (5, end_of(entries), None)
 
 
 def test_an_empty_chain_is_whole() -> None:
-    assert Walk(BEGINNING).end(BEGINNING) is None
+    assert ChainCheck(BEGINNING).end(BEGINNING) is None
 
 
 def changed(entries: list[Entry]) -> None:
@@ -159,25 +169,25 @@ def test_every_part_of_an_entry_and_the_one_before_it_count() -> None:
 
 @given(JSON)
 def test_what_is_kept_is_the_same_after_it_was_written_down_and_read_again(value: object) -> None:
-    once = kept(value)
+    once = storable(value)
     written = canonical({"value": once})
     assert b"\\u0000" not in written
     again = json.loads(written)["value"]
-    assert canonical({"value": kept(again)}) == written
+    assert canonical({"value": storable(again)}) == written
     written.decode("utf-8")
 
 
 def test_moments_and_ids_are_kept_as_text_in_one_spelling() -> None:
     moment = datetime(2026, 3, 31, 14, 0, tzinfo=timezone(timedelta(hours=2)))
-    assert kept(moment) == kept(moment.astimezone(UTC)) == "2026-03-31T12:00:00.000000+00:00"
-    assert kept(UUID("a0c3e000-0000-4000-8000-0000000000ac")) == "a0c3e000-0000-4000-8000-0000000000ac"
+    assert storable(moment) == storable(moment.astimezone(UTC)) == "2026-03-31T12:00:00.000000+00:00"
+    assert storable(UUID("a0c3e000-0000-4000-8000-0000000000ac")) == "a0c3e000-0000-4000-8000-0000000000ac"
 
 
 @pytest.mark.parametrize("value", [b"bytes", {1: "a"}, object(), {"deep": {"a": {1, 2}}}])
 def test_what_no_json_can_say_is_refused(value: object) -> None:
     with pytest.raises(TypeError):
-        kept(value)
+        storable(value)
 
 
 def test_text_is_cut_and_rid_of_what_postgresql_does_not_keep() -> None:
-    assert kept_text("a\x00b\ud800c", 4) == "a\ufffdb\ufffd"
+    assert storable_text("a\x00b\ud800c", 4) == "a\ufffdb\ufffd"

@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from tenants.audit.actions import Action
 from tenants.audit.chain import canonical, entry_hash
-from tenants.audit.files import appearing_whole, write_lines
-from tenants.audit.reading import EntryFilter, lines
-from tenants.audit.retention import file_for, older_than, shorten
+from tenants.audit.files import atomic_file, write_lines
+from tenants.audit.reading import EntryFilter, json_lines
+from tenants.audit.retention import entries_older_than, export_path, shorten
 from tenants.lifecycle.transitions import create_tenant
 from tenants.models import AuditEvent
 from tests.world.trail import SOMEBODY, age, entries, run, triggers_aside, verified
@@ -235,9 +235,9 @@ def test_interrupted_anywhere_it_is_run_again_and_nothing_is_lost(
         if next(left, None) is None:
             raise Killed
 
-    prefix = older_than(timezone.now() - timedelta(days=730))
+    prefix = entries_older_than(timezone.now() - timedelta(days=730))
     with pytest.raises(Killed):
-        shorten(prefix, file_for(prefix, tmp_path), by=SOMEBODY, progress=until_killed)
+        shorten(prefix, export_path(prefix, tmp_path), by=SOMEBODY, progress=until_killed)
     assert verified()[0] == 0
     called("shorten_audit", "--to", str(tmp_path))
     assert verified()[0] == 0
@@ -247,10 +247,10 @@ def test_interrupted_anywhere_it_is_run_again_and_nothing_is_lost(
 
 def test_a_file_that_an_earlier_run_finished_is_used(tmp_path: Path) -> None:
     old_entries(4)
-    prefix = older_than(timezone.now() - timedelta(days=730))
-    path = file_for(prefix, tmp_path)
-    with appearing_whole(path) as file:
-        write_lines(lines(EntryFilter(), through=4), file)
+    prefix = entries_older_than(timezone.now() - timedelta(days=730))
+    path = export_path(prefix, tmp_path)
+    with atomic_file(path) as file:
+        write_lines(json_lines(EntryFilter(), through=4), file)
     written = path.stat()
     entries(1)
     assert called("shorten_audit", "--to", str(tmp_path))["deleted"] == 4
@@ -258,7 +258,7 @@ def test_a_file_that_an_earlier_run_finished_is_used(tmp_path: Path) -> None:
 
 
 def write_half(path: Path) -> None:
-    with appearing_whole(path) as file:
+    with atomic_file(path) as file:
         file.write(b"half")
         raise Killed
 
@@ -268,7 +268,7 @@ def test_a_file_appears_whole_or_not_at_all_and_never_over_another(tmp_path: Pat
     with pytest.raises(Killed):
         write_half(path)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(FileExistsError), appearing_whole(path):
+    with pytest.raises(FileExistsError), atomic_file(path):
         path.write_bytes(b"somebody was faster")
     assert path.read_bytes() == b"somebody was faster"
     assert list(tmp_path.iterdir()) == [path]
@@ -284,9 +284,9 @@ def test_what_a_killed_run_left_half_written_is_cleared_away_and_what_another_is
     left.write_bytes(b"half")
 
     def write_twice() -> None:
-        with appearing_whole(path):
+        with atomic_file(path):
             assert not left.exists()
-            with appearing_whole(path):
+            with atomic_file(path):
                 assert len(list(tmp_path.iterdir())) == 2
 
     with pytest.raises(FileExistsError):

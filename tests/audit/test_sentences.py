@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tenants.audit.actions import Action
-from tenants.audit.sentences import SENTENCES, Part, Told, plain, sentence
+from tenants.audit.sentences import SENTENCES, EntryFacts, SentencePart, plain_text, sentence
 
 
 def told(action: str, *, actor: str = "sub", who: str = "ada@acme.example", target: str = "Acme", **sides: Any) -> str:
-    return plain(sentence(Told(action, actor, who, target, sides.get("before", {}), sides.get("after", {}))))
+    return plain_text(sentence(EntryFacts(action, actor, who, target, sides.get("before", {}), sides.get("after", {}))))
 
 
 def test_every_action_has_a_sentence_that_needs_nothing_but_who_and_what() -> None:
@@ -98,5 +98,9 @@ def test_whatever_values_an_entry_has_it_is_told(odd: Any) -> None:
 
 
 def test_what_people_typed_stands_apart_from_the_words_around_it() -> None:
-    said = sentence(Told(Action.TENANT_SUSPENDED, "sub", "Ada", "חברת הצפון {who}", {}, {}))
-    assert said[:3] == (Part("Ada", is_name=True), Part(" suspended "), Part("חברת הצפון {who}", is_name=True))
+    said = sentence(EntryFacts(Action.TENANT_SUSPENDED, "sub", "Ada", "חברת הצפון {who}", {}, {}))
+    assert said[:3] == (
+        SentencePart("Ada", is_name=True),
+        SentencePart(" suspended "),
+        SentencePart("חברת הצפון {who}", is_name=True),
+    )

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from portal.demo.cast import ACME, ACME_OWNER
 from tenants.audit import record
 from tenants.audit.actions import Action
-from tenants.audit.sentences import plain
-from tenants.audit.timeline import by_day, entries_of, said
+from tenants.audit.sentences import plain_text
+from tenants.audit.timeline import entries_of, entry_sentence, group_by_day
 from tenants.domain.actor import WORKER, Actor, ActorKind
 from tenants.domain.errors import NotNow
 from tenants.domain.roles import Role
@@ -70,7 +70,7 @@ def test_what_is_done_to_a_tenant_is_told_in_order() -> None:
     tenant = transitions.close(tenant, by=OLIVE, why="They asked for it.", grace=timedelta(days=1))
     transitions.reopen(tenant, by=OLIVE)
     purge_after = in_words(tenant.purge_after)
-    assert [plain(said(entry)) for entry in entries_of(tenant.org_id).order_by("seq")] == [
+    assert [plain_text(entry_sentence(entry)) for entry in entries_of(tenant.org_id).order_by("seq")] == [
         "olive@platform.example created Initech with the short name initech, on the plan free.",
         "olive@platform.example added bill@initech.example as owner.",
         "Initech became active: its first owner exists in Cognito.",
@@ -92,7 +92,7 @@ def test_what_was_refused_is_told_too() -> None:
     with pytest.raises(NotNow):
         transitions.reactivate(tenant, by=OLIVE)
     newest = entries_of(tenant.org_id).order_by("-seq")[0]
-    assert plain(said(newest)) == "olive@platform.example wanted to reactivate Initech, and was told no."
+    assert plain_text(entry_sentence(newest)) == "olive@platform.example wanted to reactivate Initech, and was told no."
     assert newest.why == "Initech is not suspended. Nothing was changed."
 
 
@@ -114,7 +114,7 @@ def test_days_begin_at_midnight_in_utc() -> None:
         AuditEvent(seq=3 - place, at=at, actor="a", actor_name="A", action=Action.SIGNED_IN, before={}, after={})
         for place, at in enumerate([midnight, midnight - timedelta(microseconds=1), midnight - timedelta(days=1)])
     ]
-    days = by_day(entries)
+    days = group_by_day(entries)
     assert [(str(day.day), [moment.seq for moment in day.moments]) for day in days] == [
         ("2026-03-01", [3]),
         ("2026-02-28", [2, 1]),
@@ -127,7 +127,7 @@ def test_only_its_own_entries_are_shown_each_once_over_all_pages(operator: Brows
     for _ in range(3):
         happen(tenant, PAGE_SIZE // 2)
         happen(other, 5)
-    expected = [plain(said(entry)) for entry in entries_of(tenant.org_id).order_by("-seq")]
+    expected = [plain_text(entry_sentence(entry)) for entry in entries_of(tenant.org_id).order_by("-seq")]
     told, following = [], address(tenant)
     while following:
         page = operator.get(following)

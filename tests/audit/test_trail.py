@@ -18,7 +18,7 @@ from django.utils import timezone
 from tenants.audit import NewEntry, record, record_all
 from tenants.audit.actions import Action
 from tenants.audit.chain import entry_hash
-from tenants.audit.reading import verify
+from tenants.audit.verification import verify
 from tenants.models import AuditEvent, AuditHead
 from tenants.models.audit import AppendOnly
 from tests.world.trail import SOMEBODY, entries, run, triggers_aside, verified, write_anew

@@ -15,7 +15,7 @@ from portal.demo.cast import ACME_OWNER, CAST, GLOBEX_OWNER, OPERATOR
 from portal.demo.world import World
 from tenants.aws.clients import directory_client
 from tenants.aws.directory import PAGE, Directory
-from tenants.aws.failures import kind_of
+from tenants.aws.failures import scope_of
 from tenants.domain.errors import (
     Misconfigured,
     PortalError,
@@ -119,7 +119,7 @@ def test_what_the_schema_does_not_take_is_the_members_own_fault_in_cognitos_word
     with pytest.raises(RefusedByCognito) as raised:
         directory.create(wanted)
     assert "custom:" in str(raised.value)
-    assert kind_of(raised.value) == "member"
+    assert scope_of(raised.value) == "member"
     assert directory.look(wanted.email) is None
 
 
@@ -211,7 +211,7 @@ def test_every_answer_of_cognitos_says_whose_fault_it_is_and_was_asked_for_once(
     wanted = newcomer()
     with pytest.raises(PortalError) as raised:
         directory.create(wanted)
-    assert kind_of(raised.value) == kind
+    assert scope_of(raised.value) == kind
     assert switches.calls()[f"{SERVICE}.AdminCreateUser"] == 1
     told = f"{raised.value} {getattr(raised.value, 'why', '')}"
     assert code in told or message in told or isinstance(raised.value, UserExists | UserGone)
@@ -242,7 +242,7 @@ def test_a_pool_that_is_gone_stops_everything(as_the_portal: World, operation: s
     with pytest.raises(Misconfigured) as raised:
         CALLS[operation](Directory(as_root, "eu-west-1_AAAAAAAAA"))
     assert "does not exist" in raised.value.why
-    assert kind_of(raised.value) == "systemic"
+    assert scope_of(raised.value) == "systemic"
 
 
 def test_another_pool_than_the_portals_own_is_denied_and_that_is_an_operators_matter(as_the_portal: World) -> None:

@@ -13,7 +13,7 @@ import pytest
 from emulator.client import seeding
 from portal.demo.world import EXPORT_BUCKET, World
 from tenants.aws.clients import exports_client
-from tenants.aws.export_store import ExportStore, read_json, stores_at, write_json
+from tenants.aws.export_store import ExportStore, open_stores, read_json, write_json
 from tenants.domain.errors import InvalidInput, Misconfigured, Throttled, Unreachable
 from tests.world.closing_jobs import become_the_job
 from tests.world.faults import Switches
@@ -29,7 +29,7 @@ def job(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 def at(job: World) -> Callable[[str], Callable[[str], ExportStore]]:
     def stores(where: str) -> Callable[[str], ExportStore]:
         region, endpoint = job.settings["AWS_REGION"], job.emulator.endpoint_url
-        return stores_at(where, client=lambda: exports_client(region=region, endpoint_url=endpoint))
+        return open_stores(where, client=lambda: exports_client(region=region, endpoint_url=endpoint))
 
     return stores
 

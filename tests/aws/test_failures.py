@@ -15,8 +15,8 @@ from tenants.aws.failures import (
     CredentialsExpired,
     IdentityUnknown,
     TokenRefused,
-    kind_of,
     meanings,
+    scope_of,
     translated,
 )
 from tenants.domain.errors import (
@@ -136,7 +136,7 @@ NOT_IAMS = {"ValidationException"}
     ("service", "code"), [(service, code) for service in (PEOPLE, POLICIES) for code in sorted(meanings(service))]
 )
 def test_every_code_says_whether_to_wait_to_set_one_member_aside_or_to_stop(service: str, code: str) -> None:
-    kind = kind_of(meaning(refused(code, "Some text."), service))
+    kind = scope_of(meaning(refused(code, "Some text."), service))
     if code in PASSING:
         assert kind == "passing"
     elif service == PEOPLE and code in MEMBERS_OWN:
@@ -146,12 +146,12 @@ def test_every_code_says_whether_to_wait_to_set_one_member_aside_or_to_stop(serv
 
 
 def test_what_is_not_an_answer_passes_and_what_nobody_listed_stops() -> None:
-    assert kind_of(meaning(ReadTimeoutError(endpoint_url="http://x"), PEOPLE)) == "passing"
-    assert kind_of(meaning(refused("503", status=503), PEOPLE)) == "passing"
-    assert kind_of(meaning(refused("BrandNewException"), PEOPLE)) == "systemic"
-    assert kind_of(meaning(NoCredentialsError(), PEOPLE)) == "systemic"
-    assert kind_of(CredentialsExpired("ExpiredTokenException")) == "systemic"
-    assert kind_of(PortalError("something new")) == "systemic"
+    assert scope_of(meaning(ReadTimeoutError(endpoint_url="http://x"), PEOPLE)) == "passing"
+    assert scope_of(meaning(refused("503", status=503), PEOPLE)) == "passing"
+    assert scope_of(meaning(refused("BrandNewException"), PEOPLE)) == "systemic"
+    assert scope_of(meaning(NoCredentialsError(), PEOPLE)) == "systemic"
+    assert scope_of(CredentialsExpired("ExpiredTokenException")) == "systemic"
+    assert scope_of(PortalError("something new")) == "systemic"
 
 
 def test_a_code_means_for_one_service_what_it_means_for_no_other() -> None:

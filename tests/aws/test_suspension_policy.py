@@ -14,7 +14,7 @@ from emulator.client import seeding
 from portal.demo.cast import ACME_OWNER, GLOBEX_OWNER
 from portal.demo.world import World
 from tenants.aws.clients import policies_client
-from tenants.aws.failures import kind_of
+from tenants.aws.failures import scope_of
 from tenants.aws.suspension_policy import MOST_VERSIONS, SuspensionPolicy
 from tenants.domain.errors import Misconfigured, NotNow, PortalError, Throttled, Unreachable
 from tenants.domain.suspension_policy import ROOM, document
@@ -170,7 +170,7 @@ def test_a_failure_says_how_far_it_reaches_and_leaves_the_list_as_it_was(
     switches.fail(f"IAM.{operation}", count=20, **fault)
     with pytest.raises(error) as raised:
         policy.listed() if operation.startswith("Get") else policy.write([GLOBEX])
-    assert kind_of(raised.value) == kind
+    assert scope_of(raised.value) == kind
     switches.mend()
     assert policy.listed() == {ACME}
 
