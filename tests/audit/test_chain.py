@@ -49,7 +49,7 @@ def flaw_of(entries: list[Entry], head: Point, noted: Point | None = None) -> Fl
     return next(filter(None, map(walk.step, entries)), None) or walk.end(head)
 
 
-def test_a_chain_that_nobody_touched_is_whole_up_to_its_head() -> None:
+def test_an_untouched_chain_is_whole_up_to_its_head() -> None:
     entries = chain(5)
     walk = ChainCheck(BEGINNING)
     assert [walk.step(entry) for entry in entries] == [None] * 5
@@ -107,7 +107,7 @@ def forged_at_the_end(entries: list[Entry]) -> None:
         (forged_at_the_end, 6, "added"),
     ],
 )
-def test_whatever_is_done_to_it_is_found_where_it_was_done(tamper: Any, seq: int, kind: str) -> None:
+def test_tampering_is_found_at_its_place(tamper: Any, seq: int, kind: str) -> None:
     entries = chain(5)
     head = end_of(entries)
     tamper(entries)
@@ -124,7 +124,7 @@ def test_a_head_with_another_hash_is_found() -> None:
     assert (flaw.seq, flaw.kind) == (5, "head")
 
 
-def test_a_chain_written_anew_is_whole_in_itself_and_found_by_a_head_that_was_noted() -> None:
+def test_an_anchor_finds_a_rewritten_chain() -> None:
     noted = end_of(chain(3))
     anew = [*chain(1)]
     content: dict[str, object] = {"seq": 2, "action": "invented"}
@@ -137,7 +137,7 @@ def test_a_chain_written_anew_is_whole_in_itself_and_found_by_a_head_that_was_no
     assert (flaw.seq, flaw.kind) == (3, "anchor")
 
 
-def test_an_end_that_was_cut_off_with_the_head_moved_is_found_by_a_head_that_was_noted() -> None:
+def test_an_anchor_finds_a_chain_cut_off_at_the_end() -> None:
     noted, shorter = end_of(chain(5)), chain(3)
     assert flaw_of(shorter, end_of(shorter)) is None
     flaw = flaw_of(shorter, end_of(shorter), noted)
@@ -154,7 +154,7 @@ def test_a_point_is_a_number_and_a_hash(text: str) -> None:
     assert Point.parse(f" {end_of(chain(2))}\n") == end_of(chain(2))
 
 
-def test_every_part_of_an_entry_and_the_one_before_it_count() -> None:
+def test_the_hash_covers_every_field_and_the_previous_hash() -> None:
     content = {"a": "1", "b": {"c": [1, None, True]}}
     hashes = {
         entry_hash("0", content),
@@ -168,7 +168,7 @@ def test_every_part_of_an_entry_and_the_one_before_it_count() -> None:
 
 
 @given(JSON)
-def test_what_is_kept_is_the_same_after_it_was_written_down_and_read_again(value: object) -> None:
+def test_a_stored_value_is_the_same_after_writing_and_reading(value: object) -> None:
     once = storable(value)
     written = canonical({"value": once})
     assert b"\\u0000" not in written
@@ -177,17 +177,17 @@ def test_what_is_kept_is_the_same_after_it_was_written_down_and_read_again(value
     written.decode("utf-8")
 
 
-def test_moments_and_ids_are_kept_as_text_in_one_spelling() -> None:
+def test_moments_and_ids_are_stored_as_text_in_one_spelling() -> None:
     moment = datetime(2026, 3, 31, 14, 0, tzinfo=timezone(timedelta(hours=2)))
     assert storable(moment) == storable(moment.astimezone(UTC)) == "2026-03-31T12:00:00.000000+00:00"
     assert storable(UUID("a0c3e000-0000-4000-8000-0000000000ac")) == "a0c3e000-0000-4000-8000-0000000000ac"
 
 
 @pytest.mark.parametrize("value", [b"bytes", {1: "a"}, object(), {"deep": {"a": {1, 2}}}])
-def test_what_no_json_can_say_is_refused(value: object) -> None:
+def test_values_that_json_cannot_hold_are_refused(value: object) -> None:
     with pytest.raises(TypeError):
         storable(value)
 
 
-def test_text_is_cut_and_rid_of_what_postgresql_does_not_keep() -> None:
+def test_text_is_cut_and_loses_what_postgresql_cannot_store() -> None:
     assert storable_text("a\x00b\ud800c", 4) == "a\ufffdb\ufffd"

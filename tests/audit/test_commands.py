@@ -35,7 +35,7 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
-def test_an_export_holds_every_entry_whole_and_can_be_followed_anywhere(tmp_path: Path) -> None:
+def test_an_export_holds_every_entry_and_can_be_verified_anywhere(tmp_path: Path) -> None:
     entries(3)
     path = tmp_path / "trail.jsonl"
     assert called("export_audit", "-o", str(path)) == {"file": str(path), "entries": 3}
@@ -50,7 +50,7 @@ def test_an_export_holds_every_entry_whole_and_can_be_followed_anywhere(tmp_path
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_that_it_was_exported_stands_in_the_trail(tmp_path: Path) -> None:
+def test_an_export_is_recorded_in_the_trail(tmp_path: Path) -> None:
     entries(2)
     called("export_audit", "-o", str(tmp_path / "trail.jsonl"), "--until", "2099-01-01")
     last = AuditEvent.objects.latest("seq")
@@ -74,7 +74,7 @@ def test_a_changed_line_of_an_export_is_found(tmp_path: Path, line: int, flaw: t
 
 
 @pytest.mark.parametrize("broken", [b"", b"{}", b"[]", b'{"seq": 2}', b"\xff\xfe", b"[" * 100_000, b'{"seq": 1e999}'])
-def test_a_line_of_an_export_that_is_no_entry_is_a_flaw_and_not_a_crash(tmp_path: Path, broken: bytes) -> None:
+def test_a_line_that_is_no_entry_is_a_flaw_and_no_crash(tmp_path: Path, broken: bytes) -> None:
     entries(3)
     path = tmp_path / "trail.jsonl"
     called("export_audit", "-o", str(path))
@@ -84,7 +84,7 @@ def test_a_line_of_an_export_that_is_no_entry_is_a_flaw_and_not_a_crash(tmp_path
     assert (code, answer["entries"]) == (3, 1)
 
 
-def test_an_export_of_a_stretch_of_time_is_followed_from_where_it_begins(tmp_path: Path) -> None:
+def test_an_export_of_a_period_is_verified_from_its_beginning(tmp_path: Path) -> None:
     entries(2)
     middle = timezone.now().isoformat()
     entries(3)
@@ -95,7 +95,7 @@ def test_an_export_of_a_stretch_of_time_is_followed_from_where_it_begins(tmp_pat
     assert sooner["head"] == later["after"]
 
 
-def test_an_export_of_one_tenant_holds_what_happened_to_it_and_nothing_of_another(tmp_path: Path) -> None:
+def test_an_export_of_one_tenant_holds_only_its_own_entries(tmp_path: Path) -> None:
     acme = create_tenant(name="Acme", owner_email="o@acme.example", by=SOMEBODY)
     create_tenant(name="Globex", owner_email="o@globex.example", by=SOMEBODY)
     called("export_audit", "--tenant", acme.slug, "-o", str(tmp_path / "acme.jsonl"))
@@ -103,7 +103,7 @@ def test_an_export_of_one_tenant_holds_what_happened_to_it_and_nothing_of_anothe
     assert AuditEvent.objects.latest("seq").org == acme.org_id
 
 
-def test_an_export_writes_over_nothing(tmp_path: Path) -> None:
+def test_an_export_overwrites_nothing(tmp_path: Path) -> None:
     entries(1)
     path = tmp_path / "trail.jsonl"
     path.write_text("mine")
@@ -124,12 +124,12 @@ def test_an_export_writes_over_nothing(tmp_path: Path) -> None:
         ([], "name one with -o"),
     ],
 )
-def test_what_was_typed_wrongly_is_said(arguments: list[str], says: str) -> None:
+def test_wrong_arguments_are_explained(arguments: list[str], says: str) -> None:
     with pytest.raises(CommandError, match=says):
         called("export_audit", *arguments)
 
 
-def test_an_entry_that_says_something_twice_is_none(tmp_path: Path) -> None:
+def test_an_entry_with_a_duplicate_key_is_refused(tmp_path: Path) -> None:
     entries(2)
     file = tmp_path / "trail.jsonl"
     whole = called("export_audit", "-o", str(file))
@@ -140,7 +140,7 @@ def test_an_entry_that_says_something_twice_is_none(tmp_path: Path) -> None:
     assert "line 1 of the file is not an entry" in str(answer)
 
 
-def test_a_file_that_is_not_there_could_not_be_looked_at(tmp_path: Path) -> None:
+def test_verifying_a_missing_file_fails(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"none\.jsonl: No such file"):
         call_command("verify_audit", "--file", str(tmp_path / "none.jsonl"))
 
@@ -153,7 +153,7 @@ def old_entries(count: int) -> None:
     age()
 
 
-def test_what_is_old_enough_goes_into_a_file_and_the_trail_stays_whole(tmp_path: Path) -> None:
+def test_old_entries_move_into_a_file_and_the_trail_stays_whole(tmp_path: Path) -> None:
     old_entries(4)
     entries(2)
     noted = verified()[1]["head"]
@@ -167,7 +167,7 @@ def test_what_is_old_enough_goes_into_a_file_and_the_trail_stays_whole(tmp_path:
     assert verified("--file", done["file"])[1]["head"] == answer["after"]
 
 
-def test_a_head_noted_before_the_trail_begins_is_looked_for_in_the_export(tmp_path: Path) -> None:
+def test_an_anchor_before_the_beginning_is_found_in_the_export(tmp_path: Path) -> None:
     old_entries(3)
     noted = f"2:{AuditEvent.objects.get(seq=2).hash}"
     done = called("shorten_audit", "--to", str(tmp_path))
@@ -176,14 +176,14 @@ def test_a_head_noted_before_the_trail_begins_is_looked_for_in_the_export(tmp_pa
     assert verified("--anchor", noted, "--file", done["file"])[0] == 0
 
 
-def test_a_dry_run_says_what_would_go_and_touches_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_says_what_would_be_deleted_and_changes_nothing(tmp_path: Path) -> None:
     old_entries(3)
     done = called("shorten_audit", "--to", str(tmp_path), "--dry-run")
     assert (done["entries"], done["deleted"], done["dry_run"]) == (3, 0, True)
     assert (list(tmp_path.iterdir()), AuditEvent.objects.count()) == ([], 3)
 
 
-def test_with_nothing_old_enough_nothing_is_done(tmp_path: Path) -> None:
+def test_with_no_old_entries_nothing_is_done(tmp_path: Path) -> None:
     entries(3)
     assert called("shorten_audit", "--to", str(tmp_path))["deleted"] == 0
     assert (list(tmp_path.iterdir()), AuditEvent.objects.count()) == ([], 3)
@@ -209,7 +209,7 @@ def test_a_broken_trail_is_not_shortened(tmp_path: Path) -> None:
     assert AuditEvent.objects.count() == 4
 
 
-def test_a_file_of_something_else_in_its_place_is_left_alone_and_nothing_is_deleted(tmp_path: Path) -> None:
+def test_with_a_foreign_file_in_the_way_nothing_is_deleted(tmp_path: Path) -> None:
     old_entries(4)
     (tmp_path / "audit-000000000001.jsonl").write_bytes(b"")
     with pytest.raises(CommandError, match="holds something else"):
@@ -222,7 +222,7 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize("calls", [1, 3, 6, 7, 8])
-def test_interrupted_anywhere_it_is_run_again_and_nothing_is_lost(
+def test_a_killed_run_is_finished_by_the_next_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
     old_entries(6)
@@ -245,7 +245,7 @@ def test_interrupted_anywhere_it_is_run_again_and_nothing_is_lost(
     assert not AuditEvent.objects.filter(hash__in=hashes).exists()
 
 
-def test_a_file_that_an_earlier_run_finished_is_used(tmp_path: Path) -> None:
+def test_the_finished_file_of_an_earlier_run_is_used(tmp_path: Path) -> None:
     old_entries(4)
     prefix = entries_older_than(timezone.now() - timedelta(days=730))
     path = export_path(prefix, tmp_path)
@@ -263,7 +263,7 @@ def write_half(path: Path) -> None:
         raise Killed
 
 
-def test_a_file_appears_whole_or_not_at_all_and_never_over_another(tmp_path: Path) -> None:
+def test_a_file_appears_whole_or_not_at_all_and_overwrites_nothing(tmp_path: Path) -> None:
     path = tmp_path / "trail.jsonl"
     with pytest.raises(Killed):
         write_half(path)
@@ -274,12 +274,12 @@ def test_a_file_appears_whole_or_not_at_all_and_never_over_another(tmp_path: Pat
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_directory_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="is no directory"):
         called("shorten_audit", "--to", str(tmp_path / "nowhere"))
 
 
-def test_what_a_killed_run_left_half_written_is_cleared_away_and_what_another_is_writing_is_not(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_run_are_deleted_unless_still_being_written(tmp_path: Path) -> None:
     path, left = tmp_path / "trail.jsonl", tmp_path / ".trail.jsonl.abc"
     left.write_bytes(b"half")
 

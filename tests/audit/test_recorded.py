@@ -40,7 +40,7 @@ def last() -> AuditEvent:
     return AuditEvent.objects.latest("seq")
 
 
-def test_signing_in_is_recorded_with_who_whose_and_where_from(browser: Browser) -> None:
+def test_a_sign_in_is_recorded_with_person_tenant_and_address(browser: Browser) -> None:
     page = browser.sign_in(ACME_OWNER)
     event = last()
     assert event.action == Action.SIGNED_IN
@@ -53,12 +53,12 @@ def test_signing_in_is_recorded_with_who_whose_and_where_from(browser: Browser) 
     assert event.request_id != page["X-Request-Id"]
 
 
-def test_an_operators_sign_in_is_the_platforms_own(browser: Browser) -> None:
+def test_an_operators_sign_in_belongs_to_no_tenant(browser: Browser) -> None:
     browser.sign_in(OPERATOR)
     assert (last().action, last().org) == (Action.SIGNED_IN, None)
 
 
-def test_a_sign_in_that_cannot_be_recorded_does_not_take_place(browser: Browser) -> None:
+def test_a_sign_in_that_cannot_be_recorded_fails(browser: Browser) -> None:
     browser.raise_request_exception = False
     back = browser.callback_address(ACME_OWNER)
     with head_out_of_reach():
@@ -75,14 +75,14 @@ def test_signing_out_is_recorded_once(browse_as: Browse) -> None:
     assert (event.actor_name, str(event.org)) == (ACME_OWNER.email, ACME_OWNER.org)
 
 
-def test_a_sign_in_that_was_ended_elsewhere_is_not_ended_again(browse_as: Browse) -> None:
+def test_signing_out_of_an_ended_session_is_not_recorded(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     SignIn.objects.all().delete()
     browser.post("/oidc/logout/")
     assert told(Action.SIGNED_OUT) == []
 
 
-def test_signing_in_over_somebody_else_ends_their_sign_in(browse_as: Browse) -> None:
+def test_signing_in_over_another_person_signs_them_out(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     browser.pages.cookies.clear()
     browser.sign_in(GLOBEX_OWNER)
@@ -91,7 +91,7 @@ def test_signing_in_over_somebody_else_ends_their_sign_in(browse_as: Browse) -> 
     assert "same browser" in event.why
 
 
-def test_a_sign_in_that_fails_is_recorded_with_why_and_without_a_person(browser: Browser) -> None:
+def test_a_failed_sign_in_is_recorded_with_its_reason(browser: Browser) -> None:
     page = browser.get("/oidc/callback/?code=secret-code&state=secret-state")
     (event,) = told(Action.SIGN_IN_FAILED)
     assert (event.actor, event.org, event.target) == ("visitor", None, "/oidc/callback/")
@@ -117,7 +117,7 @@ def test_a_role_that_is_too_low_is_recorded(browse_as: Browse) -> None:
     assert event.request_id == page["X-Request-Id"]
 
 
-def test_members_of_a_suspended_tenant_and_disabled_ones_are_recorded_at_the_door(browse_as: Browse) -> None:
+def test_refusals_of_suspended_tenants_and_disabled_members_are_recorded(browse_as: Browse) -> None:
     editor, owner = browse_as(ACME_EDITOR), browse_as(ACME_OWNER)
     disable(Member.objects.get(person__email=ACME_EDITOR.email), by=SOMEBODY)
     assert editor.get("/records/").status_code == 403
@@ -129,7 +129,7 @@ def test_members_of_a_suspended_tenant_and_disabled_ones_are_recorded_at_the_doo
     ]
 
 
-def test_an_ended_session_is_recorded_with_whose_it_was(browse_as: Browse) -> None:
+def test_an_ended_session_is_recorded_with_its_person(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     SignIn.objects.all().delete()
     session = browser.session
@@ -140,9 +140,7 @@ def test_an_ended_session_is_recorded_with_whose_it_was(browse_as: Browse) -> No
     assert (event.actor_name, event.after["refusal"], event.why) == (ACME_OWNER.email, "SessionEnded", "signed out")
 
 
-def test_a_denial_by_aws_is_recorded_in_its_words_and_without_the_records_key(
-    browse_as: Browse, switches: Switches
-) -> None:
+def test_a_denial_by_aws_is_recorded_without_the_key_of_the_record(browse_as: Browse, switches: Switches) -> None:
     browser = browse_as(ACME_OWNER)
     switches.fail("DynamoDB.GetItem", code="AccessDeniedException", status=400, count=1)
     assert browser.get("/records/orders/ORD-2026-0001/").status_code == 403
@@ -153,7 +151,7 @@ def test_a_denial_by_aws_is_recorded_in_its_words_and_without_the_records_key(
     assert "ORD-2026" not in json.dumps(event.content(), default=str)
 
 
-def test_trying_another_organisations_key_is_recorded_with_whose_it_was(browse_as: Browse) -> None:
+def test_trying_a_foreign_key_is_recorded_with_its_owner(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     assert browser.get("/access/", {"pk": f"{GLOBEX_OWNER.org}#secret-collection"}).status_code == 200
     (event,) = told()
@@ -165,12 +163,12 @@ def test_trying_another_organisations_key_is_recorded_with_whose_it_was(browse_a
     assert told()[-1].after["asked_for"] == "nobody’s"
 
 
-def test_own_keys_are_nothing_to_record(browse_as: Browse) -> None:
+def test_trying_an_own_key_is_not_recorded(browse_as: Browse) -> None:
     browse_as(ACME_OWNER).get("/access/", {"pk": f"{ACME_OWNER.org}#orders"})
     assert told() == []
 
 
-def test_the_same_refusal_is_recorded_once_a_minute_and_costs_no_sql_after_that(browse_as: Browse) -> None:
+def test_a_repeated_refusal_is_recorded_once_a_minute_and_costs_no_sql(browse_as: Browse) -> None:
     browser = browse_as(OPERATOR)
     for key in ("a", "b", "c"):
         assert browser.get(f"/records/orders/{key}/").status_code == 403
@@ -184,7 +182,7 @@ def test_the_same_refusal_is_recorded_once_a_minute_and_costs_no_sql_after_that(
     assert len(told()) == 3
 
 
-def test_visitors_are_told_apart_by_address_and_cannot_fill_the_trail(
+def test_visitors_differ_by_address_and_cannot_fill_the_trail(
     portal: World, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TRUSTED_PROXIES = 1
@@ -213,9 +211,7 @@ def head_out_of_reach() -> Iterator[None]:
         run("ALTER TABLE elsewhere RENAME TO tenants_audithead")
 
 
-def test_a_refusal_that_cannot_be_recorded_is_still_a_refusal(
-    browse_as: Browse, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_refusal_that_cannot_be_recorded_is_still_shown(browse_as: Browse, caplog: pytest.LogCaptureFixture) -> None:
     browser = browse_as(ACME_VIEWER)
     with head_out_of_reach():
         page = browser.get("/operators/")
@@ -225,7 +221,7 @@ def test_a_refusal_that_cannot_be_recorded_is_still_a_refusal(
     assert told() == []
 
 
-def test_a_refusal_does_not_wait_long_for_others_who_record(browse_as: Browse) -> None:
+def test_a_refusal_does_not_wait_long_for_other_writers(browse_as: Browse) -> None:
     browser = browse_as(ACME_VIEWER)
     held, enough = threading.Event(), threading.Event()
 
@@ -255,7 +251,7 @@ def test_a_refusal_does_not_wait_long_for_others_who_record(browse_as: Browse) -
     assert len(told()) == 1
 
 
-def test_nothing_secret_ever_stands_in_the_trail(browse_as: Browse, switches: Switches) -> None:
+def test_the_trail_contains_no_secret(browse_as: Browse, switches: Switches) -> None:
     browser = browse_as(ACME_OWNER)
     held = connections().sessions._kept(SignIn.objects.get().id)
     browser.get("/records/orders/ORD-2026-0001/")

@@ -15,7 +15,7 @@ def told(action: str, *, actor: str = "sub", who: str = "ada@acme.example", targ
     return plain_text(sentence(EntryFacts(action, actor, who, target, sides.get("before", {}), sides.get("after", {}))))
 
 
-def test_every_action_has_a_sentence_that_needs_nothing_but_who_and_what() -> None:
+def test_every_action_has_a_sentence_that_needs_only_actor_and_target() -> None:
     assert set(SENTENCES) == set(Action)
     for action in Action:
         said = told(action)
@@ -26,7 +26,7 @@ def test_every_action_has_a_sentence_that_needs_nothing_but_who_and_what() -> No
 
 
 @pytest.mark.parametrize("action", Action)
-def test_an_entry_that_knows_everything_is_told_by_the_first_sentence(action: Action) -> None:
+def test_a_complete_entry_uses_the_first_sentence(action: Action) -> None:
     fields = {name for _, name, _, _ in Formatter().parse(SENTENCES[action][0]) if name}
     before = {name.removeprefix("before."): "this" for name in fields if name.startswith("before.")}
     after = {name.removeprefix("after."): "that" for name in fields if name.startswith("after.")}
@@ -79,25 +79,25 @@ def test_sentences_say_what_changed(action: Action, sides: dict[str, Any], said:
     assert told(action, **sides) == said
 
 
-def test_programs_are_called_by_what_they_are() -> None:
+def test_programs_are_named_by_their_kind() -> None:
     assert told(Action.TENANT_REACTIVATED, actor="worker", who="provisioning").startswith("The worker reactivated")
     assert told(Action.REFUSED, actor="visitor", who="nobody signed in").startswith("Somebody who is not signed in was")
     assert told(Action.SIGNED_OUT, who="").startswith("sub signed out")
 
 
-def test_an_action_of_another_release_is_told_by_its_own_word() -> None:
+def test_an_unknown_action_is_shown_as_it_is() -> None:
     assert told("tenant.teleported") == "ada@acme.example: tenant.teleported, Acme."
     assert told("tenant.teleported", target="") == "ada@acme.example: tenant.teleported."
 
 
 @pytest.mark.parametrize("odd", [None, True, 1.5, [], {}, [None, {"a": []}], {"a": "b"}, "2026-99-99T00:00"])
-def test_whatever_values_an_entry_has_it_is_told(odd: Any) -> None:
+def test_an_entry_with_odd_values_has_a_sentence(odd: Any) -> None:
     values = dict.fromkeys(("name", "plan", "slug", "role", "rows", "found", "changes", "metadata", "asked"), odd)
     for action in Action:
         assert told(action, before=values, after=values)
 
 
-def test_what_people_typed_stands_apart_from_the_words_around_it() -> None:
+def test_names_are_parts_of_their_own() -> None:
     said = sentence(EntryFacts(Action.TENANT_SUSPENDED, "sub", "Ada", "חברת הצפון {who}", {}, {}))
     assert said[:3] == (
         SentencePart("Ada", is_name=True),

@@ -55,7 +55,7 @@ def happen(tenant: Tenant, count: int, action: Action = Action.SIGNED_IN) -> Non
 
 
 @pytest.mark.django_db
-def test_what_is_done_to_a_tenant_is_told_in_order() -> None:
+def test_a_timeline_has_a_sentence_for_every_change_in_order() -> None:
     tenant = transitions.create_tenant(name="Initech", owner_email="bill@initech.example", slug="initech", by=OLIVE)
     tenant = transitions.activate(tenant, by=WORKER)
     editor = add_member(tenant=tenant, email="peter@initech.example", name="", role=Role.EDITOR, by=OLIVE)
@@ -87,7 +87,7 @@ def test_what_is_done_to_a_tenant_is_told_in_order() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_was_refused_is_told_too() -> None:
+def test_a_timeline_contains_refusals() -> None:
     tenant = transitions.create_tenant(name="Initech", owner_email="bill@initech.example", by=OLIVE)
     with pytest.raises(NotNow):
         transitions.reactivate(tenant, by=OLIVE)
@@ -96,7 +96,7 @@ def test_what_was_refused_is_told_too() -> None:
     assert newest.why == "Initech is not suspended. Nothing was changed."
 
 
-def test_the_page_has_a_day_a_heading_and_links_each_entry(operator: Browser) -> None:
+def test_the_page_has_a_heading_for_each_day_and_links_each_entry(operator: Browser) -> None:
     tenant = acme()
     happen(tenant, 2)
     newest = entries_of(tenant.org_id).order_by("-seq")[0]
@@ -121,7 +121,7 @@ def test_days_begin_at_midnight_in_utc() -> None:
     ]
 
 
-def test_only_its_own_entries_are_shown_each_once_over_all_pages(operator: Browser) -> None:
+def test_all_pages_together_show_each_own_entry_once(operator: Browser) -> None:
     tenant, other = acme(), Tenant.objects.exclude(org_id=str(ACME.org_id)).first()
     assert other
     for _ in range(3):
@@ -137,7 +137,7 @@ def test_only_its_own_entries_are_shown_each_once_over_all_pages(operator: Brows
     assert len(told) > PAGE_SIZE
 
 
-def test_names_are_kept_apart_and_are_no_markup(operator: Browser) -> None:
+def test_names_are_isolated_and_escaped(operator: Browser) -> None:
     tenant = acme()
     record(Action.TENANT_SUSPENDED, by=OLIVE, org=tenant.org_id, target="<b>חברה</b>", why="<i>why</i>")
     text = operator.get(address(tenant)).content.decode()
@@ -145,7 +145,7 @@ def test_names_are_kept_apart_and_are_no_markup(operator: Browser) -> None:
     assert "<bdi>&lt;i&gt;why&lt;/i&gt;</bdi>" in text
 
 
-def test_one_kind_can_be_picked_out(operator: Browser) -> None:
+def test_a_timeline_is_filtered_by_subject(operator: Browser) -> None:
     tenant = acme()
     happen(tenant, 1)
     happen(tenant, 1, Action.MEMBER_REMOVED)
@@ -159,7 +159,7 @@ def test_one_kind_can_be_picked_out(operator: Browser) -> None:
     assert operator.get(address(tenant, "?about=weather")).status_code == 400
 
 
-def test_a_page_says_what_it_means_that_nothing_is_on_it(operator: Browser) -> None:
+def test_an_empty_page_says_why_it_is_empty(operator: Browser) -> None:
     tenant = Tenant.objects.create(name="Made by hand")
     assert "Nothing has happened yet" in operator.get(address(tenant)).content.decode()
     assert "Nothing of this kind" in operator.get(address(tenant, "?about=members")).content.decode()

@@ -62,14 +62,14 @@ def test_nothing_is_changed_or_deleted_through_the_orm(attempt: Callable[[], Any
         "DELETE FROM tenants_audithead",
     ],
 )
-def test_nor_past_the_orm(statement: str) -> None:
+def test_nothing_is_changed_or_deleted_with_sql(statement: str) -> None:
     entries(3)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
     assert verified()[0] == 0
 
 
-def test_nor_by_putting_another_in_its_place() -> None:
+def test_no_entry_is_replaced_by_an_insert() -> None:
     entries(3)
     for table, key in (("tenants_auditevent", "seq"), ("tenants_audithead", "id")):
         if connection.vendor == "sqlite":
@@ -80,7 +80,7 @@ def test_nor_by_putting_another_in_its_place() -> None:
             cursor.execute(statement)
 
 
-def test_a_trail_that_nobody_touched_is_whole_and_says_its_head() -> None:
+def test_an_untouched_trail_is_whole_and_prints_its_head() -> None:
     last = entries(5)[-1]
     code, answer = verified()
     assert code == 0
@@ -93,7 +93,7 @@ def test_an_empty_trail_is_whole() -> None:
     assert verified()[1]["entries"] == 0
 
 
-def test_entries_recorded_together_are_as_good_as_those_recorded_one_by_one() -> None:
+def test_entries_recorded_together_continue_the_chain() -> None:
     record_all([NewEntry(Action.MEMBER_ENABLED, SOMEBODY, why=str(number)) for number in range(3)])
     entries(1)
     assert verified()[1]["entries"] == 4
@@ -195,7 +195,7 @@ def move_the_beginning() -> None:
         (move_the_beginning, 2, "missing"),
     ],
 )
-def test_whoever_owns_the_database_is_found_out(tamper: Callable[[], None], seq: int, kind: str) -> None:
+def test_tampering_with_the_database_is_found(tamper: Callable[[], None], seq: int, kind: str) -> None:
     entries(5)
     with triggers_aside():
         tamper()
@@ -205,7 +205,7 @@ def test_whoever_owns_the_database_is_found_out(tamper: Callable[[], None], seq:
     assert (answer["flaw"]["seq"], answer["flaw"]["kind"]) == (seq, kind)
 
 
-def test_of_several_flaws_the_first_one_is_said() -> None:
+def test_only_the_first_of_several_flaws_is_reported() -> None:
     entries(5)
     with triggers_aside():
         run("UPDATE tenants_auditevent SET why = 'another' WHERE seq IN (2, 4)")
@@ -216,7 +216,7 @@ def test_of_several_flaws_the_first_one_is_said() -> None:
     assert "Whole before it: 1 entry" in out.getvalue()
 
 
-def test_a_value_that_cannot_even_be_read_is_a_flaw_and_not_a_crash() -> None:
+def test_an_unreadable_value_is_a_flaw_and_no_crash() -> None:
     entries(5)
     with triggers_aside():
         if connection.vendor == "sqlite":
@@ -232,7 +232,7 @@ def test_a_value_that_cannot_even_be_read_is_a_flaw_and_not_a_crash() -> None:
     assert answer["entries"] == 2
 
 
-def test_a_trail_written_anew_is_whole_in_itself_and_found_out_by_a_head_that_was_noted() -> None:
+def test_an_anchor_finds_a_rewritten_trail() -> None:
     entries(5)
     noted = verified()[1]["head"]
     entries(2)
@@ -245,7 +245,7 @@ def test_a_trail_written_anew_is_whole_in_itself_and_found_out_by_a_head_that_wa
     assert (code, answer["flaw"]["seq"], answer["flaw"]["kind"]) == (3, 5, "anchor")
 
 
-def test_an_end_that_was_cut_off_with_the_head_moved_is_found_out_by_a_head_that_was_noted() -> None:
+def test_an_anchor_finds_a_trail_cut_off_at_the_end() -> None:
     entries(5)
     noted = verified()[1]["head"]
     with triggers_aside():
@@ -257,12 +257,12 @@ def test_an_end_that_was_cut_off_with_the_head_moved_is_found_out_by_a_head_that
 
 
 @pytest.mark.parametrize("anchor", ["5", "5:abc", "latest"])
-def test_an_anchor_that_is_none_is_refused(anchor: str) -> None:
+def test_a_malformed_anchor_is_refused(anchor: str) -> None:
     with pytest.raises(CommandError, match="64 hexadecimal digits"):
         call_command("verify_audit", "--anchor", anchor)
 
 
-def test_batches_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_batch_size_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     entries(7)
     monkeypatch.setattr("tenants.audit.reading.BATCH", 3)
     assert verified()[1]["entries"] == 7
@@ -272,7 +272,7 @@ def test_batches_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_who_append_at_once_make_one_chain() -> None:
+def test_concurrent_writers_make_one_chain() -> None:
     together = threading.Barrier(6)
 
     def append(number: int) -> None:
@@ -294,7 +294,7 @@ def test_many_who_append_at_once_make_one_chain() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_whole_while_others_write() -> None:
+def test_verification_succeeds_while_others_write() -> None:
     entries(20)
     stop = threading.Event()
 
@@ -315,7 +315,7 @@ def test_it_is_whole_while_others_write() -> None:
     assert [verdict.flaw for verdict in verdicts] == [None] * 10
 
 
-def test_an_entry_is_undone_with_what_it_tells_of() -> None:
+def test_an_entry_is_rolled_back_with_its_transaction() -> None:
     entries(2)
     with transaction.atomic():
         entries(2)

@@ -92,7 +92,7 @@ def in_threads(work: Any, calls: int) -> None:
         list(pool.map(work, (PEOPLE[place % len(PEOPLE)] for place in range(calls))))
 
 
-def test_thousands_of_calls_of_fifty_people_in_threads_are_all_signed_by_the_right_one() -> None:
+def test_calls_of_fifty_people_in_threads_are_signed_by_the_right_person() -> None:
     with table() as (endpoint_url, seen):
         client = shared_client(endpoint_url)
 
@@ -105,7 +105,7 @@ def test_thousands_of_calls_of_fifty_people_in_threads_are_all_signed_by_the_rig
         assert not seen.wrong
 
 
-def test_the_control_credentials_set_on_the_shared_client_do_sign_for_the_wrong_person() -> None:
+def test_control_credentials_set_on_a_shared_client_sign_for_others() -> None:
     with table() as (endpoint_url, seen):
         held = BotocoreCredentials("x", "x", "x")
         session = botocore.session.Session()
@@ -131,7 +131,7 @@ def test_with_nobody_bound_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> N
         assert seen.seen["all"] == 0
 
 
-def test_a_new_thread_starts_with_nobody_bound_unless_the_context_is_handed_to_it() -> None:
+def test_a_new_thread_has_nobody_bound_unless_it_is_given_the_context() -> None:
     with table() as (endpoint_url, seen), ThreadPoolExecutor(1) as pool:
         client = shared_client(endpoint_url)
         with signing_as(PEOPLE[0]):
@@ -141,7 +141,7 @@ def test_a_new_thread_starts_with_nobody_bound_unless_the_context_is_handed_to_i
         assert (seen.seen["all"] >= 1, seen.wrong) == (True, Counter())
 
 
-def test_a_paginator_that_outlives_its_binding_does_not_sign_as_the_next_person_it_refuses() -> None:
+def test_a_paginator_used_outside_its_binding_raises() -> None:
     with table() as (endpoint_url, seen):
         client = shared_client(endpoint_url)
         with signing_as(PEOPLE[0]):

@@ -29,7 +29,7 @@ def test_nested_values_keep_their_names_and_order() -> None:
     assert [(place, part.text) for place, part in shown.parts[0][1].parts] == [("0", "a"), ("1", "1")]
 
 
-def test_an_empty_text_is_told_from_a_missing_one() -> None:
+def test_an_empty_text_is_marked_as_empty() -> None:
     assert show({"S": ""}).note == "empty"
 
 
@@ -44,6 +44,6 @@ def test_binary_becomes_base64_again_in_raw_json() -> None:
 
 
 @pytest.mark.parametrize("value", [{}, {"S": "a", "N": "1"}, {"X": "?"}])
-def test_what_is_not_exactly_one_known_type_is_refused(value: dict[str, str]) -> None:
+def test_a_value_without_exactly_one_known_type_is_refused(value: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"exactly one type|unknown attribute type"):
         show(value)
