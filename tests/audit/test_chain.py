@@ -1,4 +1,4 @@
-"""The chain of hashes: whatever is done to it shows, and says where."""
+"""The chain of hashes: every kind of tampering is found, and where."""
 
 from __future__ import annotations
 
@@ -44,52 +44,52 @@ def end_of(entries: list[Entry]) -> Point:
     return Point(entries[-1].seq, entries[-1].hash)
 
 
-def flaw_of(entries: list[Entry], head: Point, noted: Point | None = None) -> Flaw | None:
-    walk = ChainCheck(BEGINNING, noted)
-    return next(filter(None, map(walk.step, entries)), None) or walk.end(head)
+def flaw_of(entries: list[Entry], head: Point, anchor: Point | None = None) -> Flaw | None:
+    check = ChainCheck(BEGINNING, anchor)
+    return next(filter(None, map(check.add, entries)), None) or check.finish(head)
 
 
 def test_an_untouched_chain_is_whole_up_to_its_head() -> None:
     entries = chain(5)
-    walk = ChainCheck(BEGINNING)
-    assert [walk.step(entry) for entry in entries] == [None] * 5
-    assert (walk.entries, walk.at, walk.end(end_of(entries))) == (5, end_of(entries), None)
+    check = ChainCheck(BEGINNING)
+    assert [check.add(entry) for entry in entries] == [None] * 5
+    assert (check.entries, check.at, check.finish(end_of(entries))) == (5, end_of(entries), None)
 
 
 def test_an_empty_chain_is_whole() -> None:
-    assert ChainCheck(BEGINNING).end(BEGINNING) is None
+    assert ChainCheck(BEGINNING).finish(BEGINNING) is None
 
 
-def changed(entries: list[Entry]) -> None:
+def change_an_entry(entries: list[Entry]) -> None:
     entries[2] = replace(entries[2], content={**entries[2].content, "why": "another"})
 
 
-def changed_with_its_hash(entries: list[Entry]) -> None:
+def change_an_entry_and_its_hash(entries: list[Entry]) -> None:
     content = {**entries[2].content, "why": "another"}
     entries[2] = replace(entries[2], content=content, hash=entry_hash(entries[2].previous_hash, content))
 
 
-def swapped(entries: list[Entry]) -> None:
+def swap_two(entries: list[Entry]) -> None:
     entries[2], entries[3] = entries[3], entries[2]
 
 
-def swapped_with_their_numbers(entries: list[Entry]) -> None:
+def swap_two_and_their_numbers(entries: list[Entry]) -> None:
     entries[2], entries[3] = replace(entries[3], seq=3), replace(entries[2], seq=4)
 
 
-def taken_out(entries: list[Entry]) -> None:
+def delete_one(entries: list[Entry]) -> None:
     del entries[2]
 
 
-def twice(entries: list[Entry]) -> None:
+def repeat_one(entries: list[Entry]) -> None:
     entries.insert(3, entries[2])
 
 
-def cut_short(entries: list[Entry]) -> None:
+def delete_the_tail(entries: list[Entry]) -> None:
     del entries[3:]
 
 
-def forged_at_the_end(entries: list[Entry]) -> None:
+def append_a_forged_one(entries: list[Entry]) -> None:
     content: dict[str, object] = {"seq": 6, "action": "forged"}
     entries.append(Entry(6, content, entries[-1].hash, entry_hash(entries[-1].hash, content)))
 
@@ -97,14 +97,14 @@ def forged_at_the_end(entries: list[Entry]) -> None:
 @pytest.mark.parametrize(
     ("tamper", "seq", "kind"),
     [
-        (changed, 3, "changed"),
-        (changed_with_its_hash, 4, "reordered"),
-        (swapped, 3, "missing"),
-        (swapped_with_their_numbers, 3, "reordered"),
-        (taken_out, 3, "missing"),
-        (twice, 3, "reordered"),
-        (cut_short, 4, "truncated"),
-        (forged_at_the_end, 6, "added"),
+        (change_an_entry, 3, "changed"),
+        (change_an_entry_and_its_hash, 4, "reordered"),
+        (swap_two, 3, "missing"),
+        (swap_two_and_their_numbers, 3, "reordered"),
+        (delete_one, 3, "missing"),
+        (repeat_one, 3, "reordered"),
+        (delete_the_tail, 4, "truncated"),
+        (append_a_forged_one, 6, "added"),
     ],
 )
 def test_tampering_is_found_at_its_place(tamper: Any, seq: int, kind: str) -> None:
@@ -114,7 +114,7 @@ def test_tampering_is_found_at_its_place(tamper: Any, seq: int, kind: str) -> No
     flaw = flaw_of(entries, head)
     assert flaw is not None
     assert (flaw.seq, flaw.kind) == (seq, kind)
-    assert str(seq) in flaw.says
+    assert str(seq) in flaw.message
 
 
 def test_a_head_with_another_hash_is_found() -> None:
@@ -125,22 +125,22 @@ def test_a_head_with_another_hash_is_found() -> None:
 
 
 def test_an_anchor_finds_a_rewritten_chain() -> None:
-    noted = end_of(chain(3))
-    anew = [*chain(1)]
+    anchor = end_of(chain(3))
+    rewritten = [*chain(1)]
     content: dict[str, object] = {"seq": 2, "action": "invented"}
     for seq in (2, 3, 4):
         content = {"seq": seq, "action": "invented"}
-        anew.append(Entry(seq, content, anew[-1].hash, entry_hash(anew[-1].hash, content)))
-    assert flaw_of(anew, end_of(anew)) is None
-    flaw = flaw_of(anew, end_of(anew), noted)
+        rewritten.append(Entry(seq, content, rewritten[-1].hash, entry_hash(rewritten[-1].hash, content)))
+    assert flaw_of(rewritten, end_of(rewritten)) is None
+    flaw = flaw_of(rewritten, end_of(rewritten), anchor)
     assert flaw is not None
     assert (flaw.seq, flaw.kind) == (3, "anchor")
 
 
 def test_an_anchor_finds_a_chain_cut_off_at_the_end() -> None:
-    noted, shorter = end_of(chain(5)), chain(3)
+    anchor, shorter = end_of(chain(5)), chain(3)
     assert flaw_of(shorter, end_of(shorter)) is None
-    flaw = flaw_of(shorter, end_of(shorter), noted)
+    flaw = flaw_of(shorter, end_of(shorter), anchor)
     assert flaw is not None
     assert (flaw.seq, flaw.kind) == (4, "anchor")
 
@@ -169,8 +169,7 @@ def test_the_hash_covers_every_field_and_the_previous_hash() -> None:
 
 @given(JSON)
 def test_a_stored_value_is_the_same_after_writing_and_reading(value: object) -> None:
-    once = storable(value)
-    written = canonical({"value": once})
+    written = canonical({"value": storable(value)})
     assert b"\\u0000" not in written
     again = json.loads(written)["value"]
     assert canonical({"value": storable(again)}) == written

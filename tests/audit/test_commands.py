@@ -1,4 +1,4 @@
-"""The audit trail's commands: exporting it, following an export, and shortening it though that is interrupted."""
+"""The audit trail's commands: exporting it, verifying an export, and shortening it, also after an interruption."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.world.trail import SOMEBODY, age, entries, run, triggers_aside, verif
 pytestmark = pytest.mark.django_db
 
 
-def called(name: str, *arguments: str) -> Any:
-    """The JSON that it prints."""
+def run_command(name: str, *arguments: str) -> Any:
+    """Returns the JSON that the command prints."""
     out = io.StringIO()
     call_command(name, *arguments, "--json", stdout=out)
     return json.loads(out.getvalue())
@@ -38,7 +38,7 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
 def test_an_export_holds_every_entry_and_can_be_verified_anywhere(tmp_path: Path) -> None:
     entries(3)
     path = tmp_path / "trail.jsonl"
-    assert called("export_audit", "-o", str(path)) == {"file": str(path), "entries": 3}
+    assert run_command("export_audit", "-o", str(path)) == {"file": str(path), "entries": 3}
     first, *_, last = lines_of(path)
     assert first["after"] == {"role": "editor", "share": 0.25, "note": "größer ✓"}
     content = {name: value for name, value in last.items() if name not in {"previous_hash", "hash"}}
@@ -52,7 +52,7 @@ def test_an_export_holds_every_entry_and_can_be_verified_anywhere(tmp_path: Path
 
 def test_an_export_is_recorded_in_the_trail(tmp_path: Path) -> None:
     entries(2)
-    called("export_audit", "-o", str(tmp_path / "trail.jsonl"), "--until", "2099-01-01")
+    run_command("export_audit", "-o", str(tmp_path / "trail.jsonl"), "--until", "2099-01-01")
     last = AuditEvent.objects.latest("seq")
     assert last.action == Action.AUDIT_EXPORTED
     assert last.actor == "command"
@@ -65,7 +65,7 @@ def test_an_export_is_recorded_in_the_trail(tmp_path: Path) -> None:
 def test_a_changed_line_of_an_export_is_found(tmp_path: Path, line: int, flaw: tuple[str, int]) -> None:
     entries(3)
     path = tmp_path / "trail.jsonl"
-    called("export_audit", "-o", str(path))
+    run_command("export_audit", "-o", str(path))
     lines = lines_of(path)
     lines[line - 1]["why"] = "another"
     path.write_bytes(b"".join(canonical(entry) + b"\n" for entry in lines))
@@ -77,7 +77,7 @@ def test_a_changed_line_of_an_export_is_found(tmp_path: Path, line: int, flaw: t
 def test_a_line_that_is_no_entry_is_a_flaw_and_no_crash(tmp_path: Path, broken: bytes) -> None:
     entries(3)
     path = tmp_path / "trail.jsonl"
-    called("export_audit", "-o", str(path))
+    run_command("export_audit", "-o", str(path))
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([lines[0], broken, lines[2]]))
     code, answer = verified("--file", str(path))
@@ -88,8 +88,8 @@ def test_an_export_of_a_period_is_verified_from_its_beginning(tmp_path: Path) ->
     entries(2)
     middle = timezone.now().isoformat()
     entries(3)
-    called("export_audit", "-o", str(tmp_path / "later.jsonl"), "--since", middle)
-    called("export_audit", "-o", str(tmp_path / "sooner.jsonl"), "--until", middle)
+    run_command("export_audit", "-o", str(tmp_path / "later.jsonl"), "--since", middle)
+    run_command("export_audit", "-o", str(tmp_path / "sooner.jsonl"), "--until", middle)
     sooner, later = (verified("--file", str(tmp_path / name))[1] for name in ("sooner.jsonl", "later.jsonl"))
     assert (sooner["entries"], later["entries"]) == (2, 3)
     assert sooner["head"] == later["after"]
@@ -98,7 +98,7 @@ def test_an_export_of_a_period_is_verified_from_its_beginning(tmp_path: Path) ->
 def test_an_export_of_one_tenant_holds_only_its_own_entries(tmp_path: Path) -> None:
     acme = create_tenant(name="Acme", owner_email="o@acme.example", by=SOMEBODY)
     create_tenant(name="Globex", owner_email="o@globex.example", by=SOMEBODY)
-    called("export_audit", "--tenant", acme.slug, "-o", str(tmp_path / "acme.jsonl"))
+    run_command("export_audit", "--tenant", acme.slug, "-o", str(tmp_path / "acme.jsonl"))
     assert {line["org"] for line in lines_of(tmp_path / "acme.jsonl")} == {str(acme.org_id)}
     assert AuditEvent.objects.latest("seq").org == acme.org_id
 
@@ -108,9 +108,9 @@ def test_an_export_overwrites_nothing(tmp_path: Path) -> None:
     path = tmp_path / "trail.jsonl"
     path.write_text("mine")
     with pytest.raises(CommandError, match=r"trail\.jsonl exists already"):
-        called("export_audit", "-o", str(path))
+        run_command("export_audit", "-o", str(path))
     with pytest.raises(CommandError, match=r"nowhere/trail\.jsonl: No such file"):
-        called("export_audit", "-o", str(tmp_path / "nowhere" / "trail.jsonl"))
+        run_command("export_audit", "-o", str(tmp_path / "nowhere" / "trail.jsonl"))
     assert path.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [path]
     assert AuditEvent.objects.count() == 1
@@ -126,13 +126,13 @@ def test_an_export_overwrites_nothing(tmp_path: Path) -> None:
 )
 def test_wrong_arguments_are_explained(arguments: list[str], says: str) -> None:
     with pytest.raises(CommandError, match=says):
-        called("export_audit", *arguments)
+        run_command("export_audit", *arguments)
 
 
 def test_an_entry_with_a_duplicate_key_is_refused(tmp_path: Path) -> None:
     entries(2)
     file = tmp_path / "trail.jsonl"
-    whole = called("export_audit", "-o", str(file))
+    whole = run_command("export_audit", "-o", str(file))
     assert whole["entries"] == 2
     file.write_text(file.read_text().replace('"why":', '"why":"forged","why":', 1))
     code, answer = verified("--file", str(file))
@@ -156,45 +156,45 @@ def old_entries(count: int) -> None:
 def test_old_entries_move_into_a_file_and_the_trail_stays_whole(tmp_path: Path) -> None:
     old_entries(4)
     entries(2)
-    noted = verified()[1]["head"]
-    done = called("shorten_audit", "--to", str(tmp_path))
+    anchor = verified()[1]["head"]
+    done = run_command("shorten_audit", "--to", str(tmp_path))
     assert (done["entries"], done["deleted"]) == (4, 4)
     assert AuditEvent.objects.earliest("seq").seq == 5
     last = AuditEvent.objects.latest("seq")
     assert (last.action, last.after["entries"]) == (Action.AUDIT_SHORTENED, 4)
-    code, answer = verified("--anchor", noted)
+    code, answer = verified("--anchor", anchor)
     assert (code, answer["entries"], answer["after"]) == (0, 3, done["through"])
     assert verified("--file", done["file"])[1]["head"] == answer["after"]
 
 
 def test_an_anchor_before_the_beginning_is_found_in_the_export(tmp_path: Path) -> None:
     old_entries(3)
-    noted = f"2:{AuditEvent.objects.get(seq=2).hash}"
-    done = called("shorten_audit", "--to", str(tmp_path))
-    with pytest.raises(CommandError, match="Look in the export of then"):
-        call_command("verify_audit", "--anchor", noted)
-    assert verified("--anchor", noted, "--file", done["file"])[0] == 0
+    anchor = f"2:{AuditEvent.objects.get(seq=2).hash}"
+    done = run_command("shorten_audit", "--to", str(tmp_path))
+    with pytest.raises(CommandError, match="Verify an earlier export"):
+        call_command("verify_audit", "--anchor", anchor)
+    assert verified("--anchor", anchor, "--file", done["file"])[0] == 0
 
 
 def test_a_dry_run_says_what_would_be_deleted_and_changes_nothing(tmp_path: Path) -> None:
     old_entries(3)
-    done = called("shorten_audit", "--to", str(tmp_path), "--dry-run")
+    done = run_command("shorten_audit", "--to", str(tmp_path), "--dry-run")
     assert (done["entries"], done["deleted"], done["dry_run"]) == (3, 0, True)
     assert (list(tmp_path.iterdir()), AuditEvent.objects.count()) == ([], 3)
 
 
 def test_with_no_old_entries_nothing_is_done(tmp_path: Path) -> None:
     entries(3)
-    assert called("shorten_audit", "--to", str(tmp_path))["deleted"] == 0
+    assert run_command("shorten_audit", "--to", str(tmp_path))["deleted"] == 0
     assert (list(tmp_path.iterdir()), AuditEvent.objects.count()) == ([], 3)
 
 
 def test_a_trail_can_be_shortened_again(tmp_path: Path) -> None:
     old_entries(3)
-    first = called("shorten_audit", "--to", str(tmp_path))
+    first = run_command("shorten_audit", "--to", str(tmp_path))
     entries(2)
     age()
-    second = called("shorten_audit", "--to", str(tmp_path))
+    second = run_command("shorten_audit", "--to", str(tmp_path))
     assert second["after"] == first["through"]
     assert len(list(tmp_path.iterdir())) == 2
     assert verified()[0] == 0
@@ -205,15 +205,15 @@ def test_a_broken_trail_is_not_shortened(tmp_path: Path) -> None:
     with triggers_aside():
         run("UPDATE tenants_auditevent SET why = 'another' WHERE seq = 2")
     with pytest.raises(CommandError, match=r"not whole, so nothing was deleted\. Entry 2 was changed"):
-        called("shorten_audit", "--to", str(tmp_path))
+        run_command("shorten_audit", "--to", str(tmp_path))
     assert AuditEvent.objects.count() == 4
 
 
 def test_with_a_foreign_file_in_the_way_nothing_is_deleted(tmp_path: Path) -> None:
     old_entries(4)
     (tmp_path / "audit-000000000001.jsonl").write_bytes(b"")
-    with pytest.raises(CommandError, match="holds something else"):
-        called("shorten_audit", "--to", str(tmp_path))
+    with pytest.raises(CommandError, match="does not hold the entries to delete"):
+        run_command("shorten_audit", "--to", str(tmp_path))
     assert AuditEvent.objects.count() == 4
 
 
@@ -231,7 +231,7 @@ def test_a_killed_run_is_finished_by_the_next_and_nothing_is_lost(
     left = iter(range(calls - 1))
 
     def until_killed(_done: int) -> None:
-        # Six times as entries are written, then as every two are deleted.
+        # Called six times while entries are written, then after every two deleted ones.
         if next(left, None) is None:
             raise Killed
 
@@ -239,7 +239,7 @@ def test_a_killed_run_is_finished_by_the_next_and_nothing_is_lost(
     with pytest.raises(Killed):
         shorten(prefix, export_path(prefix, tmp_path), by=SOMEBODY, progress=until_killed)
     assert verified()[0] == 0
-    called("shorten_audit", "--to", str(tmp_path))
+    run_command("shorten_audit", "--to", str(tmp_path))
     assert verified()[0] == 0
     assert [entry["hash"] for path in sorted(tmp_path.iterdir()) for entry in lines_of(path)] == hashes
     assert not AuditEvent.objects.filter(hash__in=hashes).exists()
@@ -253,7 +253,7 @@ def test_the_finished_file_of_an_earlier_run_is_used(tmp_path: Path) -> None:
         write_lines(json_lines(EntryFilter(), through=4), file)
     written = path.stat()
     entries(1)
-    assert called("shorten_audit", "--to", str(tmp_path))["deleted"] == 4
+    assert run_command("shorten_audit", "--to", str(tmp_path))["deleted"] == 4
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
 
 
@@ -276,7 +276,7 @@ def test_a_file_appears_whole_or_not_at_all_and_overwrites_nothing(tmp_path: Pat
 
 def test_a_missing_directory_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="is no directory"):
-        called("shorten_audit", "--to", str(tmp_path / "nowhere"))
+        run_command("shorten_audit", "--to", str(tmp_path / "nowhere"))
 
 
 def test_leftovers_of_a_killed_run_are_deleted_unless_still_being_written(tmp_path: Path) -> None:

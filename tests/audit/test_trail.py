@@ -1,4 +1,4 @@
-"""The trail in the database: nobody changes it through the portal, and whoever does otherwise is found out."""
+"""The trail in the database: the portal cannot change it, and tampering past the portal is found."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tenants.audit.chain import entry_hash
 from tenants.audit.verification import verify
 from tenants.models import AuditEvent, AuditHead
 from tenants.models.audit import AppendOnly
-from tests.world.trail import SOMEBODY, entries, run, triggers_aside, verified, write_anew
+from tests.world.trail import SOMEBODY, entries, rewrite, run, triggers_aside, verified
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +55,7 @@ def test_nothing_is_changed_or_deleted_through_the_orm(attempt: Callable[[], Any
         "UPDATE tenants_auditevent SET why = 'another' WHERE seq = 2",
         "DELETE FROM tenants_auditevent WHERE seq = 2",
         "DELETE FROM tenants_auditevent WHERE seq = 1",
-        # What is deleted from the end has to be let go of by the head as well.
+        # To delete the last entries, the head has to move back as well.
         "UPDATE tenants_audithead SET seq = 2",
         "UPDATE tenants_audithead SET kept_after = 4",
         "UPDATE tenants_audithead SET kept_after = -1",
@@ -234,25 +234,25 @@ def test_an_unreadable_value_is_a_flaw_and_no_crash() -> None:
 
 def test_an_anchor_finds_a_rewritten_trail() -> None:
     entries(5)
-    noted = verified()[1]["head"]
+    anchor = verified()[1]["head"]
     entries(2)
-    assert verified("--anchor", noted)[0] == 0
+    assert verified("--anchor", anchor)[0] == 0
     with triggers_aside():
         run("UPDATE tenants_auditevent SET why = 'another' WHERE seq = 2")
-        write_anew(first=2)
+        rewrite(first=2)
     assert verified()[0] == 0
-    code, answer = verified("--anchor", noted)
+    code, answer = verified("--anchor", anchor)
     assert (code, answer["flaw"]["seq"], answer["flaw"]["kind"]) == (3, 5, "anchor")
 
 
 def test_an_anchor_finds_a_trail_cut_off_at_the_end() -> None:
     entries(5)
-    noted = verified()[1]["head"]
+    anchor = verified()[1]["head"]
     with triggers_aside():
         delete_the_tail()
-        write_anew(first=3)
+        rewrite(first=3)
     assert verified()[0] == 0
-    code, answer = verified("--anchor", noted)
+    code, answer = verified("--anchor", anchor)
     assert (code, answer["flaw"]["seq"], answer["flaw"]["kind"]) == (3, 4, "anchor")
 
 
@@ -298,7 +298,7 @@ def test_verification_succeeds_while_others_write() -> None:
     entries(20)
     stop = threading.Event()
 
-    def go_on() -> None:
+    def keep_writing() -> None:
         try:
             while not stop.is_set():
                 entries(1)
@@ -306,7 +306,7 @@ def test_verification_succeeds_while_others_write() -> None:
             databases.close_all()
 
     with ThreadPoolExecutor(1) as pool:
-        writer = pool.submit(go_on)
+        writer = pool.submit(keep_writing)
         try:
             verdicts = [verify() for _ in range(10)]
         finally:
