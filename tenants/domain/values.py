@@ -1,4 +1,4 @@
-"""DynamoDB attribute values as they are: typed, numbers as written, sets as sets, bytes as bytes.
+"""DynamoDB attribute values without loss: typed, numbers as written, sets as sets, bytes as bytes.
 
 A value is the JSON shape of the API, `{"S": "text"}`, with bytes where the API has base64. See
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
@@ -30,7 +30,7 @@ TYPE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class ValueView:
-    """A value for a page: `text` for a single one, `parts` (label, value) for one made of others."""
+    """A value for a page: `text` for a scalar, `parts` (label, value) for a map, list or set."""
 
     kind: str
     type_name: str
@@ -40,20 +40,20 @@ class ValueView:
 
 
 def show(value: AttributeValue) -> ValueView:
-    """The whole value, nothing shortened. Raises ValueError for what is not exactly one known type."""
-    kind, content = _only(value)
+    """The whole value, not shortened. Raises ValueError unless it has exactly one known type."""
+    kind, content = _type_and_content(value)
     if kind == "M":
-        return _made_of(kind, [(name, show(part)) for name, part in content.items()])
+        return _composite(kind, [(name, show(part)) for name, part in content.items()])
     if kind == "L":
-        return _made_of(kind, [(str(place), show(part)) for place, part in enumerate(content)])
+        return _composite(kind, [(str(place), show(part)) for place, part in enumerate(content)])
     if kind in {"SS", "NS", "BS"}:
-        return _made_of(kind, [("", show({kind[0]: part})) for part in content])
+        return _composite(kind, [("", show({kind[0]: part})) for part in content])
     return ValueView(kind, TYPE_NAMES[kind], text=_text(kind, content), note=_note(kind, content))
 
 
 def brief(value: AttributeValue, limit: int = 80) -> str:
-    """One line for a table cell: the text itself, or how many parts there are. Never raises for a known type."""
-    kind, content = _only(value)
+    """One line for a table cell: the text itself, or the number of parts. Raises ValueError as `show` does."""
+    kind, content = _type_and_content(value)
     if kind in {"M", "L", "SS", "NS", "BS"}:
         return f"{TYPE_NAMES[kind]}, {len(content)}"
     if kind == "B":
@@ -63,8 +63,8 @@ def brief(value: AttributeValue, limit: int = 80) -> str:
 
 
 def plain(value: AttributeValue) -> Any:
-    """DynamoDB's own JSON, with bytes as base64 again: what `aws dynamodb get-item` prints."""
-    kind, content = _only(value)
+    """DynamoDB's own JSON, with bytes as base64, as `aws dynamodb get-item` prints it."""
+    kind, content = _type_and_content(value)
     if kind == "M":
         return {kind: {name: plain(part) for name, part in content.items()}}
     if kind == "L":
@@ -76,7 +76,7 @@ def plain(value: AttributeValue) -> Any:
     return {kind: content}
 
 
-def _only(value: AttributeValue) -> tuple[str, Any]:
+def _type_and_content(value: AttributeValue) -> tuple[str, Any]:
     if len(value) != 1:
         raise ValueError("an attribute value has exactly one type")
     ((kind, content),) = value.items()
@@ -85,7 +85,7 @@ def _only(value: AttributeValue) -> tuple[str, Any]:
     return kind, content
 
 
-def _made_of(kind: str, parts: Sequence[tuple[str, ValueView]]) -> ValueView:
+def _composite(kind: str, parts: Sequence[tuple[str, ValueView]]) -> ValueView:
     return ValueView(
         kind, TYPE_NAMES[kind], parts=parts, note=f"{len(parts)} {'entry' if len(parts) == 1 else 'entries'}"
     )

@@ -167,7 +167,7 @@ def test_anything_else_is_no_slug(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["operators", "ADMIN", "api", "oidc", "records", "public", "www", "static"])
 def test_a_reserved_word_is_no_slug(text: str) -> None:
-    with pytest.raises(InvalidInput, match="kept for the platform"):
+    with pytest.raises(InvalidInput, match="is reserved"):
         texts.slug(text)
 
 

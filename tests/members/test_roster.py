@@ -54,7 +54,7 @@ def test_somebody_new_is_to_be_made_in_cognito_and_everything_about_it_is_writte
 @pytest.mark.parametrize(
     ("given", "says", "field"),
     [
-        ({"email": "peter"}, "exactly one @", "email"),
+        ({"email": "peter"}, "with one @", "email"),
         ({"email": "peter@"}, "a domain", "email"),
         ({"email": "pe\u202eter@initech.example"}, "letters from a to z", "email"),
         ({"email": "peter@initech.example\x00"}, "a domain", "email"),
