@@ -1,4 +1,4 @@
-"""The deployed stack's outputs as the portal's settings."""
+"""Turns the outputs of the deployed stack into the portal's settings."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def stack_settings(
     *,
     endpoint_url: str | None,
 ) -> dict[str, str]:
-    """Settings by name, the client's secret among them. With an endpoint, it serves the sign-in pages as well.
+    """Settings by name, including the client's secret. `endpoint_url`, if given, also serves the sign-in pages.
 
-    Raises Misconfigured where there is no such stack or it is not this template's, DeniedByAws, Unreachable.
+    Raises Misconfigured if there is no such stack or it is another template's, DeniedByAws, Unreachable.
     """
     outputs = _outputs(stacks, stack)
     missing = [output for output in (*_FROM_OUTPUTS.values(), "UserPoolDomain") if output not in outputs]
@@ -51,8 +51,8 @@ def stack_settings(
 
 def _outputs(stacks: CloudFormationClient, stack: str) -> Mapping[str, str]:
     with translated(STACK):
-        found = stacks.describe_stacks(StackName=stack)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in found[0].get("Outputs", [])}
+        described = stacks.describe_stacks(StackName=stack)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in described[0].get("Outputs", [])}
 
 
 def _secret(people: CognitoIdentityProviderClient, settings: Mapping[str, str]) -> str:

@@ -149,7 +149,7 @@ def shared_cache() -> Found:
 def signing_keys() -> Found:
     """Those of the user pool that this process holds. Kept ones stay good while Cognito is away."""
     keys = connections().verifier.keys
-    keys.fetch_the_first()
+    keys.fetch_if_missing()
     return Found(State.OK, int(keys.age_seconds or 0))
 
 

@@ -81,7 +81,7 @@ def export_tenant(closing: Closing, *, rows: TenantRows, space: Space, store: Ex
     there when it is called again. Raises what `rows` and `store` do.
     """
     tell("exporting")
-    store.tidy()
+    store.delete_unfinished()
     parts = _known_parts(closing, store)
     for collection in ("", *rows.collections(space)):
         _export_collection(collection, rows=rows, space=space, parts=parts, tell=tell)

@@ -153,7 +153,7 @@ def test_repeating_a_change_changes_nothing(directory: Directory) -> None:
 
 
 def test_a_change_without_a_user_is_a_mistake(directory: Directory) -> None:
-    with pytest.raises(ValueError, match="nobody to disable"):
+    with pytest.raises(ValueError, match="No user to disable"):
         directory.perform(Disable(), None)
 
 

@@ -55,7 +55,7 @@ def test_a_missing_file_is_none(store: ExportStore) -> None:
     assert store.read("rows.jsonl") is None
     assert store.sha256("rows.jsonl") is None
     assert read_json(store, "manifest.json") is None
-    store.tidy()
+    store.delete_unfinished()
 
 
 def test_a_failed_write_leaves_no_file_and_keeps_an_older_one(store: ExportStore) -> None:
@@ -115,7 +115,7 @@ def test_leftovers_of_a_killed_process_are_deleted(at: Any, tmp_path: Path) -> N
     write_json(store, "manifest.json", {})
     begun = tmp_path / "one" / "1" / ".rows-00000.jsonl.0123456789abcdef"
     begun.write_bytes(b"half")
-    store.tidy()
+    store.delete_unfinished()
     assert not begun.exists()
     assert read_json(store, "manifest.json") == {}
 
@@ -141,7 +141,7 @@ def test_checking_a_directory_leaves_nothing_in_it(at: Any, tmp_path: Path) -> N
         ("s3://Bucket/prefix", "neither a directory nor"),
         ("s3://bu/../cket", "neither a directory nor"),
         ("s3://bucket/a?b", "neither a directory nor"),
-        ("s3://nobodys-bucket-here/prefix", "There is no bucket nobodys-bucket-here"),
+        ("s3://nobodys-bucket-here/prefix", "The bucket nobodys-bucket-here does not exist"),
         ("s3://not-for-the-job/prefix", "ExportBucket"),
     ],
 )
@@ -166,7 +166,7 @@ def test_a_failing_disk_is_misconfigured(at: Any, tmp_path: Path) -> None:
     (tmp_path / "one").write_text("in the way")
     with pytest.raises(Misconfigured) as failed:
         write_json(store, "manifest.json", {})
-    assert "The export cannot be kept in" in failed.value.why
+    assert "The export cannot be written to" in failed.value.why
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_credentials_tagged_with_one_organisation_are_refused_for_others(job: Wo
             lambda where: list(tenant.pages(where)),
             tenant.is_empty,
             tenant.delete_partition,
-            lambda where: tenant._delete({"pk": {"S": where}, "sk": {"S": "x"}}),
+            lambda where: tenant.delete_row({"pk": {"S": where}, "sk": {"S": "x"}}),
         ):
             with pytest.raises(DeniedByAws) as denied:
                 reach(partition)
@@ -158,14 +158,12 @@ def test_lasting_failures_are_raised_and_leave_the_rows(
 def test_credentials_are_reused_and_renewed_before_they_expire(job: World, switches: Switches) -> None:
     org, now = new_org(), [0.0]
     put_collection(job, org, "orders", 1)
-    tenant = rows_of(job, org)
-    tenant.credentials._clock = lambda: now[0]
+    tenant = rows_of(job, org, clock=lambda: now[0])
     switches.forget()
     for _ in range(5):
         tenant.is_empty(own_space(org).catalogue)
     assert switches.calls()["STS.AssumeRole"] == 1
-    assert tenant.credentials._kept
-    now[0] = tenant.credentials._kept.expires_at - 240
+    now[0] = tenant.credentials.get().expires_at - 240
     tenant.is_empty(own_space(org).catalogue)
     assert switches.calls()["STS.AssumeRole"] == 2
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -60,10 +61,10 @@ def sign_as(credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", credentials.session_token)
 
 
-def rows_of(world: World, org: OrgId, **more: Any) -> TenantRows:
+def rows_of(world: World, org: OrgId, *, clock: Callable[[], float] = time.time, **more: Any) -> TenantRows:
     where: dict[str, Any] = {"region": world.settings["AWS_REGION"], "endpoint_url": world.emulator.endpoint_url}
     role = world.settings["CLOSING_ROLE_ARN"]
-    credentials = TaggedCredentials(roles_client(**where), role_arn=role, org=org)
+    credentials = TaggedCredentials(roles_client(**where), role_arn=role, org=org, clock=clock)
     client = closing_rows_client(**where, connections=DELETED_AT_ONCE)
     return TenantRows(client, world.settings["RECORDS_TABLE"], credentials, **more)
 
