@@ -12,7 +12,7 @@ from tenants.models import AuditEvent
 
 COLUMNS = ("seq", "at", "actor", "actor_name", "action", "org", "target", "before", "after", "why", "request_id",
            "address", "hash")  # fmt: skip
-_BATCH = 1000
+BATCH = 1000
 # https://owasp.org/www-community/attacks/CSV_Injection
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -30,9 +30,9 @@ def csv_lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
     yield writer.writerow(COLUMNS)
     after = 0
     while True:
-        batch = list(events.filter(seq__gt=after).order_by("seq")[:_BATCH])
+        batch = list(events.filter(seq__gt=after).order_by("seq")[:BATCH])
         yield "".join(writer.writerow([_cell(event, column) for column in COLUMNS]) for event in batch)
-        if len(batch) < _BATCH:
+        if len(batch) < BATCH:
             return
         after = batch[-1].seq
 

@@ -1,4 +1,4 @@
-"""The user pool through the portal's own role: each change is one call, and each refusal says whose fault it is."""
+"""The user pool with the portal's own role: each change is one call, and each error has its scope."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def newcomer(**different: Any) -> DesiredUser:
     return replace(DesiredUser(email, "Nina New", ACME_OWNER.org, "editor", True, mail_invitation=False), **different)
 
 
-def letters_to(world: World, email: str) -> int:
+def mails_to(world: World, email: str) -> int:
     page = requests.get(f"{world.emulator.endpoint_url}/mailbox.json", params={"to": email}, timeout=5)
     page.raise_for_status()
     return len(page.json()["mails"])
@@ -74,7 +74,7 @@ def test_an_invitation_is_mailed_only_if_wanted(directory: Directory, world: Wor
     invited, silent = newcomer(mail_invitation=True), newcomer(mail_invitation=False)
     for wanted in (invited, silent):
         directory.create(wanted)
-    assert (letters_to(world, invited.email), letters_to(world, silent.email)) == (1, 0)
+    assert (mails_to(world, invited.email), mails_to(world, silent.email)) == (1, 0)
 
 
 def test_users_are_found_by_sub_and_by_address_in_any_case(directory: Directory) -> None:
@@ -200,19 +200,19 @@ CALLS: dict[str, Callable[[Directory], object]] = {
 }
 
 
-@pytest.mark.parametrize(("code", "message", "kind"), ANSWERS)
+@pytest.mark.parametrize(("code", "text", "scope"), ANSWERS)
 def test_every_error_of_cognito_has_its_scope_and_is_not_retried(
-    directory: Directory, switches: Switches, code: str, message: str, kind: str
+    directory: Directory, switches: Switches, code: str, text: str, scope: str
 ) -> None:
     status = 500 if code == "InternalErrorException" else 400
-    switches.fail(f"{SERVICE}.AdminCreateUser", code=code, message=message, status=status, count=5)
+    switches.fail(f"{SERVICE}.AdminCreateUser", code=code, message=text, status=status, count=5)
     wanted = newcomer()
     with pytest.raises(PortalError) as raised:
         directory.create(wanted)
-    assert scope_of(raised.value) == kind
+    assert scope_of(raised.value) == scope
     assert switches.calls()[f"{SERVICE}.AdminCreateUser"] == 1
-    told = f"{raised.value} {getattr(raised.value, 'why', '')}"
-    assert code in told or message in told or isinstance(raised.value, UserExists | UserGone)
+    message = f"{raised.value} {getattr(raised.value, 'why', '')}"
+    assert code in message or text in message or isinstance(raised.value, UserExists | UserGone)
     assert directory.look(wanted.email) is None
 
 

@@ -1,4 +1,4 @@
-"""Where exports go: whole files or none, for their owner alone, in a directory and in a bucket alike."""
+"""The stores of exports, a directory and a bucket: complete, private files or none."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_errors_of_s3_are_translated(
     at: Any, switches: Switches, fault: dict[str, Any], error: type[Exception]
 ) -> None:
     store = at(f"s3://{EXPORT_BUCKET}/faults")("one/1")
-    # As often as it is tried.
+    # Fails every retry.
     switches.fail("S3.*", count=3, **fault)
     with pytest.raises(error):
         write_json(store, "a", 1)

@@ -1,4 +1,4 @@
-"""Every code the adapters can meet has a meaning, and an unknown one is not guessed at."""
+"""Every error code that the adapters can meet has a meaning; an unknown one is misconfigured."""
 
 import botocore.session
 import pytest
@@ -31,7 +31,7 @@ from tenants.domain.errors import (
     UserGone,
 )
 
-# The operations the adapters call, by the service as botocore has it and as the table has it.
+# The operations that the adapters call, by botocore's name of the service and the table's.
 CALLED = {
     ("dynamodb", RECORDS): ("Query", "GetItem", "DeleteItem"),
     ("cognito-identity", IDENTITIES): ("GetId", "GetCredentialsForIdentity"),
@@ -114,7 +114,7 @@ def test_an_unknown_server_error_can_be_retried() -> None:
     assert isinstance(meaning(refused("503", status=503)), Unreachable)
 
 
-# How far each failure of the people's directory and of the suspension policy reaches.
+# The scope of each failure of the user pool and of the suspension policy.
 PASSING = {
     "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "Throttling",
     "TooManyRequestsException", "LimitExceededException", "TransactionInProgressException", "InternalServerError",
@@ -128,7 +128,7 @@ MEMBERS_OWN = {
     "UserLambdaValidationException", "UserNotConfirmedException", "PasswordResetRequiredException",
     "CodeMismatchException", "ExpiredCodeException", "CodeDeliveryFailureException",
 }  # fmt: skip
-# DynamoDB's way to say that an input is wrong; IAM never answers with it.
+# DynamoDB's code for a wrong input; IAM never uses it.
 NOT_IAMS = {"ValidationException"}
 
 
@@ -136,13 +136,13 @@ NOT_IAMS = {"ValidationException"}
     ("service", "code"), [(service, code) for service in (PEOPLE, POLICIES) for code in sorted(meanings(service))]
 )
 def test_every_code_has_its_scope(service: str, code: str) -> None:
-    kind = scope_of(meaning(refused(code, "Some text."), service))
+    scope = scope_of(meaning(refused(code, "Some text."), service))
     if code in PASSING:
-        assert kind == "passing"
+        assert scope == "passing"
     elif service == PEOPLE and code in MEMBERS_OWN:
-        assert kind == "member"
+        assert scope == "member"
     elif code not in NOT_IAMS:
-        assert kind == "systemic"
+        assert scope == "systemic"
 
 
 def test_time_outs_are_passing_and_unlisted_codes_systemic() -> None:

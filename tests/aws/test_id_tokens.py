@@ -1,4 +1,4 @@
-"""What the verifier takes and what it refuses, with real keys and signatures."""
+"""Which tokens the verifier accepts and refuses, with real keys and signatures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def public(key: rsa.RSAPrivateKey, kid: str) -> jwt.PyJWK:
 
 
 class Pool:
-    """The user pool's key set, counting how often it is asked."""
+    """The user pool's keys; counts the fetches."""
 
     def __init__(self) -> None:
         self.keys, self.fetches, self.now = {"k1": public(KEY, "k1")}, 0, 1000.0

@@ -1,4 +1,4 @@
-"""Every call is signed by the person it is made for, whatever threads, retries and paginators do; or not at all."""
+"""Every call is signed for the right person, or not at all, with threads, retries and paginators."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ THREADS = 8
 
 
 class Table(BaseHTTPRequestHandler):
-    """Answers every Query, every fiftieth one with a 500 first, and notes who signed for which partition."""
+    """Answers every Query, one in fifty first with a 500, and counts those with a wrong signer."""
 
     protocol_version = "HTTP/1.1"
     wrong: Counter[str]
@@ -43,7 +43,7 @@ class Table(BaseHTTPRequestHandler):
         self.seen["all"] += 1
         if signed_by != wanted:
             self.wrong[wanted] += 1
-        # Never again when it is tried again: three in a row by chance would be the end of a call.
+        # Never fails a retry: three failures in a row would end a call.
         fails = self.headers["amz-sdk-request"].startswith("attempt=1") and random.random() < 0.02
         more = (
             {"LastEvaluatedKey": {"pk": {"S": wanted}}}
@@ -119,7 +119,7 @@ def test_control_credentials_set_on_a_shared_client_sign_for_others() -> None:
             client.query(**query(person))
 
         in_threads(work, CALLS // 6)
-        assert seen.wrong, "the check above could not have seen a mistake"
+        assert seen.wrong, "the test above could not have found a mistake"
 
 
 def test_with_nobody_bound_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

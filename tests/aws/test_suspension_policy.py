@@ -1,4 +1,4 @@
-"""The suspension policy through the portal's own role: what is written counts, and versions never run out."""
+"""The suspension policy with the portal's own role: writing replaces it, and versions never run out."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_an_edited_policy_is_misconfigured_until_it_is_written_again(policy: Sus
 
 @pytest.mark.parametrize("operation", ["GetPolicy", "GetPolicyVersion", "ListPolicyVersions", "CreatePolicyVersion"])
 @pytest.mark.parametrize(
-    ("fault", "error", "kind"),
+    ("fault", "error", "scope"),
     [
         ({"fault": "throttling"}, Throttled, "passing"),
         ({"code": "ServiceFailure", "status": 500}, Unreachable, "passing"),
@@ -160,13 +160,13 @@ def test_a_failure_has_its_scope_and_leaves_the_list_unchanged(
     operation: str,
     fault: dict[str, Any],
     error: type[PortalError],
-    kind: str,
+    scope: str,
 ) -> None:
     policy.write([ACME])
     switches.fail(f"IAM.{operation}", count=20, **fault)
     with pytest.raises(error) as raised:
         policy.listed() if operation.startswith("Get") else policy.write([GLOBEX])
-    assert scope_of(raised.value) == kind
+    assert scope_of(raised.value) == scope
     switches.mend()
     assert policy.listed() == {ACME}
 

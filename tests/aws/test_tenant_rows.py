@@ -1,4 +1,4 @@
-"""The rows of the organisation that is closed, with ClosingRole's credentials: whose they are, and that all come."""
+"""The rows of a closing organisation, with ClosingRole's credentials: all of them, and no others."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def job(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
 @pytest.fixture
 def clock(job: World) -> Iterator[Any]:
-    """Moves the emulator's clock, and puts it right again."""
+    """Moves the emulator's clock and resets it afterwards."""
     address = f"{job.emulator.endpoint_url}/_emulator/clock"
     secret = {"X-Emulator-Root-Secret": job.emulator.root.secret_access_key}
 
@@ -177,7 +177,7 @@ def test_expired_credentials_are_replaced_once_for_all_threads(job: World, switc
     clock(3601)
     tenant.delete_partition(partition)
     assert tenant.is_empty(partition)
-    # Sixteen threads meet it at once, and one of them gets the new ones.
+    # Sixteen threads meet the expiry at once; only one of them fetches new credentials.
     assert switches.calls()["STS.AssumeRole"] == 1
 
 
@@ -210,5 +210,5 @@ def test_memory_does_not_grow_with_the_number_of_rows(job: World) -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert count == 4000
-    # Four megabytes of rows; a page is one, and twice that while it is read.
+    # Four megabytes of rows. A page has one, and needs twice that while it is parsed.
     assert most < 12_000_000

@@ -1,4 +1,4 @@
-"""Keys, addresses and ids: what they refuse matters as much as what they make."""
+"""Keys, addresses and ids: valid ones, and refused ones."""
 
 import pytest
 from hypothesis import given

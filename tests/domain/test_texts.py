@@ -1,4 +1,4 @@
-"""What people type: every honest name passes unchanged, and nothing hides in one."""
+"""Texts that people type: honest names pass unchanged, and invisible characters are refused."""
 
 import unicodedata
 
@@ -15,7 +15,7 @@ HONEST_NAMES = [
     "Société Générale",
     "Trần Thị Ngọc Ánh",
     "شركة النور",
-    "می‌خواهم",  # Persian, with the non-joiner it is written with
+    "می‌خواهم",  # Persian, which is written with the non-joiner
     "חברת אור",
     "北京字节跳动科技有限公司",
     "クリーク・アンド・リバー社",
@@ -34,8 +34,8 @@ HONEST_NAMES = [
     "🏳️‍🌈",
     "1️⃣ First",
     "7",
-    "=SUM(A1)",  # a spreadsheet's problem, mended where one is written
-    "<b>Acme</b>",  # a page's problem, mended where one is written
+    "=SUM(A1)",  # harmless here: the CSV export escapes it
+    "<b>Acme</b>",  # harmless here: templates escape it
 ]
 
 HIDDEN = {
@@ -86,7 +86,7 @@ def test_invisible_characters_are_refused_in_names_and_reasons(name: str) -> Non
         with pytest.raises(InvalidInput, match="place") as refused:
             read()
         assert refused.value.field == "owner"
-        refused.value.message.encode()  # it can be shown: the character itself is not in it
+        refused.value.message.encode()  # can be displayed: does not contain the character itself
 
 
 @pytest.mark.parametrize("name", ["Acme\nLtd", "Acme\r\nLtd", "Acme\vLtd", "Acme\u2028Ltd", "Acme\u2029Ltd", "A\x85b"])

@@ -1,4 +1,4 @@
-"""Every DynamoDB type is shown as it is."""
+"""Every DynamoDB type is shown without loss."""
 
 import pytest
 

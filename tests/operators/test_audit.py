@@ -133,7 +133,7 @@ def test_nothing_in_the_csv_is_a_formula(operator: Browser, sign: str) -> None:
 def test_a_long_trail_is_read_a_piece_at_a_time_up_to_where_the_export_began(
     operator: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_csv, "_AT_A_TIME", 10)
+    monkeypatch.setattr(audit_csv, "BATCH", 10)
     for _ in range(25):
         entry(datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=1))
     newest = AuditEvent.objects.order_by("-seq")[0].seq
