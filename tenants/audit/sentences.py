@@ -68,7 +68,7 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
         "Second ring: Cognito disabled and signed out all of {target}.",
     ),
     A.TENANT_DENIED: ("Third ring: AWS refuses all credentials of members of {target}.",),
-    A.TENANT_REFUSED: ("{who} tried to {asked} {target}: refused.", "{who} was refused a change of {target}."),
+    A.TENANT_REFUSED: ("{who} tried to {verb} {target}: refused.", "{who} was refused a change of {target}."),
     A.MEMBER_ADDED: ("{who} added {target} as {after.role}.", "{who} added {target}."),
     A.MEMBER_ROLE_CHANGED: (
         "{who} changed the role of {target} from {before.role} to {after.role}.",
@@ -78,7 +78,7 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     A.MEMBER_ENABLED: ("{who} enabled {target}: they may sign in again.",),
     A.MEMBER_REMOVED: ("{who} removed {target}.",),
     A.MEMBER_RETRIED: ("{who} had Cognito retried for {target}.",),
-    A.MEMBER_REFUSED: ("{who} tried to {asked} {target}: refused.", "{who} was refused a change of {target}."),
+    A.MEMBER_REFUSED: ("{who} tried to {verb} {target}: refused.", "{who} was refused a change of {target}."),
     A.MEMBER_PROVISIONED: (
         "Done in Cognito for {target}: {after.changes}.",
         "Already done in Cognito for {target}: {after.found}.",
@@ -185,12 +185,12 @@ def _derived_words(entry: EntryFacts) -> dict[str, str]:
     changed: list[str] = []
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         changed = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
-    asked, found = _as_text(entry.after.get("asked")), entry.after.get("found")
+    use_case, found = _as_text(entry.after.get("asked")), entry.after.get("found")
     if isinstance(found, Mapping):
         found = sum(count for count in found.values() if isinstance(count, int))
     return {
         "metadata": ", ".join(changed),
-        "asked": _VERBS.get(asked, asked.replace("_", " ")),
+        "verb": _VERBS.get(use_case, use_case.replace("_", " ")),
         "differing": ", ".join(sorted(entry.after)),
         "differences": _counted(found, "difference"),
         "records": _counted(entry.after.get("rows"), "record"),

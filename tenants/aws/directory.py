@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
-from tenants.aws.failures import PEOPLE, translated
+from tenants.aws.failures import PEOPLE, translate_errors
 from tenants.domain.errors import UserGone
 from tenants.domain.user_plan import Change, Create, Delete, DesiredUser, Disable, Enable, Seen, SetRole, SignOut
 
@@ -50,7 +50,7 @@ class Directory:
             "custom:role": wanted.role,
         }
         message: Any = {} if wanted.mail_invitation else {"MessageAction": "SUPPRESS"}
-        with translated(PEOPLE):
+        with translate_errors(PEOPLE):
             user = self.client.admin_create_user(
                 UserPoolId=self.pool_id,
                 Username=wanted.email,
@@ -63,7 +63,7 @@ class Directory:
     def look(self, name: str) -> Seen | None:
         """The user with this sub or e-mail address; None if there is none."""
         try:
-            with translated(PEOPLE):
+            with translate_errors(PEOPLE):
                 user = self.client.admin_get_user(UserPoolId=self.pool_id, Username=name)
         except UserGone:
             return None
@@ -72,30 +72,30 @@ class Directory:
     def set_role(self, sub: str, role: str) -> None:
         """Tokens issued before keep their role until they expire."""
         attributes: list[AttributeTypeTypeDef] = [{"Name": "custom:role", "Value": role}]
-        with translated(PEOPLE):
+        with translate_errors(PEOPLE):
             self.client.admin_update_user_attributes(UserPoolId=self.pool_id, Username=sub, UserAttributes=attributes)
 
     def enable(self, sub: str) -> None:
-        with translated(PEOPLE):
+        with translate_errors(PEOPLE):
             self.client.admin_enable_user(UserPoolId=self.pool_id, Username=sub)
 
     def disable(self, sub: str) -> None:
-        with translated(PEOPLE):
+        with translate_errors(PEOPLE):
             self.client.admin_disable_user(UserPoolId=self.pool_id, Username=sub)
 
     def sign_out(self, sub: str) -> None:
         """Revokes their refresh tokens. AWS credentials issued before stay valid for up to an hour."""
-        with translated(PEOPLE):
+        with translate_errors(PEOPLE):
             self.client.admin_user_global_sign_out(UserPoolId=self.pool_id, Username=sub)
 
     def delete(self, sub: str) -> None:
-        with translated(PEOPLE):
+        with translate_errors(PEOPLE):
             self.client.admin_delete_user(UserPoolId=self.pool_id, Username=sub)
 
     def page(self, after: str | None = None) -> DirectoryPage:
         """Up to `PAGE` users; `after` is that of the previous page."""
         token: Any = {} if after is None else {"PaginationToken": after}
-        with translated(PEOPLE):
+        with translate_errors(PEOPLE):
             answer = self.client.list_users(UserPoolId=self.pool_id, Limit=PAGE, **token)
         users = tuple(_seen(user, user["Attributes"]) for user in answer["Users"])
         return DirectoryPage(users, answer.get("PaginationToken"))

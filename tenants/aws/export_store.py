@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from tenants.aws.failures import EXPORTS, answer_of, translated
+from tenants.aws.failures import EXPORTS, aws_error, translate_errors
 from tenants.domain.errors import InvalidInput, Misconfigured
 
 _BUCKET_URL = re.compile(
@@ -119,30 +119,30 @@ class BucketStore:
         """One request when the block succeeds. S3 shows an object complete or not at all."""
         buffer = io.BytesIO()
         yield LineWriter(buffer)
-        with translated(EXPORTS):
+        with translate_errors(EXPORTS):
             self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=buffer.getvalue())
 
     def read(self, name: str) -> bytes | None:
         body = self._body(name)
-        with translated(EXPORTS):
+        with translate_errors(EXPORTS):
             content: bytes | None = body.read() if body else None
         return content
 
     def sha256(self, name: str) -> str | None:
         """None if there is no such file."""
         body = self._body(name)
-        with translated(EXPORTS):
+        with translate_errors(EXPORTS):
             return _hash_of(lambda: body.read(_BLOCK)) if body else None
 
     def delete_unfinished(self) -> None:
         """Does nothing: an unfinished upload leaves no object."""
 
     def _body(self, name: str) -> Any:
-        with translated(EXPORTS):
+        with translate_errors(EXPORTS):
             try:
                 return self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)["Body"]
             except ClientError as error:
-                if answer_of(error, EXPORTS).code != "NoSuchKey":
+                if aws_error(error, EXPORTS).code != "NoSuchKey":
                     raise
         return None
 
@@ -210,12 +210,12 @@ def _check_bucket(client: Any, bucket: str) -> None:
         "403": f"The closing job may not use the bucket {bucket}. Set the stack's parameter ExportBucket to it.",
         "301": f"The bucket {bucket} is in another region.",
     }
-    with translated(EXPORTS):
+    with translate_errors(EXPORTS):
         try:
             client.head_bucket(Bucket=bucket)
         except ClientError as error:
             # HEAD has no body, so botocore uses the status as the code.
-            reason = reasons.get(str(answer_of(error, EXPORTS).code))
+            reason = reasons.get(str(aws_error(error, EXPORTS).code))
             if reason is None:
                 raise
             raise InvalidInput(reason, field="export_to") from error

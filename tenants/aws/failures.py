@@ -67,7 +67,7 @@ class IdentityUnknown(PortalError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AwsError:
     """An error of AWS, untranslated."""
 
     service: str
@@ -80,68 +80,68 @@ class Answer:
 _DENIED = re.compile(r"is not authorized to perform: (?P<action>\S+)(?: on resource: (?P<resource>\S+))?")
 
 
-def _denied(answer: Answer) -> PortalError:
-    named = _DENIED.search(answer.text)
+def _denied(error: AwsError) -> PortalError:
+    named = _DENIED.search(error.text)
     return DeniedByAws(
-        code=answer.code,
-        answer=answer.text,
+        code=error.code,
+        answer=error.text,
         action=named["action"] if named else "",
         resource=(named["resource"] or "") if named else "",
-        aws_request_id=answer.request_id,
+        aws_request_id=error.request_id,
     )
 
 
-def _throttled(answer: Answer) -> PortalError:
-    return Throttled(answer.service, answer.code)
+def _throttled(error: AwsError) -> PortalError:
+    return Throttled(error.service, error.code)
 
 
-def _down(answer: Answer) -> PortalError:
-    return Unreachable(answer.service, f"{answer.status} {answer.code}")
+def _down(error: AwsError) -> PortalError:
+    return Unreachable(error.service, f"{error.status} {error.code}")
 
 
-def _misconfigured(answer: Answer) -> PortalError:
-    return Misconfigured(f"{answer.service} answered {answer.code}: {answer.text}")
+def _misconfigured(error: AwsError) -> PortalError:
+    return Misconfigured(f"{error.service} answered {error.code}: {error.text}")
 
 
-def _expired(answer: Answer) -> PortalError:
-    return CredentialsExpired(answer.code)
+def _expired(error: AwsError) -> PortalError:
+    return CredentialsExpired(error.code)
 
 
-def _token_refused(answer: Answer) -> PortalError:
-    return TokenRefused(answer.text)
+def _token_refused(error: AwsError) -> PortalError:
+    return TokenRefused(error.text)
 
 
-def _invalid(answer: Answer) -> PortalError:
-    return InvalidInput(f"{answer.service} does not accept this: {answer.text}")
+def _invalid(error: AwsError) -> PortalError:
+    return InvalidInput(f"{error.service} does not accept this: {error.text}")
 
 
-def _resource_not_found(answer: Answer) -> PortalError:
-    if answer.service == IDENTITIES and answer.text.startswith("Identity '"):
-        return IdentityUnknown(answer.text)
-    return _misconfigured(answer)
+def _resource_not_found(error: AwsError) -> PortalError:
+    if error.service == IDENTITIES and error.text.startswith("Identity '"):
+        return IdentityUnknown(error.text)
+    return _misconfigured(error)
 
 
-def _user_exists(answer: Answer) -> PortalError:  # noqa: ARG001 - the tables pass it
+def _user_exists(error: AwsError) -> PortalError:  # noqa: ARG001 - the tables pass it
     return UserExists()
 
 
-def _user_gone(answer: Answer) -> PortalError:  # noqa: ARG001 - the tables pass it
+def _user_gone(error: AwsError) -> PortalError:  # noqa: ARG001 - the tables pass it
     return UserGone()
 
 
-def _refused(answer: Answer) -> PortalError:
-    return RefusedByCognito(answer.text or answer.code)
+def _refused(error: AwsError) -> PortalError:
+    return RefusedByCognito(error.text or error.code)
 
 
-def _undeliverable(answer: Answer) -> PortalError:
-    return RefusedByCognito(f"the invitation could not be delivered ({answer.text or answer.code})")
+def _undeliverable(error: AwsError) -> PortalError:
+    return RefusedByCognito(f"the invitation could not be delivered ({error.text or error.code})")
 
 
-def _not_authorized_for_user(answer: Answer) -> PortalError:
-    return _refused(answer) if answer.text.startswith("User is ") else _misconfigured(answer)
+def _not_authorized_for_user(error: AwsError) -> PortalError:
+    return _refused(error) if error.text.startswith("User is ") else _misconfigured(error)
 
 
-Meanings = Mapping[str, Callable[[Answer], PortalError]]
+Meanings = Mapping[str, Callable[[AwsError], PortalError]]
 
 ERRORS: Meanings = {
     "AccessDeniedException": _denied,
@@ -281,12 +281,12 @@ def scope_of(error: PortalError) -> Scope:
 
 
 @contextmanager
-def translated(service: str) -> Iterator[None]:
+def translate_errors(service: str) -> Iterator[None]:
     """Raises the application's errors in place of botocore's. `service` is one of the names above, fit for a person."""
     try:
         yield
     except ClientError as error:
-        raise _meaning(answer_of(error, service)) from error
+        raise _meaning(aws_error(error, service)) from error
     except ParamValidationError as error:
         raise InvalidInput(f"{service} does not accept this: {error}") from error
     except (HTTPClientError, BotocoreConnectionError) as error:
@@ -295,10 +295,10 @@ def translated(service: str) -> Iterator[None]:
         raise Misconfigured(f"{service}: {error}") from error
 
 
-def answer_of(error: ClientError, service: str) -> Answer:
+def aws_error(error: ClientError, service: str) -> AwsError:
     detail = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
-    return Answer(
+    return AwsError(
         service=service,
         code=str(detail.get("Code", "")),
         text=str(detail.get("Message", "")),
@@ -307,8 +307,8 @@ def answer_of(error: ClientError, service: str) -> Answer:
     )
 
 
-def _meaning(answer: Answer) -> PortalError:
-    listed = meanings(answer.service)
-    if answer.code in listed:
-        return listed[answer.code](answer)
-    return _down(answer) if answer.status >= 500 else _misconfigured(answer)
+def _meaning(error: AwsError) -> PortalError:
+    listed = meanings(error.service)
+    if error.code in listed:
+        return listed[error.code](error)
+    return _down(error) if error.status >= 500 else _misconfigured(error)

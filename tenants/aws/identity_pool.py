@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenants.aws.failures import IDENTITIES, translated
+from tenants.aws.failures import IDENTITIES, translate_errors
 from tenants.domain.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class IdentityPool:
 
     def identity_id(self, id_token: str) -> str:
         """Always the same for a person and this pool. Keep it: the call has the lowest quota (25 a second)."""
-        with translated(IDENTITIES):
+        with translate_errors(IDENTITIES):
             return self.client.get_id(IdentityPoolId=self.pool_id, Logins={self.provider: id_token})["IdentityId"]
 
     def credentials(self, identity_id: str, id_token: str) -> Credentials:
@@ -33,7 +33,7 @@ class IdentityPool:
 
         Raises TokenRefused, IdentityUnknown, Throttled, Unreachable or Misconfigured.
         """
-        with translated(IDENTITIES):
+        with translate_errors(IDENTITIES):
             answer = self.client.get_credentials_for_identity(IdentityId=identity_id, Logins={self.provider: id_token})[
                 "Credentials"
             ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tenants.aws.failures import RECORDS, answer_of, translated
+from tenants.aws.failures import RECORDS, aws_error, translate_errors
 from tenants.aws.raw_bodies import capture_bodies
 from tenants.aws.signing import signing_as
 from tenants.domain.credentials import Credentials
@@ -65,7 +65,7 @@ class RecordsTable:
         request: dict[str, Any] = {**_key_condition(partition_key, prefix), "ScanIndexForward": not backwards}
         if start is not None:
             request["ExclusiveStartKey"] = _key(partition_key, start)
-        with translated(RECORDS), signing_as(credentials):
+        with translate_errors(RECORDS), signing_as(credentials):
             # Asks for one row more: LastEvaluatedKey may be set although nothing follows.
             answer = self.client.query(TableName=self.name, Limit=limit + 1, **request)
         items: list[Item] = list(answer["Items"])
@@ -75,7 +75,7 @@ class RecordsTable:
         return Rows(page[::-1] if backwards else page, more)
 
     def row(self, credentials: Credentials, partition_key: str, sort_key: str) -> Item | None:
-        with translated(RECORDS), signing_as(credentials):
+        with translate_errors(RECORDS), signing_as(credentials):
             answer = self.client.get_item(TableName=self.name, Key=_key(partition_key, sort_key))
         return answer.get("Item")
 
@@ -84,11 +84,11 @@ class RecordsTable:
 
         Raises Unreachable, Throttled, CredentialsExpired or Misconfigured if there is no such answer.
         """
-        with translated(RECORDS), signing_as(credentials), capture_bodies() as bodies:
+        with translate_errors(RECORDS), signing_as(credentials), capture_bodies() as bodies:
             try:
                 answer = self.client.query(TableName=self.name, Limit=limit, **_key_condition(partition_key, ""))
             except ClientError as error:
-                refusal = answer_of(error, RECORDS)
+                refusal = aws_error(error, RECORDS)
                 if refusal.code not in {"AccessDeniedException", "ValidationException"}:
                     raise
                 return RawAnswer(False, refusal.status, refusal.code, refusal.request_id, _indented(bodies))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tenants.aws.failures import STACK, translated
+from tenants.aws.failures import STACK, translate_errors
 from tenants.domain.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ def stack_settings(
 
 
 def _outputs(stacks: CloudFormationClient, stack: str) -> Mapping[str, str]:
-    with translated(STACK):
+    with translate_errors(STACK):
         described = stacks.describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in described[0].get("Outputs", [])}
 
 
 def _secret(people: CognitoIdentityProviderClient, settings: Mapping[str, str]) -> str:
-    with translated(STACK):
+    with translate_errors(STACK):
         client = people.describe_user_pool_client(
             UserPoolId=settings["COGNITO_USER_POOL_ID"], ClientId=settings["COGNITO_CLIENT_ID"]
         )["UserPoolClient"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tenants.aws.failures import POLICIES, answer_of, translated
+from tenants.aws.failures import POLICIES, aws_error, translate_errors
 from tenants.domain import suspension_policy
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class SuspensionPolicy:
 
     def listed(self) -> frozenset[str]:
         """The organisations denied now. Raises Misconfigured if the policy was edited by hand."""
-        with translated(POLICIES):
+        with translate_errors(POLICIES):
             default = self.client.get_policy(PolicyArn=self.arn)["Policy"]["DefaultVersionId"]
             version = self.client.get_policy_version(PolicyArn=self.arn, VersionId=default)["PolicyVersion"]
         # botocore has already decoded the JSON.
@@ -42,12 +42,12 @@ class SuspensionPolicy:
         Raises Throttled if others write versions at the same time, Unreachable, Misconfigured.
         """
         document = suspension_policy.document(orgs)
-        with translated(POLICIES):
+        with translate_errors(POLICIES):
             self._make_room()
             try:
                 self._add(document)
             except ClientError as error:
-                if answer_of(error, POLICIES).code != "LimitExceeded":
+                if aws_error(error, POLICIES).code != "LimitExceeded":
                     raise
                 self._make_room()
                 self._add(document)
@@ -67,5 +67,5 @@ class SuspensionPolicy:
             self.client.delete_policy_version(PolicyArn=self.arn, VersionId=oldest["VersionId"])
         except ClientError as error:
             # Another writer has just deleted it: there is room.
-            if answer_of(error, POLICIES).code != "NoSuchEntity":
+            if aws_error(error, POLICIES).code != "NoSuchEntity":
                 raise

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tenants.aws.failures import CLOSING, translated
+from tenants.aws.failures import CLOSING, translate_errors
 from tenants.domain.credentials import Credentials
 from tenants.domain.org_id import OrgId
 
@@ -48,7 +48,7 @@ class TaggedCredentials:
                 self._current = None
 
     def _assume(self) -> Credentials:
-        with translated(CLOSING):
+        with translate_errors(CLOSING):
             credentials = self._client.assume_role(
                 RoleArn=self._role_arn,
                 # CloudTrail shows it with every call.

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tenants.aws.failures import RECORDS, CredentialsExpired, translated
+from tenants.aws.failures import RECORDS, CredentialsExpired, translate_errors
 from tenants.aws.signing import signing_as
 from tenants.aws.tagged_credentials import TaggedCredentials
 from tenants.domain.errors import Unavailable
@@ -118,7 +118,7 @@ class TenantRows:
     def _signed(self, call: Callable[[], Result]) -> Result:
         credentials = self.credentials.get()
         try:
-            with translated(RECORDS), signing_as(credentials):
+            with translate_errors(RECORDS), signing_as(credentials):
                 return call()
         except CredentialsExpired:
             self.credentials.discard(credentials)

@@ -51,7 +51,7 @@ def show(value: AttributeValue) -> ValueView:
     return ValueView(kind, TYPE_NAMES[kind], text=_text(kind, content), note=_note(kind, content))
 
 
-def brief(value: AttributeValue, limit: int = 80) -> str:
+def summary(value: AttributeValue, limit: int = 80) -> str:
     """One line for a table cell: the text itself, or the number of parts. Raises ValueError as `show` does."""
     kind, content = _type_and_content(value)
     if kind in {"M", "L", "SS", "NS", "BS"}:
@@ -62,13 +62,13 @@ def brief(value: AttributeValue, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def plain(value: AttributeValue) -> Any:
+def as_json(value: AttributeValue) -> Any:
     """DynamoDB's own JSON, with bytes as base64, as `aws dynamodb get-item` prints it."""
     kind, content = _type_and_content(value)
     if kind == "M":
-        return {kind: {name: plain(part) for name, part in content.items()}}
+        return {kind: {name: as_json(part) for name, part in content.items()}}
     if kind == "L":
-        return {kind: [plain(part) for part in content]}
+        return {kind: [as_json(part) for part in content]}
     if kind == "B":
         return {kind: base64.b64encode(content).decode()}
     if kind == "BS":

@@ -19,7 +19,7 @@ from tenants.audit.reading import EntryFilter, json_lines
 from tenants.aws.export_store import ExportStore, LineWriter, read_json, write_json
 from tenants.aws.tenant_rows import TenantRows
 from tenants.domain.keys import Space
-from tenants.domain.values import Item, plain
+from tenants.domain.values import Item, as_json
 from tenants.models import Closing, Member
 
 FORMAT = "tenant-export/1"
@@ -142,7 +142,7 @@ def _export_collection(collection: str, *, rows: TenantRows, space: Space, parts
 
 
 def _line(item: Item) -> bytes:
-    return _as_json({"Item": {name: plain(value) for name, value in item.items()}})
+    return _as_json({"Item": {name: as_json(value) for name, value in item.items()}})
 
 
 def _listed(part: Part) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tenants.aws.failures import (
     TokenRefused,
     meanings,
     scope_of,
-    translated,
+    translate_errors,
 )
 from tenants.domain.errors import (
     DeniedByAws,
@@ -71,7 +71,7 @@ def refused(code: str, text: str = "", status: int = 400) -> ClientError:
 
 
 def meaning(error: Exception, service: str = RECORDS) -> PortalError:
-    with pytest.raises(PortalError) as raised, translated(service):
+    with pytest.raises(PortalError) as raised, translate_errors(service):
         raise error
     assert raised.value.__cause__ is error
     return raised.value
