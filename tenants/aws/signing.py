@@ -18,7 +18,7 @@ from tenants.domain.credentials import Credentials
 _bound: ContextVar[ReadOnlyCredentials | None] = ContextVar("credentials_of_the_person", default=None)
 
 
-class NobodyBound(RuntimeError):
+class NoCredentialsBound(RuntimeError):
     """A call outside `signing_as`: a mistake in this program. Nothing was sent."""
 
 
@@ -44,7 +44,7 @@ class PersonsCredentials(BotocoreCredentials):
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
         frozen = _bound.get()
         if frozen is None:
-            raise NobodyBound("the records client was used with no person's credentials bound")
+            raise NoCredentialsBound("no credentials are bound to sign this call with")
         return frozen
 
 

@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials as BotocoreCredentials
 
 from tenants.aws.clients import records_client
-from tenants.aws.signing import NobodyBound, signing_as
+from tenants.aws.signing import NoCredentialsBound, signing_as
 from tenants.domain.credentials import Credentials
 
 PEOPLE = [Credentials(f"ASIA{place:016}", f"secret{place}", f"token{place}", 4e9) for place in range(50)]
@@ -122,20 +122,20 @@ def test_control_credentials_set_on_a_shared_client_sign_for_others() -> None:
         assert seen.wrong, "the test above could not have found a mistake"
 
 
-def test_with_nobody_bound_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_bound_credentials_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOFTHEPROCESS")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the process")
     with table() as (endpoint_url, seen):
-        with pytest.raises(NobodyBound):
+        with pytest.raises(NoCredentialsBound):
             shared_client(endpoint_url).query(**query(PEOPLE[0]))
         assert seen.seen["all"] == 0
 
 
-def test_a_new_thread_has_nobody_bound_unless_it_is_given_the_context() -> None:
+def test_a_new_thread_has_no_credentials_unless_given_the_context() -> None:
     with table() as (endpoint_url, seen), ThreadPoolExecutor(1) as pool:
         client = shared_client(endpoint_url)
         with signing_as(PEOPLE[0]):
-            with pytest.raises(NobodyBound):
+            with pytest.raises(NoCredentialsBound):
                 pool.submit(client.query, **query(PEOPLE[0])).result()
             pool.submit(copy_context().run, lambda: client.query(**query(PEOPLE[0]))).result()
         assert (seen.seen["all"] >= 1, seen.wrong) == (True, Counter())
@@ -147,6 +147,6 @@ def test_a_paginator_used_outside_its_binding_raises() -> None:
         with signing_as(PEOPLE[0]):
             pages = iter(client.get_paginator("query").paginate(**query(PEOPLE[0]), Limit=1))
             next(pages)
-        with pytest.raises(NobodyBound):
+        with pytest.raises(NoCredentialsBound):
             next(pages)
         assert not seen.wrong
