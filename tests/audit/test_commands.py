@@ -19,7 +19,7 @@ from tenants.audit.reading import EntryFilter, json_lines
 from tenants.audit.retention import entries_older_than, export_path, shorten
 from tenants.lifecycle.transitions import create_tenant
 from tenants.models import AuditEvent
-from tests.world.trail import SOMEBODY, age, entries, run, triggers_aside, verified
+from tests.world.trail import SOMEBODY, make_older, record_entries, run_sql, verify_audit, without_triggers
 
 pytestmark = pytest.mark.django_db
 
@@ -36,14 +36,14 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
 
 
 def test_an_export_holds_every_entry_and_can_be_verified_anywhere(tmp_path: Path) -> None:
-    entries(3)
+    record_entries(3)
     path = tmp_path / "trail.jsonl"
     assert run_command("export_audit", "-o", str(path)) == {"file": str(path), "entries": 3}
     first, *_, last = lines_of(path)
     assert first["after"] == {"role": "editor", "share": 0.25, "note": "größer ✓"}
     content = {name: value for name, value in last.items() if name not in {"previous_hash", "hash"}}
     assert entry_hash(last["previous_hash"], content) == last["hash"]
-    assert verified("--file", str(path)) == (
+    assert verify_audit("--file", str(path)) == (
         0,
         {"whole": True, "entries": 3, "after": f"0:{'0' * 64}", "head": f"3:{last['hash']}", "flaw": None},
     )
@@ -51,7 +51,7 @@ def test_an_export_holds_every_entry_and_can_be_verified_anywhere(tmp_path: Path
 
 
 def test_an_export_is_recorded_in_the_trail(tmp_path: Path) -> None:
-    entries(2)
+    record_entries(2)
     run_command("export_audit", "-o", str(tmp_path / "trail.jsonl"), "--until", "2099-01-01")
     last = AuditEvent.objects.latest("seq")
     assert last.action == Action.AUDIT_EXPORTED
@@ -63,34 +63,34 @@ def test_an_export_is_recorded_in_the_trail(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("line", "flaw"), [(2, ("changed", 2)), (3, ("changed", 3))])
 def test_a_changed_line_of_an_export_is_found(tmp_path: Path, line: int, flaw: tuple[str, int]) -> None:
-    entries(3)
+    record_entries(3)
     path = tmp_path / "trail.jsonl"
     run_command("export_audit", "-o", str(path))
     lines = lines_of(path)
     lines[line - 1]["why"] = "another"
     path.write_bytes(b"".join(canonical(entry) + b"\n" for entry in lines))
-    code, answer = verified("--file", str(path))
+    code, answer = verify_audit("--file", str(path))
     assert (code, answer["flaw"]["kind"], answer["flaw"]["seq"]) == (3, *flaw)
 
 
 @pytest.mark.parametrize("broken", [b"", b"{}", b"[]", b'{"seq": 2}', b"\xff\xfe", b"[" * 100_000, b'{"seq": 1e999}'])
 def test_a_line_that_is_no_entry_is_a_flaw_and_no_crash(tmp_path: Path, broken: bytes) -> None:
-    entries(3)
+    record_entries(3)
     path = tmp_path / "trail.jsonl"
     run_command("export_audit", "-o", str(path))
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([lines[0], broken, lines[2]]))
-    code, answer = verified("--file", str(path))
+    code, answer = verify_audit("--file", str(path))
     assert (code, answer["entries"]) == (3, 1)
 
 
 def test_an_export_of_a_period_is_verified_from_its_beginning(tmp_path: Path) -> None:
-    entries(2)
+    record_entries(2)
     middle = timezone.now().isoformat()
-    entries(3)
+    record_entries(3)
     run_command("export_audit", "-o", str(tmp_path / "later.jsonl"), "--since", middle)
     run_command("export_audit", "-o", str(tmp_path / "sooner.jsonl"), "--until", middle)
-    sooner, later = (verified("--file", str(tmp_path / name))[1] for name in ("sooner.jsonl", "later.jsonl"))
+    sooner, later = (verify_audit("--file", str(tmp_path / name))[1] for name in ("sooner.jsonl", "later.jsonl"))
     assert (sooner["entries"], later["entries"]) == (2, 3)
     assert sooner["head"] == later["after"]
 
@@ -104,7 +104,7 @@ def test_an_export_of_one_tenant_holds_only_its_own_entries(tmp_path: Path) -> N
 
 
 def test_an_export_overwrites_nothing(tmp_path: Path) -> None:
-    entries(1)
+    record_entries(1)
     path = tmp_path / "trail.jsonl"
     path.write_text("mine")
     with pytest.raises(CommandError, match=r"trail\.jsonl exists already"):
@@ -130,12 +130,12 @@ def test_wrong_arguments_are_explained(arguments: list[str], says: str) -> None:
 
 
 def test_an_entry_with_a_duplicate_key_is_refused(tmp_path: Path) -> None:
-    entries(2)
+    record_entries(2)
     file = tmp_path / "trail.jsonl"
     whole = run_command("export_audit", "-o", str(file))
     assert whole["entries"] == 2
     file.write_text(file.read_text().replace('"why":', '"why":"forged","why":', 1))
-    code, answer = verified("--file", str(file))
+    code, answer = verify_audit("--file", str(file))
     assert code == 3
     assert "line 1 of the file is not an entry" in str(answer)
 
@@ -149,22 +149,22 @@ def test_verifying_a_missing_file_fails(tmp_path: Path) -> None:
 
 
 def old_entries(count: int) -> None:
-    entries(count)
-    age()
+    record_entries(count)
+    make_older()
 
 
 def test_old_entries_move_into_a_file_and_the_trail_stays_whole(tmp_path: Path) -> None:
     old_entries(4)
-    entries(2)
-    anchor = verified()[1]["head"]
+    record_entries(2)
+    anchor = verify_audit()[1]["head"]
     done = run_command("shorten_audit", "--to", str(tmp_path))
     assert (done["entries"], done["deleted"]) == (4, 4)
     assert AuditEvent.objects.earliest("seq").seq == 5
     last = AuditEvent.objects.latest("seq")
     assert (last.action, last.after["entries"]) == (Action.AUDIT_SHORTENED, 4)
-    code, answer = verified("--anchor", anchor)
+    code, answer = verify_audit("--anchor", anchor)
     assert (code, answer["entries"], answer["after"]) == (0, 3, done["through"])
-    assert verified("--file", done["file"])[1]["head"] == answer["after"]
+    assert verify_audit("--file", done["file"])[1]["head"] == answer["after"]
 
 
 def test_an_anchor_before_the_beginning_is_found_in_the_export(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_an_anchor_before_the_beginning_is_found_in_the_export(tmp_path: Path) -
     done = run_command("shorten_audit", "--to", str(tmp_path))
     with pytest.raises(CommandError, match="Verify an earlier export"):
         call_command("verify_audit", "--anchor", anchor)
-    assert verified("--anchor", anchor, "--file", done["file"])[0] == 0
+    assert verify_audit("--anchor", anchor, "--file", done["file"])[0] == 0
 
 
 def test_a_dry_run_says_what_would_be_deleted_and_changes_nothing(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_dry_run_says_what_would_be_deleted_and_changes_nothing(tmp_path: Path
 
 
 def test_with_no_old_entries_nothing_is_done(tmp_path: Path) -> None:
-    entries(3)
+    record_entries(3)
     assert run_command("shorten_audit", "--to", str(tmp_path))["deleted"] == 0
     assert (list(tmp_path.iterdir()), AuditEvent.objects.count()) == ([], 3)
 
@@ -192,18 +192,18 @@ def test_with_no_old_entries_nothing_is_done(tmp_path: Path) -> None:
 def test_a_trail_can_be_shortened_again(tmp_path: Path) -> None:
     old_entries(3)
     first = run_command("shorten_audit", "--to", str(tmp_path))
-    entries(2)
-    age()
+    record_entries(2)
+    make_older()
     second = run_command("shorten_audit", "--to", str(tmp_path))
     assert second["after"] == first["through"]
     assert len(list(tmp_path.iterdir())) == 2
-    assert verified()[0] == 0
+    assert verify_audit()[0] == 0
 
 
 def test_a_broken_trail_is_not_shortened(tmp_path: Path) -> None:
     old_entries(4)
-    with triggers_aside():
-        run("UPDATE tenants_auditevent SET why = 'another' WHERE seq = 2")
+    with without_triggers():
+        run_sql("UPDATE tenants_auditevent SET why = 'another' WHERE seq = 2")
     with pytest.raises(CommandError, match=r"not whole, so nothing was deleted\. Entry 2 was changed"):
         run_command("shorten_audit", "--to", str(tmp_path))
     assert AuditEvent.objects.count() == 4
@@ -238,9 +238,9 @@ def test_a_killed_run_is_finished_by_the_next_and_nothing_is_lost(
     prefix = entries_older_than(timezone.now() - timedelta(days=730))
     with pytest.raises(Killed):
         shorten(prefix, export_path(prefix, tmp_path), by=SOMEBODY, progress=until_killed)
-    assert verified()[0] == 0
+    assert verify_audit()[0] == 0
     run_command("shorten_audit", "--to", str(tmp_path))
-    assert verified()[0] == 0
+    assert verify_audit()[0] == 0
     assert [entry["hash"] for path in sorted(tmp_path.iterdir()) for entry in lines_of(path)] == hashes
     assert not AuditEvent.objects.filter(hash__in=hashes).exists()
 
@@ -252,7 +252,7 @@ def test_the_finished_file_of_an_earlier_run_is_used(tmp_path: Path) -> None:
     with atomic_file(path) as file:
         write_lines(json_lines(EntryFilter(), through=4), file)
     written = path.stat()
-    entries(1)
+    record_entries(1)
     assert run_command("shorten_audit", "--to", str(tmp_path))["deleted"] == 4
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
 

@@ -25,7 +25,7 @@ from tenants.members.roster import disable
 from tenants.models import AuditEvent, AuditHead, Member, SignIn, Tenant
 from tests.world.faults import Switches
 from tests.world.fixtures import Browser
-from tests.world.trail import SOMEBODY, run, verified
+from tests.world.trail import SOMEBODY, run_sql, verify_audit
 
 Browse = Callable[[CastMember], Browser]
 # A refusal is recorded after the transaction, so the tests need one that ends.
@@ -204,11 +204,11 @@ def test_visitors_differ_by_address_and_cannot_fill_the_trail(
 def no_recording() -> Iterator[None]:
     """Every attempt to record fails, as with a failing database."""
     AuditHead.objects.get()
-    run("ALTER TABLE tenants_audithead RENAME TO elsewhere")
+    run_sql("ALTER TABLE tenants_audithead RENAME TO elsewhere")
     try:
         yield
     finally:
-        run("ALTER TABLE elsewhere RENAME TO tenants_audithead")
+        run_sql("ALTER TABLE elsewhere RENAME TO tenants_audithead")
 
 
 def test_a_refusal_that_cannot_be_recorded_is_still_shown(browse_as: Browse, caplog: pytest.LogCaptureFixture) -> None:
@@ -274,4 +274,4 @@ def test_the_trail_contains_no_secret(browse_as: Browse, switches: Switches) -> 
         browser.world.password,
     ):
         assert secret not in everything
-    assert verified()[0] == 0
+    assert verify_audit()[0] == 0
