@@ -163,7 +163,9 @@ def test_credentials_are_reused_and_renewed_before_they_expire(job: World, switc
     for _ in range(5):
         tenant.is_empty(own_space(org).catalogue)
     assert switches.calls()["STS.AssumeRole"] == 1
-    now[0] = tenant.credentials.get().expires_at - 240
+    current = tenant.credentials.get()
+    assert current is tenant.credentials.get()
+    now[0] = current.expires_at - 240
     tenant.is_empty(own_space(org).catalogue)
     assert switches.calls()["STS.AssumeRole"] == 2
 
