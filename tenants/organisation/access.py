@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from tenants.aws.records_table import RawAnswer
 from tenants.domain.errors import InvalidInput
-from tenants.domain.keys import PUBLIC_SPACE, owner_in
+from tenants.domain.keys import PUBLIC_SPACE, owner_of
 from tenants.pages.refusals import record_refusal
 from tenants.records.wiring import records
 from tenants.sign_in.access import (
@@ -32,7 +32,7 @@ def access(request: HttpRequest) -> HttpResponse:
     except InvalidInput as error:
         problem = error
     if answer is not None and answer.code == "AccessDeniedException":
-        record_refusal(request, "DeniedByAws", why=answer.code, asked_for=owner_in(key))
+        record_refusal(request, "DeniedByAws", why=answer.code, asked_for=owner_of(key))
     credentials = federation().credentials_for(who)
     context = {
         "credentials_end": datetime.fromtimestamp(credentials.expires_at, tz=UTC),

@@ -148,7 +148,7 @@ def test_with_keys_of_another_role_it_names_what_was_refused(
         (("--export-to", "  "), "Say where the export goes"),
         (("--export-to", "/proc/nothing"), "Nothing can be written to /proc/nothing"),
         (("--export-to", "ftp://somewhere"), "neither a directory nor"),
-        (("--export-to", "s3://nobodys-bucket-here"), "There is no bucket nobodys-bucket-here"),
+        (("--export-to", "s3://nobodys-bucket-here"), "The bucket nobodys-bucket-here does not exist"),
         (("--without-export", "--tenant", "nobody"), "There is no tenant"),
         (("--without-export", "--tenant", "acme"), "Acme Ltd is not being closed"),
     ],

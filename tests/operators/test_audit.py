@@ -133,7 +133,7 @@ def test_nothing_in_the_csv_is_a_formula(operator: Browser, sign: str) -> None:
 def test_an_export_reads_in_pieces_up_to_the_entry_it_began_at(
     operator: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_csv, "_AT_A_TIME", 10)
+    monkeypatch.setattr(audit_csv, "BATCH", 10)
     for _ in range(25):
         entry(datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=1))
     newest = AuditEvent.objects.order_by("-seq")[0].seq
