@@ -26,7 +26,7 @@ from _people import credentials_of, number_of
 from _signatures import Request, signed_by
 
 from portal.demo.cast import ACME_OWNER, rows_written_by
-from tenants.domain.values import plain
+from tenants.domain.values import as_json
 
 REGION = "eu-west-1"
 # A Query of RECORDS returns rows. A Query of another table returns three empty pages, and sometimes fails.
@@ -74,7 +74,7 @@ def orders() -> list[dict[str, Any]]:
     """The demo's orders for a page of 25 rows, in the form of the DynamoDB API."""
     wanted = ACME_OWNER.organisation.space.collection("orders") if ACME_OWNER.organisation else ""
     of_acme = (row for row in rows_written_by(ACME_OWNER) if row["pk"]["S"] == wanted)
-    return [{name: plain(value) for name, value in row.items()} for row in islice(of_acme, ROWS)]
+    return [{name: as_json(value) for name, value in row.items()} for row in islice(of_acme, ROWS)]
 
 
 class Answers:

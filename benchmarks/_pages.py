@@ -27,7 +27,7 @@ from django.views.decorators.http import require_safe
 
 from tenants.aws.records_table import RecordsTable
 from tenants.aws.signing import PersonsCredentialsProvider
-from tenants.domain.values import Item, brief
+from tenants.domain.values import Item, summary
 from tenants.organisation.record_addresses import to_segment
 from tenants.organisation.record_table import RecordRows, record_rows
 from tenants.records.reading import PAGE_SIZE, RecordPage, Records
@@ -59,7 +59,7 @@ def render_listing(template: Any, keys: Sequence[str], cells: Sequence[Sequence[
 
 
 def stock_rows(page: RecordPage, here: str, *, template: Any = STOCK) -> Listing:
-    cells = [[{"text": brief(item[name]), "is_number": "N" in item[name]} for name in COLUMNS] for item in page.items]
+    cells = [[{"text": summary(item[name]), "is_number": "N" in item[name]} for name in COLUMNS] for item in page.items]
     return render_listing(template, [item["sk"]["S"] for item in page.items], cells, here)
 
 

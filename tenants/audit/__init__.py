@@ -1,12 +1,8 @@
-"""The audit trail: who did what to whom. Other rooms record here; `reading`, `timeline` and `retention` look at it."""
+"""The audit trail: who did what to whom. Other rooms record entries with the functions of this module.
 
-from tenants.audit.writing import (
-    NewEntry,
-    record,
-    record_all,
-    record_refusal,
-    record_refusal_once,
-    refusals_recorded,
-)
+`reading`, `verification`, `timeline`, `retention` and `csv` read the trail.
+"""
 
-__all__ = ["NewEntry", "record", "record_all", "record_refusal", "record_refusal_once", "refusals_recorded"]
+from tenants.audit.writing import NewEntry, audit_refusals, record, record_all, record_refusal, record_refusal_once
+
+__all__ = ["NewEntry", "audit_refusals", "record", "record_all", "record_refusal", "record_refusal_once"]

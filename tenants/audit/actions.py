@@ -1,4 +1,4 @@
-"""What can stand in the audit trail: the thing, a dot, what happened to it."""
+"""The actions of the audit trail: the subject, a dot, and what happened to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Action(StrEnum):
     TENANT_EXPORTED = "tenant.exported"
     TENANT_PURGED = "tenant.purged"
     TENANT_CLOSED = "tenant.closed"
-    # The second and third ring; the first is the transition itself.
+    # Rings 2 and 3 of a suspension. Ring 1 is the transition itself.
     TENANT_SIGNED_OUT = "tenant.signed-out"
     TENANT_DENIED = "tenant.denied"
     TENANT_REFUSED = "tenant.refused"
@@ -30,7 +30,7 @@ class Action(StrEnum):
     MEMBER_REMOVED = "member.removed"
     MEMBER_RETRIED = "member.retried"
     MEMBER_REFUSED = "member.refused"
-    # What was done to their user in Cognito.
+    # What happened to the member's user in Cognito.
     MEMBER_PROVISIONED = "member.provisioned"
     MEMBER_ADOPTED = "member.adopted"
     MEMBER_DELETED = "member.deleted"

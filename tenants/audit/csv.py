@@ -1,5 +1,4 @@
-"""The audit trail as CSV, a few entries in memory at a time, and nothing in it that a spreadsheet would take for a
-formula."""
+"""The audit trail as CSV. Memory stays flat, and no cell begins as a spreadsheet's formula does."""
 
 from __future__ import annotations
 
@@ -13,27 +12,27 @@ from tenants.models import AuditEvent
 
 COLUMNS = ("seq", "at", "actor", "actor_name", "action", "org", "target", "before", "after", "why", "request_id",
            "address", "hash")  # fmt: skip
-_AT_A_TIME = 1000
+BATCH = 1000
 # https://owasp.org/www-community/attacks/CSV_Injection
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class _Echo:
-    """What the csv module takes for a file, and gets the line back from."""
+    """A file for the csv module that returns each line instead of writing it."""
 
     def write(self, line: str) -> str:
         return line
 
 
-def lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
-    """Oldest first, a query for every thousand: no transaction stays open while somebody downloads slowly."""
+def csv_lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
+    """Oldest first, a query for every thousand: a slow download keeps no transaction open."""
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     after = 0
     while True:
-        batch = list(events.filter(seq__gt=after).order_by("seq")[:_AT_A_TIME])
+        batch = list(events.filter(seq__gt=after).order_by("seq")[:BATCH])
         yield "".join(writer.writerow([_cell(event, column) for column in COLUMNS]) for event in batch)
-        if len(batch) < _AT_A_TIME:
+        if len(batch) < BATCH:
             return
         after = batch[-1].seq
 

@@ -1,4 +1,4 @@
-"""Entries of the audit trail in files that appear whole or not at all."""
+"""Files of audit entries. A file appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import BinaryIO
 Progress = Callable[[int], None]
 
 
-def write_lines(written: Iterable[bytes], file: BinaryIO, *, progress: Progress = lambda _: None) -> tuple[int, str]:
-    """How many lines it was, and the SHA-256 of them all."""
+def write_lines(lines: Iterable[bytes], file: BinaryIO, *, progress: Progress = lambda _: None) -> tuple[int, str]:
+    """Returns the number of lines and the SHA-256 of all of them. `progress` is called with the number so far."""
     digest, count = hashlib.sha256(), 0
-    for line in written:
+    for line in lines:
         file.write(line)
         digest.update(line)
         count += 1
@@ -27,25 +27,25 @@ def write_lines(written: Iterable[bytes], file: BinaryIO, *, progress: Progress 
 
 
 @contextmanager
-def appearing_whole(path: Path) -> Iterator[BinaryIO]:
-    """A new file, readable by its owner alone, that has its name and is on the disk once the block has ended well.
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file, readable by its owner alone. It gets its name, and is on the disk, when the block succeeds.
 
-    Raises OSError, FileExistsError for one that is there by then.
+    Raises OSError; FileExistsError if a file of that name exists by then.
     """
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        # With the name that was asked for.
+        # Names the file that was asked for, not the temporary one.
         raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
-            # Held for as long as it is written, so that what a killed program left can be told from it.
+            # Locked while it is written, so that leftovers of a killed process can be told from it.
             fcntl.flock(file, fcntl.LOCK_EX)
-            _clear_away_halves(path)
+            _delete_leftovers(path)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _name_it(Path(name), path)
+        _give_name(Path(name), path)
     finally:
         Path(name).unlink(missing_ok=True)
     directory = os.open(path.parent, os.O_RDONLY)
@@ -55,21 +55,21 @@ def appearing_whole(path: Path) -> Iterator[BinaryIO]:
         os.close(directory)
 
 
-def _clear_away_halves(path: Path) -> None:
-    for half in path.parent.glob(f".{glob.escape(path.name)}.*"):
-        with suppress(OSError), half.open("rb") as file:
+def _delete_leftovers(path: Path) -> None:
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        with suppress(OSError), leftover.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            half.unlink()
+            leftover.unlink()
 
 
-def _name_it(written: Path, path: Path) -> None:
-    """Raises FileExistsError where somebody else was faster: their file may be what entries were deleted for."""
+def _give_name(written: Path, path: Path) -> None:
+    """Raises FileExistsError if another process was faster: its file may be the only copy of deleted entries."""
     try:
         path.hardlink_to(written)
     except FileExistsError:
         raise
     except OSError:
-        # A file system without hard links. Nothing better can be had there.
+        # A file system without hard links: here a file made in between would be overwritten.
         if path.exists():
             raise
         written.replace(path)

@@ -1,6 +1,6 @@
-"""Shortening the audit trail: its oldest entries go into a file, and from the database once that file proved whole.
+"""Shortening the audit trail: exports its oldest entries to a file, verifies the file, then deletes them.
 
-What the trail begins after is moved first and the entries are deleted then; killed anywhere, it is simply run again.
+The trail's beginning moves first, and the entries are deleted afterwards. A killed run is finished by the next one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from django.db.models import Min
 from tenants.audit import record
 from tenants.audit.actions import Action
 from tenants.audit.chain import Point
-from tenants.audit.files import Progress, appearing_whole, write_lines
-from tenants.audit.reading import EntryFilter, lines, trail_head, verify_file
+from tenants.audit.files import Progress, atomic_file, write_lines
+from tenants.audit.reading import EntryFilter, json_lines, trail_head
+from tenants.audit.verification import verify_file
 from tenants.domain.actor import Actor
 from tenants.domain.errors import NotNow
 from tenants.models import AuditEvent, AuditHead
@@ -35,8 +36,8 @@ class Prefix:
         return self.through.seq - self.start.seq
 
 
-def older_than(moment: datetime) -> Prefix:
-    """What was recorded before, up to the first entry that was not; of length 0 if there is none."""
+def entries_older_than(moment: datetime) -> Prefix:
+    """The entries up to the first one recorded at `moment` or later; of length 0 if there are none."""
     head = trail_head()
     start = Point(head.kept_after, head.kept_after_hash)
     kept = AuditEvent.objects.filter(seq__gt=start.seq)
@@ -45,57 +46,58 @@ def older_than(moment: datetime) -> Prefix:
     return Prefix(start, Point(*last) if last else start)
 
 
-def file_for(prefix: Prefix, directory: Path) -> Path:
-    """Named for where it begins, so that whoever runs it again after it was killed finds the same one."""
+def export_path(prefix: Prefix, directory: Path) -> Path:
+    """Named after the first entry, so that a second run finds the file of a killed one."""
     return directory / f"audit-{prefix.start.seq + 1:012}.jsonl"
 
 
 def shorten(prefix: Prefix, export: Path, *, by: Actor, progress: Progress = lambda _: None) -> int:
-    """Exports the prefix and deletes it. How many entries went, those of an earlier attempt among them.
+    """Exports the prefix and deletes it. Returns how many entries were deleted, including those of an earlier run.
 
-    A file that an earlier attempt has written already is checked and used. Raises NotNow, with nothing deleted, for one
-    that is something else, for a broken trail, and where somebody else shortened it meanwhile.
+    Uses the file of an earlier run if it is good. Raises NotNow, with nothing deleted, if the file holds something
+    else, if the trail is broken, or if another process has shortened it meanwhile.
     """
     if len(prefix):
         if not export.exists():
-            with appearing_whole(export) as file:
-                write_lines(lines(EntryFilter(), through=prefix.through.seq), file, progress=progress)
-        _move_beginning(prefix.start, _checked(export, prefix), export, by=by)
-    return remove_passed(progress=progress)
+            with atomic_file(export) as file:
+                write_lines(json_lines(EntryFilter(), through=prefix.through.seq), file, progress=progress)
+        _move_beginning(prefix.start, _verified_end(export, prefix), export, by=by)
+    return delete_exported(progress=progress)
 
 
-def remove_passed(*, progress: Progress = lambda _: None) -> int:
-    """Deletes what the trail's beginning has passed, batch by batch: it is in a file by then. How many it was."""
-    through, removed = trail_head().kept_after, 0
+def delete_exported(*, progress: Progress = lambda _: None) -> int:
+    """Deletes the entries before the trail's beginning, batch by batch. Returns how many.
+
+    They are in a file: the beginning moves only after one has been verified.
+    """
+    through, deleted = trail_head().kept_after, 0
     while True:
-        passed = AuditEvent.objects.filter(seq__lte=through)
-        first = passed.aggregate(first=Min("seq"))["first"]
+        exported = AuditEvent.objects.filter(seq__lte=through)
+        first = exported.aggregate(first=Min("seq"))["first"]
         if first is None:
-            return removed
-        batch = passed.filter(seq__lt=first + DELETED_AT_ONCE)
-        # The one place that deletes entries. Triggers let only those go that the head has passed.
-        removed += batch._raw_delete(batch.db)
-        progress(removed)
+            return deleted
+        batch = exported.filter(seq__lt=first + DELETED_AT_ONCE)
+        # The only place that deletes entries. Triggers refuse it for entries after the beginning.
+        deleted += batch._raw_delete(batch.db)
+        progress(deleted)
 
 
-def _checked(export: Path, prefix: Prefix) -> Point:
-    """Where the file ends, read back from the disk and found to be the trail's own beginning."""
-    found = verify_file(export)
-    if found.flaw is not None:
-        raise NotNow(f"{export} is not whole, so nothing was deleted. {found.flaw.says}")
-    same = AuditEvent.objects.filter(seq=found.head.seq, hash=found.head.hash).exists()
-    if found.start != prefix.start or not same or found.head.seq > prefix.through.seq:
-        raise NotNow(
-            f"{export} holds something else than the entries to delete. Choose a file that does not exist yet."
-        )
-    return found.head
+def _verified_end(export: Path, prefix: Prefix) -> Point:
+    """The last entry of the file, read back from the disk and compared with the trail."""
+    verdict = verify_file(export)
+    if verdict.flaw is not None:
+        raise NotNow(f"{export} is not whole, so nothing was deleted. {verdict.flaw.message}")
+    in_trail = AuditEvent.objects.filter(seq=verdict.head.seq, hash=verdict.head.hash).exists()
+    if verdict.start != prefix.start or not in_trail or verdict.head.seq > prefix.through.seq:
+        raise NotNow(f"{export} does not hold the entries to delete. Nothing was deleted; choose a new file.")
+    return verdict.head
 
 
 def _move_beginning(start: Point, through: Point, export: Path, *, by: Actor) -> None:
     with transaction.atomic():
         head = AuditHead.objects.select_for_update().get(pk=1)
         if head.kept_after != start.seq:
-            raise NotNow("Somebody else has just shortened the audit trail. Run the command again.")
+            raise NotNow("Another process has just shortened the audit trail. Run the command again.")
         AuditHead.objects.filter(pk=1).update(kept_after=through.seq, kept_after_hash=through.hash)
         record(
             Action.AUDIT_SHORTENED,

@@ -1,7 +1,7 @@
-"""What an entry of the audit trail says, as a sentence for a person.
+"""Turns an entry of the audit trail into a sentence for a person.
 
-Every action has its sentences here. Of several the first is taken whose every word the entry has: entries of earlier
-releases may know less, and are told all the same. Why it was done is not part of it; the entry has that in their words.
+Every action has one or more sentences. The first one is used whose placeholders the entry can all fill, so that
+entries of earlier releases, which hold less, have a sentence too. The reason is not part of it: pages show it beside.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from tenants.audit.actions import Action
 from tenants.domain.dates import formatted
 
 _PROGRAMS = {"worker": "The worker", "visitor": "Somebody who is not signed in"}
-# The use cases of tenants and members that say no, where their names alone make no sentence.
-_ASKED = {
+# Verbs for use cases that can be refused, where the function's name is no verb that fits.
+_VERBS = {
     "create_tenant": "create",
     "change_slug": "change the short name of",
     "change_plan": "change the plan of",
@@ -26,12 +26,12 @@ _ASKED = {
     "close_for_good": "close for good",
     "add_member": "add",
     "set_role": "change the role of",
-    "try_now": "have Cognito tried again for",
+    "try_now": "have Cognito retried for",
 }
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 A = Action
-# {who} and {target}, and values of what was before and after; the words that are put together are in `_put_together`.
+# Placeholders: {who}, {target}, values of `before` and `after`, and the words of `_derived_words`.
 SENTENCES: dict[Action, tuple[str, ...]] = {
     A.TENANT_CREATED: (
         "{who} created {target} with the short name {after.slug}, on the plan {after.plan}.",
@@ -63,13 +63,13 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
         "{who} exported the records of {target}.",
     ),
     A.TENANT_PURGED: ("{who} deleted {records} of {target}.", "{who} deleted the records of {target}."),
-    A.TENANT_CLOSED: ("{who} closed {target} for good, after looking whether any of its records was left.",),
+    A.TENANT_CLOSED: ("{who} closed {target} for good, after checking that none of its records was left.",),
     A.TENANT_SIGNED_OUT: (
         "Second ring: Cognito disabled and signed out all of {target}. The last credentials end: {after.denied_until}.",
         "Second ring: Cognito disabled and signed out all of {target}.",
     ),
-    A.TENANT_DENIED: ("Third ring: AWS refuses the credentials that members of {target} were issued before.",),
-    A.TENANT_REFUSED: ("{who} wanted to {asked} {target}, and was told no.", "{who} was told no about {target}."),
+    A.TENANT_DENIED: ("Third ring: AWS refuses all credentials of members of {target}.",),
+    A.TENANT_REFUSED: ("{who} tried to {verb} {target}: refused.", "{who} was refused a change of {target}."),
     A.MEMBER_ADDED: ("{who} added {target} as {after.role}.", "{who} added {target}."),
     A.MEMBER_ROLE_CHANGED: (
         "{who} changed the role of {target} from {before.role} to {after.role}.",
@@ -78,29 +78,29 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     A.MEMBER_DISABLED: ("{who} disabled {target}: they cannot sign in.",),
     A.MEMBER_ENABLED: ("{who} enabled {target}: they may sign in again.",),
     A.MEMBER_REMOVED: ("{who} removed {target}.",),
-    A.MEMBER_RETRIED: ("{who} had Cognito tried again for {target}.",),
-    A.MEMBER_REFUSED: ("{who} wanted to {asked} {target}, and was told no.", "{who} was told no about {target}."),
+    A.MEMBER_RETRIED: ("{who} had Cognito retried for {target}.",),
+    A.MEMBER_REFUSED: ("{who} tried to {verb} {target}: refused.", "{who} was refused a change of {target}."),
     A.MEMBER_PROVISIONED: (
         "Done in Cognito for {target}: {after.changes}.",
-        "Found done in Cognito for {target}: {after.found}.",
+        "Already done in Cognito for {target}: {after.found}.",
         "Cognito was made to match for {target}.",
     ),
-    A.MEMBER_ADOPTED: ("Cognito had a user {target} of this organisation already, and it was taken for the member’s.",),
+    A.MEMBER_ADOPTED: ("Cognito already had a user {target} of this organisation, and the member was linked to it.",),
     A.MEMBER_DELETED: ("The user {target} was deleted from Cognito.",),
     A.MEMBER_STUCK: ("Cognito cannot be made to match for {target}.",),
-    A.MEMBER_CONFLICT: ("{target} is taken in Cognito by a user who is not this organisation’s.",),
+    A.MEMBER_CONFLICT: ("In Cognito, {target} is a user outside this organisation.",),
     A.SIGNED_IN: ("{who} signed in as {after.role}.", "{who} signed in."),
     A.SIGN_IN_FAILED: ("A sign-in went wrong.",),
     A.SIGNED_OUT: ("{who} signed out.",),
     A.REFUSED: ("{who} was refused the page {target}.", "{who} was refused a page."),
-    A.PROVISIONING_HALTED: ("Nobody can be provisioned at the moment.",),
+    A.PROVISIONING_HALTED: ("Provisioning was halted.",),
     A.RECONCILED: (
         "{who} compared {target} with Cognito: {differences}, {after.repaired} repaired.",
         "{who} compared {target} with Cognito.",
     ),
     A.RECONCILIATION_STOPPED: ("The comparison of {target} with Cognito was interrupted.",),
     A.DRIFT_REPAIRED: (
-        "{who} had Cognito repaired for {target}, where this differed: {differing}.",
+        "{who} had Cognito repaired for {target}. Differences: {differing}.",
         "{who} had Cognito repaired for {target}.",
     ),
     A.AUDIT_EXPORTED: ("{who} exported entries of the audit trail.",),
@@ -109,32 +109,32 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
         "{who} moved the oldest entries of the audit trail into a file.",
     ),
     A.BREAK_GLASS_MADE: (
-        "{who} made the link {target} for emergencies, good until {after.expires_at}.",
-        "{who} made a link for emergencies.",
+        "{who} made the emergency link {target}, valid until {after.expires_at}.",
+        "{who} made an emergency link.",
     ),
     A.BREAK_GLASS_USED: (
-        "Somebody opened the operators’ portal with the link {target}, which {after.made_by} had made.",
-        "Somebody opened the operators’ portal with a link for emergencies.",
+        "Somebody opened the operators’ portal with the emergency link {target}, made by {after.made_by}.",
+        "Somebody opened the operators’ portal with an emergency link.",
     ),
     A.BREAK_GLASS_REFUSED: (
-        "A link for emergencies was refused: {after.refusal}.",
-        "A link for emergencies was refused.",
+        "An emergency link was refused: {after.refusal}.",
+        "An emergency link was refused.",
     ),
 }
 _UNKNOWN = ("{who}: {action}, {target}.", "{who}: {action}.")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a sentence. A name is somebody's own text, in whatever direction that is written."""
+class SentencePart:
+    """A piece of a sentence. A name is a person's own text and may be written from right to left."""
 
     text: str
     is_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """An entry, as far as its sentence is about it. `actor` and `actor_name` are as the audit trail has them."""
+class EntryFacts:
+    """The fields of an entry that its sentence uses, as the audit trail has them."""
 
     action: str
     actor: str
@@ -144,57 +144,57 @@ class Told:
     after: Mapping[str, Any]
 
 
-def sentence(told: Told) -> tuple[Part, ...]:
-    """Begins with a capital where it does not begin with a name. An unknown action is told by its own word."""
-    choices = SENTENCES[Action(told.action)] if told.action in set(Action) else _UNKNOWN
-    words = _words(told)
+def sentence(entry: EntryFacts) -> tuple[SentencePart, ...]:
+    """Begins with a capital letter or a name. For an unknown action it contains the action as it is."""
+    choices = SENTENCES[Action(entry.action)] if entry.action in set(Action) else _UNKNOWN
+    words = _words(entry)
     for choice in choices:
         parts = [(text, name) for text, name, _, _ in Formatter().parse(choice)]
         if all(name is None or words.get(name) for _, name in parts):
             break
-    # The last choice is taken even where a word of it is missing.
+    # The last choice is used even if one of its words is missing.
     return tuple(_parts(parts, words))
 
 
-def plain(parts: tuple[Part, ...]) -> str:
+def plain_text(parts: tuple[SentencePart, ...]) -> str:
     return "".join(part.text for part in parts)
 
 
-def _parts(parts: list[tuple[str, str | None]], words: Mapping[str, str]) -> list[Part]:
+def _parts(parts: list[tuple[str, str | None]], words: Mapping[str, str]) -> list[SentencePart]:
     made = []
     for text, name in parts:
         if text:
-            made.append(Part(text))
+            made.append(SentencePart(text))
         if name is not None:
-            made.append(Part(words.get(name) or "?", is_name=True))
+            made.append(SentencePart(words.get(name) or "?", is_name=True))
     return made
 
 
-def _words(told: Told) -> dict[str, str]:
+def _words(entry: EntryFacts) -> dict[str, str]:
     words = {
-        "action": told.action,
-        "who": _PROGRAMS.get(told.actor) or told.actor_name or told.actor,
-        "target": told.target,
+        "action": entry.action,
+        "who": _PROGRAMS.get(entry.actor) or entry.actor_name or entry.actor,
+        "target": entry.target,
     }
-    for side, values in (("before", told.before), ("after", told.after)):
+    for side, values in (("before", entry.before), ("after", entry.after)):
         words |= {f"{side}.{name}": _as_text(value) for name, value in values.items()}
-    return words | _put_together(told)
+    return words | _derived_words(entry)
 
 
-def _put_together(told: Told) -> dict[str, str]:
-    before, after = told.before.get("metadata"), told.after.get("metadata")
+def _derived_words(entry: EntryFacts) -> dict[str, str]:
+    before, after = entry.before.get("metadata"), entry.after.get("metadata")
     changed: list[str] = []
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         changed = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
-    asked, found = _as_text(told.after.get("asked")), told.after.get("found")
+    use_case, found = _as_text(entry.after.get("asked")), entry.after.get("found")
     if isinstance(found, Mapping):
         found = sum(count for count in found.values() if isinstance(count, int))
     return {
         "metadata": ", ".join(changed),
-        "asked": _ASKED.get(asked, asked.replace("_", " ")),
-        "differing": ", ".join(sorted(told.after)),
+        "verb": _VERBS.get(use_case, use_case.replace("_", " ")),
+        "differing": ", ".join(sorted(entry.after)),
         "differences": _counted(found, "difference"),
-        "records": _counted(told.after.get("rows"), "record"),
+        "records": _counted(entry.after.get("rows"), "record"),
     }
 
 

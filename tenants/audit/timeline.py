@@ -1,4 +1,4 @@
-"""What happened to one tenant, from the audit trail: in sentences, day by day, the newest first."""
+"""What happened to one tenant, from the audit trail: sentences, grouped by day."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from tenants.audit.actions import Action
 from tenants.audit.reading import trail_head
-from tenants.audit.sentences import Part, Told, sentence
+from tenants.audit.sentences import EntryFacts, SentencePart, sentence
 from tenants.models import AuditEvent
 
 _BAD = {
@@ -36,67 +36,65 @@ _GRAVE = {
 _GOOD = {Action.TENANT_ACTIVATED, Action.TENANT_REACTIVATED, Action.TENANT_REOPENED}
 
 
-class About(StrEnum):
-    """What can be picked out of a timeline."""
+class Subject(StrEnum):
+    """What the entries of a timeline can be filtered by."""
 
     TENANT = "tenant"
     MEMBERS = "members"
     PEOPLE = "people"
 
 
-_BEGINS = {About.TENANT: ("tenant.",), About.MEMBERS: ("member.", "drift."), About.PEOPLE: ("person.",)}
+_PREFIXES = {Subject.TENANT: ("tenant.",), Subject.MEMBERS: ("member.", "drift."), Subject.PEOPLE: ("person.",)}
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineEntry:
     """`mood` is good, warn, bad or "". `seq` is the entry's number in the audit trail."""
 
     seq: int
     at: datetime
     action: str
-    said: tuple[Part, ...]
+    sentence: tuple[SentencePart, ...]
     why: str
     mood: str
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """In UTC."""
+    """A day in UTC with its entries."""
 
     day: date
-    moments: tuple[Moment, ...]
+    entries: tuple[TimelineEntry, ...]
 
 
 def entries_of(org_id: UUID) -> QuerySet[AuditEvent]:
     return AuditEvent.objects.filter(org=org_id)
 
 
-def about(entries: QuerySet[AuditEvent], what: str) -> QuerySet[AuditEvent]:
-    """`what` is one of About."""
-    begins = _BEGINS[About(what)]
-    return entries.filter(action__in=[action for action in Action if action.startswith(begins)])
+def filter_by_subject(entries: QuerySet[AuditEvent], subject: str) -> QuerySet[AuditEvent]:
+    """`subject` is the value of a Subject; raises ValueError for any other."""
+    prefixes = _PREFIXES[Subject(subject)]
+    return entries.filter(action__in=[action for action in Action if action.startswith(prefixes)])
 
 
-def by_day(entries: Iterable[AuditEvent]) -> tuple[Day, ...]:
-    """In the order in which they are given."""
-    return tuple(
-        Day(day, tuple(map(moment, of_the_day))) for day, of_the_day in groupby(entries, lambda entry: entry.at.date())
-    )
+def group_by_day(entries: Iterable[AuditEvent]) -> tuple[Day, ...]:
+    """Keeps the order of the entries. Expects those of one day to be neighbours."""
+    days = groupby(entries, lambda entry: entry.at.date())
+    return tuple(Day(day, tuple(map(timeline_entry, of_the_day))) for day, of_the_day in days)
 
 
-def moment(entry: AuditEvent) -> Moment:
-    return Moment(entry.seq, entry.at, entry.action, said(entry), entry.why, _mood(entry.action))
+def timeline_entry(entry: AuditEvent) -> TimelineEntry:
+    return TimelineEntry(entry.seq, entry.at, entry.action, entry_sentence(entry), entry.why, _mood(entry.action))
 
 
-def said(entry: AuditEvent) -> tuple[Part, ...]:
-    """The entry as a sentence."""
+def entry_sentence(entry: AuditEvent) -> tuple[SentencePart, ...]:
     return sentence(
-        Told(entry.action, entry.actor, entry.actor_name, entry.target, dict(entry.before), dict(entry.after))
+        EntryFacts(entry.action, entry.actor, entry.actor_name, entry.target, dict(entry.before), dict(entry.after))
     )
 
 
 def was_shortened() -> bool:
-    """Whether retention has moved older entries into files, so that a timeline may begin later than its tenant did."""
+    """Whether retention has moved entries into files. A timeline may then begin later than its tenant."""
     return trail_head().kept_after > 0
 
 

@@ -1,5 +1,7 @@
-"""Writing the audit trail. Whoever changes something records it here, in the same transaction and as its last step:
-the head of the chain is locked from then until the transaction ends. What was refused is recorded once that is over.
+"""Writing the audit trail.
+
+A use case records its change here, in the same transaction and as its last step: recording locks the head of the
+chain until the transaction ends. Refusals are recorded after the transaction, which they may roll back.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from tenants.audit.actions import Action
-from tenants.audit.chain import GENESIS, entry_hash, kept, kept_text
+from tenants.audit.chain import GENESIS, entry_hash, storable, storable_text
 from tenants.domain import log_context
 from tenants.domain.actor import VISITOR, Actor
 from tenants.domain.errors import InvalidInput, NotNow
@@ -26,12 +28,12 @@ from tenants.limits import is_first_in_a_minute, is_within
 from tenants.models import AuditEvent, AuditHead, Member, Tenant
 
 _log = logging.getLogger(__name__)
-# A page that refuses waits no longer than this for others to finish their entries.
-PATIENCE_MS = 500
-# Anybody can be refused as a visitor, from as many addresses as they have.
+# How long a refused request waits for the head of the chain.
+LOCK_WAIT_MS = 500
+# Of all visitors together, a minute: otherwise many addresses could fill the trail.
 MOST_VISITORS_RECORDED = 60
-_Asked = ParamSpec("_Asked")
-_Answer = TypeVar("_Answer")
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 
 def record(
@@ -44,16 +46,16 @@ def record(
     after: Mapping[str, object] | None = None,
     why: str = "",
 ) -> AuditEvent:
-    """Appends an entry; the request's id and address come with it. A transaction that it fails in cannot commit.
+    """Appends an entry with the request's id and address. If that fails, the surrounding transaction cannot commit.
 
-    `before` and `after` hold JSON values, datetimes and UUIDs; raises TypeError for others. Texts are cut to fit.
+    `before` and `after` hold JSON values, datetimes and UUIDs; raises TypeError for others. Long texts are cut.
     """
     return record_all([NewEntry(action, by, org, target, before, after, why)])[0]
 
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """What an entry is to say, as `record` takes it."""
+    """The arguments of `record`, for `record_all`."""
 
     action: Action
     by: Actor
@@ -67,28 +69,28 @@ class NewEntry:
         facts = log_context.facts()
         return {
             "org": self.org,
-            "actor": kept_text(self.by.id, 120),
-            "actor_name": kept_text(self.by.name, 254),
-            "action": kept_text(self.action),
-            "target": kept_text(self.target, 254),
-            "before": kept(self.before or {}),
-            "after": kept(self.after or {}),
-            "why": kept_text(self.why, 500),
-            "request_id": kept_text(facts.get("request_id", ""), 64),
-            "address": kept_text(facts.get("address", ""), 64),
+            "actor": storable_text(self.by.id, 120),
+            "actor_name": storable_text(self.by.name, 254),
+            "action": storable_text(self.action),
+            "target": storable_text(self.target, 254),
+            "before": storable(self.before or {}),
+            "after": storable(self.after or {}),
+            "why": storable_text(self.why, 500),
+            "request_id": storable_text(facts.get("request_id", ""), 64),
+            "address": storable_text(facts.get("address", ""), 64),
         }
 
 
-def record_all(happened: Sequence[NewEntry]) -> list[AuditEvent]:
-    """Appends an entry for each, in this order, as `record` does."""
-    contents = [one.content() for one in happened]
+def record_all(entries: Sequence[NewEntry]) -> list[AuditEvent]:
+    """Appends the entries in this order, as `record` does."""
+    contents = [entry.content() for entry in entries]
     with transaction.atomic(savepoint=False):
         head, _ = AuditHead.objects.select_for_update().get_or_create(
             pk=1, defaults={"hash": GENESIS, "kept_after_hash": GENESIS}
         )
         events: list[AuditEvent] = []
         for content in contents:
-            # The time is taken behind the lock, so that it goes up with the numbers.
+            # The time is taken while the head is locked, so that it grows with the numbers.
             event = AuditEvent(seq=head.seq + 1, at=timezone.now(), previous_hash=head.hash, **content)
             head.seq, head.hash = event.seq, entry_hash(head.hash, event.content())
             event.hash = head.hash
@@ -101,85 +103,86 @@ def record_all(happened: Sequence[NewEntry]) -> list[AuditEvent]:
 def record_refusal(
     action: Action, *, by: Actor, org: UUID | None, target: str, after: Mapping[str, object], why: str
 ) -> None:
-    """Records that somebody was told no, after whatever transaction is open: the refusal itself may undo that one.
+    """Records a refusal after the open transaction, which the refusal itself may roll back.
 
-    Never raises for a database that fails: the person has to be told all the same.
+    Logs a failing database instead of raising: the person has to see the refusal in any case.
     """
-    entry = partial(_recorded_or_logged, action, by=by, org=org, target=target, after=after, why=why)
+    entry = partial(_record_or_log, action, by=by, org=org, target=target, after=after, why=why)
     transaction.on_commit(entry)
 
 
 def record_refusal_once(
     action: Action, *, by: Actor, target: str, refusal: str, org: UUID | None = None, why: str = "", **after: str
 ) -> None:
-    """For what anybody may ask for as often as they like: once a minute for the same actor, `target` and `refusal`.
+    """The same, but once a minute for the same actor, `target` and `refusal`: for what anybody can repeat at will.
 
-    Visitors are told apart by address, and of all of them together only so many a minute are recorded.
+    Visitors are distinguished by address, and at most MOST_VISITORS_RECORDED a minute are recorded of all together.
     """
-    if _is_to_be_recorded(by, f"{target} {refusal}"):
+    if _should_record(by, f"{target} {refusal}"):
         record_refusal(action, by=by, org=org, target=target, after={"refusal": refusal, **after}, why=why)
 
 
-def refusals_recorded(action: Action) -> Callable[[Callable[_Asked, _Answer]], Callable[_Asked, _Answer]]:
-    """For a use case with `by` and a `tenant` or `member`, if there is one yet: its NotNow and InvalidInput.
+def audit_refusals(action: Action) -> Callable[[Callable[_Parameters, _Result]], Callable[_Parameters, _Result]]:
+    """Decorates a use case: records its NotNow and InvalidInput as refusals.
 
-    Of use cases within each other only the outermost is recorded: its transaction takes the inner ones' with it.
+    The use case takes `by` and, if there is one yet, a `tenant` or `member`. If one decorated use case calls another,
+    only the outer refusal is recorded: its transaction rolls back the inner one's.
     """
 
-    def decorate(use_case: Callable[_Asked, _Answer]) -> Callable[_Asked, _Answer]:
+    def decorate(use_case: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
         @wraps(use_case)
-        def asked(*arguments: _Asked.args, **options: _Asked.kwargs) -> _Answer:
+        def recording(*arguments: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
             try:
                 return use_case(*arguments, **options)
             except (InvalidInput, NotNow) as error:
-                given = signature(use_case).bind(*arguments, **options).arguments
-                org, target = _what_was_asked_for(given)
+                named = signature(use_case).bind(*arguments, **options).arguments
+                org, target = _org_and_target(named)
                 after = {"refusal": type(error).__name__, "asked": use_case.__name__}
-                record_refusal(action, by=given["by"], org=org, target=target, after=after, why=error.message)
+                record_refusal(action, by=named["by"], org=org, target=target, after=after, why=error.message)
                 raise
 
-        return asked
+        return recording
 
     return decorate
 
 
-def _recorded_or_logged(action: Action, **entry: Any) -> None:
+def _record_or_log(action: Action, **entry: Any) -> None:
     try:
-        with _impatient():
+        with _short_lock_wait():
             record(action, **entry)
     except Error as error:
         _log.exception("refusal not recorded", extra={"action": action, "why": type(error).__name__})
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
-    """A transaction that fails soon where somebody else holds the head of the chain."""
+def _short_lock_wait() -> Iterator[None]:
+    """A transaction that fails after LOCK_WAIT_MS if another one holds the head of the chain."""
     if connection.vendor != "sqlite":
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = {PATIENCE_MS}")
+            cursor.execute(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
             yield
         return
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout")
-        ((usual,),) = cursor.fetchall()
-        cursor.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
+        ((previous,),) = cursor.fetchall()
+        cursor.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
         try:
             with transaction.atomic():
                 yield
         finally:
-            cursor.execute(f"PRAGMA busy_timeout = {usual}")
+            cursor.execute(f"PRAGMA busy_timeout = {previous}")
 
 
-def _is_to_be_recorded(by: Actor, what: str) -> bool:
+def _should_record(by: Actor, what: str) -> bool:
     if by != VISITOR:
         return is_first_in_a_minute(f"refused {by.id} {what}")
     network = network_of(log_context.facts().get("address", ""))
     return is_first_in_a_minute(f"refused {network} {what}") and is_within(MOST_VISITORS_RECORDED, "refused visitors")
 
 
-def _what_was_asked_for(given: Mapping[str, object]) -> tuple[UUID | None, str]:
-    member, tenant = given.get("member"), given.get("tenant")
+def _org_and_target(arguments: Mapping[str, object]) -> tuple[UUID | None, str]:
+    member, tenant = arguments.get("member"), arguments.get("tenant")
     if isinstance(member, Member):
         return member.org_id, str(member.person)
     org = tenant.org_id if isinstance(tenant, Tenant) else None
-    return org, str(given.get("email") or tenant or given.get("name") or "")
+    return org, str(arguments.get("email") or tenant or arguments.get("name") or "")

@@ -1,1 +1,1 @@
-"""AWS, seen from the application: adapters that take and return domain values. No Django in here."""
+"""Adapters for AWS. They take and return domain values, and use no Django."""

@@ -1,8 +1,8 @@
-"""A response parser that knows DynamoDB's AttributeValue.
+"""A fast response parser for DynamoDB's AttributeValue.
 
-botocore walks its service model for every attribute of every item, which is most of what a Query costs. An attribute
-value on the wire already is the structure botocore returns, except that binary is base64, so it is passed through.
-The output equals botocore's own; a property test compares the two.
+botocore walks its service model for every attribute of every item, which takes most of the time of a Query. On the
+wire, an attribute value already has the structure that botocore returns, except for base64 in binary values. So this
+parser passes values through. Its output equals botocore's own; a property test compares the two.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _AS_IS = {"S": str, "N": str, "BOOL": bool, "NULL": bool}
 if TYPE_CHECKING:
 
     class _JSONParser(ResponseParser):
-        """The stubs leave out what a parser is meant to override."""
+        """The stubs omit the methods that a parser overrides."""
 
         def _handle_structure(self, shape: Any, value: Any) -> Any: ...
         def _handle_map(self, shape: Any, value: Any) -> Any: ...
@@ -36,31 +36,31 @@ class AttributeValueParser(_JSONParser):
     def _handle_map(self, shape: Any, value: Any) -> Any:
         if shape.value.name != "AttributeValue":
             return super()._handle_map(shape, value)
-        made = value
+        result = value
         for name, part in value.items():
             if type(part) is dict and len(part) == 1:
                 ((kind, content),) = part.items()
                 if type(content) is _AS_IS.get(kind):
                     continue
-            # Only an item that has something to decode is copied.
-            made = dict(value) if made is value else made
-            made[name] = self._attribute_value(shape.value, part)
-        return made
+            # Copies an item only if it has something to decode.
+            result = dict(value) if result is value else result
+            result[name] = self._attribute_value(shape.value, part)
+        return result
 
     def _attribute_value(self, shape: Any, value: Any) -> Any:
         if type(value) is dict and len(value) == 1:
             ((kind, content),) = value.items()
             if type(content) is _AS_IS.get(kind):
                 return value
-            known = _parts(self, shape, kind, content)
-            if known is not None:
-                return {kind: known}
-        # Anything unusual is left to botocore, so that it means what botocore says it means.
+            decoded = _decoded(self, shape, kind, content)
+            if decoded is not None:
+                return {kind: decoded}
+        # Leaves anything unusual to botocore.
         return super()._handle_structure(shape, value)
 
 
-def _parts(parser: AttributeValueParser, shape: Any, kind: str, content: Any) -> Any:
-    """The content of a value made of others, or of a binary one; None for what is not exactly that."""
+def _decoded(parser: AttributeValueParser, shape: Any, kind: str, content: Any) -> Any:
+    """The content of a map, list, set or binary value; None if it does not have exactly that form."""
     if kind == "M" and type(content) is dict:
         return {name: parser._attribute_value(shape, part) for name, part in content.items()}
     if type(content) is list:

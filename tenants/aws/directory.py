@@ -1,4 +1,4 @@
-"""The user pool as the portal administers it: one call of Cognito's for each change, none paced and none repeated.
+"""The administration of the user pool. One call of Cognito for each change, neither paced nor retried.
 
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_Operations.html
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
-from tenants.aws.failures import PEOPLE, translated
+from tenants.aws.failures import PEOPLE, translate_errors
 from tenants.domain.errors import UserGone
 from tenants.domain.user_plan import Change, Create, Delete, DesiredUser, Disable, Enable, Seen, SetRole, SignOut
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_cognito_idp.type_defs import AttributeTypeTypeDef
 
-# As many as ListUsers gives.
+# The most that ListUsers returns.
 PAGE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryPage:
-    """Users in Cognito's order. `after` fetches the next page; None where there is none."""
+    """Users in Cognito's order. `after` fetches the next page; None on the last one."""
 
     users: tuple[Seen, ...]
     after: str | None
@@ -31,26 +31,26 @@ class DirectoryPage:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """Every method is one call, and raises what `kind_of` sorts: Throttled, Unreachable, UserGone, Misconfigured ...
+    """Every method is one call and raises errors that `scope_of` sorts: Throttled, Unreachable, UserGone, ...
 
-    A call that was Unreachable may have been carried out all the same: look before it is repeated.
+    Cognito may have carried out a call that raised Unreachable: look before repeating it.
     """
 
     client: CognitoIdentityProviderClient
     pool_id: str
 
     def create(self, wanted: DesiredUser) -> Seen:
-        """Enabled, whatever is wanted. Raises UserExists too, and RefusedByCognito for an attribute or the mail."""
+        """The new user is always enabled. Raises UserExists, and RefusedByCognito for an attribute or the mail."""
         attributes = {
             "email": wanted.email,
-            # The portal vouches for it; without, nobody could sign in or reset a password with the address.
+            # Without it, nobody could sign in or reset a password with the address.
             "email_verified": "true",
             "name": wanted.name,
             "custom:org": wanted.org,
             "custom:role": wanted.role,
         }
         message: Any = {} if wanted.mail_invitation else {"MessageAction": "SUPPRESS"}
-        with translated(PEOPLE):
+        with translate_errors(PEOPLE):
             user = self.client.admin_create_user(
                 UserPoolId=self.pool_id,
                 Username=wanted.email,
@@ -61,54 +61,54 @@ class Directory:
         return _seen(user, user["Attributes"])
 
     def look(self, name: str) -> Seen | None:
-        """The user with this sub or e-mail address; None where there is none."""
+        """The user with this sub or e-mail address; None if there is none."""
         try:
-            with translated(PEOPLE):
+            with translate_errors(PEOPLE):
                 user = self.client.admin_get_user(UserPoolId=self.pool_id, Username=name)
         except UserGone:
             return None
         return _seen(user, user["UserAttributes"])
 
     def set_role(self, sub: str, role: str) -> None:
-        """Tokens issued so far keep the role they have."""
+        """Tokens issued before keep their role until they expire."""
         attributes: list[AttributeTypeTypeDef] = [{"Name": "custom:role", "Value": role}]
-        with translated(PEOPLE):
+        with translate_errors(PEOPLE):
             self.client.admin_update_user_attributes(UserPoolId=self.pool_id, Username=sub, UserAttributes=attributes)
 
     def enable(self, sub: str) -> None:
-        with translated(PEOPLE):
+        with translate_errors(PEOPLE):
             self.client.admin_enable_user(UserPoolId=self.pool_id, Username=sub)
 
     def disable(self, sub: str) -> None:
-        with translated(PEOPLE):
+        with translate_errors(PEOPLE):
             self.client.admin_disable_user(UserPoolId=self.pool_id, Username=sub)
 
     def sign_out(self, sub: str) -> None:
-        """Their refresh tokens are worth nothing any more; credentials issued before live on for up to an hour."""
-        with translated(PEOPLE):
+        """Revokes their refresh tokens. AWS credentials issued before stay valid for up to an hour."""
+        with translate_errors(PEOPLE):
             self.client.admin_user_global_sign_out(UserPoolId=self.pool_id, Username=sub)
 
     def delete(self, sub: str) -> None:
-        with translated(PEOPLE):
+        with translate_errors(PEOPLE):
             self.client.admin_delete_user(UserPoolId=self.pool_id, Username=sub)
 
     def page(self, after: str | None = None) -> DirectoryPage:
-        """Up to `PAGE` users; `after` is from the page before."""
-        place: Any = {} if after is None else {"PaginationToken": after}
-        with translated(PEOPLE):
-            answer = self.client.list_users(UserPoolId=self.pool_id, Limit=PAGE, **place)
+        """Up to `PAGE` users; `after` is that of the previous page."""
+        token: Any = {} if after is None else {"PaginationToken": after}
+        with translate_errors(PEOPLE):
+            answer = self.client.list_users(UserPoolId=self.pool_id, Limit=PAGE, **token)
         users = tuple(_seen(user, user["Attributes"]) for user in answer["Users"])
         return DirectoryPage(users, answer.get("PaginationToken"))
 
     def perform(self, change: Change, seen: Seen | None) -> Seen | None:
-        """Carries out one change of a plan; returns the user as it is afterwards, None once it is deleted.
+        """Carries out one change of a plan. Returns the user as it is afterwards, None after Delete.
 
-        `seen` is what the change before it returned, and may be None for Create alone.
+        `seen` is the result of the previous change; only for Create may it be None, else raises ValueError.
         """
         if isinstance(change, Create):
             return self.create(change.desired)
         if seen is None:
-            raise ValueError(f"There is nobody to {change.in_words}.")
+            raise ValueError(f"No user to {change.in_words}.")
         match change:
             case SetRole(role):
                 self.set_role(seen.sub, role)
@@ -130,7 +130,7 @@ class Directory:
 
 
 def _seen(user: Mapping[str, Any], attributes: Sequence[AttributeTypeTypeDef]) -> Seen:
-    """Somebody made by hand may have no name, organisation or role; a sub everybody has."""
+    """Every user has a sub. One made by hand may have no name, organisation or role."""
     values = {entry["Name"]: entry.get("Value", "") for entry in attributes}
     return Seen(
         sub=values["sub"],

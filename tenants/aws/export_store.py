@@ -1,7 +1,7 @@
-"""Where an export goes: a directory that only its owner reads, or a bucket. A file is there whole or not at all.
+"""Stores for exports: a private directory, or a bucket. A file appears complete or not at all.
 
-What the files hold is not known here. Whoever writes keeps them small enough to be held in memory, which is what makes
-an upload one request.
+Knows nothing about the content of the files. A caller keeps each small enough for memory, so that an upload is one
+request.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from tenants.aws.failures import EXPORTS, answer_of, translated
+from tenants.aws.failures import EXPORTS, aws_error, translate_errors
 from tenants.domain.errors import InvalidInput, Misconfigured
 
 _BUCKET_URL = re.compile(
     r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>[\w!.*'()/+@=,-]*))?", re.ASCII
 )
 _BLOCK = 1024 * 1024
-# Somewhat less than there is room for where the export's address is kept.
-_LONGEST = 400
+# Less than the database column for the export's address holds.
+_MAX_LENGTH = 400
 
 
-class Lines:
-    """What is being written: how much of it there is so far, and its hash."""
+class LineWriter:
+    """Writes lines to a file and keeps their number, size and hash."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._digest = file, hashlib.sha256()
         self.lines = self.bytes = 0
 
     def write(self, line: bytes) -> None:
-        """A whole line, with its end."""
+        """Expects a whole line with its line feed."""
         self._file.write(line)
         self._digest.update(line)
         self.lines += 1
@@ -52,7 +52,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryStore:
-    """Raises Misconfigured for what the disk does not take."""
+    """Raises Misconfigured if the disk refuses."""
 
     path: Path
 
@@ -61,14 +61,14 @@ class DirectoryStore:
         return str(self.path)
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[Lines]:
-        """The file has its name, and is on the disk, once the block has ended well."""
-        with self._explained():
+    def writing(self, name: str) -> Iterator[LineWriter]:
+        """The file gets its name, and is on the disk, when the block succeeds."""
+        with self._as_misconfigured():
             _make_private(self.path)
             new = self.path / f".{name}.{secrets.token_hex(8)}"
             try:
                 with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                    yield Lines(file)
+                    yield LineWriter(file)
                     file.flush()
                     os.fsync(file.fileno())
                 new.replace(self.path / name)
@@ -78,28 +78,28 @@ class DirectoryStore:
             _sync(self.path)
 
     def read(self, name: str) -> bytes | None:
-        with self._explained(), suppress(FileNotFoundError):
+        with self._as_misconfigured(), suppress(FileNotFoundError):
             return (self.path / name).read_bytes()
         return None
 
     def sha256(self, name: str) -> str | None:
-        """None where there is no such file."""
-        with self._explained(), suppress(FileNotFoundError), (self.path / name).open("rb") as file:
+        """None if there is no such file."""
+        with self._as_misconfigured(), suppress(FileNotFoundError), (self.path / name).open("rb") as file:
             return _hash_of(lambda: file.read(_BLOCK))
         return None
 
-    def tidy(self) -> None:
-        """Deletes what a killed process had begun. Nobody else may be writing."""
-        with self._explained():
+    def delete_unfinished(self) -> None:
+        """Deletes unfinished files of a killed process. No other process may be writing."""
+        with self._as_misconfigured():
             for unfinished in self.path.glob(".*"):
                 unfinished.unlink(missing_ok=True)
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _as_misconfigured(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise Misconfigured(f"The export cannot be kept in {self.path}: {error.strerror or error}.") from error
+            raise Misconfigured(f"The export cannot be written to {self.path}: {error.strerror or error}.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,34 +115,34 @@ class BucketStore:
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[Lines]:
-        """One request once the block has ended well: S3 shows an object whole or not at all."""
-        held = io.BytesIO()
-        yield Lines(held)
-        with translated(EXPORTS):
-            self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=held.getvalue())
+    def writing(self, name: str) -> Iterator[LineWriter]:
+        """One request when the block succeeds. S3 shows an object complete or not at all."""
+        buffer = io.BytesIO()
+        yield LineWriter(buffer)
+        with translate_errors(EXPORTS):
+            self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=buffer.getvalue())
 
     def read(self, name: str) -> bytes | None:
         body = self._body(name)
-        with translated(EXPORTS):
+        with translate_errors(EXPORTS):
             content: bytes | None = body.read() if body else None
         return content
 
     def sha256(self, name: str) -> str | None:
-        """None where there is no such file."""
+        """None if there is no such file."""
         body = self._body(name)
-        with translated(EXPORTS):
+        with translate_errors(EXPORTS):
             return _hash_of(lambda: body.read(_BLOCK)) if body else None
 
-    def tidy(self) -> None:
-        """What a killed process had begun was never there."""
+    def delete_unfinished(self) -> None:
+        """Does nothing: an unfinished upload leaves no object."""
 
     def _body(self, name: str) -> Any:
-        with translated(EXPORTS):
+        with translate_errors(EXPORTS):
             try:
                 return self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)["Body"]
             except ClientError as error:
-                if answer_of(error, EXPORTS).code != "NoSuchKey":
+                if aws_error(error, EXPORTS).code != "NoSuchKey":
                     raise
         return None
 
@@ -151,7 +151,7 @@ ExportStore = DirectoryStore | BucketStore
 
 
 def read_json(store: ExportStore, name: str) -> Any:
-    """None where there is no such file, or it is not JSON."""
+    """None if there is no such file or it is not JSON."""
     content = store.read(name)
     try:
         return None if content is None else json.loads(content)
@@ -160,39 +160,39 @@ def read_json(store: ExportStore, name: str) -> Any:
 
 
 def write_json(store: ExportStore, name: str, value: Any) -> str:
-    """Returns the SHA-256 of what was written."""
+    """Returns the SHA-256 of the file."""
     with store.writing(name) as file:
         file.write(json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
     return file.sha256
 
 
-def stores_at(where: str, *, client: Callable[[], Any]) -> Callable[[str], ExportStore]:
-    """From the name of an export to its place beneath `where`, a directory or `s3://bucket/prefix`.
+def open_stores(where: str, *, client: Callable[[], Any]) -> Callable[[str], ExportStore]:
+    """Returns a function from the name of an export to its store in `where`, a directory or `s3://bucket/prefix`.
 
-    Looks first whether it is there and can be used, and makes the directory. `client` makes one for S3. Raises
-    InvalidInput for what whoever typed it can mend; what AWS answers as the stores do.
+    Checks first that `where` can be used, and makes the directory. `client` makes an S3 client. Raises InvalidInput
+    for a `where` that cannot be used, and errors of AWS as the stores do.
     """
-    if len(where) > _LONGEST:
-        raise InvalidInput(f"Exports go to a place whose name has at most {_LONGEST} characters.", field="export_to")
+    if len(where) > _MAX_LENGTH:
+        raise InvalidInput(f"Enter at most {_MAX_LENGTH} characters for the place of the export.", field="export_to")
     if "://" not in where:
-        directory = _usable(where)
+        directory = _usable_directory(where)
         return lambda name: DirectoryStore(directory / name)
-    named = _BUCKET_URL.fullmatch(where)
-    if named is None:
+    parsed = _BUCKET_URL.fullmatch(where)
+    if parsed is None:
         raise InvalidInput(f"“{where}” is neither a directory nor of the form s3://bucket/prefix.", field="export_to")
-    made, bucket = client(), named["bucket"]
-    _check_bucket(made, bucket)
-    prefix = "".join(f"{part}/" for part in (named["prefix"] or "").split("/") if part)
-    return lambda name: BucketStore(made, bucket, f"{prefix}{name}/")
+    s3, bucket = client(), parsed["bucket"]
+    _check_bucket(s3, bucket)
+    prefix = "".join(f"{part}/" for part in (parsed["prefix"] or "").split("/") if part)
+    return lambda name: BucketStore(s3, bucket, f"{prefix}{name}/")
 
 
-def _usable(where: str) -> Path:
-    """The directory, with everything made that was missing of it, tried out by a file that is deleted again."""
+def _usable_directory(where: str) -> Path:
+    """Makes the directory and checks it by writing a file, which it deletes again."""
     if not where.strip():
         raise InvalidInput("Say where the export goes: a directory, or s3://bucket/prefix.", field="export_to")
     path = Path(where).absolute()
-    if len(str(path)) > _LONGEST:
-        raise InvalidInput(f"The whole path of {where} has more than {_LONGEST} characters.", field="export_to")
+    if len(str(path)) > _MAX_LENGTH:
+        raise InvalidInput(f"The whole path of {where} has more than {_MAX_LENGTH} characters.", field="export_to")
     probe = path / f".probe.{secrets.token_hex(8)}"
     try:
         _make_private(path)
@@ -206,23 +206,23 @@ def _usable(where: str) -> Path:
 
 def _check_bucket(client: Any, bucket: str) -> None:
     reasons = {
-        "404": f"There is no bucket {bucket}.",
-        "403": f"The bucket {bucket} is not for the closing job. Does the stack's parameter ExportBucket name it?",
+        "404": f"The bucket {bucket} does not exist.",
+        "403": f"The closing job may not use the bucket {bucket}. Set the stack's parameter ExportBucket to it.",
         "301": f"The bucket {bucket} is in another region.",
     }
-    with translated(EXPORTS):
+    with translate_errors(EXPORTS):
         try:
             client.head_bucket(Bucket=bucket)
         except ClientError as error:
-            # An answer without a body has its status for a code.
-            reason = reasons.get(str(answer_of(error, EXPORTS).code))
+            # HEAD has no body, so botocore uses the status as the code.
+            reason = reasons.get(str(aws_error(error, EXPORTS).code))
             if reason is None:
                 raise
             raise InvalidInput(reason, field="export_to") from error
 
 
 def _make_private(path: Path) -> None:
-    """The directory, and what is missing above it, for its owner alone."""
+    """Makes the directory and its missing parents, readable by the owner only."""
     for level in (*reversed(path.parents), path):
         if not level.exists():
             level.mkdir(mode=0o700, exist_ok=True)
@@ -231,7 +231,7 @@ def _make_private(path: Path) -> None:
 
 
 def _sync(directory: Path) -> None:
-    """Until then the file's new name may be lost with the machine."""
+    """Without it, a crash of the machine may lose the file's new name."""
     opened = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(opened)
@@ -239,8 +239,8 @@ def _sync(directory: Path) -> None:
         os.close(opened)
 
 
-def _hash_of(block: Callable[[], bytes]) -> str:
+def _hash_of(next_block: Callable[[], bytes]) -> str:
     digest = hashlib.sha256()
-    while part := block():
-        digest.update(part)
+    while block := next_block():
+        digest.update(block)
     return digest.hexdigest()

@@ -1,9 +1,9 @@
-"""What AWS answers when it does not do what was asked, as the application's own errors. One table, one context manager.
+"""Translates AWS's errors into the application's own. One table, one context manager.
 
-Beside the table stands what a code means for one service only; `kind_of` says how far a failure reaches.
+A second table has the codes that mean something else for one service; `scope_of` says how far a failure reaches.
 
 Codes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and the API references
-of Cognito and IAM. A code nobody listed is not guessed at: it becomes `Misconfigured`, with the code in the log.
+of Cognito and IAM. An unlisted code becomes `Misconfigured`, with the code in the log.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ CLOSING = "The closing role (STS)"
 EXPORTS = "The export bucket (S3)"
 STACK = "The stack"
 
-# How far a failure reaches: it passes, it is one member's own, or every other call would end the same way.
-Kind = Literal["passing", "member", "systemic"]
+# A passing failure is worth a retry, a member's concerns one person, a systemic one would meet every other call too.
+Scope = Literal["passing", "member", "systemic"]
 
 
 class CredentialsExpired(Unavailable):
-    """The credentials in hand are worth nothing any more: get new ones and ask again."""
+    """The credentials have expired or were revoked: get new ones and try again."""
 
     def __init__(self, code: str) -> None:
         super().__init__(RECORDS, code)
@@ -51,24 +51,24 @@ class CredentialsExpired(Unavailable):
 
 
 class TokenRefused(PortalError):
-    """The identity pool does not take this ID token: expired, signed out, or not one of ours."""
+    """The identity pool refuses this ID token: expired, signed out, or of another user pool."""
 
     def __init__(self, answer: str) -> None:
-        super().__init__("Your session has ended. Sign in again and you are back on this page.")
+        super().__init__("Your session has ended. Sign in again to return to this page.")
         self.answer = answer
 
 
 class IdentityUnknown(PortalError):
-    """The identity id is not of this pool (any more); the person has to be given a new one."""
+    """The identity pool does not know this identity id; the person needs a new one."""
 
     def __init__(self, answer: str) -> None:
-        super().__init__("Your session has ended. Sign in again and you are back on this page.")
+        super().__init__("Your session has ended. Sign in again to return to this page.")
         self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """AWS's refusal, as it came."""
+class AwsError:
+    """An error of AWS, untranslated."""
 
     service: str
     code: str
@@ -80,68 +80,68 @@ class Answer:
 _DENIED = re.compile(r"is not authorized to perform: (?P<action>\S+)(?: on resource: (?P<resource>\S+))?")
 
 
-def _denied(answer: Answer) -> PortalError:
-    named = _DENIED.search(answer.text)
+def _denied(error: AwsError) -> PortalError:
+    named = _DENIED.search(error.text)
     return DeniedByAws(
-        code=answer.code,
-        answer=answer.text,
+        code=error.code,
+        answer=error.text,
         action=named["action"] if named else "",
         resource=(named["resource"] or "") if named else "",
-        aws_request_id=answer.request_id,
+        aws_request_id=error.request_id,
     )
 
 
-def _throttled(answer: Answer) -> PortalError:
-    return Throttled(answer.service, answer.code)
+def _throttled(error: AwsError) -> PortalError:
+    return Throttled(error.service, error.code)
 
 
-def _down(answer: Answer) -> PortalError:
-    return Unreachable(answer.service, f"{answer.status} {answer.code}")
+def _down(error: AwsError) -> PortalError:
+    return Unreachable(error.service, f"{error.status} {error.code}")
 
 
-def _misconfigured(answer: Answer) -> PortalError:
-    return Misconfigured(f"{answer.service} answered {answer.code}: {answer.text}")
+def _misconfigured(error: AwsError) -> PortalError:
+    return Misconfigured(f"{error.service} answered {error.code}: {error.text}")
 
 
-def _expired(answer: Answer) -> PortalError:
-    return CredentialsExpired(answer.code)
+def _expired(error: AwsError) -> PortalError:
+    return CredentialsExpired(error.code)
 
 
-def _token_refused(answer: Answer) -> PortalError:
-    return TokenRefused(answer.text)
+def _token_refused(error: AwsError) -> PortalError:
+    return TokenRefused(error.text)
 
 
-def _invalid(answer: Answer) -> PortalError:
-    return InvalidInput(f"{answer.service} cannot work with this: {answer.text}")
+def _invalid(error: AwsError) -> PortalError:
+    return InvalidInput(f"{error.service} does not accept this: {error.text}")
 
 
-def _resource_not_found(answer: Answer) -> PortalError:
-    if answer.service == IDENTITIES and answer.text.startswith("Identity '"):
-        return IdentityUnknown(answer.text)
-    return _misconfigured(answer)
+def _resource_not_found(error: AwsError) -> PortalError:
+    if error.service == IDENTITIES and error.text.startswith("Identity '"):
+        return IdentityUnknown(error.text)
+    return _misconfigured(error)
 
 
-def _user_exists(answer: Answer) -> PortalError:  # noqa: ARG001 - the tables pass it
+def _user_exists(error: AwsError) -> PortalError:  # noqa: ARG001 - the tables pass it
     return UserExists()
 
 
-def _user_gone(answer: Answer) -> PortalError:  # noqa: ARG001 - the tables pass it
+def _user_gone(error: AwsError) -> PortalError:  # noqa: ARG001 - the tables pass it
     return UserGone()
 
 
-def _refused(answer: Answer) -> PortalError:
-    return RefusedByCognito(answer.text or answer.code)
+def _refused(error: AwsError) -> PortalError:
+    return RefusedByCognito(error.text or error.code)
 
 
-def _undeliverable(answer: Answer) -> PortalError:
-    return RefusedByCognito(f"the invitation could not be delivered ({answer.text or answer.code})")
+def _undeliverable(error: AwsError) -> PortalError:
+    return RefusedByCognito(f"the invitation could not be delivered ({error.text or error.code})")
 
 
-def _not_authorized_for_user(answer: Answer) -> PortalError:
-    return _refused(answer) if answer.text.startswith("User is ") else _misconfigured(answer)
+def _not_authorized_for_user(error: AwsError) -> PortalError:
+    return _refused(error) if error.text.startswith("User is ") else _misconfigured(error)
 
 
-Meanings = Mapping[str, Callable[[Answer], PortalError]]
+Meanings = Mapping[str, Callable[[AwsError], PortalError]]
 
 ERRORS: Meanings = {
     "AccessDeniedException": _denied,
@@ -156,7 +156,7 @@ ERRORS: Meanings = {
     "TransactionInProgressException": _throttled,
     "TransactionConflictException": _throttled,
     "ReplicatedWriteConflictException": _throttled,
-    # Their fault, and it passes.
+    # AWS's own failures, which pass.
     "InternalServerError": _down,
     "InternalErrorException": _down,
     "InternalFailure": _down,
@@ -175,17 +175,17 @@ ERRORS: Meanings = {
     "InvalidIdentityPoolConfigurationException": _misconfigured,
     # The request.
     "ValidationException": _invalid,
-    # How CloudFormation says that a stack does not exist.
+    # CloudFormation's answer for a stack that does not exist.
     "ValidationError": _misconfigured,
     "InvalidParameterException": _misconfigured,
     "ResourceNotFoundException": _resource_not_found,
     "InvalidEndpointException": _misconfigured,
-    # Of writes that nothing here asks for: with a condition, or to a table with a local index.
+    # Only answers to writes that the portal never makes: conditional ones, or to a table with a local index.
     "ConditionalCheckFailedException": _misconfigured,
     "ItemCollectionSizeLimitExceededException": _misconfigured,
 }
 
-# Asked with the program's own credentials: nobody who is signed in can do anything about those.
+# For calls signed with the program's own credentials: a signed-in person cannot do anything about those.
 _OWN_CREDENTIALS: Meanings = dict.fromkeys(
     (
         "AccessDeniedException", "AccessDenied", "ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException",
@@ -195,14 +195,14 @@ _OWN_CREDENTIALS: Meanings = dict.fromkeys(
     _misconfigured,
 )  # fmt: skip
 
-# Where a service means something else by a code than the others do.
+# Codes that mean something else for one service than for the others.
 BY_SERVICE: Mapping[str, Meanings] = {
     PEOPLE: {
         **_OWN_CREDENTIALS,
         "UsernameExistsException": _user_exists,
         "AliasExistsException": _user_exists,
         "UserNotFoundException": _user_gone,
-        # One member's own.
+        # Concern one member.
         "NotAuthorizedException": _not_authorized_for_user,
         "InvalidParameterException": _refused,
         "ValidationException": _refused,
@@ -215,10 +215,10 @@ BY_SERVICE: Mapping[str, Meanings] = {
         "CodeMismatchException": _refused,
         "ExpiredCodeException": _refused,
         "CodeDeliveryFailureException": _undeliverable,
-        # They pass.
+        # Pass.
         "UserImportInProgressException": _throttled,
         "ConcurrentModificationException": _throttled,
-        # The pool, its functions and its roles.
+        # Concern the pool, its functions or its roles.
         "UnexpectedLambdaException": _misconfigured,
         "InvalidLambdaResponseException": _misconfigured,
         "InvalidSmsRoleAccessPolicyException": _misconfigured,
@@ -234,7 +234,7 @@ BY_SERVICE: Mapping[str, Meanings] = {
         "InvalidInput": _misconfigured,
         "MalformedPolicyDocument": _misconfigured,
         "ValidationError": _misconfigured,
-        # Somebody else was writing it at the same time.
+        # Another writer at the same time.
         "LimitExceeded": _throttled,
         "DeleteConflict": _throttled,
         "ConcurrentModification": _throttled,
@@ -263,12 +263,12 @@ BY_SERVICE: Mapping[str, Meanings] = {
 
 
 def meanings(service: str) -> Meanings:
-    """Every code that is listed for a service."""
+    """All codes listed for a service."""
     return {**ERRORS, **BY_SERVICE.get(service, {})}
 
 
-def kind_of(error: PortalError) -> Kind:
-    """Whether to try again later, to set this one member aside, or to stop: unknown means stop."""
+def scope_of(error: PortalError) -> Scope:
+    """Whether to try again later (passing), to set this member aside (member) or to stop (systemic, the default)."""
     match error:
         case CredentialsExpired():
             return "systemic"
@@ -281,24 +281,24 @@ def kind_of(error: PortalError) -> Kind:
 
 
 @contextmanager
-def translated(service: str) -> Iterator[None]:
-    """Raises one of the application's errors instead of botocore's; `service` is the name a person would know."""
+def translate_errors(service: str) -> Iterator[None]:
+    """Raises the application's errors in place of botocore's. `service` is one of the names above, fit for a person."""
     try:
         yield
     except ClientError as error:
-        raise _meaning(answer_of(error, service)) from error
+        raise _meaning(aws_error(error, service)) from error
     except ParamValidationError as error:
-        raise InvalidInput(f"{service} cannot work with this: {error}") from error
+        raise InvalidInput(f"{service} does not accept this: {error}") from error
     except (HTTPClientError, BotocoreConnectionError) as error:
         raise Unreachable(service, type(error).__name__) from error
     except BotoCoreError as error:
         raise Misconfigured(f"{service}: {error}") from error
 
 
-def answer_of(error: ClientError, service: str) -> Answer:
+def aws_error(error: ClientError, service: str) -> AwsError:
     detail = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
-    return Answer(
+    return AwsError(
         service=service,
         code=str(detail.get("Code", "")),
         text=str(detail.get("Message", "")),
@@ -307,8 +307,8 @@ def answer_of(error: ClientError, service: str) -> Answer:
     )
 
 
-def _meaning(answer: Answer) -> PortalError:
-    listed = meanings(answer.service)
-    if answer.code in listed:
-        return listed[answer.code](answer)
-    return _down(answer) if answer.status >= 500 else _misconfigured(answer)
+def _meaning(error: AwsError) -> PortalError:
+    listed = meanings(error.service)
+    if error.code in listed:
+        return listed[error.code](error)
+    return _down(error) if error.status >= 500 else _misconfigured(error)

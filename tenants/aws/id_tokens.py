@@ -1,7 +1,7 @@
 """Verifying a Cognito ID token.
 
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
-All clients of a pool share its issuer and keys, so the audience is what tells our tokens from another client's.
+All clients of a pool share its issuer and keys; only the audience distinguishes our tokens from another client's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tenants.domain.claims import Claims
 from tenants.domain.errors import SignInFailed, Unreachable
 
 SKEW_SECONDS = 30
-# An unknown kid is either a rotated key or somebody's forgery; the second must not become a flood of fetches.
+# An unknown kid means a rotated key or a forged token. Forged tokens must not cause a flood of fetches.
 REFETCH_SECONDS = 30
 _TIMEOUT = (2, 5)
 
@@ -38,7 +38,7 @@ def fetch_keys(url: str) -> dict[str, jwt.PyJWK]:
 
 @dataclass(slots=True)
 class SigningKeys:
-    """The keys of one pool, fetched once per process and again only for a key id that was never seen."""
+    """The keys of one pool. Fetched once, and again only for an unknown key id."""
 
     url: str
     fetch: Callable[[str], dict[str, jwt.PyJWK]] = fetch_keys
@@ -57,11 +57,11 @@ class SigningKeys:
 
     @property
     def age_seconds(self) -> float | None:
-        """Since they were fetched; None where they never were."""
+        """Seconds since the last fetch; None before the first."""
         return None if self._fetched_at is None else self.clock() - self._fetched_at
 
-    def fetch_the_first(self) -> None:
-        """Does nothing once there are some. Raises Unreachable."""
+    def fetch_if_missing(self) -> None:
+        """Fetches the keys unless they were fetched before. Raises Unreachable."""
         with self._lock:
             if self._fetched_at is None:
                 self._keys = self.fetch(self.url)
@@ -78,9 +78,9 @@ class IdTokenVerifier:
     keys: SigningKeys
 
     def verify(self, unverified_token: str, *, nonce: str | None = None) -> Claims:
-        """Signature, issuer, audience, expiry, kind; the nonce too where one is given, as it must be at sign-in.
+        """Checks signature, issuer, audience, expiry and kind; also the nonce, which a sign-in must pass.
 
-        Raises SignInFailed, whose `why` names what was wrong and never the token; Unreachable for want of keys.
+        Raises SignInFailed, whose `why` never contains the token; Unreachable if the keys cannot be fetched.
         """
         payload = self._payload(unverified_token)
         if payload.get("token_use") != "id":

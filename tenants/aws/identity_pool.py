@@ -1,4 +1,4 @@
-"""The Cognito identity pool: an ID token in, temporary credentials out (enhanced flow).
+"""The Cognito identity pool: exchanges an ID token for temporary credentials (enhanced flow).
 
 https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenants.aws.failures import IDENTITIES, translated
+from tenants.aws.failures import IDENTITIES, translate_errors
 from tenants.domain.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class IdentityPool:
-    """`provider` is `cognito-idp.<region>.amazonaws.com/<user pool id>`, the key under which tokens are handed in."""
+    """`provider` is `cognito-idp.<region>.amazonaws.com/<user pool id>`, the key of the token in `Logins`."""
 
     client: CognitoIdentityClient
     pool_id: str
     provider: str
 
     def identity_id(self, id_token: str) -> str:
-        """Stable for a person and this pool. The scarcest call there is (25 a second): keep the answer."""
-        with translated(IDENTITIES):
+        """Always the same for a person and this pool. Keep it: the call has the lowest quota (25 a second)."""
+        with translate_errors(IDENTITIES):
             return self.client.get_id(IdentityPoolId=self.pool_id, Logins={self.provider: id_token})["IdentityId"]
 
     def credentials(self, identity_id: str, id_token: str) -> Credentials:
-        """One hour's credentials, tagged by the pool with the token's `custom:org` and `custom:role`.
+        """Credentials for one hour. The pool tags them with the token's `custom:org` and `custom:role`.
 
         Raises TokenRefused, IdentityUnknown, Throttled, Unreachable or Misconfigured.
         """
-        with translated(IDENTITIES):
+        with translate_errors(IDENTITIES):
             answer = self.client.get_credentials_for_identity(IdentityId=identity_id, Logins={self.provider: id_token})[
                 "Credentials"
             ]

@@ -1,4 +1,4 @@
-"""The bodies of AWS's answers before botocore reads them, for the one page that shows them as they came."""
+"""Captures the bodies of AWS's answers before botocore parses them, for the page that shows them unchanged."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 
 from botocore.session import Session
 
-_kept: ContextVar[list[bytes] | None] = ContextVar("kept_bodies", default=None)
+_bodies: ContextVar[list[bytes] | None] = ContextVar("captured_bodies", default=None)
 
 
 @contextmanager
-def keeping_the_body() -> Iterator[list[bytes]]:
-    """Collects the bodies that arrive in this context, a retried one before the one that counts."""
+def capture_bodies() -> Iterator[list[bytes]]:
+    """Collects the bodies received in this context. The last one counts; the others were retried."""
     bodies: list[bytes] = []
-    token = _kept.set(bodies)
+    token = _bodies.set(bodies)
     try:
         yield bodies
     finally:
-        _kept.reset(token)
+        _bodies.reset(token)
 
 
-def keep_bodies_of(session: Session) -> None:
-    """Once, before the session makes its clients."""
-    session.register("before-parse", _keep)
+def register_capture(session: Session) -> None:
+    """Call it once, before the session makes clients."""
+    session.register("before-parse", _capture)
 
 
-def _keep(**event: Any) -> None:
-    bodies = _kept.get()
+def _capture(**event: Any) -> None:
+    bodies = _bodies.get()
     if bodies is not None:
         bodies.append(event["response_dict"]["body"])

@@ -1,6 +1,6 @@
-"""The one table, read with a person's credentials. Every method takes them; none keeps them.
+"""Reads the records table with a person's credentials, which every method takes and none keeps.
 
-Which rows they reach is IAM's decision. Nothing here compares an org.
+Which rows they may read is IAM's decision. Nothing here compares an org.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tenants.aws.failures import RECORDS, answer_of, translated
-from tenants.aws.raw_bodies import keeping_the_body
+from tenants.aws.failures import RECORDS, aws_error, translate_errors
+from tenants.aws.raw_bodies import capture_bodies
 from tenants.aws.signing import signing_as
 from tenants.domain.credentials import Credentials
 from tenants.domain.values import Item
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Items in order of their sort key. `more` says whether there are others in the direction that was read."""
+    """Items in order of their sort key. `more` says whether others follow in the direction of reading."""
 
     items: Sequence[Item]
     more: bool
@@ -32,7 +32,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """What AWS said, whether it was a refusal or rows: `body` is the JSON that came, only indented."""
+    """AWS's answer, a refusal or rows. `body` is its JSON, only indented."""
 
     allowed: bool
     status: int
@@ -65,39 +65,39 @@ class RecordsTable:
         request: dict[str, Any] = {**_key_condition(partition_key, prefix), "ScanIndexForward": not backwards}
         if start is not None:
             request["ExclusiveStartKey"] = _key(partition_key, start)
-        with translated(RECORDS), signing_as(credentials):
-            # One row more than is wanted: LastEvaluatedKey is also set where nothing follows.
+        with translate_errors(RECORDS), signing_as(credentials):
+            # Asks for one row more: LastEvaluatedKey may be set although nothing follows.
             answer = self.client.query(TableName=self.name, Limit=limit + 1, **request)
         items: list[Item] = list(answer["Items"])
-        kept = items[:limit]
-        # A page of very large rows ends early, at one megabyte, with a LastEvaluatedKey.
+        page = items[:limit]
+        # A page of large rows ends early, at one megabyte, with a LastEvaluatedKey.
         more = len(items) > limit or "LastEvaluatedKey" in answer
-        return Rows(kept[::-1] if backwards else kept, more)
+        return Rows(page[::-1] if backwards else page, more)
 
     def row(self, credentials: Credentials, partition_key: str, sort_key: str) -> Item | None:
-        with translated(RECORDS), signing_as(credentials):
+        with translate_errors(RECORDS), signing_as(credentials):
             answer = self.client.get_item(TableName=self.name, Key=_key(partition_key, sort_key))
         return answer.get("Item")
 
     def try_partition(self, credentials: Credentials, partition_key: str, *, limit: int) -> RawAnswer:
-        """Query a partition whoever it belongs to, and report AWS's answer instead of acting on it.
+        """Queries any partition and returns AWS's answer, even if it is a refusal.
 
-        Raises for what is not an answer (Unreachable, Throttled, CredentialsExpired, Misconfigured).
+        Raises Unreachable, Throttled, CredentialsExpired or Misconfigured if there is no such answer.
         """
-        with translated(RECORDS), signing_as(credentials), keeping_the_body() as kept:
+        with translate_errors(RECORDS), signing_as(credentials), capture_bodies() as bodies:
             try:
                 answer = self.client.query(TableName=self.name, Limit=limit, **_key_condition(partition_key, ""))
             except ClientError as error:
-                refusal = answer_of(error, RECORDS)
+                refusal = aws_error(error, RECORDS)
                 if refusal.code not in {"AccessDeniedException", "ValidationException"}:
                     raise
-                return RawAnswer(False, refusal.status, refusal.code, refusal.request_id, _indented(kept))
+                return RawAnswer(False, refusal.status, refusal.code, refusal.request_id, _indented(bodies))
             metadata = answer["ResponseMetadata"]
-            return RawAnswer(True, metadata["HTTPStatusCode"], "", metadata["RequestId"], _indented(kept))
+            return RawAnswer(True, metadata["HTTPStatusCode"], "", metadata["RequestId"], _indented(bodies))
 
 
 def _indented(bodies: Sequence[bytes]) -> str:
-    """Of the last answer: the ones before it were retried."""
+    """The last body: the others were retried."""
     return json.dumps(json.loads(bodies[-1]), indent=2, ensure_ascii=False)
 
 

@@ -1,8 +1,7 @@
-"""Whose credentials sign a call.
+"""Chooses the credentials that sign a call.
 
-The records client is one, long-lived and shared by all threads; a context variable says who it signs for at the
-moment of signing. With nobody bound it raises. It never looks for the process's own credentials, so there is nothing
-to fall back to.
+All threads share one long-lived records client. At the moment of signing it takes the credentials from a context
+variable, and raises if none are bound. It never falls back to the process's own credentials.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from tenants.domain.credentials import Credentials
 _bound: ContextVar[ReadOnlyCredentials | None] = ContextVar("credentials_of_the_person", default=None)
 
 
-class NobodyBound(RuntimeError):
-    """A call reached the signer outside `signing_as`: a mistake in this program, and nothing was sent."""
+class NoCredentialsBound(RuntimeError):
+    """A call outside `signing_as`: a mistake in this program. Nothing was sent."""
 
 
 @contextmanager
 def signing_as(credentials: Credentials) -> Iterator[None]:
-    """Sign with these credentials in this context. A new thread starts with nobody bound, and so cannot sign."""
+    """Signs with these credentials in this context. A new thread has none bound, so it cannot sign."""
     frozen = ReadOnlyCredentials(
         credentials.access_key_id, credentials.secret_access_key, credentials.session_token, None
     )
@@ -37,7 +36,7 @@ def signing_as(credentials: Credentials) -> Iterator[None]:
 
 
 class PersonsCredentials(BotocoreCredentials):
-    """What botocore holds instead of a key pair: the bound person's, asked for at every signature, retries included."""
+    """botocore asks it at every signature, retries included, and gets the credentials bound then."""
 
     def __init__(self) -> None:
         super().__init__(access_key="", secret_key="", method="signing-as")
@@ -45,12 +44,12 @@ class PersonsCredentials(BotocoreCredentials):
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
         frozen = _bound.get()
         if frozen is None:
-            raise NobodyBound("the records client was used with no person's credentials bound")
+            raise NoCredentialsBound("no credentials are bound to sign this call with")
         return frozen
 
 
 class PersonsCredentialsProvider:
-    """Takes the place of botocore's chain of environment, files and instance metadata."""
+    """Replaces botocore's chain of environment, files and instance metadata."""
 
     def load_credentials(self) -> PersonsCredentials:
         return PersonsCredentials()

@@ -1,11 +1,11 @@
-"""The deployed stack's outputs as the portal's settings."""
+"""Turns the outputs of the deployed stack into the portal's settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tenants.aws.failures import STACK, translated
+from tenants.aws.failures import STACK, translate_errors
 from tenants.domain.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def stack_settings(
     *,
     endpoint_url: str | None,
 ) -> dict[str, str]:
-    """Settings by name, the client's secret among them. With an endpoint, it serves the sign-in pages as well.
+    """Settings by name, including the client's secret. `endpoint_url`, if given, also serves the sign-in pages.
 
-    Raises Misconfigured where there is no such stack or it is not this template's, DeniedByAws, Unreachable.
+    Raises Misconfigured if there is no such stack or it is another template's, DeniedByAws, Unreachable.
     """
     outputs = _outputs(stacks, stack)
     missing = [output for output in (*_FROM_OUTPUTS.values(), "UserPoolDomain") if output not in outputs]
@@ -50,13 +50,13 @@ def stack_settings(
 
 
 def _outputs(stacks: CloudFormationClient, stack: str) -> Mapping[str, str]:
-    with translated(STACK):
-        found = stacks.describe_stacks(StackName=stack)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in found[0].get("Outputs", [])}
+    with translate_errors(STACK):
+        described = stacks.describe_stacks(StackName=stack)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in described[0].get("Outputs", [])}
 
 
 def _secret(people: CognitoIdentityProviderClient, settings: Mapping[str, str]) -> str:
-    with translated(STACK):
+    with translate_errors(STACK):
         client = people.describe_user_pool_client(
             UserPoolId=settings["COGNITO_USER_POOL_ID"], ClientId=settings["COGNITO_CLIENT_ID"]
         )["UserPoolClient"]

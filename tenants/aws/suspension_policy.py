@@ -1,6 +1,6 @@
-"""The managed policy SuspendedTenants, which denies everything to the organisations in its list from then on.
+"""The managed policy SuspendedTenants, which denies everything to the organisations in its list.
 
-Whoever writes it has to be the only one writing: a list replaces the one before it.
+There must be one writer at a time: a list replaces the previous one.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
 """
 
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tenants.aws.failures import POLICIES, answer_of, translated
+from tenants.aws.failures import POLICIES, aws_error, translate_errors
 from tenants.domain import suspension_policy
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
-# IAM keeps so many versions of a policy and refuses another.
+# IAM keeps at most so many versions of a policy and refuses another.
 MOST_VERSIONS = 5
 
 
@@ -29,25 +29,25 @@ class SuspensionPolicy:
     arn: str
 
     def listed(self) -> frozenset[str]:
-        """The organisations that are cut off now. Raises Misconfigured where somebody else has written the policy."""
-        with translated(POLICIES):
+        """The organisations denied now. Raises Misconfigured if the policy was edited by hand."""
+        with translate_errors(POLICIES):
             default = self.client.get_policy(PolicyArn=self.arn)["Policy"]["DefaultVersionId"]
             version = self.client.get_policy_version(PolicyArn=self.arn, VersionId=default)["PolicyVersion"]
         # botocore has decoded the text already.
         return suspension_policy.orgs_in(json.dumps(version["Document"]))
 
     def write(self, orgs: Iterable[str]) -> None:
-        """Cuts off these organisations and no others, whatever the policy says now. Raises NotNow for too many.
+        """Denies these organisations and no others. Raises NotNow if they are too many.
 
-        Raises Throttled where others write versions at the same time, Unreachable, Misconfigured.
+        Raises Throttled if others write versions at the same time, Unreachable, Misconfigured.
         """
         document = suspension_policy.document(orgs)
-        with translated(POLICIES):
+        with translate_errors(POLICIES):
             self._make_room()
             try:
                 self._add(document)
             except ClientError as error:
-                if answer_of(error, POLICIES).code != "LimitExceeded":
+                if aws_error(error, POLICIES).code != "LimitExceeded":
                     raise
                 self._make_room()
                 self._add(document)
@@ -66,6 +66,6 @@ class SuspensionPolicy:
         try:
             self.client.delete_policy_version(PolicyArn=self.arn, VersionId=oldest["VersionId"])
         except ClientError as error:
-            # Deleted by somebody else meanwhile: there is room.
-            if answer_of(error, POLICIES).code != "NoSuchEntity":
+            # Another writer has just deleted it: there is room.
+            if aws_error(error, POLICIES).code != "NoSuchEntity":
                 raise

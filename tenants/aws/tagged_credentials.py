@@ -1,7 +1,7 @@
-"""Credentials of ClosingRole that carry the session tag of one organisation, got with those of the environment.
+"""Credentials of ClosingRole with the session tag of one organisation.
 
-What they reach is IAM's decision; without that tag it is nothing. Credentials that one role's credentials were traded
-for live an hour at most, so they are renewed on the way. See "Role chaining" in
+What they may do is IAM's decision; without the tag it is nothing. The environment's credentials are a role's, and
+chained roles last an hour at most, so these are renewed in time. See "Role chaining" in
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html
 """
 
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tenants.aws.failures import CLOSING, translated
+from tenants.aws.failures import CLOSING, translate_errors
 from tenants.domain.credentials import Credentials
 from tenants.domain.org_id import OrgId
 
@@ -20,36 +20,36 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 LIFETIME_SECONDS = 3600
-_RENEWED_BEFORE_END_SECONDS = 300
+_RENEW_BEFORE_EXPIRY_SECONDS = 300
 
 
 class TaggedCredentials:
-    """Shared by the threads that work for this organisation."""
+    """Thread-safe. `clock` returns seconds since the epoch."""
 
     def __init__(self, client: STSClient, *, role_arn: str, org: OrgId, clock: Callable[[], float] = time.time) -> None:
         self._client, self._role_arn, self._org, self._clock = client, role_arn, org, clock
-        self._kept: Credentials | None = None
+        self._current: Credentials | None = None
         self._renewing = threading.Lock()
 
     def get(self) -> Credentials:
-        """Good for some minutes at least. Raises Misconfigured where the environment's may not have them, Throttled,
-        Unreachable.
+        """Valid for at least five minutes. Raises Misconfigured if the environment's credentials may not assume the
+        role, Throttled, Unreachable.
         """
         with self._renewing:
-            kept = self._kept
-            if kept is None or kept.expire_within(_RENEWED_BEFORE_END_SECONDS, now=self._clock()):
-                kept = self._kept = self._assume()
-            return kept
+            current = self._current
+            if current is None or current.expire_within(_RENEW_BEFORE_EXPIRY_SECONDS, now=self._clock()):
+                current = self._current = self._assume()
+            return current
 
-    def forget(self, refused: Credentials) -> None:
-        """AWS does not take them any more: the next ones are new."""
+    def discard(self, refused: Credentials) -> None:
+        """Call it with credentials that AWS refuses: `get` then fetches new ones."""
         with self._renewing:
-            if self._kept is refused:
-                self._kept = None
+            if self._current is refused:
+                self._current = None
 
     def _assume(self) -> Credentials:
-        with translated(CLOSING):
-            given = self._client.assume_role(
+        with translate_errors(CLOSING):
+            credentials = self._client.assume_role(
                 RoleArn=self._role_arn,
                 # CloudTrail shows it with every call.
                 RoleSessionName=f"closing-{self._org}",
@@ -57,5 +57,8 @@ class TaggedCredentials:
                 Tags=[{"Key": "org", "Value": self._org.value}],
             )["Credentials"]
         return Credentials(
-            given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], given["Expiration"].timestamp()
+            credentials["AccessKeyId"],
+            credentials["SecretAccessKey"],
+            credentials["SessionToken"],
+            credentials["Expiration"].timestamp(),
         )

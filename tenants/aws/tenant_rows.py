@@ -1,7 +1,7 @@
-"""The rows of one organisation for the job that closes it: read page by page, deleted page by page.
+"""Reads and deletes the rows of one organisation, page by page, for the closing job.
 
-Which rows these credentials reach is IAM's decision. A call that fails in a way that passes is made again after a
-while, longer each time: to read or delete a row twice changes nothing.
+Which rows it may reach is IAM's decision. Passing failures are retried with growing pauses, since reading or deleting
+a row twice does no harm.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tenants.aws.failures import RECORDS, CredentialsExpired, translated
+from tenants.aws.failures import RECORDS, CredentialsExpired, translate_errors
 from tenants.aws.signing import signing_as
 from tenants.aws.tagged_credentials import TaggedCredentials
 from tenants.domain.errors import Unavailable
@@ -23,18 +23,18 @@ from tenants.domain.values import Item
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# A partition takes about a thousand deletions a second; so many at once come near that.
+# A partition takes about a thousand deletions a second. So many at once come close to that.
 DELETED_AT_ONCE = 16
 _KEYS_A_PAGE = 1000
-# Somewhat more than a minute altogether, at the most.
+# All pauses together last little more than a minute.
 _TRIES, _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 10, 0.1, 20.0
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class RowPage:
-    """Items in order of their sort key. `after` fetches the next page; None where there is none."""
+    """Items in order of their sort key. `after` fetches the next page; None on the last one."""
 
     items: Sequence[Item]
     after: str | None
@@ -42,8 +42,8 @@ class RowPage:
 
 @dataclass(frozen=True, slots=True)
 class TenantRows:
-    """Every read is consistent. Raises DeniedByAws for a partition that is not the organisation's, Throttled or
-    Unreachable where that did not pass, Misconfigured.
+    """Every read is consistent. Raises DeniedByAws for another organisation's partition, Misconfigured, and after the
+    last retry Throttled or Unreachable.
     """
 
     client: DynamoDBClient
@@ -52,12 +52,12 @@ class TenantRows:
     pause: Callable[[float], None] = time.sleep
 
     def collections(self, space: Space) -> Iterator[str]:
-        """As the catalogue has them."""
+        """The collections that the catalogue names."""
         for keys in self._keys(space.catalogue):
             yield from (key["sk"]["S"] for key in keys)
 
     def pages(self, partition: str, *, after: str | None = None) -> Iterator[RowPage]:
-        """Of at most a megabyte each; one at least, and an empty one where there is nothing."""
+        """Pages of at most a megabyte each; a single empty one if there are no rows."""
         while True:
             page = self._page(partition, after)
             yield page
@@ -66,11 +66,17 @@ class TenantRows:
             after = page.after
 
     def delete_partition(self, partition: str, *, on_page: Callable[[int], None] = lambda _: None) -> None:
-        """`on_page` is told how many rows have been deleted since it was told last."""
+        """Calls `on_page` after every page with the number of rows deleted from it."""
         with ThreadPoolExecutor(DELETED_AT_ONCE) as pool:
             for keys in self._keys(partition):
                 deleted = sum(pool.map(self.delete_row, keys))
                 on_page(deleted)
+
+    def delete_row(self, key: Item) -> int:
+        """`key` is `pk` and `sk`. Returns 1, for sums."""
+        wanted: Any = {"pk": key["pk"], "sk": key["sk"]}
+        self._with_retries(lambda: self.client.delete_item(TableName=self.table, Key=wanted))
+        return 1
 
     def is_empty(self, partition: str) -> bool:
         return not self._page(partition, None, Limit=1).items
@@ -85,7 +91,7 @@ class TenantRows:
             after = page.after
 
     def _page(self, partition: str, after: str | None, **more: Any) -> RowPage:
-        asked: dict[str, Any] = {
+        request: dict[str, Any] = {
             "TableName": self.table,
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": {"S": partition}},
@@ -93,17 +99,12 @@ class TenantRows:
             **more,
         }
         if after is not None:
-            asked["ExclusiveStartKey"] = {"pk": {"S": partition}, "sk": {"S": after}}
-        answer = self._patiently(lambda: self.client.query(**asked))
+            request["ExclusiveStartKey"] = {"pk": {"S": partition}, "sk": {"S": after}}
+        answer = self._with_retries(lambda: self.client.query(**request))
         last = answer.get("LastEvaluatedKey")
         return RowPage(answer["Items"], last["sk"]["S"] if last else None)
 
-    def delete_row(self, key: Item) -> int:
-        wanted: Any = {"pk": key["pk"], "sk": key["sk"]}
-        self._patiently(lambda: self.client.delete_item(TableName=self.table, Key=wanted))
-        return 1
-
-    def _patiently(self, call: Callable[[], Answer]) -> Answer:
+    def _with_retries(self, call: Callable[[], Result]) -> Result:
         for tried in range(1, _TRIES + 1):
             try:
                 return self._signed(call)
@@ -114,11 +115,11 @@ class TenantRows:
                 self.pause(random.uniform(0, longest))  # noqa: S311 - jitter
         raise AssertionError("not reached")
 
-    def _signed(self, call: Callable[[], Answer]) -> Answer:
+    def _signed(self, call: Callable[[], Result]) -> Result:
         credentials = self.credentials.get()
         try:
-            with translated(RECORDS), signing_as(credentials):
+            with translate_errors(RECORDS), signing_as(credentials):
                 return call()
         except CredentialsExpired:
-            self.credentials.forget(credentials)
+            self.credentials.discard(credentials)
             raise

@@ -1,4 +1,4 @@
-"""Cognito's OAuth endpoints that a server calls: trade a code, renew, revoke.
+"""Calls Cognito's OAuth endpoints: exchange a code, renew tokens, revoke them.
 
 https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html
 """
@@ -18,7 +18,7 @@ _SERVICE = "Sign-in (Cognito)"
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Unverified. `refresh_token` is "" where the endpoint gave none (no rotation: the old one stays good)."""
+    """Unverified. `refresh_token` is "" if the endpoint sent none: without rotation, the old one stays valid."""
 
     id_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
@@ -33,7 +33,7 @@ class TokenEndpoint:
     client_secret: str = field(repr=False)
 
     def trade_code(self, *, code: str, redirect_uri: str, code_verifier: str) -> Tokens:
-        """Raises SignInFailed for a code that is used, expired or not ours; Misconfigured; Throttled; Unreachable."""
+        """Raises SignInFailed for a used, expired or foreign code; Misconfigured; Throttled; Unreachable."""
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -43,13 +43,13 @@ class TokenEndpoint:
         return self._tokens(form, refused=SignInFailed)
 
     def renew(self, refresh_token: str) -> Tokens:
-        """Raises SessionEnded where the refresh token is spent or revoked; Misconfigured; Throttled; Unreachable."""
+        """Raises SessionEnded if the refresh token is expired or revoked; Misconfigured; Throttled; Unreachable."""
         return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh_token}, refused=SessionEnded)
 
     def revoke(self, refresh_token: str) -> None:
-        """Ends the refresh token and what came from it; already revoked is fine.
+        """Ends the refresh token and the tokens issued from it. An already revoked one is no error.
 
-        Raises Throttled, Unreachable, or Misconfigured where Cognito does not take it from this client.
+        Raises Throttled, Unreachable, or Misconfigured if Cognito refuses this client.
         """
         response = self._post("/oauth2/revoke", {"token": refresh_token})
         if response.status_code != requests.codes.ok:
@@ -78,18 +78,18 @@ class TokenEndpoint:
             )
         except requests.RequestException as error:
             raise Unreachable(_SERVICE, f"{path}: {type(error).__name__}") from error
-        problem = _passing_problem(path, response.status_code)
-        if problem:
-            raise problem
+        failure = _passing_error(path, response.status_code)
+        if failure:
+            raise failure
         return response
 
 
 def _unexpected(path: str, response: requests.Response) -> Misconfigured:
-    """Nothing a person did: the client's id or secret, the redirect address or the flow is not what Cognito has."""
+    """Not the person's fault: the client's id or secret, the redirect address or the flow does not match Cognito's."""
     return Misconfigured(f"{path} answered {response.status_code} {_json(response).get('error', '')}".strip())
 
 
-def _passing_problem(path: str, status: int) -> PortalError | None:
+def _passing_error(path: str, status: int) -> PortalError | None:
     if status == 429:
         return Throttled(_SERVICE, f"{path} answered 429")
     return Unreachable(_SERVICE, f"{path} answered {status}") if status >= 500 else None

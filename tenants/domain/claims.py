@@ -1,4 +1,4 @@
-"""What a verified ID token says of a person. Verifying it is the work of `tenants.aws.id_tokens`."""
+"""The claims of a verified ID token. `tenants.aws.id_tokens` verifies it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """`org` and `role` are the words the principal tags will carry, "" where the token has none.
+    """`org` and `role` are the values of the principal tags, "" if the token has none.
 
     `expires_at` is in seconds since the epoch.
     """

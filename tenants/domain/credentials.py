@@ -1,4 +1,4 @@
-"""Temporary AWS credentials of one person, as they travel between the identity pool and the signer."""
+"""Temporary AWS credentials, handed from the adapter that gets them to the signer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`expires_at` is in seconds since the epoch. The secrets never show in a repr, so never in a traceback or log."""
+    """`expires_at` is in seconds since the epoch. A repr leaves the secrets out, so no traceback or log has them."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)

@@ -1,29 +1,29 @@
-"""Every way the portal says no.
+"""Every error of the application.
 
-Leaves carry what a page or a log needs; `str()` of one is a sentence for the person it happened to. The table in
-`tenants.pages.refusals` gives each leaf its status and its page; a test finds a leaf that is missing there.
+Leaves carry what a page or a log needs; `str()` of a leaf is a sentence for the person who meets it. The table in
+`tenants.pages.refusals` gives each leaf its status and its page; a test finds a missing leaf.
 
     PortalError
     ├── SignInNeeded            nobody is signed in
-    ├── SessionEnded            somebody was, and their session could not be renewed
-    ├── SignInFailed            the sign-in itself went wrong
-    ├── NoOrganisation          signed in, but a member of nothing
+    ├── SessionEnded            the session could not be renewed
+    ├── SignInFailed            the sign-in itself failed
+    ├── NoOrganisation          signed in, but not a member of any tenant
     ├── MembershipEnded         removed or disabled
-    ├── MembershipChanged       Cognito does not say the same as the database yet
+    ├── MembershipChanged       Cognito and the database still differ
     ├── TenantSuspended
     ├── RoleTooLow
-    ├── OnlyOperatorsPages      break-glass access opens no others
-    ├── DeniedByAws             IAM refused what the person's own credentials asked for
+    ├── OnlyOperatorsPages      break-glass access opens only operators' pages
+    ├── DeniedByAws             IAM refused a request signed with the person's credentials
     ├── RecordNotFound
-    ├── InvalidInput            the person can mend it
-    ├── UserExists              the user pool has a user with this address already
-    ├── UserGone                the user pool does not have this user any more
-    ├── RefusedByCognito        the user pool does not take this one person as they are
-    ├── NotNow                  what was asked for does not fit the state things are in
-    ├── Unavailable             worth trying again; nothing was lost
+    ├── InvalidInput            the person can correct it
+    ├── UserExists              the user pool already has a user with this address
+    ├── UserGone                the user pool no longer has this user
+    ├── RefusedByCognito        the user pool refuses this person's data
+    ├── NotNow                  the present state does not allow it
+    ├── Unavailable             passes; nothing was lost
     │   ├── Throttled
     │   └── Unreachable
-    └── Misconfigured           only an operator can mend it
+    └── Misconfigured           only an operator can correct it
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class PortalError(Exception):
 
     @property
     def for_operators(self) -> str:
-        """For pages of operators, the terminal, the log and the audit trail: says why, where the message does not."""
+        """For operators' pages, the terminal, the log and the audit trail: adds the reason if the message has none."""
         return self.message
 
 
@@ -48,10 +48,10 @@ class SignInNeeded(PortalError):
 
 
 class SessionEnded(PortalError):
-    """`why` is for the log: it may name what the token endpoint answered, never a token."""
+    """`why` is for the log: it may contain the token endpoint's error, never a token."""
 
     def __init__(self, why: str) -> None:
-        super().__init__("Your session has ended. Sign in again and you are back on this page.")
+        super().__init__("Your session has ended. Sign in again to return to this page.")
         self.why = why
 
     @property
@@ -60,7 +60,7 @@ class SessionEnded(PortalError):
 
 
 class SignInFailed(PortalError):
-    """`why` is for the log and the page alike; it never holds a token or a code."""
+    """`why` is for the log and the page; it never contains a token or a code."""
 
     def __init__(self, why: str) -> None:
         super().__init__("You could not be signed in. Nothing is wrong with your password: start the sign-in again.")
@@ -85,15 +85,15 @@ class MembershipEnded(PortalError):
 class MembershipChanged(PortalError):
     def __init__(self, tenant: str) -> None:
         super().__init__(
-            f"Your membership of {tenant} has been changed, and your sign-in does not know it yet. "
-            "Nothing is open to you until it does; try again in a minute."
+            f"Your membership of {tenant} has changed, and your sign-in has to be updated first. "
+            "Until then you cannot open any page. Try again in a minute."
         )
         self.tenant = tenant
 
 
 class TenantSuspended(PortalError):
     def __init__(self, tenant: str, state: str) -> None:
-        super().__init__(f"{tenant} is {state}, so nobody can work with its records at the moment.")
+        super().__init__(f"{tenant} is {state}, so nobody can use its records at the moment.")
         self.tenant = tenant
         self.state = state
 
@@ -108,16 +108,16 @@ class RoleTooLow(PortalError):
 class OnlyOperatorsPages(PortalError):
     def __init__(self) -> None:
         super().__init__(
-            "Break-glass access opens the operators’ pages only. Nobody has signed in, so there are no AWS credentials "
-            "that records could be read with."
+            "Break-glass access opens only the operators’ pages. Nobody has signed in, so there are no AWS credentials "
+            "to read records with."
         )
 
 
 class DeniedByAws(PortalError):
-    """AWS refused. `answer` is its own text, word for word; `action` and `resource` are read from it, or ""."""
+    """`answer` is AWS's own text, word for word; `action` and `resource` are parsed from it, or ""."""
 
     def __init__(self, *, code: str, answer: str, action: str, resource: str, aws_request_id: str) -> None:
-        super().__init__("AWS refused this request to your credentials.")
+        super().__init__("AWS refused this request, which was signed with your credentials.")
         self.code = code
         self.answer = answer
         self.action = action
@@ -130,7 +130,7 @@ class DeniedByAws(PortalError):
 
 
 class RecordNotFound(PortalError):
-    """Something of the person's own is not there. Another tenant's thing is never told apart from it."""
+    """A record in the person's own reach does not exist. Another tenant's record looks just the same."""
 
     def __init__(self, collection: str, key: str) -> None:
         super().__init__(f"There is no record “{key}” in {collection}.")
@@ -139,7 +139,7 @@ class RecordNotFound(PortalError):
 
 
 class InvalidInput(PortalError):
-    """What a person typed, or an address they followed, cannot be used. `field` names the input, if there is one."""
+    """A person's input or a followed address cannot be used. `field` names the input, "" for none."""
 
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
@@ -147,29 +147,29 @@ class InvalidInput(PortalError):
 
 
 class NotNow(PortalError):
-    """The request was understood and may have been right before; `str()` says what is in its way."""
+    """The request is valid, but the present state does not allow it. `str()` says why."""
 
 
 class UserExists(PortalError):
     def __init__(self) -> None:
-        super().__init__("Cognito has a user with this e-mail address already.")
+        super().__init__("Cognito already has a user with this e-mail address.")
 
 
 class UserGone(PortalError):
     def __init__(self) -> None:
-        super().__init__("Cognito does not have this user any more. It was deleted there by somebody else.")
+        super().__init__("Cognito no longer has this user. Somebody else deleted it there.")
 
 
 class RefusedByCognito(PortalError):
     """`why` is Cognito's own text, or says the same in plainer words."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"Cognito does not accept this person as they are: {why}")
+        super().__init__(f"Cognito does not accept this person’s data: {why}")
         self.why = why
 
 
 class Unavailable(PortalError):
-    """`service` is one a person has heard of; `retry_after` is in seconds."""
+    """`service` is a name fit for a person; `retry_after` is in seconds."""
 
     def __init__(self, service: str, why: str, *, retry_after: int = 5) -> None:
         super().__init__(f"{service} is not answering right now. Nothing was lost; try again in {retry_after} seconds.")
@@ -193,7 +193,7 @@ class Unreachable(Unavailable):
 
 
 class Misconfigured(PortalError):
-    """`why` is for the log and the operators; the person only learns that it is not their fault."""
+    """`why` is for the log and the operators only."""
 
     def __init__(self, why: str) -> None:
         super().__init__("The portal is not set up correctly. Its operators can see why in the log.")

@@ -1,7 +1,7 @@
-"""Keys of the one table, composed here and nowhere else.
+"""Keys of the records table. They are composed only here.
 
-`pk = <org>#<collection>` and `sk = <record key>`; the partition with an empty collection name is the tenant's
-catalogue, one item per collection whose `sk` is the collection's name. `PUBLIC` stands for the org in public rows.
+`pk = <org>#<collection>` and `sk = <record key>`. The partition with an empty collection name is the tenant's
+catalogue: one item per collection, whose `sk` is the collection's name. Public rows have `PUBLIC` in place of the org.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_SORT_KEY_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The rows that share an owner: one organisation's, or the public ones. Made by `own_space` or `PUBLIC_SPACE`."""
+    """All rows of one organisation, or all public ones. Use `own_space` or `PUBLIC_SPACE`."""
 
     prefix: str
 
@@ -42,12 +42,12 @@ def own_space(org: OrgId) -> Space:
 
 
 def checked_partition_key(text: str) -> str:
-    """Any partition key at all, whoever it belongs to: IAM decides that. Raises InvalidInput."""
+    """Checks the length only: which keys a person may use is IAM's decision. Raises InvalidInput."""
     return _checked(text, MAX_PARTITION_KEY_BYTES, "partition key")
 
 
-def owner_in(partition_key: str) -> str:
-    """Whose rows a key asks for: an org id or PUBLIC, and never more of the key; "nobody’s" for any other."""
+def owner_of(partition_key: str) -> str:
+    """The owner of the key's rows: an org id or PUBLIC, "nobody’s" for any other key. Never more of the key."""
     owner = partition_key.partition("#")[0]
     return owner if owner == PUBLIC or is_org_id(owner) else "nobody’s"
 

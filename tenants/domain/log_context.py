@@ -1,6 +1,6 @@
-"""Facts that every log line of a request carries: its id, where it comes from, and once known the person's sub and org.
+"""Facts in every log line of a request: its id, its address and, once known, the person's sub and org.
 
-The audit trail takes id and address from here. Never a token.
+The audit trail takes the id and the address from here. Never put a token in.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Who is at an address, as far as addresses tell clients apart."""
+"""Which addresses count as one client."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, ip_address, ip_network
 
-# What a single IPv6 client is usually given, to choose as many addresses from as it likes (RFC 6177).
+# An IPv6 client usually has a whole /64 to choose addresses from (RFC 6177).
 _IPV6_CLIENT_BITS = 64
 
 
 def network_of(address: str) -> str:
-    """An IPv4 address itself, the /64 of an IPv6 address; anything else as it is."""
+    """An IPv4 address itself, the /64 of an IPv6 address; any other text unchanged."""
     try:
         parsed = ip_address(address)
     except ValueError:

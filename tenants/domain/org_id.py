@@ -1,4 +1,4 @@
-"""The id of an organisation as Cognito, the tokens and the keys of its rows know it."""
+"""The id of an organisation in Cognito, in tokens and in the keys of its rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 class OrgId:
     """A canonical lower-case UUID, 36 characters.
 
-    Nothing is repaired: IAM compares the tag byte by byte, so an id in another spelling is another organisation.
+    Other spellings are refused: IAM compares the tag byte by byte, so they would be other organisations.
     """
 
     value: str

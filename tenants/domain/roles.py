@@ -1,4 +1,4 @@
-"""Who may do what, as the glossary has it. What a role may do to rows is decided by the policy, not here."""
+"""The roles. What a role may do to rows is decided by the IAM policy, not here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Role(StrEnum):
 
     @property
     def in_words(self) -> str:
-        """What the person holding it can do with records, for the page that says who they are."""
+        """What the role can do, for the page that shows a person who they are."""
         return _IN_WORDS[self]
 
 

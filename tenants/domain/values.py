@@ -1,4 +1,4 @@
-"""DynamoDB attribute values as they are: typed, numbers as written, sets as sets, bytes as bytes.
+"""DynamoDB attribute values without loss: typed, numbers as written, sets as sets, bytes as bytes.
 
 A value is the JSON shape of the API, `{"S": "text"}`, with bytes where the API has base64. See
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
@@ -29,31 +29,31 @@ TYPE_NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A value for a page: `text` for a single one, `parts` (label, value) for one made of others."""
+class ValueView:
+    """A value for a page: `text` for a scalar, `parts` (label, value) for a map, list or set."""
 
     kind: str
     type_name: str
     text: str = ""
-    parts: Sequence[tuple[str, Shown]] = field(default=())
+    parts: Sequence[tuple[str, ValueView]] = field(default=())
     note: str = ""
 
 
-def show(value: AttributeValue) -> Shown:
-    """The whole value, nothing shortened. Raises ValueError for what is not exactly one known type."""
-    kind, content = _only(value)
+def show(value: AttributeValue) -> ValueView:
+    """The whole value, not shortened. Raises ValueError unless it has exactly one known type."""
+    kind, content = _type_and_content(value)
     if kind == "M":
-        return _made_of(kind, [(name, show(part)) for name, part in content.items()])
+        return _composite(kind, [(name, show(part)) for name, part in content.items()])
     if kind == "L":
-        return _made_of(kind, [(str(place), show(part)) for place, part in enumerate(content)])
+        return _composite(kind, [(str(place), show(part)) for place, part in enumerate(content)])
     if kind in {"SS", "NS", "BS"}:
-        return _made_of(kind, [("", show({kind[0]: part})) for part in content])
-    return Shown(kind, TYPE_NAMES[kind], text=_text(kind, content), note=_note(kind, content))
+        return _composite(kind, [("", show({kind[0]: part})) for part in content])
+    return ValueView(kind, TYPE_NAMES[kind], text=_text(kind, content), note=_note(kind, content))
 
 
-def brief(value: AttributeValue, limit: int = 80) -> str:
-    """One line for a table cell: the text itself, or how many parts there are. Never raises for a known type."""
-    kind, content = _only(value)
+def summary(value: AttributeValue, limit: int = 80) -> str:
+    """One line for a table cell: the text itself, or the number of parts. Raises ValueError as `show` does."""
+    kind, content = _type_and_content(value)
     if kind in {"M", "L", "SS", "NS", "BS"}:
         return f"{TYPE_NAMES[kind]}, {len(content)}"
     if kind == "B":
@@ -62,13 +62,13 @@ def brief(value: AttributeValue, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def plain(value: AttributeValue) -> Any:
-    """DynamoDB's own JSON, with bytes as base64 again: what `aws dynamodb get-item` prints."""
-    kind, content = _only(value)
+def as_json(value: AttributeValue) -> Any:
+    """DynamoDB's own JSON, with bytes as base64, as `aws dynamodb get-item` prints it."""
+    kind, content = _type_and_content(value)
     if kind == "M":
-        return {kind: {name: plain(part) for name, part in content.items()}}
+        return {kind: {name: as_json(part) for name, part in content.items()}}
     if kind == "L":
-        return {kind: [plain(part) for part in content]}
+        return {kind: [as_json(part) for part in content]}
     if kind == "B":
         return {kind: base64.b64encode(content).decode()}
     if kind == "BS":
@@ -76,7 +76,7 @@ def plain(value: AttributeValue) -> Any:
     return {kind: content}
 
 
-def _only(value: AttributeValue) -> tuple[str, Any]:
+def _type_and_content(value: AttributeValue) -> tuple[str, Any]:
     if len(value) != 1:
         raise ValueError("an attribute value has exactly one type")
     ((kind, content),) = value.items()
@@ -85,8 +85,10 @@ def _only(value: AttributeValue) -> tuple[str, Any]:
     return kind, content
 
 
-def _made_of(kind: str, parts: Sequence[tuple[str, Shown]]) -> Shown:
-    return Shown(kind, TYPE_NAMES[kind], parts=parts, note=f"{len(parts)} {'entry' if len(parts) == 1 else 'entries'}")
+def _composite(kind: str, parts: Sequence[tuple[str, ValueView]]) -> ValueView:
+    return ValueView(
+        kind, TYPE_NAMES[kind], parts=parts, note=f"{len(parts)} {'entry' if len(parts) == 1 else 'entries'}"
+    )
 
 
 def _text(kind: str, content: Any) -> str:

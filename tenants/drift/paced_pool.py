@@ -10,7 +10,7 @@ from itertools import count
 from typing import TypeVar
 
 from tenants.aws.directory import Directory, DirectoryPage
-from tenants.aws.failures import kind_of
+from tenants.aws.failures import scope_of
 from tenants.domain.errors import Misconfigured, PortalError, RefusedByCognito
 from tenants.domain.user_plan import Quota, Seen
 from tenants.provisioning.pace import Pacer
@@ -59,7 +59,7 @@ class PacedPool:
             answer = self.pacer.call(quota, make)
             if not isinstance(answer, PortalError):
                 return answer
-            if kind_of(answer) != "passing" or tries == _MOST_TRIES:
+            if scope_of(answer) != "passing" or tries == _MOST_TRIES:
                 raise answer
             longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**tries)
             self.pause(random.uniform(0, longest))  # noqa: S311 - jitter

@@ -151,7 +151,7 @@ def shared_cache() -> CheckResult:
 def signing_keys() -> CheckResult:
     """Whether this process has the user pool's keys. Keys once fetched stay valid while Cognito is away."""
     keys = verifier().keys
-    keys.fetch_the_first()
+    keys.fetch_if_missing()
     return CheckResult(State.OK, int(keys.age_seconds or 0))
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from tenants.audit import record, refusals_recorded
+from tenants.audit import audit_refusals, record
 from tenants.audit.actions import Action
 from tenants.aws.export_store import ExportStore
 from tenants.aws.tenant_rows import TenantRows
@@ -135,7 +135,7 @@ def why_failed(error: Exception) -> str:
 
 
 # The audit trail keeps the name of this function with a refusal.
-@refusals_recorded(Action.TENANT_REFUSED)
+@audit_refusals(Action.TENANT_REFUSED)
 def _close(*, tenant: Tenant, reach: Reach, by: Actor, report: Report) -> ClosingResult:
     tenant.refresh_from_db()
     did: list[str] = []

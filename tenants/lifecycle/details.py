@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from tenants.audit import record, refusals_recorded
+from tenants.audit import audit_refusals, record
 from tenants.audit.actions import Action
 from tenants.domain import texts
 from tenants.domain.actor import Actor
@@ -21,16 +21,16 @@ from tenants.models import Tenant
 from tenants.sign_in.standing import forget_tenant
 
 _SLUGS_TO_TRY = 9
-_refusals_recorded = refusals_recorded(Action.TENANT_REFUSED)
+_audit_refusals = audit_refusals(Action.TENANT_REFUSED)
 
 
-@_refusals_recorded
+@_audit_refusals
 def rename(tenant: Tenant, *, name: str, by: Actor, why: str = "") -> Tenant:
     """Raises InvalidInput, and NotNow once the tenant is being closed."""
     return _edit(tenant, Action.TENANT_RENAMED, by=by, why=why, name=texts.display_name(name, field="name"))
 
 
-@_refusals_recorded
+@_audit_refusals
 def change_slug(tenant: Tenant, *, slug: str, by: Actor, why: str = "") -> Tenant:
     """Raises InvalidInput if another tenant has the slug, NotNow once the tenant is being closed."""
     slug = texts.slug(slug)
@@ -38,13 +38,13 @@ def change_slug(tenant: Tenant, *, slug: str, by: Actor, why: str = "") -> Tenan
         return _edit(tenant, Action.TENANT_RENAMED, by=by, why=why, slug=slug)
 
 
-@_refusals_recorded
+@_audit_refusals
 def change_plan(tenant: Tenant, *, plan: str, by: Actor, why: str = "") -> Tenant:
     """Raises InvalidInput, and NotNow once the tenant is being closed."""
     return _edit(tenant, Action.TENANT_PLAN_CHANGED, by=by, why=why, plan=checked_plan(plan))
 
 
-@_refusals_recorded
+@_audit_refusals
 def change_metadata(
     tenant: Tenant, *, metadata: Mapping[str, Any] | str, by: Actor, why: str = "", over: str = ""
 ) -> Tenant:

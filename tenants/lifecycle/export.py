@@ -15,11 +15,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from tenants.audit.reading import EntryFilter, lines
-from tenants.aws.export_store import ExportStore, Lines, read_json, write_json
+from tenants.audit.reading import EntryFilter, json_lines
+from tenants.aws.export_store import ExportStore, LineWriter, read_json, write_json
 from tenants.aws.tenant_rows import TenantRows
 from tenants.domain.keys import Space
-from tenants.domain.values import Item, plain
+from tenants.domain.values import Item, as_json
 from tenants.models import Closing, Member
 
 FORMAT = "tenant-export/1"
@@ -86,7 +86,7 @@ def export_tenant(closing: Closing, *, rows: TenantRows, space: Space, store: Ex
     continues from there. Raises what `rows` and `store` raise.
     """
     report("exporting")
-    store.tidy()
+    store.delete_unfinished()
     progress = _saved_progress(closing, store)
     for collection in ("", *rows.collections(space)):
         _export_collection(collection, rows=rows, space=space, progress=progress, report=report)
@@ -148,7 +148,7 @@ def _export_collection(collection: str, *, rows: TenantRows, space: Space, progr
 
 
 def _line(item: Item) -> bytes:
-    return _as_json({"Item": {name: plain(value) for name, value in item.items()}})
+    return _as_json({"Item": {name: as_json(value) for name, value in item.items()}})
 
 
 def _entry(file: RowsFile) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def _export_members(closing: Closing, store: ExportStore, report: Report) -> Ite
 
 def _export_audit(closing: Closing, store: ExportStore, report: Report) -> Iterator[dict[str, Any]]:
     """The entries about this organisation, each with its hashes."""
-    yield from _write_files("audit", lines(EntryFilter(org=closing.tenant.org_id)), store, report)
+    yield from _write_files("audit", json_lines(EntryFilter(org=closing.tenant.org_id)), store, report)
 
 
 def _write_files(holds: str, content: Iterable[bytes], store: ExportStore, report: Report) -> Iterator[dict[str, Any]]:
@@ -203,7 +203,7 @@ def _write_files(holds: str, content: Iterable[bytes], store: ExportStore, repor
         number += 1
 
 
-def _fill_file(file: Lines, remaining: Iterator[bytes], progress: Callable[[int], None]) -> bool:
+def _fill_file(file: LineWriter, remaining: Iterator[bytes], progress: Callable[[int], None]) -> bool:
     """Returns whether nothing remains."""
     progress(file.lines)
     for line in remaining:

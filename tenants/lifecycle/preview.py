@@ -10,12 +10,13 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
 
+from tenants.domain.dates import formatted
 from tenants.domain.suspension_policy import ROOM
 from tenants.domain.tenant_state import TenantState, in_words
 from tenants.domain.user_plan import Change, Conflict, Create, Delete, Disable, Enable, SetRole, SignOut
@@ -107,7 +108,7 @@ def _close(tenants: Sequence[Tenant], grace_days: int | None = None) -> Iterator
     yield from _lock_out(expected, tenants)
     days = settings.CLOSING_GRACE_DAYS if grace_days is None else grace_days
     until = timezone.now() + timedelta(days=days)
-    yield f"For {days} days, until {_when(until)}, {_it(tenants)} can be reopened, and nothing is lost."
+    yield f"For {days} days, until {formatted(until)}, {_it(tenants)} can be reopened, and nothing is lost."
     yield "Meanwhile the closing job exports the records, to the place given with manage.py closing --export-to."
     yield "After that date the closing job deletes every record and verifies that none is left. This cannot be undone."
     yield (
@@ -232,7 +233,3 @@ def _pace(duration: timedelta) -> str:
     unit, amount = ("minute", seconds / 60) if seconds < 3600 else ("hour", seconds / 3600)
     rounded = max(1, round(amount))
     return f". At the pace that Cognito allows, this takes about {rounded} {unit}{'' if rounded == 1 else 's'}"
-
-
-def _when(at: datetime) -> str:
-    return f"{at:%-d %B %Y, %H:%M} UTC"

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from tenants.domain.actor import Actor
+from tenants.domain.dates import formatted
 from tenants.domain.steps import WHY, WHY_OPTIONAL, Choices, Field, Step, Typed, refusal_of, with_reason
 from tenants.domain.tenant_state import TenantState, in_words
 from tenants.lifecycle import details, transitions
@@ -21,7 +22,7 @@ from tenants.members.in_cognito import no_worker
 from tenants.members.roster import owners
 from tenants.models import Closing, Tenant
 
-_LIVING = (TenantState.PENDING, TenantState.ACTIVE, TenantState.SUSPENDED)
+_CHANGEABLE = tuple(state for state in TenantState if state.may_be_changed)
 _FOLLOWS = "Cognito follows, and AWS stops taking credentials already issued."
 
 
@@ -108,7 +109,7 @@ def _change_of(field: Field, use_case: Callable[..., Tenant], **about: Any) -> S
         fields=(field, WHY_OPTIONAL),
         values=lambda tenant: {field.name: getattr(tenant, field.name)},
         expects=_expects(about["name"]),
-        prevented=_only_in(*_LIVING),
+        prevented=_only_in(*_CHANGEABLE),
         does=lambda tenant, typed, by: use_case(tenant, **{field.name: typed[field.name]}, why=typed["reason"], by=by),
         **about,
     )
@@ -160,7 +161,7 @@ METADATA = Step(
     fields=(_METADATA, Field("over", "", widget="hidden"), WHY_OPTIONAL),
     values=lambda tenant: {"metadata": _as_json(tenant.metadata), "over": fingerprint(tenant.metadata)},
     expects=_expects("metadata"),
-    prevented=_only_in(*_LIVING),
+    prevented=_only_in(*_CHANGEABLE),
     does=_change_metadata,
     done=lambda tenant: f"The metadata of {tenant} is as you wrote it.",
 )
@@ -213,8 +214,9 @@ def _close(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
 
 
 def _is_being_closed(tenant: Tenant) -> str:
-    until = f"{tenant.purge_after:%-d %B %Y, %H:%M} UTC"
-    return f"{tenant} is being closed. It can be reopened until {until}. {_FOLLOWS}"
+    if tenant.purge_after is None:
+        raise TypeError("a tenant that is being closed has a grace period")
+    return f"{tenant} is being closed. It can be reopened until {formatted(tenant.purge_after)}. {_FOLLOWS}"
 
 
 CLOSE = Step(
@@ -224,7 +226,7 @@ CLOSE = Step(
     heading=lambda tenant: f"Close {tenant}",
     fields=(WHY,),
     expects=lambda tenant, typed: preview_closing(tenant, grace_days=typed.get("grace_days")),
-    prevented=_only_in(*_LIVING),
+    prevented=_only_in(*_CHANGEABLE),
     does=_close,
     done=_is_being_closed,
     grave=True,

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from tenants.audit import record, refusals_recorded
+from tenants.audit import audit_refusals, record
 from tenants.audit.actions import Action
 from tenants.domain import texts
 from tenants.domain.actor import Actor
@@ -29,10 +29,10 @@ from tenants.models import AuditEvent, Closing, Suspension, Tenant
 from tenants.sign_in.standing import forget_tenant
 
 MOST_GRACE_DAYS = 3650
-_refusals_recorded = refusals_recorded(Action.TENANT_REFUSED)
+_audit_refusals = audit_refusals(Action.TENANT_REFUSED)
 
 
-@_refusals_recorded
+@_audit_refusals
 def create_tenant(
     *,
     name: str,
@@ -71,7 +71,7 @@ def create_tenant(
     return tenant
 
 
-@_refusals_recorded
+@_audit_refusals
 def activate(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
     """Raises NotNow unless the tenant is pending and has an owner."""
     why = texts.reason_if_given(why)
@@ -82,7 +82,7 @@ def activate(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
         return _move(tenant, TenantState.ACTIVE, Action.TENANT_ACTIVATED, by=by, why=why, activated_at=timezone.now())
 
 
-@_refusals_recorded
+@_audit_refusals
 def suspend(tenant: Tenant, *, by: Actor, why: str) -> Tenant:
     """The portal refuses its members from their next request on. Raises InvalidInput, NotNow."""
     why = texts.reason(why)
@@ -103,7 +103,7 @@ def suspend(tenant: Tenant, *, by: Actor, why: str) -> Tenant:
         )
 
 
-@_refusals_recorded
+@_audit_refusals
 def reactivate(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
     """Ends a suspension. Raises NotNow unless the tenant is suspended."""
     why = texts.reason_if_given(why)
@@ -117,7 +117,7 @@ def reactivate(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
         )
 
 
-@_refusals_recorded
+@_audit_refusals
 def close(tenant: Tenant, *, by: Actor, why: str, grace: timedelta | None = None) -> Tenant:
     """Shuts members out like a suspension. Its rows may be purged after `grace`, by default CLOSING_GRACE_DAYS.
 
@@ -138,7 +138,7 @@ def close(tenant: Tenant, *, by: Actor, why: str, grace: timedelta | None = None
         return _move(tenant, TenantState.CLOSING, Action.TENANT_CLOSING, by=by, why=why, reason=why, **dates)
 
 
-@_refusals_recorded
+@_audit_refusals
 def reopen(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
     """Takes the tenant back to its state before closing. Raises NotNow after the grace period, or after a purge."""
     why = texts.reason_if_given(why)
@@ -178,7 +178,7 @@ def _why_suspended(tenant: Tenant) -> str:
     return entry.why if entry else tenant.reason
 
 
-@_refusals_recorded
+@_audit_refusals
 def close_for_good(tenant: Tenant, *, by: Actor) -> Tenant:
     """The last transition, after its rows were purged and checked. Raises NotNow before that."""
     now = timezone.now()

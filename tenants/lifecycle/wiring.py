@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from tenants.aws.clients import closing_rows_client, exports_client, roles_client
-from tenants.aws.export_store import stores_at
+from tenants.aws.export_store import open_stores
 from tenants.aws.tagged_credentials import TaggedCredentials
 from tenants.aws.tenant_rows import DELETED_AT_ONCE, TenantRows
 from tenants.domain.errors import Misconfigured
@@ -25,7 +25,7 @@ def reach(*, export_to: str) -> Reach:
     if not settings.CLOSING_ROLE_ARN:
         raise Misconfigured("CLOSING_ROLE_ARN is not set; `manage.py stack_env` prints it.")
     where: dict[str, Any] = {"region": settings.AWS_REGION, "endpoint_url": settings.AWS_ENDPOINT_URL}
-    store = stores_at(export_to, client=lambda: exports_client(**where)) if export_to else None
+    store = open_stores(export_to, client=lambda: exports_client(**where)) if export_to else None
     rows, roles = closing_rows_client(**where, connections=DELETED_AT_ONCE), roles_client(**where)
 
     def rows_of(org: OrgId) -> TenantRows:

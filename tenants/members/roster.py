@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from tenants.audit import record, refusals_recorded
+from tenants.audit import audit_refusals, record
 from tenants.audit.actions import Action
 from tenants.domain import texts
 from tenants.domain.actor import Actor
@@ -26,7 +26,7 @@ from tenants.sign_in.standing import forget_standing
 
 _NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
 _NO_TENANT = "Choose a tenant. Only operators are in none."
-_refusals_recorded = refusals_recorded(Action.MEMBER_REFUSED)
+_audit_refusals = audit_refusals(Action.MEMBER_REFUSED)
 
 
 def desired_user(member: Member) -> DesiredUser | None:
@@ -50,7 +50,7 @@ def planned_changes(member: Member) -> tuple[Change, ...] | Conflict:
     return plan(desired_user(member), member.seen, org=str(member.org_id or ""))
 
 
-@_refusals_recorded
+@_audit_refusals
 def add_member(
     *,
     tenant: Tenant | None,
@@ -89,7 +89,7 @@ def add_member(
     return member
 
 
-@_refusals_recorded
+@_audit_refusals
 def set_role(member: Member, role: str, *, by: Actor, why: str = "") -> Member:
     """Raises InvalidInput if the member is or would be an operator, NotNow for the only owner."""
     role = _role(role)
@@ -98,25 +98,25 @@ def set_role(member: Member, role: str, *, by: Actor, why: str = "") -> Member:
     return _change(member, Action.MEMBER_ROLE_CHANGED, by=by, why=why, role=role)
 
 
-@_refusals_recorded
+@_audit_refusals
 def disable(member: Member, *, by: Actor, why: str = "") -> Member:
     """They stay in the tenant but cannot sign in. Raises NotNow for the only owner."""
     return _change(member, Action.MEMBER_DISABLED, by=by, why=why, enabled=False, sign_out=True)
 
 
-@_refusals_recorded
+@_audit_refusals
 def enable(member: Member, *, by: Actor, why: str = "") -> Member:
     """Ends what `disable` did. Raises NotNow once the tenant is being closed."""
     return _change(member, Action.MEMBER_ENABLED, by=by, why=why, enabled=True, sign_out=False)
 
 
-@_refusals_recorded
+@_audit_refusals
 def remove(member: Member, *, by: Actor, why: str = "") -> Member:
     """A worker deletes their user in Cognito, then the row. Raises NotNow for the only owner."""
     return _change(member, Action.MEMBER_REMOVED, by=by, why=why, removed=True, sign_out=True)
 
 
-@_refusals_recorded
+@_audit_refusals
 def try_now(member: Member, *, by: Actor, why: str = "") -> None:
     """Makes the member due now, even after many failures. Raises NotNow for a removed member."""
     why = texts.reason_if_given(why) or member.last_error

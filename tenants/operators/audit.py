@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from tenants.audit import record
 from tenants.audit.actions import Action
-from tenants.audit.csv import lines
-from tenants.audit.timeline import said
+from tenants.audit.csv import csv_lines
+from tenants.audit.timeline import entry_sentence
 from tenants.domain.actor import VISITOR, WORKER
 from tenants.domain.errors import InvalidInput
 from tenants.models import AuditEvent, Person, Tenant
@@ -111,7 +111,7 @@ def detail_page(request: HttpRequest, seq: int) -> HttpResponse:
     event = get_object_or_404(AuditEvent, pk=seq)
     context = {
         "event": event,
-        "said": said(event),
+        "sentence": entry_sentence(event),
         "tenant": Tenant.objects.filter(org_id=event.org).first() if event.org else None,
         "before": _pretty(event.before),
         "after": _pretty(event.after),
@@ -131,6 +131,6 @@ def export(request: HttpRequest) -> HttpResponseBase:
     record(
         Action.AUDIT_EXPORTED, by=signed_in(request).actor, after={"as": "csv", "of": without_page(request.GET.dict())}
     )
-    response = StreamingHttpResponse(lines(rows.filter(seq__lte=newest)), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(csv_lines(rows.filter(seq__lte=newest)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="audit-{timezone.now():%Y-%m-%d-%H%M}.csv"'
     return response

@@ -183,6 +183,7 @@ MEMBERS = Subjects(
     find=_find,
     address=_address,
     crumbs=lambda member: [("Members", _list_address()), (str(member.person), _address(member))],
+    frame="operators/frame.html",
 )
 TRY_SEVERAL = BulkStep(
     step=TRY_NOW,

@@ -143,11 +143,13 @@ TENANTS = Subjects(
     find=_find,
     address=_address,
     crumbs=lambda tenant: [("Tenants", _list_address()), (tenant.name, _address(tenant))],
+    frame="operators/frame.html",
 )
 NEW_TENANTS = Subjects(
     find=lambda: None,
     address=lambda tenant: _address(tenant) if tenant else _list_address(),
     crumbs=lambda _: [("Tenants", _list_address())],
+    frame="operators/frame.html",
 )
 
 

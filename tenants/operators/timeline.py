@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from tenants.audit.timeline import About, about, by_day, entries_of, was_shortened
+from tenants.audit.timeline import Subject, entries_of, filter_by_subject, group_by_day, was_shortened
 from tenants.models import Tenant
 from tenants.models.keyset import Branch
 from tenants.operators.decorators import page_view
@@ -18,11 +18,11 @@ FILTERS = (
         "about",
         "About",
         (
-            (About.TENANT, "The tenant itself"),
-            (About.MEMBERS, "Members and their users in Cognito"),
-            (About.PEOPLE, "Signing in, and refusals"),
+            (Subject.TENANT, "The tenant itself"),
+            (Subject.MEMBERS, "Members and their users in Cognito"),
+            (Subject.PEOPLE, "Signing in, and refusals"),
         ),
-        about,
+        filter_by_subject,
     ),
 )
 
@@ -35,7 +35,7 @@ def timeline(request: HttpRequest, org_id: UUID) -> HttpResponse:
     context = {
         "tenant": tenant,
         "page": page,
-        "days": by_day(page.rows),
+        "days": group_by_day(page.rows),
         "filters": choices,
         "is_narrowed": any(choice.value for choice in choices),
         "is_cut_off": not page.next and was_shortened(),

@@ -11,7 +11,7 @@ from html import escape
 
 from django.utils.safestring import SafeString
 
-from tenants.domain.values import Item, brief
+from tenants.domain.values import Item, summary
 
 MOST_COLUMNS = 6
 _KEYS = {"pk", "sk"}
@@ -45,5 +45,5 @@ def _cell(item: Item, name: str) -> str:
     value = item.get(name)
     if value is None:
         return '<td class="absent">–</td>'
-    text = escape(brief(value))
+    text = escape(summary(value))
     return f'<td class="number">{text}</td>' if "N" in value else f"<td>{text}</td>"

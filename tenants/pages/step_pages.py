@@ -19,12 +19,14 @@ from tenants.sign_in.access import signed_in
 class Subjects:
     """What steps are taken with. `find` gets the parts of the address and raises Http404.
 
-    It returns None for what is yet to be created; `address` then gets None for the page to go back to.
+    It returns None for what is yet to be created; `address` then gets None for the page to go back to. `frame` is the
+    template around the page.
     """
 
     find: Callable[..., Any]
     address: Callable[[Any], str]
     crumbs: Callable[[Any], Sequence[tuple[str, str]]]
+    frame: str
 
 
 def step_view(step: Step, subjects: Subjects) -> Callable[..., HttpResponse]:
@@ -94,6 +96,7 @@ def _page(
 ) -> HttpResponse:
     """`written` is what somebody typed into a form that cannot be sent any more."""
     context = {
+        "frame": subjects.frame,
         "step": step,
         "heading": step.heading(subject),
         "expects": () if prevented else step.expects(subject, {}),

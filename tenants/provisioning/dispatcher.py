@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tenants.aws.directory import Directory
-from tenants.aws.failures import kind_of
+from tenants.aws.failures import scope_of
 from tenants.aws.suspension_policy import SuspensionPolicy
 from tenants.domain.errors import InvalidInput, PortalError
 from tenants.domain.user_plan import Quota, Seen
@@ -168,7 +168,7 @@ class Dispatcher:
         failure = apply_answer(claimed, call, answer)
         self._tally.applied += len(claimed.attempt.done) - done
         self.answered = self.answered or not isinstance(answer, PortalError)
-        if failure is not None and kind_of(failure) == "systemic":
+        if failure is not None and scope_of(failure) == "systemic":
             self.halted = self.halted or failure
             self._ready.appendleft(claimed)
         elif failure is None and claimed.attempt.next_call() is not None:

@@ -9,7 +9,7 @@ import time
 from functools import partial
 
 from tenants.aws.directory import Directory
-from tenants.aws.failures import kind_of
+from tenants.aws.failures import scope_of
 from tenants.domain.actor import WORKER, Actor
 from tenants.domain.errors import PortalError, Unreachable, UserExists, UserGone
 from tenants.domain.user_plan import Create, Seen
@@ -84,7 +84,7 @@ def provision_member_now(
             return None
         answer = pacer.call_at(at, call.category, partial(make_call, directory, call, claimed.attempt.seen))
         failure = apply_answer(claimed, call, answer)
-    if failure is not None and kind_of(failure) == "systemic":
+    if failure is not None and scope_of(failure) == "systemic":
         release(claimed)
         return Outcome.LATER
     return finish(claimed, failure, by=by)

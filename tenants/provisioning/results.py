@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tenants.aws.failures import kind_of
+from tenants.aws.failures import scope_of
 from tenants.domain.errors import PortalError
 from tenants.models import MOST_REASON
 from tenants.provisioning.queue import Claim
@@ -38,7 +38,7 @@ class Attempted:
             return Outcome.CONFLICT
         if self.failure is None:
             return Outcome.SETTLED
-        return Outcome.LATER if kind_of(self.failure) == "passing" else Outcome.STUCK
+        return Outcome.LATER if scope_of(self.failure) == "passing" else Outcome.STUCK
 
     @property
     def why(self) -> str:

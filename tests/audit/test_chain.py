@@ -1,4 +1,4 @@
-"""The chain of hashes: whatever is done to it shows, and says where."""
+"""The chain of hashes: every kind of tampering is found, and where."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenants.audit.chain import BEGINNING, Entry, Flaw, Point, Walk, canonical, entry_hash, kept, kept_text
+from tenants.audit.chain import (
+    BEGINNING,
+    ChainCheck,
+    Entry,
+    Flaw,
+    Point,
+    canonical,
+    entry_hash,
+    storable,
+    storable_text,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -34,52 +44,52 @@ def end_of(entries: list[Entry]) -> Point:
     return Point(entries[-1].seq, entries[-1].hash)
 
 
-def flaw_of(entries: list[Entry], head: Point, noted: Point | None = None) -> Flaw | None:
-    walk = Walk(BEGINNING, noted)
-    return next(filter(None, map(walk.step, entries)), None) or walk.end(head)
+def flaw_of(entries: list[Entry], head: Point, anchor: Point | None = None) -> Flaw | None:
+    check = ChainCheck(BEGINNING, anchor)
+    return next(filter(None, map(check.add, entries)), None) or check.finish(head)
 
 
-def test_a_chain_that_nobody_touched_is_whole_up_to_its_head() -> None:
+def test_an_untouched_chain_is_whole_up_to_its_head() -> None:
     entries = chain(5)
-    walk = Walk(BEGINNING)
-    assert [walk.step(entry) for entry in entries] == [None] * 5
-    assert (walk.entries, walk.at, walk.end(end_of(entries))) == (5, end_of(entries), None)
+    check = ChainCheck(BEGINNING)
+    assert [check.add(entry) for entry in entries] == [None] * 5
+    assert (check.entries, check.at, check.finish(end_of(entries))) == (5, end_of(entries), None)
 
 
 def test_an_empty_chain_is_whole() -> None:
-    assert Walk(BEGINNING).end(BEGINNING) is None
+    assert ChainCheck(BEGINNING).finish(BEGINNING) is None
 
 
-def changed(entries: list[Entry]) -> None:
+def change_an_entry(entries: list[Entry]) -> None:
     entries[2] = replace(entries[2], content={**entries[2].content, "why": "another"})
 
 
-def changed_with_its_hash(entries: list[Entry]) -> None:
+def change_an_entry_and_its_hash(entries: list[Entry]) -> None:
     content = {**entries[2].content, "why": "another"}
     entries[2] = replace(entries[2], content=content, hash=entry_hash(entries[2].previous_hash, content))
 
 
-def swapped(entries: list[Entry]) -> None:
+def swap_two(entries: list[Entry]) -> None:
     entries[2], entries[3] = entries[3], entries[2]
 
 
-def swapped_with_their_numbers(entries: list[Entry]) -> None:
+def swap_two_and_their_numbers(entries: list[Entry]) -> None:
     entries[2], entries[3] = replace(entries[3], seq=3), replace(entries[2], seq=4)
 
 
-def taken_out(entries: list[Entry]) -> None:
+def delete_one(entries: list[Entry]) -> None:
     del entries[2]
 
 
-def twice(entries: list[Entry]) -> None:
+def repeat_one(entries: list[Entry]) -> None:
     entries.insert(3, entries[2])
 
 
-def cut_short(entries: list[Entry]) -> None:
+def delete_the_tail(entries: list[Entry]) -> None:
     del entries[3:]
 
 
-def forged_at_the_end(entries: list[Entry]) -> None:
+def append_a_forged_one(entries: list[Entry]) -> None:
     content: dict[str, object] = {"seq": 6, "action": "forged"}
     entries.append(Entry(6, content, entries[-1].hash, entry_hash(entries[-1].hash, content)))
 
@@ -87,24 +97,24 @@ def forged_at_the_end(entries: list[Entry]) -> None:
 @pytest.mark.parametrize(
     ("tamper", "seq", "kind"),
     [
-        (changed, 3, "changed"),
-        (changed_with_its_hash, 4, "reordered"),
-        (swapped, 3, "missing"),
-        (swapped_with_their_numbers, 3, "reordered"),
-        (taken_out, 3, "missing"),
-        (twice, 3, "reordered"),
-        (cut_short, 4, "truncated"),
-        (forged_at_the_end, 6, "added"),
+        (change_an_entry, 3, "changed"),
+        (change_an_entry_and_its_hash, 4, "reordered"),
+        (swap_two, 3, "missing"),
+        (swap_two_and_their_numbers, 3, "reordered"),
+        (delete_one, 3, "missing"),
+        (repeat_one, 3, "reordered"),
+        (delete_the_tail, 4, "truncated"),
+        (append_a_forged_one, 6, "added"),
     ],
 )
-def test_whatever_is_done_to_it_is_found_where_it_was_done(tamper: Any, seq: int, kind: str) -> None:
+def test_tampering_is_found_at_its_place(tamper: Any, seq: int, kind: str) -> None:
     entries = chain(5)
     head = end_of(entries)
     tamper(entries)
     flaw = flaw_of(entries, head)
     assert flaw is not None
     assert (flaw.seq, flaw.kind) == (seq, kind)
-    assert str(seq) in flaw.says
+    assert str(seq) in flaw.message
 
 
 def test_a_head_with_another_hash_is_found() -> None:
@@ -114,23 +124,23 @@ def test_a_head_with_another_hash_is_found() -> None:
     assert (flaw.seq, flaw.kind) == (5, "head")
 
 
-def test_a_chain_written_anew_is_whole_in_itself_and_found_by_a_head_that_was_noted() -> None:
-    noted = end_of(chain(3))
-    anew = [*chain(1)]
+def test_an_anchor_finds_a_rewritten_chain() -> None:
+    anchor = end_of(chain(3))
+    rewritten = [*chain(1)]
     content: dict[str, object] = {"seq": 2, "action": "invented"}
     for seq in (2, 3, 4):
         content = {"seq": seq, "action": "invented"}
-        anew.append(Entry(seq, content, anew[-1].hash, entry_hash(anew[-1].hash, content)))
-    assert flaw_of(anew, end_of(anew)) is None
-    flaw = flaw_of(anew, end_of(anew), noted)
+        rewritten.append(Entry(seq, content, rewritten[-1].hash, entry_hash(rewritten[-1].hash, content)))
+    assert flaw_of(rewritten, end_of(rewritten)) is None
+    flaw = flaw_of(rewritten, end_of(rewritten), anchor)
     assert flaw is not None
     assert (flaw.seq, flaw.kind) == (3, "anchor")
 
 
-def test_an_end_that_was_cut_off_with_the_head_moved_is_found_by_a_head_that_was_noted() -> None:
-    noted, shorter = end_of(chain(5)), chain(3)
+def test_an_anchor_finds_a_chain_cut_off_at_the_end() -> None:
+    anchor, shorter = end_of(chain(5)), chain(3)
     assert flaw_of(shorter, end_of(shorter)) is None
-    flaw = flaw_of(shorter, end_of(shorter), noted)
+    flaw = flaw_of(shorter, end_of(shorter), anchor)
     assert flaw is not None
     assert (flaw.seq, flaw.kind) == (4, "anchor")
 
@@ -144,7 +154,7 @@ def test_a_point_is_a_number_and_a_hash(text: str) -> None:
     assert Point.parse(f" {end_of(chain(2))}\n") == end_of(chain(2))
 
 
-def test_every_part_of_an_entry_and_the_one_before_it_count() -> None:
+def test_the_hash_covers_every_field_and_the_previous_hash() -> None:
     content = {"a": "1", "b": {"c": [1, None, True]}}
     hashes = {
         entry_hash("0", content),
@@ -158,26 +168,25 @@ def test_every_part_of_an_entry_and_the_one_before_it_count() -> None:
 
 
 @given(JSON)
-def test_what_is_kept_is_the_same_after_it_was_written_down_and_read_again(value: object) -> None:
-    once = kept(value)
-    written = canonical({"value": once})
+def test_a_stored_value_is_the_same_after_writing_and_reading(value: object) -> None:
+    written = canonical({"value": storable(value)})
     assert b"\\u0000" not in written
     again = json.loads(written)["value"]
-    assert canonical({"value": kept(again)}) == written
+    assert canonical({"value": storable(again)}) == written
     written.decode("utf-8")
 
 
-def test_moments_and_ids_are_kept_as_text_in_one_spelling() -> None:
+def test_moments_and_ids_are_stored_as_text_in_one_spelling() -> None:
     moment = datetime(2026, 3, 31, 14, 0, tzinfo=timezone(timedelta(hours=2)))
-    assert kept(moment) == kept(moment.astimezone(UTC)) == "2026-03-31T12:00:00.000000+00:00"
-    assert kept(UUID("a0c3e000-0000-4000-8000-0000000000ac")) == "a0c3e000-0000-4000-8000-0000000000ac"
+    assert storable(moment) == storable(moment.astimezone(UTC)) == "2026-03-31T12:00:00.000000+00:00"
+    assert storable(UUID("a0c3e000-0000-4000-8000-0000000000ac")) == "a0c3e000-0000-4000-8000-0000000000ac"
 
 
 @pytest.mark.parametrize("value", [b"bytes", {1: "a"}, object(), {"deep": {"a": {1, 2}}}])
-def test_what_no_json_can_say_is_refused(value: object) -> None:
+def test_values_that_json_cannot_hold_are_refused(value: object) -> None:
     with pytest.raises(TypeError):
-        kept(value)
+        storable(value)
 
 
-def test_text_is_cut_and_rid_of_what_postgresql_does_not_keep() -> None:
-    assert kept_text("a\x00b\ud800c", 4) == "a\ufffdb\ufffd"
+def test_text_is_cut_and_loses_what_postgresql_cannot_store() -> None:
+    assert storable_text("a\x00b\ud800c", 4) == "a\ufffdb\ufffd"

@@ -1,4 +1,4 @@
-"""The audit trail's commands: exporting it, following an export, and shortening it though that is interrupted."""
+"""The audit trail's commands: exporting it, verifying an export, and shortening it, also after an interruption."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from django.utils import timezone
 
 from tenants.audit.actions import Action
 from tenants.audit.chain import canonical, entry_hash
-from tenants.audit.files import appearing_whole, write_lines
-from tenants.audit.reading import EntryFilter, lines
-from tenants.audit.retention import file_for, older_than, shorten
+from tenants.audit.files import atomic_file, write_lines
+from tenants.audit.reading import EntryFilter, json_lines
+from tenants.audit.retention import entries_older_than, export_path, shorten
 from tenants.lifecycle.transitions import create_tenant
 from tenants.models import AuditEvent
-from tests.world.trail import SOMEBODY, age, entries, run, triggers_aside, verified
+from tests.world.trail import SOMEBODY, make_older, record_entries, run_sql, verify_audit, without_triggers
 
 pytestmark = pytest.mark.django_db
 
 
-def called(name: str, *arguments: str) -> Any:
-    """The JSON that it prints."""
+def run_command(name: str, *arguments: str) -> Any:
+    """Returns the JSON that the command prints."""
     out = io.StringIO()
     call_command(name, *arguments, "--json", stdout=out)
     return json.loads(out.getvalue())
@@ -35,24 +35,24 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
-def test_an_export_holds_every_entry_whole_and_can_be_followed_anywhere(tmp_path: Path) -> None:
-    entries(3)
+def test_an_export_holds_every_entry_and_can_be_verified_anywhere(tmp_path: Path) -> None:
+    record_entries(3)
     path = tmp_path / "trail.jsonl"
-    assert called("export_audit", "-o", str(path)) == {"file": str(path), "entries": 3}
+    assert run_command("export_audit", "-o", str(path)) == {"file": str(path), "entries": 3}
     first, *_, last = lines_of(path)
     assert first["after"] == {"role": "editor", "share": 0.25, "note": "größer ✓"}
     content = {name: value for name, value in last.items() if name not in {"previous_hash", "hash"}}
     assert entry_hash(last["previous_hash"], content) == last["hash"]
-    assert verified("--file", str(path)) == (
+    assert verify_audit("--file", str(path)) == (
         0,
         {"whole": True, "entries": 3, "after": f"0:{'0' * 64}", "head": f"3:{last['hash']}", "flaw": None},
     )
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_that_it_was_exported_stands_in_the_trail(tmp_path: Path) -> None:
-    entries(2)
-    called("export_audit", "-o", str(tmp_path / "trail.jsonl"), "--until", "2099-01-01")
+def test_an_export_is_recorded_in_the_trail(tmp_path: Path) -> None:
+    record_entries(2)
+    run_command("export_audit", "-o", str(tmp_path / "trail.jsonl"), "--until", "2099-01-01")
     last = AuditEvent.objects.latest("seq")
     assert last.action == Action.AUDIT_EXPORTED
     assert last.actor == "command"
@@ -63,54 +63,54 @@ def test_that_it_was_exported_stands_in_the_trail(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("line", "flaw"), [(2, ("changed", 2)), (3, ("changed", 3))])
 def test_a_changed_line_of_an_export_is_found(tmp_path: Path, line: int, flaw: tuple[str, int]) -> None:
-    entries(3)
+    record_entries(3)
     path = tmp_path / "trail.jsonl"
-    called("export_audit", "-o", str(path))
+    run_command("export_audit", "-o", str(path))
     lines = lines_of(path)
     lines[line - 1]["why"] = "another"
     path.write_bytes(b"".join(canonical(entry) + b"\n" for entry in lines))
-    code, answer = verified("--file", str(path))
+    code, answer = verify_audit("--file", str(path))
     assert (code, answer["flaw"]["kind"], answer["flaw"]["seq"]) == (3, *flaw)
 
 
 @pytest.mark.parametrize("broken", [b"", b"{}", b"[]", b'{"seq": 2}', b"\xff\xfe", b"[" * 100_000, b'{"seq": 1e999}'])
-def test_a_line_of_an_export_that_is_no_entry_is_a_flaw_and_not_a_crash(tmp_path: Path, broken: bytes) -> None:
-    entries(3)
+def test_a_line_that_is_no_entry_is_a_flaw_and_no_crash(tmp_path: Path, broken: bytes) -> None:
+    record_entries(3)
     path = tmp_path / "trail.jsonl"
-    called("export_audit", "-o", str(path))
+    run_command("export_audit", "-o", str(path))
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([lines[0], broken, lines[2]]))
-    code, answer = verified("--file", str(path))
+    code, answer = verify_audit("--file", str(path))
     assert (code, answer["entries"]) == (3, 1)
 
 
-def test_an_export_of_a_stretch_of_time_is_followed_from_where_it_begins(tmp_path: Path) -> None:
-    entries(2)
+def test_an_export_of_a_period_is_verified_from_its_beginning(tmp_path: Path) -> None:
+    record_entries(2)
     middle = timezone.now().isoformat()
-    entries(3)
-    called("export_audit", "-o", str(tmp_path / "later.jsonl"), "--since", middle)
-    called("export_audit", "-o", str(tmp_path / "sooner.jsonl"), "--until", middle)
-    sooner, later = (verified("--file", str(tmp_path / name))[1] for name in ("sooner.jsonl", "later.jsonl"))
+    record_entries(3)
+    run_command("export_audit", "-o", str(tmp_path / "later.jsonl"), "--since", middle)
+    run_command("export_audit", "-o", str(tmp_path / "sooner.jsonl"), "--until", middle)
+    sooner, later = (verify_audit("--file", str(tmp_path / name))[1] for name in ("sooner.jsonl", "later.jsonl"))
     assert (sooner["entries"], later["entries"]) == (2, 3)
     assert sooner["head"] == later["after"]
 
 
-def test_an_export_of_one_tenant_holds_what_happened_to_it_and_nothing_of_another(tmp_path: Path) -> None:
+def test_an_export_of_one_tenant_holds_only_its_own_entries(tmp_path: Path) -> None:
     acme = create_tenant(name="Acme", owner_email="o@acme.example", by=SOMEBODY)
     create_tenant(name="Globex", owner_email="o@globex.example", by=SOMEBODY)
-    called("export_audit", "--tenant", acme.slug, "-o", str(tmp_path / "acme.jsonl"))
+    run_command("export_audit", "--tenant", acme.slug, "-o", str(tmp_path / "acme.jsonl"))
     assert {line["org"] for line in lines_of(tmp_path / "acme.jsonl")} == {str(acme.org_id)}
     assert AuditEvent.objects.latest("seq").org == acme.org_id
 
 
-def test_an_export_writes_over_nothing(tmp_path: Path) -> None:
-    entries(1)
+def test_an_export_overwrites_nothing(tmp_path: Path) -> None:
+    record_entries(1)
     path = tmp_path / "trail.jsonl"
     path.write_text("mine")
     with pytest.raises(CommandError, match=r"trail\.jsonl exists already"):
-        called("export_audit", "-o", str(path))
+        run_command("export_audit", "-o", str(path))
     with pytest.raises(CommandError, match=r"nowhere/trail\.jsonl: No such file"):
-        called("export_audit", "-o", str(tmp_path / "nowhere" / "trail.jsonl"))
+        run_command("export_audit", "-o", str(tmp_path / "nowhere" / "trail.jsonl"))
     assert path.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [path]
     assert AuditEvent.objects.count() == 1
@@ -124,23 +124,23 @@ def test_an_export_writes_over_nothing(tmp_path: Path) -> None:
         ([], "name one with -o"),
     ],
 )
-def test_what_was_typed_wrongly_is_said(arguments: list[str], says: str) -> None:
+def test_wrong_arguments_are_explained(arguments: list[str], says: str) -> None:
     with pytest.raises(CommandError, match=says):
-        called("export_audit", *arguments)
+        run_command("export_audit", *arguments)
 
 
-def test_an_entry_that_says_something_twice_is_none(tmp_path: Path) -> None:
-    entries(2)
+def test_an_entry_with_a_duplicate_key_is_refused(tmp_path: Path) -> None:
+    record_entries(2)
     file = tmp_path / "trail.jsonl"
-    whole = called("export_audit", "-o", str(file))
+    whole = run_command("export_audit", "-o", str(file))
     assert whole["entries"] == 2
     file.write_text(file.read_text().replace('"why":', '"why":"forged","why":', 1))
-    code, answer = verified("--file", str(file))
+    code, answer = verify_audit("--file", str(file))
     assert code == 3
     assert "line 1 of the file is not an entry" in str(answer)
 
 
-def test_a_file_that_is_not_there_could_not_be_looked_at(tmp_path: Path) -> None:
+def test_verifying_a_missing_file_fails(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"none\.jsonl: No such file"):
         call_command("verify_audit", "--file", str(tmp_path / "none.jsonl"))
 
@@ -149,71 +149,71 @@ def test_a_file_that_is_not_there_could_not_be_looked_at(tmp_path: Path) -> None
 
 
 def old_entries(count: int) -> None:
-    entries(count)
-    age()
+    record_entries(count)
+    make_older()
 
 
-def test_what_is_old_enough_goes_into_a_file_and_the_trail_stays_whole(tmp_path: Path) -> None:
+def test_old_entries_move_into_a_file_and_the_trail_stays_whole(tmp_path: Path) -> None:
     old_entries(4)
-    entries(2)
-    noted = verified()[1]["head"]
-    done = called("shorten_audit", "--to", str(tmp_path))
+    record_entries(2)
+    anchor = verify_audit()[1]["head"]
+    done = run_command("shorten_audit", "--to", str(tmp_path))
     assert (done["entries"], done["deleted"]) == (4, 4)
     assert AuditEvent.objects.earliest("seq").seq == 5
     last = AuditEvent.objects.latest("seq")
     assert (last.action, last.after["entries"]) == (Action.AUDIT_SHORTENED, 4)
-    code, answer = verified("--anchor", noted)
+    code, answer = verify_audit("--anchor", anchor)
     assert (code, answer["entries"], answer["after"]) == (0, 3, done["through"])
-    assert verified("--file", done["file"])[1]["head"] == answer["after"]
+    assert verify_audit("--file", done["file"])[1]["head"] == answer["after"]
 
 
-def test_a_head_noted_before_the_trail_begins_is_looked_for_in_the_export(tmp_path: Path) -> None:
+def test_an_anchor_before_the_beginning_is_found_in_the_export(tmp_path: Path) -> None:
     old_entries(3)
-    noted = f"2:{AuditEvent.objects.get(seq=2).hash}"
-    done = called("shorten_audit", "--to", str(tmp_path))
-    with pytest.raises(CommandError, match="Look in the export of then"):
-        call_command("verify_audit", "--anchor", noted)
-    assert verified("--anchor", noted, "--file", done["file"])[0] == 0
+    anchor = f"2:{AuditEvent.objects.get(seq=2).hash}"
+    done = run_command("shorten_audit", "--to", str(tmp_path))
+    with pytest.raises(CommandError, match="Verify an earlier export"):
+        call_command("verify_audit", "--anchor", anchor)
+    assert verify_audit("--anchor", anchor, "--file", done["file"])[0] == 0
 
 
-def test_a_dry_run_says_what_would_go_and_touches_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_says_what_would_be_deleted_and_changes_nothing(tmp_path: Path) -> None:
     old_entries(3)
-    done = called("shorten_audit", "--to", str(tmp_path), "--dry-run")
+    done = run_command("shorten_audit", "--to", str(tmp_path), "--dry-run")
     assert (done["entries"], done["deleted"], done["dry_run"]) == (3, 0, True)
     assert (list(tmp_path.iterdir()), AuditEvent.objects.count()) == ([], 3)
 
 
-def test_with_nothing_old_enough_nothing_is_done(tmp_path: Path) -> None:
-    entries(3)
-    assert called("shorten_audit", "--to", str(tmp_path))["deleted"] == 0
+def test_with_no_old_entries_nothing_is_done(tmp_path: Path) -> None:
+    record_entries(3)
+    assert run_command("shorten_audit", "--to", str(tmp_path))["deleted"] == 0
     assert (list(tmp_path.iterdir()), AuditEvent.objects.count()) == ([], 3)
 
 
 def test_a_trail_can_be_shortened_again(tmp_path: Path) -> None:
     old_entries(3)
-    first = called("shorten_audit", "--to", str(tmp_path))
-    entries(2)
-    age()
-    second = called("shorten_audit", "--to", str(tmp_path))
+    first = run_command("shorten_audit", "--to", str(tmp_path))
+    record_entries(2)
+    make_older()
+    second = run_command("shorten_audit", "--to", str(tmp_path))
     assert second["after"] == first["through"]
     assert len(list(tmp_path.iterdir())) == 2
-    assert verified()[0] == 0
+    assert verify_audit()[0] == 0
 
 
 def test_a_broken_trail_is_not_shortened(tmp_path: Path) -> None:
     old_entries(4)
-    with triggers_aside():
-        run("UPDATE tenants_auditevent SET why = 'another' WHERE seq = 2")
+    with without_triggers():
+        run_sql("UPDATE tenants_auditevent SET why = 'another' WHERE seq = 2")
     with pytest.raises(CommandError, match=r"not whole, so nothing was deleted\. Entry 2 was changed"):
-        called("shorten_audit", "--to", str(tmp_path))
+        run_command("shorten_audit", "--to", str(tmp_path))
     assert AuditEvent.objects.count() == 4
 
 
-def test_a_file_of_something_else_in_its_place_is_left_alone_and_nothing_is_deleted(tmp_path: Path) -> None:
+def test_with_a_foreign_file_in_the_way_nothing_is_deleted(tmp_path: Path) -> None:
     old_entries(4)
     (tmp_path / "audit-000000000001.jsonl").write_bytes(b"")
-    with pytest.raises(CommandError, match="holds something else"):
-        called("shorten_audit", "--to", str(tmp_path))
+    with pytest.raises(CommandError, match="does not hold the entries to delete"):
+        run_command("shorten_audit", "--to", str(tmp_path))
     assert AuditEvent.objects.count() == 4
 
 
@@ -222,7 +222,7 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize("calls", [1, 3, 6, 7, 8])
-def test_interrupted_anywhere_it_is_run_again_and_nothing_is_lost(
+def test_a_killed_run_is_finished_by_the_next_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
     old_entries(6)
@@ -231,62 +231,62 @@ def test_interrupted_anywhere_it_is_run_again_and_nothing_is_lost(
     left = iter(range(calls - 1))
 
     def until_killed(_done: int) -> None:
-        # Six times as entries are written, then as every two are deleted.
+        # Called six times while entries are written, then after every two deleted ones.
         if next(left, None) is None:
             raise Killed
 
-    prefix = older_than(timezone.now() - timedelta(days=730))
+    prefix = entries_older_than(timezone.now() - timedelta(days=730))
     with pytest.raises(Killed):
-        shorten(prefix, file_for(prefix, tmp_path), by=SOMEBODY, progress=until_killed)
-    assert verified()[0] == 0
-    called("shorten_audit", "--to", str(tmp_path))
-    assert verified()[0] == 0
+        shorten(prefix, export_path(prefix, tmp_path), by=SOMEBODY, progress=until_killed)
+    assert verify_audit()[0] == 0
+    run_command("shorten_audit", "--to", str(tmp_path))
+    assert verify_audit()[0] == 0
     assert [entry["hash"] for path in sorted(tmp_path.iterdir()) for entry in lines_of(path)] == hashes
     assert not AuditEvent.objects.filter(hash__in=hashes).exists()
 
 
-def test_a_file_that_an_earlier_run_finished_is_used(tmp_path: Path) -> None:
+def test_the_finished_file_of_an_earlier_run_is_used(tmp_path: Path) -> None:
     old_entries(4)
-    prefix = older_than(timezone.now() - timedelta(days=730))
-    path = file_for(prefix, tmp_path)
-    with appearing_whole(path) as file:
-        write_lines(lines(EntryFilter(), through=4), file)
+    prefix = entries_older_than(timezone.now() - timedelta(days=730))
+    path = export_path(prefix, tmp_path)
+    with atomic_file(path) as file:
+        write_lines(json_lines(EntryFilter(), through=4), file)
     written = path.stat()
-    entries(1)
-    assert called("shorten_audit", "--to", str(tmp_path))["deleted"] == 4
+    record_entries(1)
+    assert run_command("shorten_audit", "--to", str(tmp_path))["deleted"] == 4
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
 
 
 def write_half(path: Path) -> None:
-    with appearing_whole(path) as file:
+    with atomic_file(path) as file:
         file.write(b"half")
         raise Killed
 
 
-def test_a_file_appears_whole_or_not_at_all_and_never_over_another(tmp_path: Path) -> None:
+def test_a_file_appears_whole_or_not_at_all_and_overwrites_nothing(tmp_path: Path) -> None:
     path = tmp_path / "trail.jsonl"
     with pytest.raises(Killed):
         write_half(path)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(FileExistsError), appearing_whole(path):
+    with pytest.raises(FileExistsError), atomic_file(path):
         path.write_bytes(b"somebody was faster")
     assert path.read_bytes() == b"somebody was faster"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_directory_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="is no directory"):
-        called("shorten_audit", "--to", str(tmp_path / "nowhere"))
+        run_command("shorten_audit", "--to", str(tmp_path / "nowhere"))
 
 
-def test_what_a_killed_run_left_half_written_is_cleared_away_and_what_another_is_writing_is_not(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_run_are_deleted_unless_still_being_written(tmp_path: Path) -> None:
     path, left = tmp_path / "trail.jsonl", tmp_path / ".trail.jsonl.abc"
     left.write_bytes(b"half")
 
     def write_twice() -> None:
-        with appearing_whole(path):
+        with atomic_file(path):
             assert not left.exists()
-            with appearing_whole(path):
+            with atomic_file(path):
                 assert len(list(tmp_path.iterdir())) == 2
 
     with pytest.raises(FileExistsError):

@@ -1,4 +1,4 @@
-"""What stands in the audit trail of who came, who went and who was told no; and that nothing secret does."""
+"""Sign-ins, sign-outs and refusals in the audit trail; and that it contains no secret."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tenants.models import AuditEvent, AuditHead, Member, SignIn, Tenant
 from tenants.sign_in.wiring import sessions
 from tests.world.faults import Switches
 from tests.world.fixtures import Browser
-from tests.world.trail import SOMEBODY, run, verified
+from tests.world.trail import SOMEBODY, run_sql, verify_audit
 
 Browse = Callable[[CastMember], Browser]
-# What was refused is recorded once the transaction is over, so there has to be one that ends.
+# A refusal is recorded after the transaction, so the tests need one that ends.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def told(action: Action = Action.REFUSED) -> list[AuditEvent]:
+def recorded(action: Action = Action.REFUSED) -> list[AuditEvent]:
     return list(AuditEvent.objects.filter(action=action).order_by("seq"))
 
 
@@ -40,7 +40,7 @@ def last() -> AuditEvent:
     return AuditEvent.objects.latest("seq")
 
 
-def test_signing_in_is_recorded_with_who_whose_and_where_from(browser: Browser) -> None:
+def test_a_sign_in_is_recorded_with_person_tenant_and_address(browser: Browser) -> None:
     page = browser.sign_in(ACME_OWNER)
     event = last()
     assert event.action == Action.SIGNED_IN
@@ -53,15 +53,15 @@ def test_signing_in_is_recorded_with_who_whose_and_where_from(browser: Browser) 
     assert event.request_id != page["X-Request-Id"]
 
 
-def test_an_operators_sign_in_is_the_platforms_own(browser: Browser) -> None:
+def test_an_operators_sign_in_belongs_to_no_tenant(browser: Browser) -> None:
     browser.sign_in(OPERATOR)
     assert (last().action, last().org) == (Action.SIGNED_IN, None)
 
 
-def test_a_sign_in_that_cannot_be_recorded_does_not_take_place(browser: Browser) -> None:
+def test_a_sign_in_that_cannot_be_recorded_fails(browser: Browser) -> None:
     browser.raise_request_exception = False
     back = browser.callback_address(ACME_OWNER)
-    with head_out_of_reach():
+    with no_recording():
         assert browser.get(back).status_code == 500
     assert not SignIn.objects.exists()
     assert browser.get("/records/").status_code == 302
@@ -71,29 +71,29 @@ def test_signing_out_is_recorded_once(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     browser.post("/oidc/logout/")
     browser.post("/oidc/logout/")
-    (event,) = told(Action.SIGNED_OUT)
+    (event,) = recorded(Action.SIGNED_OUT)
     assert (event.actor_name, str(event.org)) == (ACME_OWNER.email, ACME_OWNER.org)
 
 
-def test_a_sign_in_that_was_ended_elsewhere_is_not_ended_again(browse_as: Browse) -> None:
+def test_signing_out_of_an_ended_session_is_not_recorded(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     SignIn.objects.all().delete()
     browser.post("/oidc/logout/")
-    assert told(Action.SIGNED_OUT) == []
+    assert recorded(Action.SIGNED_OUT) == []
 
 
-def test_signing_in_over_somebody_else_ends_their_sign_in(browse_as: Browse) -> None:
+def test_signing_in_over_another_person_signs_them_out(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     browser.pages.cookies.clear()
     browser.sign_in(GLOBEX_OWNER)
-    (event,) = told(Action.SIGNED_OUT)
+    (event,) = recorded(Action.SIGNED_OUT)
     assert event.actor_name == ACME_OWNER.email
     assert "same browser" in event.why
 
 
-def test_a_sign_in_that_fails_is_recorded_with_why_and_without_a_person(browser: Browser) -> None:
+def test_a_failed_sign_in_is_recorded_with_its_reason(browser: Browser) -> None:
     page = browser.get("/oidc/callback/?code=secret-code&state=secret-state")
-    (event,) = told(Action.SIGN_IN_FAILED)
+    (event,) = recorded(Action.SIGN_IN_FAILED)
     assert (event.actor, event.org, event.target) == ("visitor", None, "/oidc/callback/")
     assert event.why == "no sign-in was under way in this browser"
     assert (event.request_id, event.address) == (page["X-Request-Id"], "127.0.0.1")
@@ -110,81 +110,79 @@ def test_being_asked_to_sign_in_is_no_refusal(browser: Browser) -> None:
 def test_a_role_that_is_too_low_is_recorded(browse_as: Browse) -> None:
     page = browse_as(ACME_VIEWER).get("/operators/")
     assert page.status_code == 403
-    (event,) = told()
+    (event,) = recorded()
     assert (event.actor_name, event.target) == (ACME_VIEWER.email, "/operators/")
     assert event.after == {"refusal": "RoleTooLow"}
     assert "yours is viewer" in event.why
     assert event.request_id == page["X-Request-Id"]
 
 
-def test_members_of_a_suspended_tenant_and_disabled_ones_are_recorded_at_the_door(browse_as: Browse) -> None:
+def test_refusals_of_suspended_tenants_and_disabled_members_are_recorded(browse_as: Browse) -> None:
     editor, owner = browse_as(ACME_EDITOR), browse_as(ACME_OWNER)
     disable(Member.objects.get(person__email=ACME_EDITOR.email), by=SOMEBODY)
     assert editor.get("/records/").status_code == 403
     suspend(Tenant.objects.get(slug="acme"), by=SOMEBODY, why="not paid")
     assert owner.get("/records/").status_code == 403
-    assert [(event.actor_name, event.after["refusal"]) for event in told()] == [
+    assert [(event.actor_name, event.after["refusal"]) for event in recorded()] == [
         (ACME_EDITOR.email, "MembershipEnded"),
         (ACME_OWNER.email, "TenantSuspended"),
     ]
 
 
-def test_an_ended_session_is_recorded_with_whose_it_was(browse_as: Browse) -> None:
+def test_an_ended_session_is_recorded_with_its_person(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     SignIn.objects.all().delete()
     session = browser.session
     session["sign_in"]["claims"]["expires_at"] = 1
     session.save()
     assert browser.get("/records/").status_code == 401
-    (event,) = told()
+    (event,) = recorded()
     assert (event.actor_name, event.after["refusal"], event.why) == (ACME_OWNER.email, "SessionEnded", "signed out")
 
 
-def test_a_denial_by_aws_is_recorded_in_its_words_and_without_the_records_key(
-    browse_as: Browse, switches: Switches
-) -> None:
+def test_a_denial_by_aws_is_recorded_without_the_key_of_the_record(browse_as: Browse, switches: Switches) -> None:
     browser = browse_as(ACME_OWNER)
     switches.fail("DynamoDB.GetItem", code="AccessDeniedException", status=400, count=1)
     assert browser.get("/records/orders/ORD-2026-0001/").status_code == 403
-    (event,) = told()
+    (event,) = recorded()
     assert event.target == "/records/<collection>/<key>/"
     assert event.after == {"refusal": "DeniedByAws"}
     assert event.why
     assert "ORD-2026" not in json.dumps(event.content(), default=str)
 
 
-def test_trying_another_organisations_key_is_recorded_with_whose_it_was(browse_as: Browse) -> None:
+def test_trying_a_foreign_key_is_recorded_with_its_owner(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     assert browser.get("/access/", {"pk": f"{GLOBEX_OWNER.org}#secret-collection"}).status_code == 200
-    (event,) = told()
+    (event,) = recorded()
     assert (event.actor_name, str(event.org)) == (ACME_OWNER.email, ACME_OWNER.org)
     assert event.after == {"refusal": "DeniedByAws", "asked_for": GLOBEX_OWNER.org}
     assert "secret-collection" not in json.dumps(event.content(), default=str)
     cache.clear()
     browser.get("/access/", {"pk": "anything at all"})
-    assert told()[-1].after["asked_for"] == "nobody’s"
+    assert recorded()[-1].after["asked_for"] == "nobody’s"
 
 
-def test_own_keys_are_nothing_to_record(browse_as: Browse) -> None:
+def test_trying_an_own_key_is_not_recorded(browse_as: Browse) -> None:
     browse_as(ACME_OWNER).get("/access/", {"pk": f"{ACME_OWNER.org}#orders"})
-    assert told() == []
+    assert recorded() == []
 
 
-def test_the_same_refusal_is_recorded_once_a_minute_and_costs_no_sql_after_that(browse_as: Browse) -> None:
+def test_a_repeated_refusal_is_recorded_once_a_minute_and_costs_no_sql(browse_as: Browse) -> None:
     browser = browse_as(OPERATOR)
     for key in ("a", "b", "c"):
         assert browser.get(f"/records/orders/{key}/").status_code == 403
     assert browser.get("/records/").status_code == 403
     assert browser.head("/records/").status_code == 403
-    assert [event.target for event in told()] == ["/records/<collection>/<key>/", "/records/"]
+    assert [event.target for event in recorded()] == ["/records/<collection>/<key>/", "/records/"]
     with CaptureQueriesContext(connection) as queries:
         browser.get("/records/")
     assert len(queries) == 0
     browse_as(ACME_VIEWER).get("/operators/")
-    assert len(told()) == 3
+    assert len(recorded()) == 3
 
 
-def test_visitors_are_told_apart_by_address_and_cannot_fill_the_trail(
+def test_visitors_differ_by_address_and_cannot_fill_the_trail(
     portal: World, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TRUSTED_PROXIES = 1
@@ -195,37 +193,35 @@ def test_visitors_are_told_apart_by_address_and_cannot_fill_the_trail(
 
     for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"):
         refused_from(address)
-    assert [event.address for event in told(Action.SIGN_IN_FAILED)] == ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
+    assert [event.address for event in recorded(Action.SIGN_IN_FAILED)] == ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
     for number in range(12):
         refused_from(f"198.51.100.{number}")
-    # The minute may turn on the way.
-    assert 5 <= len(told(Action.SIGN_IN_FAILED)) <= 10
+    # A new minute may begin meanwhile.
+    assert 5 <= len(recorded(Action.SIGN_IN_FAILED)) <= 10
 
 
 @contextmanager
-def head_out_of_reach() -> Iterator[None]:
-    """Nothing can be recorded, as with a database that fails over it."""
+def no_recording() -> Iterator[None]:
+    """Every attempt to record fails, as with a failing database."""
     AuditHead.objects.get()
-    run("ALTER TABLE tenants_audithead RENAME TO elsewhere")
+    run_sql("ALTER TABLE tenants_audithead RENAME TO elsewhere")
     try:
         yield
     finally:
-        run("ALTER TABLE elsewhere RENAME TO tenants_audithead")
+        run_sql("ALTER TABLE elsewhere RENAME TO tenants_audithead")
 
 
-def test_a_refusal_that_cannot_be_recorded_is_still_a_refusal(
-    browse_as: Browse, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_refusal_that_cannot_be_recorded_is_still_shown(browse_as: Browse, caplog: pytest.LogCaptureFixture) -> None:
     browser = browse_as(ACME_VIEWER)
-    with head_out_of_reach():
+    with no_recording():
         page = browser.get("/operators/")
     assert page.status_code == 403
     assert "Your role cannot open this page" in page.content.decode()
     assert "refusal not recorded" in caplog.text
-    assert told() == []
+    assert recorded() == []
 
 
-def test_a_refusal_does_not_wait_long_for_others_who_record(browse_as: Browse) -> None:
+def test_a_refusal_does_not_wait_long_for_other_writers(browse_as: Browse) -> None:
     browser = browse_as(ACME_VIEWER)
     held, enough = threading.Event(), threading.Event()
 
@@ -249,13 +245,13 @@ def test_a_refusal_does_not_wait_long_for_others_who_record(browse_as: Browse) -
             enough.set()
         holder.result()
     assert took < 5
-    assert told() == []
+    assert recorded() == []
     cache.clear()
     browser.get("/operators/")
-    assert len(told()) == 1
+    assert len(recorded()) == 1
 
 
-def test_nothing_secret_ever_stands_in_the_trail(browse_as: Browse, switches: Switches) -> None:
+def test_the_trail_contains_no_secret(browse_as: Browse, switches: Switches) -> None:
     browser = browse_as(ACME_OWNER)
     held = sessions().tokens_of(SignIn.objects.get().id)
     browser.get("/records/orders/ORD-2026-0001/")
@@ -278,4 +274,4 @@ def test_nothing_secret_ever_stands_in_the_trail(browse_as: Browse, switches: Sw
         browser.world.password,
     ):
         assert secret not in everything
-    assert verified()[0] == 0
+    assert verify_audit()[0] == 0

@@ -1,4 +1,4 @@
-"""What entries of the audit trail say to a person: every action has its words, whatever else an entry holds."""
+"""The sentences of the audit trail: every action has one, whatever else an entry holds."""
 
 from __future__ import annotations
 
@@ -8,37 +8,39 @@ from typing import Any
 import pytest
 
 from tenants.audit.actions import Action
-from tenants.audit.sentences import SENTENCES, Part, Told, plain, sentence
+from tenants.audit.sentences import SENTENCES, EntryFacts, SentencePart, plain_text, sentence
 
 
-def told(action: str, *, actor: str = "sub", who: str = "ada@acme.example", target: str = "Acme", **sides: Any) -> str:
-    return plain(sentence(Told(action, actor, who, target, sides.get("before", {}), sides.get("after", {}))))
+def text_of(
+    action: str, *, actor: str = "sub", who: str = "ada@acme.example", target: str = "Acme", **sides: Any
+) -> str:
+    return plain_text(sentence(EntryFacts(action, actor, who, target, sides.get("before", {}), sides.get("after", {}))))
 
 
-def test_every_action_has_a_sentence_that_needs_nothing_but_who_and_what() -> None:
+def test_every_action_has_a_sentence_that_needs_only_actor_and_target() -> None:
     assert set(SENTENCES) == set(Action)
     for action in Action:
-        said = told(action)
-        assert said.endswith(".")
-        assert said[0].isupper() or said.startswith("ada@")
-        assert "?" not in said, "the last choice must do with what every entry has"
-        assert "{" not in said
+        text = text_of(action)
+        assert text.endswith(".")
+        assert text[0].isupper() or text.startswith("ada@")
+        assert "?" not in text, "the last choice must need only what every entry has"
+        assert "{" not in text
 
 
 @pytest.mark.parametrize("action", Action)
-def test_an_entry_that_knows_everything_is_told_by_the_first_sentence(action: Action) -> None:
+def test_a_complete_entry_uses_the_first_sentence(action: Action) -> None:
     fields = {name for _, name, _, _ in Formatter().parse(SENTENCES[action][0]) if name}
     before = {name.removeprefix("before."): "this" for name in fields if name.startswith("before.")}
     after = {name.removeprefix("after."): "that" for name in fields if name.startswith("after.")}
     after |= {"asked": "suspend", "rows": 5, "found": {"role": 2}, "metadata": {"a": 1}}
-    said = told(action, before={**before, "metadata": {}}, after=after)
-    literal = "".join(text for text, *_ in Formatter().parse(SENTENCES[action][0])).split()
-    assert all(word in said for word in literal)
-    assert "?" not in said
+    text = text_of(action, before={**before, "metadata": {}}, after=after)
+    literal = "".join(words for words, *_ in Formatter().parse(SENTENCES[action][0])).split()
+    assert all(word in text for word in literal)
+    assert "?" not in text
 
 
 @pytest.mark.parametrize(
-    ("action", "sides", "said"),
+    ("action", "sides", "text"),
     [
         (Action.TENANT_RENAMED, {"before": {"name": "A"}, "after": {"name": "B"}}, "ada@acme.example renamed A to B."),
         (
@@ -66,7 +68,7 @@ def test_an_entry_that_knows_everything_is_told_by_the_first_sentence(action: Ac
         (
             Action.TENANT_REFUSED,
             {"after": {"asked": "change_plan", "refusal": "NotNow"}},
-            "ada@acme.example wanted to change the plan of Acme, and was told no.",
+            "ada@acme.example tried to change the plan of Acme: refused.",
         ),
         (
             Action.RECONCILED,
@@ -75,28 +77,34 @@ def test_an_entry_that_knows_everything_is_told_by_the_first_sentence(action: Ac
         ),
     ],
 )
-def test_sentences_say_what_changed(action: Action, sides: dict[str, Any], said: str) -> None:
-    assert told(action, **sides) == said
+def test_sentences_say_what_changed(action: Action, sides: dict[str, Any], text: str) -> None:
+    assert text_of(action, **sides) == text
 
 
-def test_programs_are_called_by_what_they_are() -> None:
-    assert told(Action.TENANT_REACTIVATED, actor="worker", who="provisioning").startswith("The worker reactivated")
-    assert told(Action.REFUSED, actor="visitor", who="nobody signed in").startswith("Somebody who is not signed in was")
-    assert told(Action.SIGNED_OUT, who="").startswith("sub signed out")
+def test_programs_are_named_by_their_kind() -> None:
+    assert text_of(Action.TENANT_REACTIVATED, actor="worker", who="provisioning").startswith("The worker reactivated")
+    assert text_of(Action.REFUSED, actor="visitor", who="nobody signed in").startswith(
+        "Somebody who is not signed in was"
+    )
+    assert text_of(Action.SIGNED_OUT, who="").startswith("sub signed out")
 
 
-def test_an_action_of_another_release_is_told_by_its_own_word() -> None:
-    assert told("tenant.teleported") == "ada@acme.example: tenant.teleported, Acme."
-    assert told("tenant.teleported", target="") == "ada@acme.example: tenant.teleported."
+def test_an_unknown_action_is_shown_as_it_is() -> None:
+    assert text_of("tenant.teleported") == "ada@acme.example: tenant.teleported, Acme."
+    assert text_of("tenant.teleported", target="") == "ada@acme.example: tenant.teleported."
 
 
 @pytest.mark.parametrize("odd", [None, True, 1.5, [], {}, [None, {"a": []}], {"a": "b"}, "2026-99-99T00:00"])
-def test_whatever_values_an_entry_has_it_is_told(odd: Any) -> None:
+def test_an_entry_with_odd_values_has_a_sentence(odd: Any) -> None:
     values = dict.fromkeys(("name", "plan", "slug", "role", "rows", "found", "changes", "metadata", "asked"), odd)
     for action in Action:
-        assert told(action, before=values, after=values)
+        assert text_of(action, before=values, after=values)
 
 
-def test_what_people_typed_stands_apart_from_the_words_around_it() -> None:
-    said = sentence(Told(Action.TENANT_SUSPENDED, "sub", "Ada", "חברת הצפון {who}", {}, {}))
-    assert said[:3] == (Part("Ada", is_name=True), Part(" suspended "), Part("חברת הצפון {who}", is_name=True))
+def test_names_are_parts_of_their_own() -> None:
+    text = sentence(EntryFacts(Action.TENANT_SUSPENDED, "sub", "Ada", "חברת הצפון {who}", {}, {}))
+    assert text[:3] == (
+        SentencePart("Ada", is_name=True),
+        SentencePart(" suspended "),
+        SentencePart("חברת הצפון {who}", is_name=True),
+    )

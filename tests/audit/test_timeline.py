@@ -1,4 +1,4 @@
-"""A tenant's timeline: all that happened to it and nothing else, in sentences, day by day."""
+"""A tenant's timeline: its own entries and no others, in sentences, day by day."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from portal.demo.cast import ACME, ACME_OWNER
 from tenants.audit import record
 from tenants.audit.actions import Action
-from tenants.audit.sentences import plain
-from tenants.audit.timeline import by_day, entries_of, said
+from tenants.audit.sentences import plain_text
+from tenants.audit.timeline import entries_of, entry_sentence, group_by_day
 from tenants.domain.actor import WORKER, Actor, ActorKind
 from tenants.domain.errors import NotNow
 from tenants.domain.roles import Role
@@ -35,16 +35,16 @@ def address(tenant: Tenant, query: str = "") -> str:
 
 
 def sentences(page: Any) -> list[str]:
-    """As they are read on the page, the newest first."""
+    """The sentences on the page, the newest first."""
     found = re.findall(r"<div><p>(.*?)</p>", page.content.decode(), re.DOTALL)
     return [unescape(re.sub(r"</?bdi>", "", one)) for one in found]
 
 
-def in_words(moment: datetime | None) -> str:
+def formatted(moment: datetime | None) -> str:
     return f"{moment:%-d %B %Y, %H:%M} UTC"
 
 
-def happen(tenant: Tenant, count: int, action: Action = Action.SIGNED_IN) -> None:
+def record_entries(tenant: Tenant, count: int, action: Action = Action.SIGNED_IN) -> None:
     for number in range(count):
         record(
             action,
@@ -55,7 +55,7 @@ def happen(tenant: Tenant, count: int, action: Action = Action.SIGNED_IN) -> Non
 
 
 @pytest.mark.django_db
-def test_what_is_done_to_a_tenant_is_told_in_order() -> None:
+def test_a_timeline_has_a_sentence_for_every_change_in_order() -> None:
     tenant = transitions.create_tenant(name="Initech", owner_email="bill@initech.example", slug="initech", by=OLIVE)
     tenant = transitions.activate(tenant, by=WORKER)
     editor = add_member(tenant=tenant, email="peter@initech.example", name="", role=Role.EDITOR, by=OLIVE)
@@ -65,12 +65,12 @@ def test_what_is_done_to_a_tenant_is_told_in_order() -> None:
     tenant = transitions.suspend(tenant, by=OLIVE, why="Not paid.")
     Member.objects.update(provisioning=Provisioning.SETTLED, due_at=None)
     assert note_signed_out() == 1
-    until = in_words(Suspension.objects.get().deny_until)
+    until = formatted(Suspension.objects.get().deny_until)
     tenant = transitions.reactivate(tenant, by=OLIVE)
     tenant = transitions.close(tenant, by=OLIVE, why="They asked for it.", grace=timedelta(days=1))
     transitions.reopen(tenant, by=OLIVE)
-    purge_after = in_words(tenant.purge_after)
-    assert [plain(said(entry)) for entry in entries_of(tenant.org_id).order_by("seq")] == [
+    purge_after = formatted(tenant.purge_after)
+    assert [plain_text(entry_sentence(entry)) for entry in entries_of(tenant.org_id).order_by("seq")] == [
         "olive@platform.example created Initech with the short name initech, on the plan free.",
         "olive@platform.example added bill@initech.example as owner.",
         "Initech became active: its first owner exists in Cognito.",
@@ -87,18 +87,18 @@ def test_what_is_done_to_a_tenant_is_told_in_order() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_was_refused_is_told_too() -> None:
+def test_a_timeline_contains_refusals() -> None:
     tenant = transitions.create_tenant(name="Initech", owner_email="bill@initech.example", by=OLIVE)
     with pytest.raises(NotNow):
         transitions.reactivate(tenant, by=OLIVE)
     newest = entries_of(tenant.org_id).order_by("-seq")[0]
-    assert plain(said(newest)) == "olive@platform.example wanted to reactivate Initech, and was told no."
+    assert plain_text(entry_sentence(newest)) == "olive@platform.example tried to reactivate Initech: refused."
     assert newest.why == "Initech is not suspended. Nothing was changed."
 
 
-def test_the_page_has_a_day_a_heading_and_links_each_entry(operator: Browser) -> None:
+def test_the_page_has_a_heading_for_each_day_and_links_each_entry(operator: Browser) -> None:
     tenant = acme()
-    happen(tenant, 2)
+    record_entries(tenant, 2)
     newest = entries_of(tenant.org_id).order_by("-seq")[0]
     page = operator.get(address(tenant))
     assert sentences(page)[:2] == ["p1@acme.example signed in.", "p0@acme.example signed in."]
@@ -114,30 +114,30 @@ def test_days_begin_at_midnight_in_utc() -> None:
         AuditEvent(seq=3 - place, at=at, actor="a", actor_name="A", action=Action.SIGNED_IN, before={}, after={})
         for place, at in enumerate([midnight, midnight - timedelta(microseconds=1), midnight - timedelta(days=1)])
     ]
-    days = by_day(entries)
-    assert [(str(day.day), [moment.seq for moment in day.moments]) for day in days] == [
+    days = group_by_day(entries)
+    assert [(str(day.day), [entry.seq for entry in day.entries]) for day in days] == [
         ("2026-03-01", [3]),
         ("2026-02-28", [2, 1]),
     ]
 
 
-def test_only_its_own_entries_are_shown_each_once_over_all_pages(operator: Browser) -> None:
+def test_all_pages_together_show_each_own_entry_once(operator: Browser) -> None:
     tenant, other = acme(), Tenant.objects.exclude(org_id=str(ACME.org_id)).first()
     assert other
     for _ in range(3):
-        happen(tenant, PAGE_SIZE // 2)
-        happen(other, 5)
-    expected = [plain(said(entry)) for entry in entries_of(tenant.org_id).order_by("-seq")]
-    told, following = [], address(tenant)
+        record_entries(tenant, PAGE_SIZE // 2)
+        record_entries(other, 5)
+    expected = [plain_text(entry_sentence(entry)) for entry in entries_of(tenant.org_id).order_by("-seq")]
+    shown, following = [], address(tenant)
     while following:
         page = operator.get(following)
-        told += sentences(page)
+        shown += sentences(page)
         following = page.context["page"].next
-    assert told == expected
-    assert len(told) > PAGE_SIZE
+    assert shown == expected
+    assert len(shown) > PAGE_SIZE
 
 
-def test_names_are_kept_apart_and_are_no_markup(operator: Browser) -> None:
+def test_names_are_isolated_and_escaped(operator: Browser) -> None:
     tenant = acme()
     record(Action.TENANT_SUSPENDED, by=OLIVE, org=tenant.org_id, target="<b>חברה</b>", why="<i>why</i>")
     text = operator.get(address(tenant)).content.decode()
@@ -145,11 +145,11 @@ def test_names_are_kept_apart_and_are_no_markup(operator: Browser) -> None:
     assert "<bdi>&lt;i&gt;why&lt;/i&gt;</bdi>" in text
 
 
-def test_one_kind_can_be_picked_out(operator: Browser) -> None:
+def test_a_timeline_is_filtered_by_subject(operator: Browser) -> None:
     tenant = acme()
-    happen(tenant, 1)
-    happen(tenant, 1, Action.MEMBER_REMOVED)
-    happen(tenant, 1, Action.TENANT_PURGED)
+    record_entries(tenant, 1)
+    record_entries(tenant, 1, Action.MEMBER_REMOVED)
+    record_entries(tenant, 1, Action.TENANT_PURGED)
     assert sentences(operator.get(address(tenant, "?about=members"))) == ["p0@acme.example removed Acme Ltd."]
     assert "p0@acme.example signed in." in sentences(operator.get(address(tenant, "?about=people")))
     assert (
@@ -159,7 +159,7 @@ def test_one_kind_can_be_picked_out(operator: Browser) -> None:
     assert operator.get(address(tenant, "?about=weather")).status_code == 400
 
 
-def test_a_page_says_what_it_means_that_nothing_is_on_it(operator: Browser) -> None:
+def test_an_empty_page_says_why_it_is_empty(operator: Browser) -> None:
     tenant = Tenant.objects.create(name="Made by hand")
     assert "Nothing has happened yet" in operator.get(address(tenant)).content.decode()
     assert "Nothing of this kind" in operator.get(address(tenant, "?about=members")).content.decode()
@@ -171,7 +171,7 @@ def test_a_page_says_what_it_means_that_nothing_is_on_it(operator: Browser) -> N
 def test_a_long_timeline_costs_no_more_queries_than_a_short_one(operator: Browser) -> None:
     tenant = acme()
     for count in (1, 30, 60):
-        happen(tenant, count)
+        record_entries(tenant, count)
         operator.get(address(tenant))
         with CaptureQueriesContext(connection) as captured:
             operator.get(address(tenant))

@@ -1,4 +1,4 @@
-"""The trail in the database: nobody changes it through the portal, and whoever does otherwise is found out."""
+"""The trail in the database: the portal cannot change it, and tampering past the portal is found."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from django.utils import timezone
 from tenants.audit import NewEntry, record, record_all
 from tenants.audit.actions import Action
 from tenants.audit.chain import entry_hash
-from tenants.audit.reading import verify
+from tenants.audit.verification import verify
 from tenants.models import AuditEvent, AuditHead
 from tenants.models.audit import AppendOnly
-from tests.world.trail import SOMEBODY, entries, run, triggers_aside, verified, write_anew
+from tests.world.trail import SOMEBODY, record_entries, rewrite, run_sql, verify_audit, without_triggers
 
 pytestmark = pytest.mark.django_db
 
@@ -43,10 +43,10 @@ def saved_again() -> None:
     ],
 )
 def test_nothing_is_changed_or_deleted_through_the_orm(attempt: Callable[[], Any]) -> None:
-    entries(3)
+    record_entries(3)
     with pytest.raises(AppendOnly):
         attempt()
-    assert verified()[0] == 0
+    assert verify_audit()[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -55,22 +55,22 @@ def test_nothing_is_changed_or_deleted_through_the_orm(attempt: Callable[[], Any
         "UPDATE tenants_auditevent SET why = 'another' WHERE seq = 2",
         "DELETE FROM tenants_auditevent WHERE seq = 2",
         "DELETE FROM tenants_auditevent WHERE seq = 1",
-        # What is deleted from the end has to be let go of by the head as well.
+        # To delete the last entries, the head has to move back as well.
         "UPDATE tenants_audithead SET seq = 2",
         "UPDATE tenants_audithead SET kept_after = 4",
         "UPDATE tenants_audithead SET kept_after = -1",
         "DELETE FROM tenants_audithead",
     ],
 )
-def test_nor_past_the_orm(statement: str) -> None:
-    entries(3)
+def test_nothing_is_changed_or_deleted_with_sql(statement: str) -> None:
+    record_entries(3)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
-    assert verified()[0] == 0
+    assert verify_audit()[0] == 0
 
 
-def test_nor_by_putting_another_in_its_place() -> None:
-    entries(3)
+def test_no_entry_is_replaced_by_an_insert() -> None:
+    record_entries(3)
     for table, key in (("tenants_auditevent", "seq"), ("tenants_audithead", "id")):
         if connection.vendor == "sqlite":
             statement = f"INSERT OR REPLACE INTO {table} SELECT * FROM {table} LIMIT 1"
@@ -80,9 +80,9 @@ def test_nor_by_putting_another_in_its_place() -> None:
             cursor.execute(statement)
 
 
-def test_a_trail_that_nobody_touched_is_whole_and_says_its_head() -> None:
-    last = entries(5)[-1]
-    code, answer = verified()
+def test_an_untouched_trail_is_whole_and_prints_its_head() -> None:
+    last = record_entries(5)[-1]
+    code, answer = verify_audit()
     assert code == 0
     assert answer == {
         "whole": True, "entries": 5, "after": f"0:{'0' * 64}", "head": f"5:{last.hash}", "flaw": None,
@@ -90,55 +90,55 @@ def test_a_trail_that_nobody_touched_is_whole_and_says_its_head() -> None:
 
 
 def test_an_empty_trail_is_whole() -> None:
-    assert verified()[1]["entries"] == 0
+    assert verify_audit()[1]["entries"] == 0
 
 
-def test_entries_recorded_together_are_as_good_as_those_recorded_one_by_one() -> None:
+def test_entries_recorded_together_continue_the_chain() -> None:
     record_all([NewEntry(Action.MEMBER_ENABLED, SOMEBODY, why=str(number)) for number in range(3)])
-    entries(1)
-    assert verified()[1]["entries"] == 4
+    record_entries(1)
+    assert verify_audit()[1]["entries"] == 4
 
 
 def change_the_reason() -> None:
-    run("UPDATE tenants_auditevent SET why = 'another' WHERE seq = 3")
+    run_sql("UPDATE tenants_auditevent SET why = 'another' WHERE seq = 3")
 
 
 def change_who() -> None:
-    run("UPDATE tenants_auditevent SET actor = 'somebody else' WHERE seq = 3")
+    run_sql("UPDATE tenants_auditevent SET actor = 'somebody else' WHERE seq = 3")
 
 
 def change_what_was_before() -> None:
-    run("""UPDATE tenants_auditevent SET before = '{"role": "owner"}' WHERE seq = 3""")
+    run_sql("""UPDATE tenants_auditevent SET before = '{"role": "owner"}' WHERE seq = 3""")
 
 
 def change_when() -> None:
-    run("UPDATE tenants_auditevent SET at = %s WHERE seq = 3", str(timezone.now()))
+    run_sql("UPDATE tenants_auditevent SET at = %s WHERE seq = 3", str(timezone.now()))
 
 
 def change_what_json_is() -> None:
     json_null = "'null'" if connection.vendor == "sqlite" else "'null'::jsonb"
-    run(f"UPDATE tenants_auditevent SET after = {json_null} WHERE seq = 3")
+    run_sql(f"UPDATE tenants_auditevent SET after = {json_null} WHERE seq = 3")
 
 
 def swap_two() -> None:
     for now, then in ((3, 99), (4, 3), (99, 4)):
-        run("UPDATE tenants_auditevent SET seq = %s WHERE seq = %s", then, now)
+        run_sql("UPDATE tenants_auditevent SET seq = %s WHERE seq = %s", then, now)
 
 
 def delete_one() -> None:
-    run("DELETE FROM tenants_auditevent WHERE seq = 3")
+    run_sql("DELETE FROM tenants_auditevent WHERE seq = 3")
 
 
 def delete_the_first() -> None:
-    run("DELETE FROM tenants_auditevent WHERE seq = 1")
+    run_sql("DELETE FROM tenants_auditevent WHERE seq = 1")
 
 
 def delete_the_tail() -> None:
-    run("DELETE FROM tenants_auditevent WHERE seq > 3")
+    run_sql("DELETE FROM tenants_auditevent WHERE seq > 3")
 
 
 def delete_all() -> None:
-    run("DELETE FROM tenants_auditevent")
+    run_sql("DELETE FROM tenants_auditevent")
 
 
 def append_a_forged_one() -> None:
@@ -170,7 +170,7 @@ def delete_the_head() -> None:
 
 def move_the_beginning() -> None:
     AuditHead.objects.update(kept_after=2, kept_after_hash=AuditEvent.objects.get(seq=2).hash)
-    run("DELETE FROM tenants_auditevent WHERE seq <= 2")
+    run_sql("DELETE FROM tenants_auditevent WHERE seq <= 2")
 
 
 @pytest.mark.parametrize(
@@ -195,20 +195,20 @@ def move_the_beginning() -> None:
         (move_the_beginning, 2, "missing"),
     ],
 )
-def test_whoever_owns_the_database_is_found_out(tamper: Callable[[], None], seq: int, kind: str) -> None:
-    entries(5)
-    with triggers_aside():
+def test_tampering_with_the_database_is_found(tamper: Callable[[], None], seq: int, kind: str) -> None:
+    record_entries(5)
+    with without_triggers():
         tamper()
-    code, answer = verified()
+    code, answer = verify_audit()
     assert code == 3
     assert not answer["whole"]
     assert (answer["flaw"]["seq"], answer["flaw"]["kind"]) == (seq, kind)
 
 
-def test_of_several_flaws_the_first_one_is_said() -> None:
-    entries(5)
-    with triggers_aside():
-        run("UPDATE tenants_auditevent SET why = 'another' WHERE seq IN (2, 4)")
+def test_only_the_first_of_several_flaws_is_reported() -> None:
+    record_entries(5)
+    with without_triggers():
+        run_sql("UPDATE tenants_auditevent SET why = 'another' WHERE seq IN (2, 4)")
     out = io.StringIO()
     with pytest.raises(SystemExit):
         call_command("verify_audit", stdout=out)
@@ -216,63 +216,63 @@ def test_of_several_flaws_the_first_one_is_said() -> None:
     assert "Whole before it: 1 entry" in out.getvalue()
 
 
-def test_a_value_that_cannot_even_be_read_is_a_flaw_and_not_a_crash() -> None:
-    entries(5)
-    with triggers_aside():
+def test_an_unreadable_value_is_a_flaw_and_no_crash() -> None:
+    record_entries(5)
+    with without_triggers():
         if connection.vendor == "sqlite":
-            run("PRAGMA ignore_check_constraints = ON")
-            run("UPDATE tenants_auditevent SET after = '{not json' WHERE seq = 3")
-            run("PRAGMA ignore_check_constraints = OFF")
+            run_sql("PRAGMA ignore_check_constraints = ON")
+            run_sql("UPDATE tenants_auditevent SET after = '{not json' WHERE seq = 3")
+            run_sql("PRAGMA ignore_check_constraints = OFF")
         else:
             # PostgreSQL's calendar is longer than Python's.
-            run("UPDATE tenants_auditevent SET at = '294276-01-01' WHERE seq = 3")
-    code, answer = verified()
+            run_sql("UPDATE tenants_auditevent SET at = '294276-01-01' WHERE seq = 3")
+    code, answer = verify_audit()
     assert code == 3
     assert answer["flaw"]["seq"] == 3
     assert answer["entries"] == 2
 
 
-def test_a_trail_written_anew_is_whole_in_itself_and_found_out_by_a_head_that_was_noted() -> None:
-    entries(5)
-    noted = verified()[1]["head"]
-    entries(2)
-    assert verified("--anchor", noted)[0] == 0
-    with triggers_aside():
-        run("UPDATE tenants_auditevent SET why = 'another' WHERE seq = 2")
-        write_anew(first=2)
-    assert verified()[0] == 0
-    code, answer = verified("--anchor", noted)
+def test_an_anchor_finds_a_rewritten_trail() -> None:
+    record_entries(5)
+    anchor = verify_audit()[1]["head"]
+    record_entries(2)
+    assert verify_audit("--anchor", anchor)[0] == 0
+    with without_triggers():
+        run_sql("UPDATE tenants_auditevent SET why = 'another' WHERE seq = 2")
+        rewrite(first=2)
+    assert verify_audit()[0] == 0
+    code, answer = verify_audit("--anchor", anchor)
     assert (code, answer["flaw"]["seq"], answer["flaw"]["kind"]) == (3, 5, "anchor")
 
 
-def test_an_end_that_was_cut_off_with_the_head_moved_is_found_out_by_a_head_that_was_noted() -> None:
-    entries(5)
-    noted = verified()[1]["head"]
-    with triggers_aside():
+def test_an_anchor_finds_a_trail_cut_off_at_the_end() -> None:
+    record_entries(5)
+    anchor = verify_audit()[1]["head"]
+    with without_triggers():
         delete_the_tail()
-        write_anew(first=3)
-    assert verified()[0] == 0
-    code, answer = verified("--anchor", noted)
+        rewrite(first=3)
+    assert verify_audit()[0] == 0
+    code, answer = verify_audit("--anchor", anchor)
     assert (code, answer["flaw"]["seq"], answer["flaw"]["kind"]) == (3, 4, "anchor")
 
 
 @pytest.mark.parametrize("anchor", ["5", "5:abc", "latest"])
-def test_an_anchor_that_is_none_is_refused(anchor: str) -> None:
+def test_a_malformed_anchor_is_refused(anchor: str) -> None:
     with pytest.raises(CommandError, match="64 hexadecimal digits"):
         call_command("verify_audit", "--anchor", anchor)
 
 
-def test_batches_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    entries(7)
+def test_the_batch_size_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    record_entries(7)
     monkeypatch.setattr("tenants.audit.reading.BATCH", 3)
-    assert verified()[1]["entries"] == 7
-    with triggers_aside():
+    assert verify_audit()[1]["entries"] == 7
+    with without_triggers():
         delete_one()
-    assert verified()[1]["flaw"]["seq"] == 3
+    assert verify_audit()[1]["flaw"]["seq"] == 3
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_who_append_at_once_make_one_chain() -> None:
+def test_concurrent_writers_make_one_chain() -> None:
     together = threading.Barrier(6)
 
     def append(number: int) -> None:
@@ -286,7 +286,7 @@ def test_many_who_append_at_once_make_one_chain() -> None:
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(append, range(6)))
-    code, answer = verified()
+    code, answer = verify_audit()
     assert (code, answer["entries"]) == (0, 48)
     assert len(set(AuditEvent.objects.values_list("target", flat=True))) == 48
     moments = list(AuditEvent.objects.order_by("seq").values_list("at", flat=True))
@@ -294,19 +294,19 @@ def test_many_who_append_at_once_make_one_chain() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_whole_while_others_write() -> None:
-    entries(20)
+def test_verification_succeeds_while_others_write() -> None:
+    record_entries(20)
     stop = threading.Event()
 
-    def go_on() -> None:
+    def keep_writing() -> None:
         try:
             while not stop.is_set():
-                entries(1)
+                record_entries(1)
         finally:
             databases.close_all()
 
     with ThreadPoolExecutor(1) as pool:
-        writer = pool.submit(go_on)
+        writer = pool.submit(keep_writing)
         try:
             verdicts = [verify() for _ in range(10)]
         finally:
@@ -315,10 +315,10 @@ def test_it_is_whole_while_others_write() -> None:
     assert [verdict.flaw for verdict in verdicts] == [None] * 10
 
 
-def test_an_entry_is_undone_with_what_it_tells_of() -> None:
-    entries(2)
+def test_an_entry_is_rolled_back_with_its_transaction() -> None:
+    record_entries(2)
     with transaction.atomic():
-        entries(2)
+        record_entries(2)
         transaction.set_rollback(True)
-    entries(1)
-    assert verified()[1]["entries"] == 3
+    record_entries(1)
+    assert verify_audit()[1]["entries"] == 3

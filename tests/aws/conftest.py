@@ -1,4 +1,4 @@
-"""The adapters as the portal's worker has them: signing as PortalRole, against the emulator."""
+"""Fixtures for the adapters against the emulator, signed as PortalRole like the portal's worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def switches(world: World) -> Iterator[Switches]:
 
 @pytest.fixture
 def as_the_portal(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The credentials of the environment are PortalRole's."""
+    """Puts PortalRole's credentials into the environment."""
     credentials = portal_credentials(world)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", credentials.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key)

@@ -1,4 +1,4 @@
-"""The fast parser gives what botocore's own gives, on everything."""
+"""The fast parser and botocore's own have the same output for every input."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ value = st.recursive(
     ),
     max_leaves=8,
 )
-# What no server should send: the two must still agree.
+# No server should send these, but the two parsers must agree on them too.
 odd = st.sampled_from([{}, {"S": None}, {"S": "a", "N": None}, {"N": "1", "S": "a"}, {"NEW": "?"}, {"M": {"a": {}}}])
 item = st.dictionaries(st.text(max_size=6), st.one_of(value, value, value, odd), max_size=4)
 

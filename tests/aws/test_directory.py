@@ -1,4 +1,4 @@
-"""The user pool through the portal's own role: each change is one call, and each refusal says whose fault it is."""
+"""The user pool with the portal's own role: each change is one call, and each error has its scope."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portal.demo.cast import ACME_OWNER, CAST, GLOBEX_OWNER, OPERATOR
 from portal.demo.world import World
 from tenants.aws.clients import directory_client
 from tenants.aws.directory import PAGE, Directory
-from tenants.aws.failures import kind_of
+from tenants.aws.failures import scope_of
 from tenants.domain.errors import (
     Misconfigured,
     PortalError,
@@ -50,7 +50,7 @@ def newcomer(**different: Any) -> DesiredUser:
     return replace(DesiredUser(email, "Nina New", ACME_OWNER.org, "editor", True, mail_invitation=False), **different)
 
 
-def letters_to(world: World, email: str) -> int:
+def mails_to(world: World, email: str) -> int:
     page = requests.get(f"{world.emulator.endpoint_url}/mailbox.json", params={"to": email}, timeout=5)
     page.raise_for_status()
     return len(page.json()["mails"])
@@ -59,7 +59,7 @@ def letters_to(world: World, email: str) -> int:
 # ── Making and finding ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_somebody_new_has_all_they_need_from_one_call(directory: Directory, switches: Switches, world: World) -> None:
+def test_one_call_creates_a_complete_user(directory: Directory, switches: Switches, world: World) -> None:
     wanted = newcomer()
     made = directory.create(wanted)
     assert switches.calls() == {f"{SERVICE}.AdminCreateUser": 1}
@@ -70,26 +70,26 @@ def test_somebody_new_has_all_they_need_from_one_call(directory: Directory, swit
     assert {"Name": "email_verified", "Value": "true"} in user["UserAttributes"]
 
 
-def test_the_invitation_is_mailed_only_where_it_is_wanted(directory: Directory, world: World) -> None:
+def test_an_invitation_is_mailed_only_if_wanted(directory: Directory, world: World) -> None:
     invited, silent = newcomer(mail_invitation=True), newcomer(mail_invitation=False)
     for wanted in (invited, silent):
         directory.create(wanted)
-    assert (letters_to(world, invited.email), letters_to(world, silent.email)) == (1, 0)
+    assert (mails_to(world, invited.email), mails_to(world, silent.email)) == (1, 0)
 
 
-def test_they_are_found_by_sub_and_by_address_in_any_case(directory: Directory) -> None:
+def test_users_are_found_by_sub_and_by_address_in_any_case(directory: Directory) -> None:
     wanted = newcomer()
     made = directory.create(wanted)
     assert directory.look(made.sub) == directory.look(wanted.email) == directory.look(wanted.email.upper()) == made
 
 
-def test_an_operator_has_no_organisation_and_somebody_without_a_name_no_name(directory: Directory) -> None:
+def test_an_operator_has_no_organisation_and_a_name_may_be_missing(directory: Directory) -> None:
     made = directory.create(newcomer(org="", role="operator", name=""))
     assert (made.org, made.name, made.role) == ("", "", "operator")
     assert directory.look(made.sub) == made
 
 
-def test_the_cast_is_seen_as_it_is(directory: Directory, world: World) -> None:
+def test_the_users_of_the_demo_are_found_as_they_are(directory: Directory, world: World) -> None:
     for member in (ACME_OWNER, GLOBEX_OWNER, OPERATOR):
         seen = directory.look(member.email)
         assert seen == Seen(
@@ -97,12 +97,12 @@ def test_the_cast_is_seen_as_it_is(directory: Directory, world: World) -> None:
         )
 
 
-def test_nobody_is_found_where_there_is_nobody(directory: Directory) -> None:
+def test_an_unknown_user_is_none(directory: Directory) -> None:
     assert directory.look(NOBODY) is None
     assert directory.look("nobody@acme.example") is None
 
 
-def test_an_address_that_is_taken_in_any_case_is_taken_whoever_has_it(directory: Directory) -> None:
+def test_an_address_in_use_is_refused_in_any_case(directory: Directory) -> None:
     for email in (GLOBEX_OWNER.email, GLOBEX_OWNER.email.upper()):
         with pytest.raises(UserExists):
             directory.create(newcomer(email=email))
@@ -112,23 +112,21 @@ def test_an_address_that_is_taken_in_any_case_is_taken_whoever_has_it(directory:
 
 
 @pytest.mark.parametrize("different", [{"org": "not-36-characters"}, {"role": "much-too-long-for-a-role"}])
-def test_what_the_schema_does_not_take_is_the_members_own_fault_in_cognitos_words(
+def test_an_attribute_the_schema_refuses_is_a_failure_of_that_member(
     directory: Directory, different: dict[str, str]
 ) -> None:
     wanted = newcomer(**different)
     with pytest.raises(RefusedByCognito) as raised:
         directory.create(wanted)
     assert "custom:" in str(raised.value)
-    assert kind_of(raised.value) == "member"
+    assert scope_of(raised.value) == "member"
     assert directory.look(wanted.email) is None
 
 
 # ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_change_of_a_plan_is_one_call_and_what_it_returns_is_what_there_is(
-    directory: Directory, switches: Switches
-) -> None:
+def test_every_change_is_one_call_and_returns_the_user_as_it_is_then(directory: Directory, switches: Switches) -> None:
     wanted, seen = newcomer(), None
     steps = [
         (Create(wanted), "AdminCreateUser"),
@@ -148,19 +146,19 @@ def test_every_change_of_a_plan_is_one_call_and_what_it_returns_is_what_there_is
     assert directory.look(wanted.email) is None
 
 
-def test_the_same_change_twice_is_the_same_as_once(directory: Directory) -> None:
+def test_repeating_a_change_changes_nothing(directory: Directory) -> None:
     made = directory.create(newcomer())
     for change in (SetRole("viewer"), Disable(), SignOut(), Enable()):
         assert directory.perform(change, directory.perform(change, made)) == directory.perform(change, made)
 
 
-def test_there_is_nothing_to_change_without_a_user(directory: Directory) -> None:
-    with pytest.raises(ValueError, match="nobody to disable"):
+def test_a_change_without_a_user_is_a_mistake(directory: Directory) -> None:
+    with pytest.raises(ValueError, match="No user to disable"):
         directory.perform(Disable(), None)
 
 
 @pytest.mark.parametrize("change", [SetRole("viewer"), Enable(), Disable(), SignOut(), Delete()])
-def test_a_user_who_is_gone_is_gone_for_every_change(
+def test_every_change_of_a_deleted_user_raises_user_gone(
     directory: Directory, change: SetRole | Enable | Disable | SignOut | Delete
 ) -> None:
     made = directory.create(newcomer())
@@ -172,7 +170,7 @@ def test_a_user_who_is_gone_is_gone_for_every_change(
 # ── Listing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_page_after_page_everybody_is_seen_once_and_as_they_are(directory: Directory, switches: Switches) -> None:
+def test_all_pages_together_list_every_user_once(directory: Directory, switches: Switches) -> None:
     made = [directory.create(newcomer()) for _ in range(PAGE + 1)]
     directory.disable(made[0].sub)
     switches.forget()
@@ -202,26 +200,24 @@ CALLS: dict[str, Callable[[Directory], object]] = {
 }
 
 
-@pytest.mark.parametrize(("code", "message", "kind"), ANSWERS)
-def test_every_answer_of_cognitos_says_whose_fault_it_is_and_was_asked_for_once(
-    directory: Directory, switches: Switches, code: str, message: str, kind: str
+@pytest.mark.parametrize(("code", "text", "scope"), ANSWERS)
+def test_every_error_of_cognito_has_its_scope_and_is_not_retried(
+    directory: Directory, switches: Switches, code: str, text: str, scope: str
 ) -> None:
     status = 500 if code == "InternalErrorException" else 400
-    switches.fail(f"{SERVICE}.AdminCreateUser", code=code, message=message, status=status, count=5)
+    switches.fail(f"{SERVICE}.AdminCreateUser", code=code, message=text, status=status, count=5)
     wanted = newcomer()
     with pytest.raises(PortalError) as raised:
         directory.create(wanted)
-    assert kind_of(raised.value) == kind
+    assert scope_of(raised.value) == scope
     assert switches.calls()[f"{SERVICE}.AdminCreateUser"] == 1
-    told = f"{raised.value} {getattr(raised.value, 'why', '')}"
-    assert code in told or message in told or isinstance(raised.value, UserExists | UserGone)
+    message = f"{raised.value} {getattr(raised.value, 'why', '')}"
+    assert code in message or text in message or isinstance(raised.value, UserExists | UserGone)
     assert directory.look(wanted.email) is None
 
 
 @pytest.mark.parametrize("operation", CALLS)
-def test_every_call_is_made_once_whether_it_is_throttled_down_or_cut_off(
-    directory: Directory, switches: Switches, operation: str
-) -> None:
+def test_no_call_is_retried(directory: Directory, switches: Switches, operation: str) -> None:
     faults: list[tuple[dict[str, Any], type[PortalError]]] = [
         ({"fault": "throttling"}, Throttled),
         ({"fault": "server-error"}, Unreachable),
@@ -237,23 +233,21 @@ def test_every_call_is_made_once_whether_it_is_throttled_down_or_cut_off(
 
 
 @pytest.mark.parametrize("operation", CALLS)
-def test_a_pool_that_is_gone_stops_everything(as_the_portal: World, operation: str) -> None:
+def test_a_missing_user_pool_is_systemic(as_the_portal: World, operation: str) -> None:
     as_root = seeding.clients(as_the_portal.emulator.endpoint_url, as_the_portal.emulator.root)("cognito-idp")
     with pytest.raises(Misconfigured) as raised:
         CALLS[operation](Directory(as_root, "eu-west-1_AAAAAAAAA"))
     assert "does not exist" in raised.value.why
-    assert kind_of(raised.value) == "systemic"
+    assert scope_of(raised.value) == "systemic"
 
 
-def test_another_pool_than_the_portals_own_is_denied_and_that_is_an_operators_matter(as_the_portal: World) -> None:
+def test_access_to_another_user_pool_is_denied_as_misconfigured(as_the_portal: World) -> None:
     with pytest.raises(Misconfigured) as raised:
         directory_of(as_the_portal, "eu-west-1_BBBBBBBBB").look(NOBODY)
     assert "not authorized to perform: cognito-idp:AdminGetUser" in raised.value.why
 
 
-def test_a_user_who_was_made_though_the_answer_was_lost_is_there_to_be_adopted(
-    directory: Directory, switches: Switches
-) -> None:
+def test_a_user_whose_creation_was_not_confirmed_can_be_found(directory: Directory, switches: Switches) -> None:
     wanted = newcomer()
     made = directory.create(wanted)
     with pytest.raises(UserExists):

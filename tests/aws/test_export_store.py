@@ -1,4 +1,4 @@
-"""Where exports go: whole files or none, for their owner alone, in a directory and in a bucket alike."""
+"""The stores of exports, a directory and a bucket: complete, private files or none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from emulator.client import seeding
 from portal.demo.world import EXPORT_BUCKET, World
 from tenants.aws.clients import exports_client
-from tenants.aws.export_store import ExportStore, read_json, stores_at, write_json
+from tenants.aws.export_store import ExportStore, open_stores, read_json, write_json
 from tenants.domain.errors import InvalidInput, Misconfigured, Throttled, Unreachable
 from tests.world.closings import become_the_job
 from tests.world.faults import Switches
@@ -29,7 +29,7 @@ def job(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 def at(job: World) -> Callable[[str], Callable[[str], ExportStore]]:
     def stores(where: str) -> Callable[[str], ExportStore]:
         region, endpoint = job.settings["AWS_REGION"], job.emulator.endpoint_url
-        return stores_at(where, client=lambda: exports_client(region=region, endpoint_url=endpoint))
+        return open_stores(where, client=lambda: exports_client(region=region, endpoint_url=endpoint))
 
     return stores
 
@@ -41,7 +41,7 @@ def store(request: Any, at: Any, tmp_path: Path) -> ExportStore:
     return made
 
 
-def test_a_file_is_read_as_it_was_written_and_its_hash_is_that_of_its_bytes(store: ExportStore) -> None:
+def test_a_file_is_read_back_with_its_size_and_hash(store: ExportStore) -> None:
     with store.writing("rows.jsonl") as file:
         for number in range(3):
             file.write(f'{{"n": {number}, "ü": "…"}}\n'.encode())
@@ -51,14 +51,14 @@ def test_a_file_is_read_as_it_was_written_and_its_hash_is_that_of_its_bytes(stor
     assert file.sha256 == store.sha256("rows.jsonl") == hashlib.sha256(content).hexdigest()
 
 
-def test_a_file_that_is_not_there_is_none(store: ExportStore) -> None:
+def test_a_missing_file_is_none(store: ExportStore) -> None:
     assert store.read("rows.jsonl") is None
     assert store.sha256("rows.jsonl") is None
     assert read_json(store, "manifest.json") is None
-    store.tidy()
+    store.delete_unfinished()
 
 
-def test_a_file_whose_writing_failed_is_not_there_and_an_older_one_stays(store: ExportStore) -> None:
+def test_a_failed_write_leaves_no_file_and_keeps_an_older_one(store: ExportStore) -> None:
     def write(content: bytes, *, fails: bool) -> None:
         with store.writing("a") as file:
             file.write(content)
@@ -74,7 +74,7 @@ def test_a_file_whose_writing_failed_is_not_there_and_an_older_one_stays(store: 
     assert store.read("a") == b"whole\n"
 
 
-def test_json_comes_back_and_what_is_none_is_none(store: ExportStore) -> None:
+def test_json_is_read_back_and_broken_json_is_none(store: ExportStore) -> None:
     value = {"name": "Grüße", "parts": [{"after": None}, {"after": "x"}]}
     digest = write_json(store, "manifest.json", value)
     assert read_json(store, "manifest.json") == value
@@ -84,14 +84,14 @@ def test_json_comes_back_and_what_is_none_is_none(store: ExportStore) -> None:
     assert read_json(store, "broken.json") is None
 
 
-def test_another_closing_of_another_organisation_has_a_place_of_its_own(at: Any, tmp_path: Path) -> None:
+def test_every_closing_has_a_place_of_its_own(at: Any, tmp_path: Path) -> None:
     stores = at(str(tmp_path))
     write_json(stores("one/1"), "a", 1)
     assert read_json(stores("two/1"), "a") is None
     assert read_json(stores("one/1"), "a") == 1
 
 
-def test_its_address_says_where_it_is(at: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_url_of_a_store_is_its_place(at: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert at("exports/")("one/1").url == str(tmp_path / "exports" / "one" / "1")
     for where in ("", "/", "/a/b", "/a/b/", "//a//b"):
@@ -99,7 +99,7 @@ def test_its_address_says_where_it_is(at: Any, tmp_path: Path, monkeypatch: pyte
         assert at(f"s3://{EXPORT_BUCKET}{where}")("one/1").url == f"s3://{EXPORT_BUCKET}{beneath}/one/1"
 
 
-def test_directories_and_files_are_their_owners_alone(at: Any, tmp_path: Path) -> None:
+def test_directories_and_files_are_private_to_their_owner(at: Any, tmp_path: Path) -> None:
     os.umask(0o022)
     (tmp_path / "shared").mkdir(mode=0o755)
     store = at(str(tmp_path / "shared" / "new" / "exports"))("one/1")
@@ -110,17 +110,17 @@ def test_directories_and_files_are_their_owners_alone(at: Any, tmp_path: Path) -
     assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o755
 
 
-def test_what_a_killed_process_had_begun_is_tidied_away(at: Any, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_deleted(at: Any, tmp_path: Path) -> None:
     store = at(str(tmp_path))("one/1")
     write_json(store, "manifest.json", {})
     begun = tmp_path / "one" / "1" / ".rows-00000.jsonl.0123456789abcdef"
     begun.write_bytes(b"half")
-    store.tidy()
+    store.delete_unfinished()
     assert not begun.exists()
     assert read_json(store, "manifest.json") == {}
 
 
-def test_trying_a_directory_out_leaves_nothing_in_it(at: Any, tmp_path: Path) -> None:
+def test_checking_a_directory_leaves_nothing_in_it(at: Any, tmp_path: Path) -> None:
     at(str(tmp_path / "fresh"))
     assert list((tmp_path / "fresh").iterdir()) == []
 
@@ -141,11 +141,11 @@ def test_trying_a_directory_out_leaves_nothing_in_it(at: Any, tmp_path: Path) ->
         ("s3://Bucket/prefix", "neither a directory nor"),
         ("s3://bu/../cket", "neither a directory nor"),
         ("s3://bucket/a?b", "neither a directory nor"),
-        ("s3://nobodys-bucket-here/prefix", "There is no bucket nobodys-bucket-here"),
+        ("s3://nobodys-bucket-here/prefix", "The bucket nobodys-bucket-here does not exist"),
         ("s3://not-for-the-job/prefix", "ExportBucket"),
     ],
 )
-def test_a_place_that_cannot_be_used_is_refused_in_one_line(at: Any, job: World, where: str, why: str) -> None:
+def test_an_unusable_place_is_refused_in_one_line(at: Any, job: World, where: str, why: str) -> None:
     seeding.make_bucket(job.emulator.endpoint_url, job.emulator.root, "not-for-the-job")
     with pytest.raises(InvalidInput) as refused:
         at(where)
@@ -154,19 +154,19 @@ def test_a_place_that_cannot_be_used_is_refused_in_one_line(at: Any, job: World,
     assert refused.value.field == "export_to"
 
 
-def test_a_file_in_the_way_and_a_directory_of_others_are_refused(at: Any, tmp_path: Path) -> None:
+def test_a_file_in_the_way_is_refused(at: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for where in (tmp_path / "file", tmp_path / "file" / "beneath"):
         with pytest.raises(InvalidInput, match=r"Nothing can be written to .*/file"):
             at(str(where))
 
 
-def test_a_disk_that_takes_no_more_is_an_operators_matter(at: Any, tmp_path: Path) -> None:
+def test_a_failing_disk_is_misconfigured(at: Any, tmp_path: Path) -> None:
     store = at(str(tmp_path))("one/1")
     (tmp_path / "one").write_text("in the way")
     with pytest.raises(Misconfigured) as failed:
         write_json(store, "manifest.json", {})
-    assert "The export cannot be kept in" in failed.value.why
+    assert "The export cannot be written to" in failed.value.why
 
 
 @pytest.mark.parametrize(
@@ -178,17 +178,17 @@ def test_a_disk_that_takes_no_more_is_an_operators_matter(at: Any, tmp_path: Pat
         ({"code": "AccessDenied", "status": 403}, Misconfigured),
     ],
 )
-def test_what_s3_answers_is_one_of_our_errors(
+def test_errors_of_s3_are_translated(
     at: Any, switches: Switches, fault: dict[str, Any], error: type[Exception]
 ) -> None:
     store = at(f"s3://{EXPORT_BUCKET}/faults")("one/1")
-    # As often as it is tried.
+    # Fails every retry.
     switches.fail("S3.*", count=3, **fault)
     with pytest.raises(error):
         write_json(store, "a", 1)
 
 
-def test_an_upload_is_tried_again(at: Any, switches: Switches) -> None:
+def test_an_upload_is_retried(at: Any, switches: Switches) -> None:
     store = at(f"s3://{EXPORT_BUCKET}/retried")("one/1")
     switches.fail("S3.PutObject", fault="throttling", count=1)
     write_json(store, "a", 1)

@@ -1,4 +1,4 @@
-"""Every code the adapters can meet has a meaning, and an unknown one is not guessed at."""
+"""Every error code that the adapters can meet has a meaning; an unknown one is misconfigured."""
 
 import botocore.session
 import pytest
@@ -15,9 +15,9 @@ from tenants.aws.failures import (
     CredentialsExpired,
     IdentityUnknown,
     TokenRefused,
-    kind_of,
     meanings,
-    translated,
+    scope_of,
+    translate_errors,
 )
 from tenants.domain.errors import (
     DeniedByAws,
@@ -31,7 +31,7 @@ from tenants.domain.errors import (
     UserGone,
 )
 
-# The operations the adapters call, by the service as botocore has it and as the table has it.
+# The operations that the adapters call, by botocore's name of the service and the table's.
 CALLED = {
     ("dynamodb", RECORDS): ("Query", "GetItem", "DeleteItem"),
     ("cognito-identity", IDENTITIES): ("GetId", "GetCredentialsForIdentity"),
@@ -59,7 +59,7 @@ def codes_of(service: str, operation: str) -> set[str]:
 @pytest.mark.parametrize(
     ("service", "name", "operation"), [(*called, operation) for called, all_ in CALLED.items() for operation in all_]
 )
-def test_every_code_an_operation_can_answer_has_a_meaning(service: str, name: str, operation: str) -> None:
+def test_every_error_code_of_an_operation_has_a_meaning(service: str, name: str, operation: str) -> None:
     assert (codes_of(service, operation) | COMMON) - set(meanings(name)) == set()
 
 
@@ -71,7 +71,7 @@ def refused(code: str, text: str = "", status: int = 400) -> ClientError:
 
 
 def meaning(error: Exception, service: str = RECORDS) -> PortalError:
-    with pytest.raises(PortalError) as raised, translated(service):
+    with pytest.raises(PortalError) as raised, translate_errors(service):
         raise error
     assert raised.value.__cause__ is error
     return raised.value
@@ -89,13 +89,13 @@ def test_a_denial_keeps_awss_own_words_and_what_was_refused() -> None:
     assert (denied.answer, denied.aws_request_id) == (text, "r1")
 
 
-def test_too_much_at_once_is_told_from_not_there() -> None:
+def test_throttling_differs_from_being_unreachable() -> None:
     assert isinstance(meaning(refused("ProvisionedThroughputExceededException")), Throttled)
     assert isinstance(meaning(EndpointConnectionError(endpoint_url="http://x")), Unreachable)
     assert isinstance(meaning(ReadTimeoutError(endpoint_url="http://x")), Unreachable)
 
 
-def test_an_identity_of_another_pool_is_told_from_a_pool_that_is_missing() -> None:
+def test_an_unknown_identity_differs_from_a_missing_pool() -> None:
     assert isinstance(
         meaning(refused("ResourceNotFoundException", "Identity 'x' not found."), IDENTITIES), IdentityUnknown
     )
@@ -104,17 +104,17 @@ def test_an_identity_of_another_pool_is_told_from_a_pool_that_is_missing() -> No
     )
 
 
-def test_a_code_nobody_listed_is_an_operators_matter_and_named() -> None:
+def test_an_unlisted_code_is_misconfigured_and_named() -> None:
     unknown = meaning(refused("BrandNewException", "surprise"))
     assert isinstance(unknown, Misconfigured)
     assert "BrandNewException: surprise" in unknown.why
 
 
-def test_an_unknown_server_error_is_worth_trying_again() -> None:
+def test_an_unknown_server_error_can_be_retried() -> None:
     assert isinstance(meaning(refused("503", status=503)), Unreachable)
 
 
-# How far each failure of the people's directory and of the suspension policy reaches.
+# The scope of each failure of the user pool and of the suspension policy.
 PASSING = {
     "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "Throttling",
     "TooManyRequestsException", "LimitExceededException", "TransactionInProgressException", "InternalServerError",
@@ -128,33 +128,33 @@ MEMBERS_OWN = {
     "UserLambdaValidationException", "UserNotConfirmedException", "PasswordResetRequiredException",
     "CodeMismatchException", "ExpiredCodeException", "CodeDeliveryFailureException",
 }  # fmt: skip
-# DynamoDB's way to say that an input is wrong; IAM never answers with it.
+# DynamoDB's code for a wrong input; IAM never uses it.
 NOT_IAMS = {"ValidationException"}
 
 
 @pytest.mark.parametrize(
     ("service", "code"), [(service, code) for service in (PEOPLE, POLICIES) for code in sorted(meanings(service))]
 )
-def test_every_code_says_whether_to_wait_to_set_one_member_aside_or_to_stop(service: str, code: str) -> None:
-    kind = kind_of(meaning(refused(code, "Some text."), service))
+def test_every_code_has_its_scope(service: str, code: str) -> None:
+    scope = scope_of(meaning(refused(code, "Some text."), service))
     if code in PASSING:
-        assert kind == "passing"
+        assert scope == "passing"
     elif service == PEOPLE and code in MEMBERS_OWN:
-        assert kind == "member"
+        assert scope == "member"
     elif code not in NOT_IAMS:
-        assert kind == "systemic"
+        assert scope == "systemic"
 
 
-def test_what_is_not_an_answer_passes_and_what_nobody_listed_stops() -> None:
-    assert kind_of(meaning(ReadTimeoutError(endpoint_url="http://x"), PEOPLE)) == "passing"
-    assert kind_of(meaning(refused("503", status=503), PEOPLE)) == "passing"
-    assert kind_of(meaning(refused("BrandNewException"), PEOPLE)) == "systemic"
-    assert kind_of(meaning(NoCredentialsError(), PEOPLE)) == "systemic"
-    assert kind_of(CredentialsExpired("ExpiredTokenException")) == "systemic"
-    assert kind_of(PortalError("something new")) == "systemic"
+def test_time_outs_are_passing_and_unlisted_codes_systemic() -> None:
+    assert scope_of(meaning(ReadTimeoutError(endpoint_url="http://x"), PEOPLE)) == "passing"
+    assert scope_of(meaning(refused("503", status=503), PEOPLE)) == "passing"
+    assert scope_of(meaning(refused("BrandNewException"), PEOPLE)) == "systemic"
+    assert scope_of(meaning(NoCredentialsError(), PEOPLE)) == "systemic"
+    assert scope_of(CredentialsExpired("ExpiredTokenException")) == "systemic"
+    assert scope_of(PortalError("something new")) == "systemic"
 
 
-def test_a_code_means_for_one_service_what_it_means_for_no_other() -> None:
+def test_a_code_may_mean_something_else_for_one_service() -> None:
     assert isinstance(meaning(refused("NotAuthorizedException"), IDENTITIES), TokenRefused)
     assert isinstance(meaning(refused("NotAuthorizedException"), PEOPLE), Misconfigured)
     assert isinstance(meaning(refused("NotAuthorizedException", "User is disabled."), PEOPLE), RefusedByCognito)
@@ -164,7 +164,7 @@ def test_a_code_means_for_one_service_what_it_means_for_no_other() -> None:
     assert isinstance(meaning(refused("ValidationException"), RECORDS), InvalidInput)
 
 
-def test_the_programs_own_credentials_are_the_operators_matter_in_awss_words() -> None:
+def test_failures_of_the_programs_own_credentials_are_misconfigured() -> None:
     for service in BY_SERVICE:
         for code in ("AccessDeniedException", "ExpiredTokenException"):
             denied = meaning(refused(code, "User: x is not authorized to perform: y"), service)
@@ -172,7 +172,7 @@ def test_the_programs_own_credentials_are_the_operators_matter_in_awss_words() -
             assert f"{code}: User: x is not authorized to perform: y" in denied.why
 
 
-def test_a_members_own_failure_says_what_cognito_said() -> None:
+def test_a_failure_of_a_member_contains_cognitos_words() -> None:
     text = "Attributes did not conform to the schema: custom:role: too long"
     assert text in str(meaning(refused("InvalidParameterException", text), PEOPLE))
     assert "PreconditionNotMetException" in str(meaning(refused("PreconditionNotMetException"), PEOPLE))

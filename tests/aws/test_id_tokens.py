@@ -1,4 +1,4 @@
-"""What the verifier takes and what it refuses, with real keys and signatures."""
+"""Which tokens the verifier accepts and refuses, with real keys and signatures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def public(key: rsa.RSAPrivateKey, kid: str) -> jwt.PyJWK:
 
 
 class Pool:
-    """The user pool's key set, counting how often it is asked."""
+    """The user pool's keys; counts the fetches."""
 
     def __init__(self) -> None:
         self.keys, self.fetches, self.now = {"k1": public(KEY, "k1")}, 0, 1000.0
@@ -84,9 +84,7 @@ def test_a_good_token_becomes_claims(verifier: IdTokenVerifier) -> None:
         ({"nonce": ["n"]}, "nonce"),
     ],
 )
-def test_a_token_that_says_something_else_is_refused(
-    verifier: IdTokenVerifier, changes: dict[str, Any], why: str
-) -> None:
+def test_a_token_with_a_wrong_claim_is_refused(verifier: IdTokenVerifier, changes: dict[str, Any], why: str) -> None:
     with pytest.raises(SignInFailed) as refused:
         verifier.verify(token(**changes), nonce="n")
     assert why in refused.value.why
@@ -121,9 +119,7 @@ def test_keys_are_fetched_once_for_any_number_of_logins(verifier: IdTokenVerifie
     assert pool.fetches == 1
 
 
-def test_an_unknown_key_id_is_looked_up_again_but_not_more_often_than_every_half_minute(
-    verifier: IdTokenVerifier, pool: Pool
-) -> None:
+def test_an_unknown_key_id_is_looked_up_once_in_half_a_minute(verifier: IdTokenVerifier, pool: Pool) -> None:
     verifier.verify(token())
     for _ in range(20):
         with pytest.raises(SignInFailed, match="sign-in again"):
@@ -135,7 +131,7 @@ def test_an_unknown_key_id_is_looked_up_again_but_not_more_often_than_every_half
     assert pool.fetches == 2
 
 
-def test_what_is_refused_is_never_repeated_in_the_error(verifier: IdTokenVerifier) -> None:
+def test_a_refused_token_is_not_repeated_in_the_error(verifier: IdTokenVerifier) -> None:
     forged = token(key=OTHER_KEY)
     with pytest.raises(SignInFailed) as refused:
         verifier.verify(forged, nonce="n")

@@ -1,4 +1,4 @@
-"""Every call is signed by the person it is made for, whatever threads, retries and paginators do; or not at all."""
+"""Every call is signed for the right person, or not at all, with threads, retries and paginators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials as BotocoreCredentials
 
 from tenants.aws.clients import records_client
-from tenants.aws.signing import NobodyBound, signing_as
+from tenants.aws.signing import NoCredentialsBound, signing_as
 from tenants.domain.credentials import Credentials
 
 PEOPLE = [Credentials(f"ASIA{place:016}", f"secret{place}", f"token{place}", 4e9) for place in range(50)]
@@ -29,7 +29,7 @@ THREADS = 8
 
 
 class Table(BaseHTTPRequestHandler):
-    """Answers every Query, every fiftieth one with a 500 first, and notes who signed for which partition."""
+    """Answers every Query, one in fifty first with a 500, and counts those with a wrong signer."""
 
     protocol_version = "HTTP/1.1"
     wrong: Counter[str]
@@ -43,7 +43,7 @@ class Table(BaseHTTPRequestHandler):
         self.seen["all"] += 1
         if signed_by != wanted:
             self.wrong[wanted] += 1
-        # Never again when it is tried again: three in a row by chance would be the end of a call.
+        # Never fails a retry: three failures in a row would end a call.
         fails = self.headers["amz-sdk-request"].startswith("attempt=1") and random.random() < 0.02
         more = (
             {"LastEvaluatedKey": {"pk": {"S": wanted}}}
@@ -92,7 +92,7 @@ def in_threads(work: Any, calls: int) -> None:
         list(pool.map(work, (PEOPLE[place % len(PEOPLE)] for place in range(calls))))
 
 
-def test_thousands_of_calls_of_fifty_people_in_threads_are_all_signed_by_the_right_one() -> None:
+def test_calls_of_fifty_people_in_threads_are_signed_by_the_right_person() -> None:
     with table() as (endpoint_url, seen):
         client = shared_client(endpoint_url)
 
@@ -105,7 +105,7 @@ def test_thousands_of_calls_of_fifty_people_in_threads_are_all_signed_by_the_rig
         assert not seen.wrong
 
 
-def test_the_control_credentials_set_on_the_shared_client_do_sign_for_the_wrong_person() -> None:
+def test_control_credentials_set_on_a_shared_client_sign_for_others() -> None:
     with table() as (endpoint_url, seen):
         held = BotocoreCredentials("x", "x", "x")
         session = botocore.session.Session()
@@ -119,34 +119,34 @@ def test_the_control_credentials_set_on_the_shared_client_do_sign_for_the_wrong_
             client.query(**query(person))
 
         in_threads(work, CALLS // 6)
-        assert seen.wrong, "the check above could not have seen a mistake"
+        assert seen.wrong, "the test above could not have found a mistake"
 
 
-def test_with_nobody_bound_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_bound_credentials_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOFTHEPROCESS")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the process")
     with table() as (endpoint_url, seen):
-        with pytest.raises(NobodyBound):
+        with pytest.raises(NoCredentialsBound):
             shared_client(endpoint_url).query(**query(PEOPLE[0]))
         assert seen.seen["all"] == 0
 
 
-def test_a_new_thread_starts_with_nobody_bound_unless_the_context_is_handed_to_it() -> None:
+def test_a_new_thread_has_no_credentials_unless_given_the_context() -> None:
     with table() as (endpoint_url, seen), ThreadPoolExecutor(1) as pool:
         client = shared_client(endpoint_url)
         with signing_as(PEOPLE[0]):
-            with pytest.raises(NobodyBound):
+            with pytest.raises(NoCredentialsBound):
                 pool.submit(client.query, **query(PEOPLE[0])).result()
             pool.submit(copy_context().run, lambda: client.query(**query(PEOPLE[0]))).result()
         assert (seen.seen["all"] >= 1, seen.wrong) == (True, Counter())
 
 
-def test_a_paginator_that_outlives_its_binding_does_not_sign_as_the_next_person_it_refuses() -> None:
+def test_a_paginator_used_outside_its_binding_raises() -> None:
     with table() as (endpoint_url, seen):
         client = shared_client(endpoint_url)
         with signing_as(PEOPLE[0]):
             pages = iter(client.get_paginator("query").paginate(**query(PEOPLE[0]), Limit=1))
             next(pages)
-        with pytest.raises(NobodyBound):
+        with pytest.raises(NoCredentialsBound):
             next(pages)
         assert not seen.wrong

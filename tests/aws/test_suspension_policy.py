@@ -1,4 +1,4 @@
-"""The suspension policy through the portal's own role: what is written counts, and versions never run out."""
+"""The suspension policy with the portal's own role: writing replaces it, and versions never run out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emulator.client import seeding
 from portal.demo.cast import ACME_OWNER, GLOBEX_OWNER
 from portal.demo.world import World
 from tenants.aws.clients import policies_client
-from tenants.aws.failures import kind_of
+from tenants.aws.failures import scope_of
 from tenants.aws.suspension_policy import MOST_VERSIONS, SuspensionPolicy
 from tenants.domain.errors import Misconfigured, NotNow, PortalError, Throttled, Unreachable
 from tenants.domain.suspension_policy import ROOM, document
@@ -56,7 +56,7 @@ def test_nobody_is_listed_in_a_new_stack(policy: SuspensionPolicy) -> None:
     assert policy.listed() == frozenset()
 
 
-def test_who_is_written_is_listed_and_who_is_not_any_more_is_not(policy: SuspensionPolicy) -> None:
+def test_writing_replaces_the_whole_list(policy: SuspensionPolicy) -> None:
     policy.write([ACME, GLOBEX])
     assert policy.listed() == {ACME, GLOBEX}
     policy.write([GLOBEX])
@@ -65,9 +65,7 @@ def test_who_is_written_is_listed_and_who_is_not_any_more_is_not(policy: Suspens
     assert policy.listed() == frozenset()
 
 
-def test_live_credentials_are_refused_from_the_next_request_on_and_served_again_afterwards(
-    policy: SuspensionPolicy, world: World
-) -> None:
+def test_live_credentials_follow_the_list_from_the_next_request_on(policy: SuspensionPolicy, world: World) -> None:
     clients = {
         member.org: seeding.clients(world.emulator.endpoint_url, world.credentials_of(member))("dynamodb")
         for member in (ACME_OWNER, GLOBEX_OWNER)
@@ -79,7 +77,7 @@ def test_live_credentials_are_refused_from_the_next_request_on_and_served_again_
     assert reads_own_rows(world, clients[ACME], ACME)
 
 
-def test_versions_never_run_out_and_the_oldest_go_first(policy: SuspensionPolicy, as_root: Any) -> None:
+def test_versions_never_run_out_and_the_oldest_is_deleted(policy: SuspensionPolicy, as_root: Any) -> None:
     for _ in range(MOST_VERSIONS + 3):
         orgs = {str(uuid.uuid4()), ACME}
         policy.write(orgs)
@@ -89,7 +87,7 @@ def test_versions_never_run_out_and_the_oldest_go_first(policy: SuspensionPolicy
     assert int(kept[-1][1:]) - int(kept[0][1:]) == MOST_VERSIONS - 1
 
 
-def test_an_old_version_that_counts_again_is_not_deleted(policy: SuspensionPolicy, as_root: Any) -> None:
+def test_an_old_default_version_is_not_deleted(policy: SuspensionPolicy, as_root: Any) -> None:
     for _ in range(MOST_VERSIONS):
         policy.write([ACME])
     oldest = versions(as_root, policy)[0]
@@ -99,7 +97,7 @@ def test_an_old_version_that_counts_again_is_not_deleted(policy: SuspensionPolic
     assert policy.listed() == {GLOBEX}
 
 
-def test_a_version_that_somebody_else_makes_in_between_is_made_room_for(
+def test_room_is_made_for_a_version_of_another_writer(
     policy: SuspensionPolicy, as_root: Any, switches: Switches
 ) -> None:
     for _ in range(MOST_VERSIONS):
@@ -111,7 +109,7 @@ def test_a_version_that_somebody_else_makes_in_between_is_made_room_for(
     assert policy.listed() == {ACME}
 
 
-def test_a_version_that_somebody_else_has_deleted_is_room_as_well(
+def test_a_version_deleted_by_another_writer_leaves_room(
     policy: SuspensionPolicy, as_root: Any, switches: Switches
 ) -> None:
     for _ in range(MOST_VERSIONS):
@@ -121,7 +119,7 @@ def test_a_version_that_somebody_else_has_deleted_is_room_as_well(
     assert policy.listed() == {ACME}
 
 
-def test_as_many_as_there_is_room_for_are_taken_and_one_more_changes_nothing(policy: SuspensionPolicy) -> None:
+def test_a_list_that_is_too_long_changes_nothing(policy: SuspensionPolicy) -> None:
     orgs = [str(uuid.uuid4()) for _ in range(ROOM + 1)]
     policy.write(orgs[:ROOM])
     with pytest.raises(NotNow):
@@ -129,9 +127,7 @@ def test_as_many_as_there_is_room_for_are_taken_and_one_more_changes_nothing(pol
     assert policy.listed() == set(orgs[:ROOM])
 
 
-def test_a_policy_that_somebody_edited_is_an_operators_matter_until_it_is_written_again(
-    policy: SuspensionPolicy, as_root: Any
-) -> None:
+def test_an_edited_policy_is_misconfigured_until_it_is_written_again(policy: SuspensionPolicy, as_root: Any) -> None:
     edited = json.loads(document([ACME]))
     edited["Statement"][0]["Effect"] = "Allow"
     if len(kept := versions(as_root, policy)) == MOST_VERSIONS:
@@ -145,7 +141,7 @@ def test_a_policy_that_somebody_edited_is_an_operators_matter_until_it_is_writte
 
 @pytest.mark.parametrize("operation", ["GetPolicy", "GetPolicyVersion", "ListPolicyVersions", "CreatePolicyVersion"])
 @pytest.mark.parametrize(
-    ("fault", "error", "kind"),
+    ("fault", "error", "scope"),
     [
         ({"fault": "throttling"}, Throttled, "passing"),
         ({"code": "ServiceFailure", "status": 500}, Unreachable, "passing"),
@@ -158,24 +154,24 @@ def test_a_policy_that_somebody_edited_is_an_operators_matter_until_it_is_writte
         ({"code": "AccessDenied", "status": 403}, Misconfigured, "systemic"),
     ],
 )
-def test_a_failure_says_how_far_it_reaches_and_leaves_the_list_as_it_was(
+def test_a_failure_has_its_scope_and_leaves_the_list_unchanged(
     policy: SuspensionPolicy,
     switches: Switches,
     operation: str,
     fault: dict[str, Any],
     error: type[PortalError],
-    kind: str,
+    scope: str,
 ) -> None:
     policy.write([ACME])
     switches.fail(f"IAM.{operation}", count=20, **fault)
     with pytest.raises(error) as raised:
         policy.listed() if operation.startswith("Get") else policy.write([GLOBEX])
-    assert kind_of(raised.value) == kind
+    assert scope_of(raised.value) == scope
     switches.mend()
     assert policy.listed() == {ACME}
 
 
-def test_another_policy_than_the_stacks_own_is_denied_to_the_portal(policy: SuspensionPolicy) -> None:
+def test_access_to_another_policy_is_denied(policy: SuspensionPolicy) -> None:
     other = SuspensionPolicy(policy.client, policy.arn + "2")
     for attempt in (other.listed, lambda: other.write([ACME])):
         with pytest.raises(Misconfigured) as raised:

@@ -1,4 +1,4 @@
-"""The rows of the organisation that is closed, with ClosingRole's credentials: whose they are, and that all come."""
+"""The rows of a closing organisation, with ClosingRole's credentials: all of them, and no others."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def job(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
 @pytest.fixture
 def clock(job: World) -> Iterator[Any]:
-    """Moves the emulator's clock, and puts it right again."""
+    """Moves the emulator's clock and resets it afterwards."""
     address = f"{job.emulator.endpoint_url}/_emulator/clock"
     secret = {"X-Emulator-Root-Secret": job.emulator.root.secret_access_key}
 
@@ -51,7 +51,7 @@ def in_order(pages: Iterator[RowPage]) -> list[str]:
     return [item["sk"]["S"] for page in pages for item in page.items]
 
 
-def test_every_type_comes_as_it_was_written(job: World) -> None:
+def test_every_type_is_read_as_it_was_written(job: World) -> None:
     org = new_org()
     put_collection(job, org, "samples", 1)
     (page,) = rows_of(job, org).pages(own_space(org).collection("samples"))
@@ -63,13 +63,13 @@ def test_every_type_comes_as_it_was_written(job: World) -> None:
     assert found == {name: value for name, value in EVERY_TYPE.items() if name not in {"texts", "numbers", "binaries"}}
 
 
-def test_the_catalogue_names_the_collections_odd_names_too(job: World) -> None:
+def test_the_catalogue_names_collections_with_odd_names_too(job: World) -> None:
     org, names = new_org(), ["orders", "a#b", "orders~07", " spaced ", "Ünïcode/…", "-", "#"]
     put(job, [{"pk": {"S": own_space(org).catalogue}, "sk": {"S": name}} for name in names])
     assert sorted(rows_of(job, org).collections(own_space(org))) == sorted(names)
 
 
-def test_pages_follow_each_other_and_can_be_gone_on_with(job: World) -> None:
+def test_reading_continues_from_any_page(job: World) -> None:
     org = new_org()
     big = {"B": b"x" * 300_000}
     rows: list[dict[str, Any]] = collection_rows(own_space(org), "big", 10)
@@ -104,7 +104,7 @@ def test_credentials_tagged_with_one_organisation_are_refused_for_others(job: Wo
     assert tenant.is_empty(ACME.space.collection("orders")) is False
 
 
-def test_a_partition_is_deleted_whole_and_nothing_beside_it(job: World) -> None:
+def test_a_whole_partition_is_deleted_and_nothing_else(job: World) -> None:
     org, other = new_org(), new_org()
     for owner, count in ((org, 1203), (other, 3)):
         put_collection(job, owner, "orders", count)
@@ -120,7 +120,7 @@ def test_a_partition_is_deleted_whole_and_nothing_beside_it(job: World) -> None:
     tenant.delete_partition(partition)
 
 
-def test_what_passes_is_waited_for_longer_each_time(job: World, switches: Switches) -> None:
+def test_passing_failures_are_retried_with_pauses(job: World, switches: Switches) -> None:
     org, pauses = new_org(), []
     put_collection(job, org, "orders", 40)
     tenant, partition = rows_of(job, org, pause=pauses.append), own_space(org).collection("orders")
@@ -137,7 +137,7 @@ def test_what_passes_is_waited_for_longer_each_time(job: World, switches: Switch
     ("fault", "error"),
     [({"fault": "throttling"}, Throttled), ({"drop": True}, Unreachable), ({"fault": "server-error"}, Unreachable)],
 )
-def test_what_does_not_pass_ends_after_a_while_with_what_is_left_as_it_was(
+def test_lasting_failures_are_raised_and_leave_the_rows(
     job: World, switches: Switches, fault: dict[str, Any], error: type[Exception]
 ) -> None:
     org, pauses = new_org(), []
@@ -155,7 +155,7 @@ def test_what_does_not_pass_ends_after_a_while_with_what_is_left_as_it_was(
     assert len(everything_of(job, org)) == 6
 
 
-def test_credentials_are_renewed_before_they_end_and_used_until_then(job: World, switches: Switches) -> None:
+def test_credentials_are_reused_and_renewed_before_they_expire(job: World, switches: Switches) -> None:
     org, now = new_org(), [0.0]
     put_collection(job, org, "orders", 1)
     tenant = rows_of(job, org, clock=lambda: now[0])
@@ -169,9 +169,7 @@ def test_credentials_are_renewed_before_they_end_and_used_until_then(job: World,
     assert switches.calls()["STS.AssumeRole"] == 2
 
 
-def test_credentials_that_end_all_the_same_are_exchanged_for_new_ones(
-    job: World, switches: Switches, clock: Any
-) -> None:
+def test_expired_credentials_are_replaced_once_for_all_threads(job: World, switches: Switches, clock: Any) -> None:
     org, pauses = new_org(), []
     put_collection(job, org, "orders", 50)
     tenant, partition = rows_of(job, org, pause=pauses.append), own_space(org).collection("orders")
@@ -180,11 +178,11 @@ def test_credentials_that_end_all_the_same_are_exchanged_for_new_ones(
     clock(3601)
     tenant.delete_partition(partition)
     assert tenant.is_empty(partition)
-    # Sixteen threads meet it at once, and one of them gets the new ones.
+    # Sixteen threads meet the expiry at once; only one of them fetches new credentials.
     assert switches.calls()["STS.AssumeRole"] == 1
 
 
-def test_the_portals_own_keys_take_on_no_organisation(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_portal_role_cannot_assume_the_closing_role(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     sign_as(portal_credentials(world), monkeypatch)
     with pytest.raises(Misconfigured) as refused:
         rows_of(world, ACME.org_id).is_empty(ACME.space.catalogue)
@@ -192,7 +190,7 @@ def test_the_portals_own_keys_take_on_no_organisation(world: World, monkeypatch:
     assert "is not authorized to perform: sts:AssumeRole" in refused.value.why
 
 
-def test_without_any_keys_it_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_misconfigured(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -203,7 +201,7 @@ def test_without_any_keys_it_says_so(world: World, monkeypatch: pytest.MonkeyPat
     assert "credentials" in refused.value.why
 
 
-def test_memory_is_that_of_a_page_however_many_there_are(job: World) -> None:
+def test_memory_does_not_grow_with_the_number_of_rows(job: World) -> None:
     org = new_org()
     put(job, [{**row, "text": {"S": "x" * 1000}} for row in collection_rows(own_space(org), "many", 4000)])
     tenant, partition = rows_of(job, org), own_space(org).collection("many")
@@ -213,5 +211,5 @@ def test_memory_is_that_of_a_page_however_many_there_are(job: World) -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert count == 4000
-    # Four megabytes of rows; a page is one, and twice that while it is read.
+    # Four megabytes of rows. A page has one, and needs twice that while it is parsed.
     assert most < 12_000_000

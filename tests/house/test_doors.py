@@ -14,7 +14,7 @@ from tenants import audit, models
 DOORS = {
     "aws": "directory export_store failures id_tokens identity_pool records_api records_table suspension_policy "
     "tagged_credentials tenant_rows token_endpoint",
-    "audit": f"{' '.join(audit.__all__)} actions chain.Point csv reading retention timeline",
+    "audit": f"{' '.join(audit.__all__)} actions chain.Point csv reading retention timeline verification",
     "drift": "repair run walk.Listener",
     "health": "blockers overview worker_metrics",
     "lifecycle": "closing details metadata preview search steps suspension suspension_list transitions wiring",

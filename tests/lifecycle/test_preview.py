@@ -52,9 +52,7 @@ def made(switches: Switches) -> dict[str, int]:
     return {names[call]: count for call, count in switches.calls().items() if call in names}
 
 
-def test_what_is_announced_for_a_suspension_and_its_end_is_what_cognito_is_asked(
-    stage: Stage, switches: Switches, domain: str
-) -> None:
+def test_announced_changes_are_the_calls_that_cognito_gets(stage: Stage, switches: Switches, domain: str) -> None:
     tenant = tenant_with_people("Initech", 5, domain=domain)
     stage.work()
     disable(member_called(f"p1@{domain}"), by=SOMEBODY)
@@ -78,7 +76,7 @@ def test_what_is_announced_for_a_suspension_and_its_end_is_what_cognito_is_asked
     assert made(switches) == expected
 
 
-def test_members_that_cognito_does_not_have_yet_stay_away(portal: Any, domain: str) -> None:
+def test_closing_creates_no_member_that_cognito_does_not_have_yet(portal: Any, domain: str) -> None:
     tenant = tenant_with_people("Initech", 3, domain=domain)
     assert "In Cognito nothing has to be changed." in said(tenant, "close")
     assert "3 members are created" in said(tenant, "activate")
@@ -91,14 +89,14 @@ def test_a_conflict_is_left_alone_and_said(portal: Any) -> None:
     assert "1 member is left alone" in text
 
 
-def test_a_tenant_that_was_pending_is_not_said_to_let_anybody_in_again(portal: Any, domain: str) -> None:
+def test_reopening_a_pending_tenant_does_not_say_that_members_get_in(portal: Any, domain: str) -> None:
     tenant = close(tenant_with_people("Initech", 1, domain=domain), by=SOMEBODY, why="asked for")
     assert "waits for its first owner again" in said(tenant, "reopen")
     assert "lets members in" not in said(tenant, "reopen")
     assert "lets members in again" in said(close(acme(), by=SOMEBODY, why="asked for"), "reopen")
 
 
-def test_whose_address_is_known_to_be_taken_is_left_alone_too(portal: Any, domain: str) -> None:
+def test_a_member_in_conflict_is_left_alone(portal: Any, domain: str) -> None:
     tenant = tenant_with_people("Initech", 1, domain=domain)
     Member.objects.filter(tenant=tenant).update(provisioning=Provisioning.CONFLICT, last_error="taken")
     for step in ("close", "activate"):
@@ -111,14 +109,14 @@ def test_several_tenants_are_counted_together(portal: Any) -> None:
     assert "4 members are disabled and signed out" in said(both, "suspend")
 
 
-def test_a_long_way_to_go_is_said_with_its_time(portal: Any, settings: Any) -> None:
+def test_a_slow_change_is_announced_with_its_duration(portal: Any, settings: Any) -> None:
     settings.COGNITO_CALLS_PER_SECOND = {**settings.COGNITO_CALLS_PER_SECOND, "UserUpdate": 0.01}
     assert "about 10 minutes" in said(acme(), "suspend")
     settings.COGNITO_CALLS_PER_SECOND["UserUpdate"] = 0.0001
     assert "about 17 hours" in said(acme(), "suspend")
 
 
-def test_whether_a_worker_is_there_to_do_it_is_said(portal: Any) -> None:
+def test_a_missing_worker_is_announced(portal: Any) -> None:
     assert "No worker is running" in said(acme(), "suspend")
     worker = Worker.objects.create(name="one")
     assert "No worker is running" not in said(acme(), "suspend")
@@ -126,7 +124,7 @@ def test_whether_a_worker_is_there_to_do_it_is_said(portal: Any) -> None:
     assert "No worker is running" in said(acme(), "suspend")
 
 
-def test_where_the_list_has_no_room_it_is_said_that_credentials_go_on_working(portal: Any) -> None:
+def test_a_full_policy_is_announced_with_credentials_that_still_work(portal: Any) -> None:
     old = Tenant.objects.bulk_create(Tenant(name="Old", slug=f"old-{n}") for n in range(ROOM - 1))
     Suspension.objects.bulk_create(Suspension(tenant=tenant) for tenant in old)
     assert "as soon as the worker has written" in said(acme(), "suspend")
@@ -136,7 +134,7 @@ def test_where_the_list_has_no_room_it_is_said_that_credentials_go_on_working(po
     assert "already issued work for up to an hour" in said(acme(), "suspend")
 
 
-def test_closing_says_until_when_it_can_be_taken_back_and_what_then_stays(portal: Any, settings: Any) -> None:
+def test_closing_says_until_when_it_can_be_reopened_and_what_stays(portal: Any, settings: Any) -> None:
     settings.CLOSING_GRACE_DAYS = 10
     text, until = said(acme(), "close"), timezone.now() + timedelta(days=10)
     assert f"For 10 days, until {until:%-d %B %Y}" in text
@@ -147,7 +145,7 @@ def test_closing_says_until_when_it_can_be_taken_back_and_what_then_stays(portal
 
 
 @pytest.mark.parametrize("suspended", [True, False])
-def test_reopening_says_what_it_will_be_again(portal: Any, *, suspended: bool) -> None:
+def test_reopening_says_the_state_it_returns_to(portal: Any, *, suspended: bool) -> None:
     tenant = suspend(acme(), by=SOMEBODY, why="not paid") if suspended else acme()
     tenant = close(tenant, by=SOMEBODY, why="asked for")
     Closing.objects.update(export_url="s3://exports/acme")
@@ -157,7 +155,7 @@ def test_reopening_says_what_it_will_be_again(portal: Any, *, suspended: bool) -
     assert "s3://exports/acme" in text
 
 
-def test_every_step_of_a_tenant_says_what_it_brings_about(portal: Any) -> None:
+def test_every_step_of_a_tenant_says_its_consequences(portal: Any) -> None:
     tenant = close(acme(), by=SOMEBODY, why="asked for")
     for step in TENANT_STEPS:
         sentences = step.expects(tenant, {})

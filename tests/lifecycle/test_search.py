@@ -19,7 +19,7 @@ from tenants.lifecycle import search
 from tenants.lifecycle.search import NAMES, search_tenants
 from tenants.models import Member, Person, Tenant
 from tenants.operators.tenants import filters
-from tenants.pages.lists import Page, apply_filters, choose, query_param, read_page
+from tenants.pages.lists import Page, apply_filters, query_param, read_choices, read_page
 
 STEPS = import_module("tenants.migrations.0005_triggers")
 SEARCH = import_module("tenants.migrations.0006_search")
@@ -33,7 +33,7 @@ def tenant(name: str, **fields: Any) -> Tenant:
 def page_of(query: str = "", *, size: int = 50, **asked_for: str) -> Page:
     request = RequestFactory().get(f"/operators/tenants/?{query or urlencode(asked_for)}")
     offered = filters()
-    rows = apply_filters(Tenant.objects.all(), offered, choose(request, offered))
+    rows = apply_filters(Tenant.objects.all(), offered, read_choices(request, offered))
     return read_page(search_tenants(rows, query_param(request, "q")), request, size=size)
 
 

@@ -1,4 +1,4 @@
-"""`manage.py closing` as it is typed: what it says, with which exit code, and what it does with wrong input."""
+"""`manage.py closing` at a terminal: its output, its exit codes, and wrong input."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def ran(*options: str) -> Ran:
     return Ran(code, out.getvalue(), err.getvalue())
 
 
-def test_with_nobody_to_close_it_says_so(job: World, tmp_path: Path) -> None:
+def test_without_a_tenant_to_close_it_says_so(job: World, tmp_path: Path) -> None:
     assert ran("--export-to", str(tmp_path)) == Ran(0, "No tenant is being closed.\n", "")
     assert ran("--export-to", str(tmp_path), "--json") == Ran(0, "", "")
 
@@ -83,7 +83,7 @@ def test_from_waiting_to_closed_for_good(tenant: Closable) -> None:
     assert list(closing_tenants()) == []
 
 
-def test_a_dry_run_says_what_then_happens_and_does_nothing(tenant: Closable) -> None:
+def test_a_dry_run_of_closing_says_what_happens_and_does_nothing(tenant: Closable) -> None:
     slug = tenant.tenant().slug
     tenant.close()
     would = ran("--export-to", str(Path(tenant.export_to) / "new"), "--dry-run")
@@ -116,7 +116,7 @@ def test_json_is_an_object_a_tenant(tenant: Closable, job: World, tmp_path: Path
     assert waiting["until"] == other.tenant().purge_after.isoformat()  # type: ignore[union-attr]
 
 
-def test_one_that_fails_holds_up_no_other(tenant: Closable, job: World, tmp_path: Path) -> None:
+def test_a_failing_tenant_does_not_stop_the_others(tenant: Closable, job: World, tmp_path: Path) -> None:
     tenant.close()
     other = closable(job, str(tmp_path)).close()
     Lease.objects.create(name=f"closing {tenant.org}", holder="another", until=timezone.now() + timedelta(minutes=1))
@@ -148,7 +148,7 @@ def test_with_keys_of_another_role_it_names_what_was_refused(
         (("--export-to", "  "), "Say where the export goes"),
         (("--export-to", "/proc/nothing"), "Nothing can be written to /proc/nothing"),
         (("--export-to", "ftp://somewhere"), "neither a directory nor"),
-        (("--export-to", "s3://nobodys-bucket-here"), "There is no bucket nobodys-bucket-here"),
+        (("--export-to", "s3://nobodys-bucket-here"), "The bucket nobodys-bucket-here does not exist"),
         (("--without-export", "--tenant", "nobody"), "There is no tenant"),
         (("--without-export", "--tenant", "acme"), "Acme Ltd is not being closed"),
     ],
@@ -169,7 +169,7 @@ def test_without_the_setting_it_says_which(tenant: Closable, settings: Any) -> N
 
 
 @pytest.mark.parametrize("options", [(), ("--export-to", "x", "--without-export"), ("--export-to",)], ids=str)
-def test_where_exports_go_has_to_be_said_or_that_there_are_none(job: World, options: tuple[str, ...]) -> None:
+def test_the_place_of_exports_is_required_or_that_there_are_none(job: World, options: tuple[str, ...]) -> None:
     assert ran(*options).code == 1
 
 
@@ -194,7 +194,7 @@ def once_it_exports(process: subprocess.Popen[str], export_to: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGTERM], ids=lambda one: one.name)
-def test_a_job_that_is_ended_in_the_middle_is_gone_on_with(
+def test_a_job_that_was_stopped_is_continued(
     job: World, tmp_path: Path, switches: Switches, with_signal: signal.Signals
 ) -> None:
     tenant = closable(job, str(tmp_path)).close()

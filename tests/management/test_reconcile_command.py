@@ -1,4 +1,4 @@
-"""`manage.py reconcile` as its user has it: what it prints, its exit codes, killed in the middle, and wrong input."""
+"""`manage.py reconcile` at a terminal: its output, its exit codes, wrong input, and runs that are killed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Ran:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-def test_the_exit_code_tells_nothing_differs_from_something_does_from_all_is_repaired(
+def test_the_exit_code_says_whether_differences_are_left(
     stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settled_tenant(stage, "Printed", 3, domain=domain)
@@ -81,7 +81,7 @@ def test_the_exit_code_tells_nothing_differs_from_something_does_from_all_is_rep
     assert (ran.code, ran.out.splitlines()[-1]) == (0, "8 users compared. 1 difference, 1 repaired, 0 left.")
 
 
-def test_a_dry_run_says_what_repairing_then_does_and_changes_nothing(
+def test_a_dry_run_says_what_repairing_does_and_changes_nothing(
     stage: Stage, switches: Switches, domain: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tenant = settled_tenant(stage, "Dry", 5, domain=domain)
@@ -193,7 +193,7 @@ def test_a_pool_that_is_not_there_is_named_and_nothing_changes(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_that_is_killed_is_taken_up_by_the_next_one_and_repairs_everything_once(
+def test_a_killed_run_is_continued_and_repairs_everything_once(
     stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tenant = settled_tenant(stage, "Killed", 2, domain=domain)
@@ -253,7 +253,7 @@ def _lease_ran_out() -> None:
     Member.objects.exclude(leased_by="").update(leased_until=timezone.now())
 
 
-def test_a_run_that_is_asked_to_stop_says_that_it_goes_on_the_next_time(
+def test_a_stopped_run_says_that_the_next_one_continues(
     stage: Stage, switches: Switches, settings: Any, domain: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tenant = settled_tenant(stage, "Asked", 1, domain=domain)

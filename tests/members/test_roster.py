@@ -54,7 +54,7 @@ def test_a_new_member_is_due_and_recorded() -> None:
 @pytest.mark.parametrize(
     ("given", "says", "field"),
     [
-        ({"email": "peter"}, "exactly one @", "email"),
+        ({"email": "peter"}, "with one @", "email"),
         ({"email": "peter@"}, "a domain", "email"),
         ({"email": "pe\u202eter@initech.example"}, "letters from a to z", "email"),
         ({"email": "peter@initech.example\x00"}, "a domain", "email"),

@@ -1,4 +1,4 @@
-"""The audit trail in the operators' portal: found by who, what, where and when, read by entries, taken along as CSV."""
+"""The audit trail in the operators' portal: filtered by who, what, where and when, read by entry, exported as CSV."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def lines_of(answer: Any) -> list[dict[str, str]]:
 
 
 def entry(at: datetime, **about: Any) -> int:
-    """One that was written at this time, as far as the clock of whoever wrote it goes."""
+    """One that was written at this time, by its writer's clock."""
     given: dict[str, Any] = {"by": SOMEBODY, "org": ACME_ID, "target": "somebody", **about}
 
     class Clock:
@@ -87,7 +87,7 @@ def test_entries_are_found_by_what_who_where_and_when(operator: Browser) -> None
     assert operator.get("/operators/audit/?from=2026-03-01&to=9999-12-31").status_code == 200
 
 
-def test_a_day_of_more_entries_than_fit_on_a_page_is_walked_through_whole(operator: Browser) -> None:
+def test_a_day_with_more_entries_than_a_page_is_read_whole(operator: Browser) -> None:
     made = [entry(datetime(2026, 3, 1, 12, tzinfo=UTC) + timedelta(seconds=n // 2)) for n in range(PAGE_SIZE + 5)]
     seen: list[int] = []
     address = "/operators/audit/?from=2026-03-01&to=2026-03-01"
@@ -110,7 +110,7 @@ def test_an_entry_says_who_did_what_to_whom_why_and_what_was_before(operator: Br
     assert operator.get("/operators/audit/10000000000/").status_code == 404
 
 
-def test_what_the_list_shows_is_taken_along_as_csv_and_that_is_audited(operator: Browser) -> None:
+def test_the_filtered_list_is_exported_as_csv_and_that_is_audited(operator: Browser) -> None:
     disable(member_called(ACME_EDITOR.email), by=SOMEBODY, why="=HYPERLINK(1)\nand more")
     answer = operator.post("/operators/audit/export/?action=member.disabled&after=9")
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
@@ -130,10 +130,10 @@ def test_nothing_in_the_csv_is_a_formula(operator: Browser, sign: str) -> None:
     assert all(not value.startswith(("=", "+", "-", "@", "\t", "\r")) for line in lines for value in line.values())
 
 
-def test_a_long_trail_is_read_a_piece_at_a_time_up_to_where_the_export_began(
+def test_an_export_reads_in_pieces_up_to_the_entry_it_began_at(
     operator: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_csv, "_AT_A_TIME", 10)
+    monkeypatch.setattr(audit_csv, "BATCH", 10)
     for _ in range(25):
         entry(datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=1))
     newest = AuditEvent.objects.order_by("-seq")[0].seq
@@ -146,12 +146,12 @@ def test_a_long_trail_is_read_a_piece_at_a_time_up_to_where_the_export_began(
     assert len(asked) == 3
 
 
-def test_a_download_is_asked_for_with_a_form_never_with_a_link(operator: Browser) -> None:
+def test_an_export_needs_a_post(operator: Browser) -> None:
     assert operator.get("/operators/audit/export/").status_code == 405
     assert not AuditEvent.objects.filter(action=Action.AUDIT_EXPORTED).exists()
 
 
-def test_a_wrong_value_is_told_at_its_field_and_the_others_stay(operator: Browser) -> None:
+def test_a_wrong_filter_is_reported_at_its_field_and_the_others_stay(operator: Browser) -> None:
     for query, field in (("org=acme", "org"), ("from=yesterday", "from"), ("to=2026-02-30", "to")):
         page = operator.get(f"/operators/audit/?action=tenant.renamed&actor=root@vm&{query}")
         assert page.status_code == 400

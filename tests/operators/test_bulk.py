@@ -14,7 +14,7 @@ from tests.world.stage import SOMEBODY
 from tests.world.use_cases import acme, tenant_in
 
 
-def test_several_are_suspended_at_once_and_those_that_cannot_be_are_left_out(operator: Browser) -> None:
+def test_several_tenants_are_suspended_and_impossible_ones_left_out(operator: Browser) -> None:
     initech = tenant_in(TenantState.PENDING)
     everybody = [tenant.pk for tenant in (acme(), Tenant.objects.get(slug="globex"), initech)]
     asked = text_of(operator.get("/operators/tenants/suspend/", {"chosen": everybody}))
@@ -33,7 +33,7 @@ def test_several_are_suspended_at_once_and_those_that_cannot_be_are_left_out(ope
     assert "<button" not in again.split("<main")[1]
 
 
-def test_after_several_were_suspended_the_list_is_as_narrow_as_before(operator: Browser) -> None:
+def test_after_a_bulk_step_the_list_keeps_its_filters(operator: Browser) -> None:
     listed = operator.get("/operators/tenants/", {"q": "acme", "state": "active"})
     (narrowed,) = re.findall(r'name="list" value="([^"]+)"', text_of(listed))
     asked = operator.get("/operators/tenants/suspend/", {"chosen": acme().pk, "list": unescape(narrowed)})
@@ -44,7 +44,7 @@ def test_after_several_were_suspended_the_list_is_as_narrow_as_before(operator: 
     assert done["Location"] == "/operators/tenants/?q=acme&state=active"
 
 
-def test_where_somebody_else_was_sooner_with_all_of_them_what_was_typed_stays(operator: Browser) -> None:
+def test_typed_text_stays_when_somebody_else_was_faster_with_all(operator: Browser) -> None:
     suspend(acme(), by=SOMEBODY, why="not paid")
     late = operator.post("/operators/tenants/suspend/", {"chosen": acme().pk, "reason": "fraud, see 4711"})
     assert late.status_code == 409
@@ -52,7 +52,7 @@ def test_where_somebody_else_was_sooner_with_all_of_them_what_was_typed_stays(op
     assert "fraud, see 4711" in text_of(late)
 
 
-def test_nothing_chosen_and_what_nobody_can_have_chosen_is_told(operator: Browser) -> None:
+def test_an_empty_or_impossible_selection_is_refused(operator: Browser) -> None:
     assert "Nothing selected" in text_of(operator.get("/operators/tenants/close/"))
     assert "Nothing selected" in text_of(operator.post("/operators/tenants/close/", {"reason": "x"}))
     for chosen in (["x"], ["-1"], ["9" * 19], [str(n) for n in range(101)]):

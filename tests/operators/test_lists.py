@@ -91,21 +91,21 @@ def test_the_first_and_the_last_page_lead_nowhere_beyond(page_at: Callable[[str]
     assert last.first == "/"
 
 
-def test_a_page_goes_on_meaning_the_same_while_rows_are_added(page_at: Callable[[str], Page]) -> None:
+def test_a_page_address_stays_valid_while_rows_are_added(page_at: Callable[[str], Page]) -> None:
     many_tenants(8)
     second = page_at("/").next
     many_tenants(3, from_=8)
     assert names(page_at(second)) == [2, 3, 0, 1]
 
 
-def test_what_was_searched_for_stays_in_the_addresses_of_other_pages(page_at: Callable[[str], Page]) -> None:
+def test_the_search_stays_in_the_addresses_of_other_pages(page_at: Callable[[str], Page]) -> None:
     many_tenants(8)
     page = page_at("/?q=Tenant&state=&after=1.1&before=")
     assert page.first == "/?q=Tenant"
 
 
 @pytest.mark.parametrize("key", ["x", "1", "1.2.3", "-1.2", "1.2e3", "9" * 19 + ".1", "9" * 18 + ".1", "١.٢"])
-def test_an_address_that_is_of_no_page_is_told(page_at: Callable[[str], Page], key: str) -> None:
+def test_an_address_of_no_page_is_refused(page_at: Callable[[str], Page], key: str) -> None:
     with pytest.raises(InvalidInput, match="first page"):
         page_at(f"/?after={quote(key)}")
 
@@ -155,7 +155,7 @@ def test_members_are_found_by_address_and_filters(operator: Browser, monkeypatch
     assert found == expected
 
 
-def test_an_address_that_makes_no_sense_is_told_with_a_way_on(operator: Browser) -> None:
+def test_a_senseless_address_is_refused_with_a_way_on(operator: Browser) -> None:
     for address in (
         "tenants/?state=lost",
         "tenants/?after=x",

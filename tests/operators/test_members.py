@@ -1,4 +1,4 @@
-"""Members in the operators' portal: beside what Cognito has, changed, and tried again where Cognito said no."""
+"""Members in the operators' portal: compared with Cognito, changed, and tried again where Cognito refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def make_stuck(member: Member, provisioning: Provisioning = Provisioning.STUCK) 
     Member.objects.filter(pk=member.pk).update(provisioning=provisioning, last_error="Cognito said <no>.")
 
 
-def test_role_access_and_removal_are_changed_with_a_reason_in_the_audit_trail(operator: Browser) -> None:
+def test_changes_of_a_member_are_audited_with_their_reason(operator: Browser) -> None:
     for step, form, words in (
         ("role", {"role": "viewer", "reason": "asked for"}, "is viewer now"),
         ("disable", {"reason": "on leave"}, "is locked out"),
@@ -57,7 +57,7 @@ def test_a_change_shows_what_is_still_to_be_done_in_cognito(operator: Browser) -
     assert '<span class="badge ">due</span>' in page
 
 
-def test_the_only_owner_stays_and_nobody_is_led_to_try(operator: Browser) -> None:
+def test_the_only_owner_stays_and_no_button_offers_otherwise(operator: Browser) -> None:
     page = text_of(operator.get(at(ACME_OWNER)))
     for step in ("role", "disable", "remove"):
         assert at(ACME_OWNER, step) not in page
@@ -72,7 +72,7 @@ def test_the_only_owner_stays_and_nobody_is_led_to_try(operator: Browser) -> Non
     assert [event.action for event in AuditEvent.objects.filter(seq__gt=last)] == [Action.MEMBER_REFUSED]
 
 
-def test_a_role_that_is_none_is_told_at_its_field_and_audited(operator: Browser) -> None:
+def test_an_unknown_role_is_reported_at_its_field_and_audited(operator: Browser) -> None:
     last = last_entry()
     with TestCase.captureOnCommitCallbacks(execute=True):
         for role in ("operator", "king", ""):
@@ -99,7 +99,7 @@ def test_an_operator_has_no_role_to_be_changed(operator: Browser) -> None:
     assert "the only operator" in text_of(operator.get(at(OPERATOR, "remove")))
 
 
-def test_whoever_is_stuck_says_why_and_is_tried_now(operator: Browser) -> None:
+def test_a_stuck_member_says_why_and_can_be_tried_now(operator: Browser) -> None:
     member = member_called(ACME_EDITOR.email)
     make_stuck(member)
     for address in (at(member), "/operators/members/?provisioning=unresolved"):
@@ -111,7 +111,7 @@ def test_whoever_is_stuck_says_why_and_is_tried_now(operator: Browser) -> None:
     assert AuditEvent.objects.filter(action=Action.MEMBER_RETRIED, actor_name=OPERATOR.email).count() == 1
 
 
-def test_several_are_tried_at_once(operator: Browser) -> None:
+def test_several_members_are_tried_at_once(operator: Browser) -> None:
     stuck = [member_called(member.email) for member in (ACME_EDITOR, ACME_OWNER)]
     for member in stuck:
         make_stuck(member)
@@ -125,7 +125,7 @@ def test_several_are_tried_at_once(operator: Browser) -> None:
     assert Member.objects.filter(provisioning=Provisioning.DUE).count() == 2
 
 
-def test_a_conflict_that_was_mended_is_settled_by_try_now(stage: Stage, operator: Browser, domain: str) -> None:
+def test_a_resolved_conflict_is_settled_by_try_now(stage: Stage, operator: Browser, domain: str) -> None:
     form = {"name": "Initech", "email": f"boss@{domain}", "plan": "free"}
     stage.make_by_hand(f"boss@{domain}", org=str(ACME.org_id), role="owner")
     operator.post("/operators/tenants/new/", form)
@@ -143,12 +143,12 @@ def test_a_conflict_that_was_mended_is_settled_by_try_now(stage: Stage, operator
     assert member.tenant.state == "active"
 
 
-def test_somebody_who_is_not_there_any_more_is_not_found(operator: Browser) -> None:
+def test_a_deleted_member_is_not_found(operator: Browser) -> None:
     for pk in (0, 10**9, 10**30):
         assert operator.get(f"/operators/members/{pk}/").status_code == 404
 
 
-def test_drift_says_of_each_difference_what_it_means_and_leads_to_the_member(operator: Browser) -> None:
+def test_drift_explains_each_difference_and_links_to_the_member(operator: Browser) -> None:
     assert "Nothing has been compared yet" in text_of(operator.get("/operators/drift/"))
     run = Reconciliation.objects.create(users_seen=5, found=2, finished_at=timezone.now())
     assert "No differences" in text_of(operator.get("/operators/drift/"))
@@ -166,7 +166,7 @@ def test_drift_says_of_each_difference_what_it_means_and_leads_to_the_member(ope
     assert "No difference of this kind" in text_of(operator.get("/operators/drift/?kind=enabled"))
 
 
-def test_other_comparisons_are_led_to_and_that_of_the_whole_pool_is_shown_first(operator: Browser) -> None:
+def test_the_comparison_of_the_whole_pool_comes_before_others(operator: Browser) -> None:
     whole = Reconciliation.objects.create(users_seen=71, finished_at=timezone.now())
     Drift.objects.create(reconciliation=whole, kind=DriftKind.UNKNOWN_USER, email="stranger@nowhere.example")
     acme = member_called(ACME_EDITOR.email).tenant
@@ -181,7 +181,7 @@ def test_other_comparisons_are_led_to_and_that_of_the_whole_pool_is_shown_first(
     assert operator.get("/operators/drift/?run=x").status_code == 400
 
 
-def test_whoever_was_changed_past_the_portal_differs_and_can_be_tried_now(
+def test_a_member_changed_outside_the_portal_differs_and_can_be_tried(
     stage: Stage, operator: Browser, domain: str
 ) -> None:
     tenant_with_people("Drifting", 2, domain=domain)
@@ -199,7 +199,7 @@ def test_whoever_was_changed_past_the_portal_differs_and_can_be_tried_now(
     assert user.enabled
 
 
-def test_nobody_of_a_suspended_tenant_is_called_active(operator: Browser) -> None:
+def test_no_member_of_a_suspended_tenant_is_called_active(operator: Browser) -> None:
     member = member_called(ACME_EDITOR.email)
     assert member.tenant is not None
     suspend(member.tenant, by=SOMEBODY, why="not paid")
@@ -207,7 +207,7 @@ def test_nobody_of_a_suspended_tenant_is_called_active(operator: Browser) -> Non
         assert "tenant suspended" in text_of(operator.get(address))
 
 
-def test_whoever_waits_for_a_worker_is_told_that_there_is_none(operator: Browser) -> None:
+def test_a_due_member_says_when_no_worker_is_running(operator: Browser) -> None:
     member = member_called(ACME_EDITOR.email)
     assert "No worker is running" not in text_of(operator.get(at(member)))
     assert "No worker is running" in text_of(operator.get(at(member, "disable")))
@@ -217,7 +217,7 @@ def test_whoever_waits_for_a_worker_is_told_that_there_is_none(operator: Browser
     assert "No worker is running" not in text_of(operator.get(at(member)))
 
 
-def test_nobody_is_missed_in_cognito_who_may_not_sign_in_yet(stage: Stage, operator: Browser, domain: str) -> None:
+def test_a_member_who_may_not_sign_in_yet_needs_no_user(stage: Stage, operator: Browser, domain: str) -> None:
     tenant = tenant_with_people("Shut", 1, domain=domain)
     stage.work()
     tenant.refresh_from_db()
@@ -229,7 +229,7 @@ def test_nobody_is_missed_in_cognito_who_may_not_sign_in_yet(stage: Stage, opera
     assert "differs" not in page
 
 
-def test_who_was_removed_in_the_same_moment_is_said_to_be_though_the_list_has_them_no_longer(
+def test_a_refusal_is_shown_even_if_the_member_is_gone_meanwhile(
     operator: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = member_called(ACME_EDITOR.email)

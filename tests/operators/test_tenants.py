@@ -1,4 +1,4 @@
-"""Tenants in the operators' portal: created, looked at, taken through their life, and what was wrong said in place."""
+"""Tenants in the operators' portal: created, shown, taken through their life, with problems shown in place."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def step(tenant: Tenant, name: str) -> str:
 
 
 def entries_after(last: int) -> list[tuple[str, str]]:
-    """What the audit trail has gained, as (action, why)."""
+    """The entries of the audit trail after this one, as (action, why)."""
     return list(AuditEvent.objects.filter(seq__gt=last).order_by("seq").values_list("action", "why"))
 
 
@@ -58,13 +58,13 @@ def test_a_new_tenant_is_created_with_its_owner_and_shown(operator: Browser) -> 
 
 WRONG = {
     "no name": ({"name": "  "}, "name", "Enter a name."),
-    "right-to-left": ({"name": "Init\u202eech"}, "name", "cannot be seen"),
-    "control character": ({"name": "Init\x07ech"}, "name", "cannot be seen"),
+    "right-to-left": ({"name": "Init\u202eech"}, "name", "invisible"),
+    "control character": ({"name": "Init\x07ech"}, "name", "invisible"),
     "no address": ({"email": ""}, "email", "Enter an e-mail address."),
     "address of another": ({"email": "OWNER@Acme.example"}, "email", "in another organisation"),
-    "owner's name": ({"owner_name": "Bi\u200bll"}, "owner_name", "cannot be seen"),
+    "owner's name": ({"owner_name": "Bi\u200bll"}, "owner_name", "invisible"),
     "short name taken": ({"slug": "acme"}, "slug", "“acme” is taken"),
-    "short name of ours": ({"slug": "admin"}, "slug", "kept for the platform"),
+    "short name of ours": ({"slug": "admin"}, "slug", "is reserved"),
     "short name": ({"slug": "a b"}, "slug", "single hyphens"),
     "plan": ({"plan": "gold"}, "plan", "no plan “gold”"),
     "not JSON": ({"metadata": '{"a": 1,}'}, "metadata", "line 1, column"),
@@ -73,7 +73,7 @@ WRONG = {
 }
 
 
-def test_what_is_wrong_is_said_at_its_field_kept_in_the_form_and_audited(operator: Browser) -> None:
+def test_a_problem_is_shown_at_its_field_and_audited(operator: Browser) -> None:
     before, last, told = Tenant.objects.count(), last_entry(), []
     for case, (change, field, words) in WRONG.items():
         with TestCase.captureOnCommitCallbacks(execute=True):
@@ -115,7 +115,7 @@ def test_a_tenants_life_from_suspension_to_reopening(operator: Browser) -> None:
     assert [event.why for event in whys] == ["not paid", "", "asked for", "", "", "wished", "", ""]
 
 
-def test_a_grave_step_wants_a_reason_and_keeps_what_was_typed(operator: Browser) -> None:
+def test_a_grave_step_needs_a_reason_and_keeps_what_was_typed(operator: Browser) -> None:
     for name in ("suspend", "close"):
         missing = operator.post(step(acme(), name), {"reason": " "})
         assert (missing.status_code, list(errors_in(missing))) == (400, ["reason"])
@@ -138,7 +138,7 @@ def test_a_grave_step_wants_a_reason_and_keeps_what_was_typed(operator: Browser)
         (TenantState.CLOSED, "reopen", "is closed for good"),
     ],
 )
-def test_a_step_that_cannot_be_taken_is_told_before_and_after_it_is_tried(
+def test_an_impossible_step_says_why_before_and_after_it_is_tried(
     operator: Browser, state: TenantState, name: str, words: str
 ) -> None:
     tenant = tenant_in(state)
@@ -158,7 +158,7 @@ def test_a_step_that_cannot_be_taken_is_told_before_and_after_it_is_tried(
     assert why in text_of(tried)
 
 
-def test_only_what_can_be_done_now_is_offered(operator: Browser) -> None:
+def test_only_possible_steps_are_offered(operator: Browser) -> None:
     offered = {}
     for state in TenantState:
         tenant = tenant_in(state, name=f"In {state}", domain=f"{state}.example")
@@ -174,7 +174,7 @@ def test_only_what_can_be_done_now_is_offered(operator: Browser) -> None:
     }
 
 
-def test_a_closing_whose_grace_is_over_cannot_be_reopened_and_says_until_when_it_could(operator: Browser) -> None:
+def test_after_the_grace_period_a_closing_cannot_be_reopened(operator: Browser) -> None:
     tenant = close(acme(), by=SOMEBODY, why="asked for")
     over = timezone.now() - timedelta(hours=1)
     Tenant.objects.filter(pk=tenant.pk).update(closing_at=over, purge_after=over)
@@ -183,7 +183,7 @@ def test_a_closing_whose_grace_is_over_cannot_be_reopened_and_says_until_when_it
     assert step(tenant, "reopen") not in text_of(operator.get(f"/operators/tenants/{tenant.org_id}/"))
 
 
-def test_what_was_typed_stays_to_be_copied_when_the_session_has_ended(operator: Browser) -> None:
+def test_typed_text_can_be_copied_after_the_session_has_ended(operator: Browser) -> None:
     address = f"/operators/tenants/{ACME.org_id}/metadata/"
     operator.cookies.clear()
     page = operator.post(address, {"metadata": '{"a": "<b>"}', "over": "f00d-cafe", "reason": " as agreed "})
@@ -194,7 +194,7 @@ def test_what_was_typed_stays_to_be_copied_when_the_session_has_ended(operator: 
     assert "f00d-cafe" not in sent
 
 
-def test_a_member_is_added_and_what_is_wrong_is_told_in_place(operator: Browser) -> None:
+def test_a_member_is_added_and_problems_are_shown_in_place(operator: Browser) -> None:
     address = f"/operators/tenants/{ACME.org_id}/add-member/"
     form = operator.get(address)
     assert "Cognito mails the invitation" in text_of(form)
@@ -211,7 +211,7 @@ def test_a_member_is_added_and_what_is_wrong_is_told_in_place(operator: Browser)
     assert "Cognito gets no user, and nobody is mailed" in text_of(operator.get(address))
 
 
-def test_a_tenant_shows_how_far_it_is_shut_out_and_what_keeps_it(operator: Browser) -> None:
+def test_a_tenant_shows_the_progress_and_blockers_of_its_suspension(operator: Browser) -> None:
     suspend(acme(), by=SOMEBODY, why="not paid")
     page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
     assert "Reason given: <bdi>not paid</bdi>" in page
@@ -229,7 +229,7 @@ def test_a_tenant_shows_how_far_it_is_shut_out_and_what_keeps_it(operator: Brows
     assert "What blocks it" not in page
 
 
-def test_a_closing_shows_how_far_it_has_come(operator: Browser) -> None:
+def test_a_closing_shows_its_progress(operator: Browser) -> None:
     tenant = close(acme(), by=SOMEBODY, why="asked for")
     Closing.objects.filter(tenant=tenant).update(exported_at=timezone.now(), rows_exported=7, export_url="s3://x/y")
     page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
@@ -242,7 +242,7 @@ def test_a_closing_shows_how_far_it_has_come(operator: Browser) -> None:
     assert "closed for good. This record stays" not in page
 
 
-def test_metadata_that_somebody_else_changed_meanwhile_are_not_written_over(operator: Browser) -> None:
+def test_metadata_changed_by_somebody_else_is_not_overwritten(operator: Browser) -> None:
     address = f"/operators/tenants/{ACME.org_id}/metadata/"
     (over,) = re.findall(r'name="over" value="([^"]+)"', text_of(operator.get(address)))
     assert operator.post(address, {"metadata": '{"a": 1}', "over": over}).status_code == 302
@@ -254,7 +254,7 @@ def test_metadata_that_somebody_else_changed_meanwhile_are_not_written_over(oper
     assert acme().metadata == {"a": 1}
 
 
-def test_metadata_are_readable_at_every_depth_and_never_markup(operator: Browser) -> None:
+def test_metadata_is_readable_at_every_depth_and_never_markup(operator: Browser) -> None:
     deep = {"contacts": [{"name": "<b>Ann</b>"}, {"tags": ["a", True, None, 1.5]}], "empty": {}, "none": ""}
     change_metadata(acme(), metadata={**deep, "down": {"a": {"b": {"c": [1]}}}}, by=SOMEBODY)
     page = operator.get(f"/operators/tenants/{ACME.org_id}/").content.decode()
@@ -263,7 +263,7 @@ def test_metadata_are_readable_at_every_depth_and_never_markup(operator: Browser
     assert "{&#x27;" not in page
 
 
-def test_operators_never_see_a_row_and_ask_nobody_for_one(operator: Browser, switches: Switches) -> None:
+def test_operators_pages_show_no_row_and_call_no_aws(operator: Browser, switches: Switches) -> None:
     switches.forget()
     for address in (
         "/operators/",
@@ -281,13 +281,13 @@ def test_operators_never_see_a_row_and_ask_nobody_for_one(operator: Browser, swi
     assert operator.get("/records/orders/").status_code == 403
 
 
-def test_a_tenant_that_is_not_there_is_not_found(operator: Browser) -> None:
+def test_an_unknown_tenant_is_not_found(operator: Browser) -> None:
     for name in ("", "suspend/", "timeline/"):
         missing = f"/operators/tenants/00000000-0000-4000-8000-000000000000/{name}"
         assert operator.get(missing).status_code == 404
 
 
-def test_the_header_leads_operators_to_their_pages_and_nobody_else(browse_as: Browse) -> None:
+def test_only_operators_get_links_to_their_pages(browse_as: Browse) -> None:
     assert 'href="/operators/"' in text_of(browse_as(OPERATOR).get("/"))
     assert "/operators/" not in text_of(browse_as(ACME_OWNER).get("/"))
     refused = text_of(browse_as(ACME_OWNER).get("/operators/tenants/"))

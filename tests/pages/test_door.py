@@ -164,7 +164,7 @@ def test_a_role_missing_in_cognito_is_refused_without_asking_it_each_time(
     set_role(member(ACME_VIEWER), Role.OWNER, by=SOMEBODY)
     refused = browser.get("/records/")
     assert refused.status_code == 403
-    assert "does not know it yet" in text_of(refused)
+    assert "has to be updated first" in text_of(refused)
     switches.forget()
     for _ in range(5):
         assert browser.get("/records/").status_code == 403

@@ -1,4 +1,4 @@
-"""An audit trail with something in it, and somebody who owns the database and does not keep to the rules."""
+"""Fills the audit trail, and tampers with it as the owner of the database could."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tenants.models import AuditEvent, AuditHead
 SOMEBODY = Actor("test", "a test", ActorKind.OPERATOR)
 
 
-def entries(count: int) -> list[AuditEvent]:
+def record_entries(count: int) -> list[AuditEvent]:
     return [
         record(
             Action.MEMBER_ROLE_CHANGED,
@@ -36,14 +36,14 @@ def entries(count: int) -> list[AuditEvent]:
 
 
 @contextmanager
-def triggers_aside() -> Iterator[None]:
-    """What somebody can do who owns the database."""
+def without_triggers() -> Iterator[None]:
+    """Without the triggers, which the owner of the database can drop."""
     if connection.vendor != "sqlite":
         for table in ("tenants_auditevent", "tenants_audithead"):
-            run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            run_sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         yield
         for table in ("tenants_auditevent", "tenants_audithead"):
-            run(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+            run_sql(f"ALTER TABLE {table} ENABLE TRIGGER USER")
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'tenants_audit%'")
@@ -55,37 +55,37 @@ def triggers_aside() -> Iterator[None]:
             cursor.execute(text)
 
 
-def run(statement: str, *parameters: object) -> None:
+def run_sql(statement: str, *parameters: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
 
 
-def write_anew(*, first: int) -> None:
-    """Every hash from entry `first` on, and the head: what somebody would do who knows how it works."""
+def rewrite(*, first: int) -> None:
+    """Recomputes every hash from entry `first` on, and the head, so that the chain is consistent again."""
     head, before = AuditHead.objects.get(), AuditEvent.objects.filter(seq=first - 1).first()
     previous = before.hash if before else head.kept_after_hash
     for event in AuditEvent.objects.filter(seq__gte=first).order_by("seq"):
         own = entry_hash(previous, event.content())
-        run("UPDATE tenants_auditevent SET previous_hash = %s, hash = %s WHERE seq = %s", previous, own, event.seq)
+        run_sql("UPDATE tenants_auditevent SET previous_hash = %s, hash = %s WHERE seq = %s", previous, own, event.seq)
         AuditHead.objects.update(seq=event.seq, hash=own)
         previous = own
 
 
-def age(days: int = 1000) -> None:
-    """Makes the whole trail look as if it had been written that long ago."""
-    with triggers_aside():
+def make_older(days: int = 1000) -> None:
+    """Makes the whole trail so many days older."""
+    with without_triggers():
         for event in AuditEvent.objects.order_by("seq"):
             then = event.at - timedelta(days=days)
-            run("UPDATE tenants_auditevent SET at = %s WHERE seq = %s", adapted(then), event.seq)
-        write_anew(first=AuditHead.objects.get().kept_after + 1)
+            run_sql("UPDATE tenants_auditevent SET at = %s WHERE seq = %s", database_value(then), event.seq)
+        rewrite(first=AuditHead.objects.get().kept_after + 1)
 
 
-def adapted(moment: datetime) -> object:
+def database_value(moment: datetime) -> object:
     return connection.ops.adapt_datetimefield_value(moment)
 
 
-def verified(*arguments: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and answer of `manage.py verify_audit`."""
+def verify_audit(*arguments: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and JSON output of `manage.py verify_audit`."""
     out = io.StringIO()
     try:
         call_command("verify_audit", "--json", *arguments, stdout=out)

@@ -17,7 +17,7 @@ from tenants.management.step_commands import Options, add_step, argument, take, 
 from tenants.members.steps import ADD, DISABLE, ENABLE, REMOVE, ROLE, TRY_NOW
 from tenants.models import Member, Provisioning, Tenant
 
-_EMAIL = argument("email")
+_EMAIL = argument("email", metavar="EMAIL")
 _WHERE = argument("--tenant", metavar="SLUG|ORG_ID", help="in which one, for somebody who is in several")
 _NEW = (
     argument("--tenant", metavar="SLUG|ORG_ID", help="left out for an operator, who is in none"),

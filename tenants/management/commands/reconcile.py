@@ -1,4 +1,4 @@
-"""`manage.py reconcile`: what was changed in the user pool past the portal, found, shown, and repaired if asked."""
+"""`manage.py reconcile`: finds what was changed in the user pool outside the portal, and repairs it if asked."""
 
 from __future__ import annotations
 

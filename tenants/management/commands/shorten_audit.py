@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from tenants.audit.retention import Prefix, file_for, older_than, shorten
+from tenants.audit.retention import Prefix, entries_older_than, export_path, shorten
 from tenants.domain.actor import at_the_terminal
 from tenants.management.errors import in_one_line
 from tenants.management.progress import progress_line
@@ -34,8 +34,8 @@ class Command(BaseCommand):
         if not directory.is_dir():
             raise CommandError(f"{directory} is no directory. Make it first, where it is backed up.")
         with in_one_line():
-            prefix = older_than(timezone.now() - timedelta(days=settings.AUDIT_KEEP_DAYS))
-            export = file_for(prefix, directory)
+            prefix = entries_older_than(timezone.now() - timedelta(days=settings.AUDIT_KEEP_DAYS))
+            export = export_path(prefix, directory)
             removed = 0 if options["dry_run"] else self.shorten(prefix, export)
         self.say(prefix, export, removed, options)
 

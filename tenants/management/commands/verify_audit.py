@@ -11,7 +11,8 @@ from typing import Any
 from django.core.management import BaseCommand, CommandParser
 
 from tenants.audit.chain import Point
-from tenants.audit.reading import Verdict, trail_head, verify, verify_file
+from tenants.audit.reading import trail_head
+from tenants.audit.verification import Verdict, verify, verify_file
 from tenants.management.errors import in_one_line
 from tenants.management.progress import progress_line
 
@@ -45,10 +46,10 @@ class Command(BaseCommand):
     def verdict(self, file: Path | None, anchor: Point | None) -> Verdict:
         if file is not None:
             with progress_line(self.stderr, "entries") as show:
-                return verify_file(file, noted=anchor, progress=show)
+                return verify_file(file, anchor=anchor, progress=show)
         head = trail_head()
         with progress_line(self.stderr, "entries", total=head.seq - head.kept_after) as show:
-            return verify(noted=anchor, progress=show)
+            return verify(anchor=anchor, progress=show)
 
 
 def _point(text: str) -> Point:
@@ -65,7 +66,7 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
         "entries": verdict.entries,
         "after": str(verdict.start),
         "head": str(verdict.head),
-        "flaw": flaw and {"seq": flaw.seq, "kind": flaw.kind, "says": flaw.says},
+        "flaw": flaw and {"seq": flaw.seq, "kind": flaw.kind, "says": flaw.message},
     }
 
 
@@ -77,5 +78,5 @@ def _in_words(verdict: Verdict, *, file: Path | None) -> str:
         lines = [f"Whole: {count}.", *begins, "Head. Keep it elsewhere, and check it later with --anchor:"]
     else:
         hint = [_PARTS] if file is not None and flaw.kind == "missing" else []
-        lines = [f"BROKEN at entry {flaw.seq}: {flaw.says}", *hint, *begins, f"Whole before it: {count}, up to"]
+        lines = [f"BROKEN at entry {flaw.seq}: {flaw.message}", *hint, *begins, f"Whole before it: {count}, up to"]
     return "\n".join([*lines, str(verdict.head)])
