@@ -89,8 +89,8 @@ def _map(service: str, shape: str) -> Reader:
     def read(value: Any, level: int) -> dict[str, Any]:
         if type(value) is not dict or level > _MAX_LEVELS:
             raise _wrong_type("A map")
-        # Clients of Cognito send null for an entry that they do not have, such as DEVICE_KEY. In DynamoDB's maps null is
-        # an attribute value of the wrong type.
+        # Clients of Cognito send null for an entry that they do not have, such as DEVICE_KEY. In DynamoDB's maps null
+        # is an attribute value of the wrong type.
         item, keeps_null = _reader(service, shape), service == "dynamodb"
         return {
             _text(key, level): item(content, level + 1)
