@@ -89,8 +89,14 @@ def _map(service: str, shape: str) -> Reader:
     def read(value: Any, level: int) -> dict[str, Any]:
         if type(value) is not dict or level > _MAX_LEVELS:
             raise _wrong_type("A map")
-        item = _reader(service, shape)
-        return {_text(key, level): item(content, level + 1) for key, content in value.items()}
+        # Clients of Cognito send null for an entry that they do not have, such as DEVICE_KEY. In DynamoDB's maps null
+        # is an attribute value of the wrong type.
+        item, keeps_null = _reader(service, shape), service == "dynamodb"
+        return {
+            _text(key, level): item(content, level + 1)
+            for key, content in value.items()
+            if content is not None or keeps_null
+        }
 
     return read
 

@@ -18,7 +18,7 @@ from emulator.cognito.grants import Grants, Unusable
 from emulator.cognito.passwords import temporary_password_expired
 from emulator.cognito.pools import Client, Record, attributes_of, find_client, find_user, has_password
 from emulator.cognito.token_trigger import Source, run_token_trigger
-from emulator.cognito.tokens import API_SCOPE, SignIn, issue
+from emulator.cognito.tokens import API_SCOPE, SignIn, issue, verified_claims
 from emulator.wire import AwsError, Reply, json_reply
 
 Data = dict[str, Any]
@@ -130,6 +130,8 @@ class ApiSignIn:
             raise AwsError("UnauthorizedException", "Invalid client or client secret.")
         if not client.record.get("EnableTokenRevocation", True):
             raise AwsError("UnsupportedOperationException", "Revoke token feature not enabled for this client")
+        if verified_claims(str(data.get("Token"))) is not None:
+            raise AwsError("UnsupportedTokenTypeException", "Only a refresh token can be revoked.")
         if owner is not None and owner.client_id != client.id:
             raise AwsError("UnauthorizedException", "Invalid client or client secret.")
         self.grants.revoke(str(data.get("Token")))
@@ -139,7 +141,8 @@ class ApiSignIn:
 def _check_flow(client: Client, flow: str) -> None:
     allowing = _FLOWS.get(flow, ())
     if not set(allowing) & set(client.record.get("ExplicitAuthFlows") or []):
-        raise AwsError("InvalidParameterException", f"{flow} flow not enabled for this client")
+        text = "is not enabled for the client." if flow == "USER_SRP_AUTH" else "flow not enabled for this client"
+        raise AwsError("InvalidParameterException", f"{flow} {text}")
     if flow == "CUSTOM_AUTH" and not (client.pool.get("LambdaConfig") or {}).get("DefineAuthChallenge"):
         raise AwsError("InvalidParameterException", "Custom auth lambda trigger is not configured for the user pool.")
 

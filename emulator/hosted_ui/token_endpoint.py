@@ -76,9 +76,9 @@ class TokenEndpoint:
         raise OAuthError("unsupported_grant_type" if kind else "invalid_request")
 
     async def _exchange_code(self, client: Client, form: Mapping[str, str]) -> Reply:
-        value = form.get("code", "")
+        value, redirect_uri = _required(form, "code"), _required(form, "redirect_uri")
         code = self.grants.find_code(value)
-        if code is None or code.sign_in.client_id != client.id or code.redirect_uri != form.get("redirect_uri"):
+        if code is None or code.sign_in.client_id != client.id or code.redirect_uri != redirect_uri:
             raise OAuthError("invalid_grant")
         if not _is_verifier_right(code, form.get("code_verifier", "")):
             raise OAuthError("invalid_grant")
@@ -91,7 +91,7 @@ class TokenEndpoint:
         return _tokens(issued, self.grants.new_refresh_token(code.sign_in, client.seconds("refresh")))
 
     async def _refresh(self, client: Client, form: Mapping[str, str]) -> Reply:
-        refreshed = self.grants.refresh(form.get("refresh_token", ""), client)
+        refreshed = self.grants.refresh(_required(form, "refresh_token"), client)
         if isinstance(refreshed, Unusable):
             raise OAuthError("invalid_grant")
         sign_in = refreshed.sign_in
@@ -109,6 +109,13 @@ async def _run_trigger(client: Client, user: Record, sign_in: SignIn, source: So
     except AwsError as failure:
         log.warning("no tokens for %s: %s", sign_in.username, failure)
         raise OAuthError("invalid_grant") from failure
+
+
+def _required(form: Mapping[str, str], name: str) -> str:
+    """An empty value counts as a missing one."""
+    if not form.get(name):
+        raise OAuthError("invalid_request")
+    return form[name]
 
 
 def _authenticate_client(incoming: Incoming, form: Mapping[str, str], *, status: int = 400) -> Client:

@@ -4,6 +4,7 @@ Each service has one method, which says which operations may be unsigned, which 
 """
 
 import json
+import logging
 import re
 import zlib
 from collections.abc import Mapping
@@ -31,6 +32,8 @@ from emulator.cognito import identity_pool
 from emulator.cognito.user_pool import SELF_SERVICE, UserPoolApi
 from emulator.server.calls import WITH_WEB_IDENTITY, Call
 from emulator.wire import AwsError, Reply
+
+log = logging.getLogger(__name__)
 
 _DYNAMODB = {
     "BatchExecuteStatement", "BatchGetItem", "BatchWriteItem", "CreateTable", "DeleteItem", "DeleteTable",
@@ -114,7 +117,7 @@ class Operations:
         handler = DYNAMODB_HANDLERS.get(call.operation)
         if handler is None or call.service.label != "DynamoDB":
             raise AwsError("UnknownOperationException", f"{call.operation} is not served here.", coral=True)
-        status, headers, body = getattr(engine.dynamodb, handler)(data)
+        status, headers, body = _run_in_dynamodb(handler, call.operation, data)
         if status >= 400:
             raise _dynamodb_error(status, json.loads(body))
         checksum = str(zlib.crc32(body) & 0xFFFFFFFF)
@@ -177,6 +180,16 @@ class Operations:
         if call.operation == "GetCallerIdentity":
             return sts.caller_identity(principal)
         return sts.assume_role(call.data, principal, self.sessions, call.incoming)
+
+
+def _run_in_dynamodb(handler: str, operation: str, data: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    """Bad input that the engine does not foresee ends in an exception. An error 500 would make clients repeat it."""
+    try:
+        answer: tuple[int, dict[str, str], bytes] = getattr(engine.dynamodb, handler)(data)
+    except (ArithmeticError, LookupError, ValueError) as failure:
+        log.warning("%s was refused because the engine failed", operation, exc_info=failure)
+        raise AwsError("ValidationException", "One or more parameter values were invalid.") from failure
+    return answer
 
 
 def _reply(answer: tuple[int, Mapping[str, str], bytes | str]) -> Reply:

@@ -13,7 +13,7 @@ from typing import Any
 from emulator import engine
 from emulator.cognito import user_pool_patches
 from emulator.functions import http_api, resources
-from emulator.rows import key_updates, row_writes, wide_partitions
+from emulator.rows import expressions, key_updates, row_writes, wide_partitions
 from emulator.server.engine_signatures import PARAMETERS
 from iam import Policy, UnsupportedPolicy, parse_policy, parse_trust_policy
 
@@ -182,6 +182,36 @@ PATCHES = (
         engine_does="sorts and tests all rows of a partition for every page, however large the partition is",
         aws_does="reads only the rows of the page",
         apply=wide_partitions.apply,
+    ),
+    Patch(
+        "dynamodb._query",
+        engine_does="accepts OR, NOT and <> in a condition on keys, and reads its first parts only",
+        aws_does="accepts only AND and the operators that a sort key can be searched by",
+        apply=expressions.refuse_in_queries,
+    ),
+    Patch(
+        "dynamodb._get_item",
+        engine_does="tests a projection or filter only on a row that it finds; so does _scan",
+        aws_does="tests it before it reads",
+        apply=expressions.refuse_in_single_reads,
+    ),
+    Patch(
+        "dynamodb._batch_get_item",
+        engine_does="raises an exception for a projection with a reserved word",
+        aws_does="refuses it with ValidationException, even if no row is found",
+        apply=expressions.refuse_in_batches,
+    ),
+    Patch(
+        "dynamodb._transact_get_items",
+        engine_does="raises an exception for a projection whose paths overlap",
+        aws_does="refuses it with ValidationException, even if no row is found",
+        apply=expressions.refuse_in_transactions,
+    ),
+    Patch(
+        "dynamodb._evaluate_condition",
+        engine_does="calls every expression with a reserved word an UpdateExpression",
+        aws_does="names the expression",
+        apply=expressions.name_conditions,
     ),
     Patch(
         "provisioners._cognito_user_pool_client_create",

@@ -328,6 +328,24 @@ def test_an_unsupported_grant_type_is_refused(browser: Browser) -> None:
     assert browser.token().json() == {"error": "invalid_request"}
 
 
+@pytest.mark.parametrize("missing", ["code", "redirect_uri"])
+def test_a_code_request_needs_all_its_parameters(browser: Browser, missing: str) -> None:
+    code = browser.sign_in()
+    form = {"grant_type": "authorization_code", "redirect_uri": REDIRECT, "code": code}
+    form |= {"code_verifier": browser.verifier}
+    given = {name: value for name, value in form.items() if name != missing}
+    for incomplete in (given, {**given, missing: ""}):
+        answer = browser.token(**incomplete)
+        assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
+    assert browser.token(**form).status_code == 200
+
+
+def test_a_refresh_request_needs_a_refresh_token(browser: Browser) -> None:
+    for given in ({}, {"refresh_token": ""}):
+        answer = browser.token(grant_type="refresh_token", **given)
+        assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
+
+
 def test_a_used_refresh_token_works_again_within_the_grace_period(browser: Browser) -> None:
     first = browser.exchange(browser.sign_in()).json()
     second = browser.refresh(first["refresh_token"]).json()

@@ -52,6 +52,17 @@ def test_a_client_that_does_not_rotate_keeps_its_refresh_token(stack: Stack) -> 
     assert (error["code"], error["message"]) == ("NotAuthorizedException", "Invalid Refresh Token")
 
 
+def test_null_in_a_map_counts_as_absent(stack: Stack) -> None:
+    """amazon-cognito-identity-js sends a null DEVICE_KEY when it refreshes."""
+    client_id, api = client_of(stack), anonymous(stack, "cognito-idp")
+    flow = {"ClientId": client_id, "AuthFlow": "REFRESH_TOKEN_AUTH"}
+    parameters = {"REFRESH_TOKEN": "guessed", "DEVICE_KEY": None}
+    error = refusal(api.initiate_auth, **flow, AuthParameters=parameters)
+    assert (error["code"], error["message"]) == ("NotAuthorizedException", "Invalid Refresh Token")
+    parameters["REFRESH_TOKEN"] = tokens(stack, client_id)["RefreshToken"]
+    assert api.initiate_auth(**flow, AuthParameters=parameters)["AuthenticationResult"]["IdToken"]
+
+
 def test_a_reused_refresh_token_is_refused_after_the_grace_period(stack: Stack) -> None:
     client_id = client_of(stack, **ROTATING)
     first = tokens(stack, client_id)["RefreshToken"]
@@ -105,6 +116,16 @@ def test_revoking_ends_only_one_sign_in(stack: Stack) -> None:
     assert (error["code"], error["message"]) == ("NotAuthorizedException", "Access Token has been revoked")
     assert api.get_user(AccessToken=other["AccessToken"])["Username"]
     assert refresh(stack, client_id, other["RefreshToken"])
+
+
+@pytest.mark.parametrize("kind", ["AccessToken", "IdToken"])
+def test_only_a_refresh_token_can_be_revoked(stack: Stack, kind: str) -> None:
+    client_id, api = client_of(stack), anonymous(stack, "cognito-idp")
+    signed_in = tokens(stack, client_id)
+    error = refusal(api.revoke_token, ClientId=client_id, Token=signed_in[kind])
+    assert (error["code"], error["status"]) == ("UnsupportedTokenTypeException", 400)
+    assert refresh(stack, client_id, signed_in["RefreshToken"])
+    api.revoke_token(ClientId=client_id, Token="unknown")
 
 
 @pytest.mark.parametrize("by", ["the person", "an administrator"])

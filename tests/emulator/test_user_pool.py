@@ -156,6 +156,20 @@ def test_the_login_client_has_no_api_sign_in_flow(stack: Stack, flow: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("flow", "text"),
+    [
+        ("USER_SRP_AUTH", "USER_SRP_AUTH is not enabled for the client."),
+        ("USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH flow not enabled for this client"),
+    ],
+)
+def test_a_disabled_flow_is_refused_in_its_own_words(stack: Stack, flow: str, text: str) -> None:
+    parameters = {"USERNAME": stack.newcomer().email, "PASSWORD": PASSWORD, "SRP_A": "ab"}
+    api = anonymous(stack, "cognito-idp")
+    error = refusal(api.initiate_auth, ClientId=stack.client_id, AuthFlow=flow, AuthParameters=parameters)
+    assert (error["code"], error["message"]) == ("InvalidParameterException", text)
+
+
+@pytest.mark.parametrize(
     "challenge", ["NEW_PASSWORD_REQUIRED", "MFA_SETUP", "SOFTWARE_TOKEN_MFA", "PASSWORD_VERIFIER", "CUSTOM_CHALLENGE"]
 )
 def test_an_answer_needs_a_challenge_that_was_issued(stack: Stack, self_service_client: str, challenge: str) -> None:
