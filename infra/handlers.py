@@ -62,10 +62,14 @@ def _member(iam: dict) -> dict | None:
     if len(found) != 1 or found[0][1] != os.environ["USER_POOL_ID"]:
         return None
     pools = boto3.client("cognito-idp")
-    users = pools.list_users(UserPoolId=found[0][1], Filter=f'sub = "{found[0][2]}"', Limit=1)["Users"]
-    if not users or not users[0]["Enabled"]:
+    try:
+        # The username of this pool's people is their sub. ListUsers would be eventually consistent.
+        user = pools.admin_get_user(UserPoolId=found[0][1], Username=found[0][2])
+    except pools.exceptions.UserNotFoundException:
         return None
-    known = {entry["Name"]: entry["Value"] for entry in users[0]["Attributes"]}
+    if not user["Enabled"]:
+        return None
+    known = {entry["Name"]: entry["Value"] for entry in user["UserAttributes"]}
     return {"org": known.get("custom:org", ""), "role": known.get("custom:role", ""), "sub": known["sub"]}
 
 

@@ -118,6 +118,8 @@ def _deployed(
         "PortalPrincipal": seeding.ROOT_ARN,
         "ClosingPrincipal": seeding.ROOT_ARN,
         "ExportBucket": EXPORT_BUCKET,
+        "PublicReads": "true",
+        "BrowserReads": "true",
         "DeletionProtection": "false",
     }
     seeding.make_bucket(emulator.endpoint_url, emulator.root, EXPORT_BUCKET)

@@ -83,12 +83,17 @@ def test_an_identity_answers_to_its_own_login_only(where: Where, first: Tenant, 
 
 
 @pytest.mark.fact("B6.6", "B6.8")
-def test_without_a_login_there_is_no_identity(where: Where) -> None:
-    assert refusal(where.unsigned("cognito-identity").get_id, **pool(where)) == (
-        "NotAuthorizedException",
-        400,
-        "Unauthenticated access is not supported for this identity pool.",
-    )
+def test_without_a_login_there_is_no_identity_where_guests_are_off(where: Where) -> None:
+    admin = where.admin("cognito-identity")
+    own = admin.create_identity_pool(IdentityPoolName="contract", AllowUnauthenticatedIdentities=False)
+    try:
+        assert refusal(where.unsigned("cognito-identity").get_id, IdentityPoolId=own["IdentityPoolId"]) == (
+            "NotAuthorizedException",
+            400,
+            "Unauthenticated access is not supported for this identity pool.",
+        )
+    finally:
+        admin.delete_identity_pool(IdentityPoolId=own["IdentityPoolId"])
 
 
 @pytest.mark.fact("B6.10")
@@ -112,7 +117,7 @@ def test_the_classic_flow_is_off(where: Where, first: Tenant) -> None:
 def test_the_map_turns_claims_of_the_token_into_tags(where: Where, first: Tenant) -> None:
     asked = {**pool(where), "IdentityProviderName": where.provider}
     mapped = where.admin("cognito-identity").get_principal_tag_attribute_map(**asked)
-    assert mapped["PrincipalTags"] == {"org": "custom:org", "role": "custom:role"}
+    assert mapped["PrincipalTags"] == {"org": "custom:org", "role": "custom:role", "client": "aud"}
     assert isinstance(first.claims["custom:org"], str)
     own = {"pk": {"S": f"{first.org}#contract"}, "sk": {"S": "none"}}
     assert "Item" not in where.dynamodb(first).get_item(TableName=where.table, Key=own)

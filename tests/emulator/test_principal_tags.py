@@ -63,10 +63,11 @@ def test_the_default_map_says_who_and_which_client_and_no_more(mapped: Stack, ma
     iam, name = mapped.root("iam"), mapped.outputs["TenantRoleArn"].rpartition("/")[2]
     iam.delete_role_permissions_boundary(RoleName=name)
     tags = {"aws:PrincipalTag/username": claims(token)["sub"], "aws:PrincipalTag/client": mapped.client_id}
-    allowed = {"Effect": "Allow", "Action": "dynamodb:ListTables", "Resource": "*", "Condition": {"StringEquals": tags}}
+    allowed = {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*", "Condition": {"StringEquals": tags}}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     iam.put_role_policy(RoleName=name, PolicyName="who", PolicyDocument=policy)
-    assert client(mapped.emulator, "dynamodb", given).list_tables()["TableNames"]
+    rows, key = client(mapped.emulator, "dynamodb", given), {"pk": {"S": "any"}, "sk": {"S": "any"}}
+    assert "Item" not in rows.get_item(TableName=mapped.outputs["TableName"], Key=key)
     iam.delete_role_policy(RoleName=name, PolicyName="who")
 
 

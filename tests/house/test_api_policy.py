@@ -6,10 +6,11 @@ import pytest
 
 from iam import Request, decide, parse_policy
 from portal.demo.cast import ACME, GLOBEX
-from portal.template import boundary, read_template, role_policies
+from portal.template import boundary, read_template, resolved, role_policies
 
 TEMPLATE = read_template()
 API = "arn:aws:execute-api:eu-west-1:123456789012:RecordsApi/$default"
+LOGIN, BROWSER = (str(resolved({"Ref": name})) for name in ("LoginClient", "BrowserClient"))
 OWN, FOREIGN = str(ACME.org_id), str(GLOBEX.org_id)
 
 
@@ -24,11 +25,16 @@ def allowed(path: str, *, method: str = "GET", api: str = API, whatever: bool = 
     ).allowed
 
 
-@pytest.mark.parametrize("role", ["owner", "admin", "editor", "viewer"])
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_members_call_the_paths_of_their_organisation_and_no_others(role: str, method: str) -> None:
-    for path, may in ((f"{OWN}/profile", True), (f"{OWN}/a/b/c", True), (f"{FOREIGN}/profile", False)):
-        assert allowed(path, method=method, org=OWN, role=role) is may
+@pytest.mark.parametrize("whatever", [False, True])
+@pytest.mark.parametrize("client", [LOGIN, BROWSER, ""])
+@pytest.mark.parametrize("role", ["owner", "admin", "editor", "viewer", "operator", "superuser", ""])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"])
+def test_each_role_calls_its_own_paths_as_the_design_says(role: str, method: str, client: str, whatever: bool) -> None:
+    reads = method == "GET" and role in {"owner", "admin", "editor", "viewer"}
+    changes = method in {"POST", "PUT", "PATCH", "DELETE"} and role in {"owner", "admin", "editor"} and client == LOGIN
+    tags = {name: value for name, value in {"org": OWN, "role": role, "client": client}.items() if value}
+    for path, own in ((f"{OWN}/profile", True), (f"{OWN}/a/b/c", True), (f"{FOREIGN}/profile", False)):
+        assert allowed(path, method=method, whatever=whatever, **tags) is (own and (reads or changes))
 
 
 @pytest.mark.parametrize(
