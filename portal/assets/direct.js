@@ -110,7 +110,7 @@ function showCarried(claims, credentials) {
   const tag = (name) => fact(make("span", {}, "Tag ", make("code", {}, name)), make("code", {}, credentials.tags[name] || "none"));
   part("carried").replaceChildren(
     tag("org"), tag("role"), tag("client"),
-    fact("Credentials end", make("time", { datetime: ends.toISOString() }, ends.toLocaleTimeString()), ` (in ${minutes} minutes; renewed before that)`),
+    fact("Credentials end", make("time", { datetime: ends.toISOString() }, `${ends.toISOString().slice(11, 16)} UTC`), `, in ${minutes} minutes; the page gets new ones before that`),
   );
 }
 
@@ -161,10 +161,10 @@ function prepareTries(ask, org) {
 }
 
 async function attempt(ask, what, call) {
-  part("answer").replaceChildren(make("p", { class: "quiet" }, "Asking AWS…"));
-  part("answer").replaceChildren(
-    await ask(call).then((answer) => allowed(what, answer), (error) => refused(what, error)),
-  );
+  const box = part("answer");
+  box.replaceChildren(make("p", { class: "quiet" }, "Asking AWS…"));
+  box.replaceChildren(await ask(call).then((answer) => allowed(what, answer), (error) => refused(what, error)));
+  box.scrollIntoView({ block: "nearest" });
 }
 
 const allowed = (what, { items = [], requestId }) =>

@@ -90,7 +90,7 @@ function valueNode(value) {
   const [kind, content] = Object.entries(value)[0];
   if (kind === "M") return nested(kind, Object.entries(content));
   if (kind === "L") return nested(kind, content.map((part, place) => [String(place), part]));
-  if (kind.length === 2) return nested(kind, content.map((part, place) => [String(place), { [kind[0]]: part }]));
+  if (["SS", "NS", "BS"].includes(kind)) return setOf(kind, content);
   return make("div", { class: "single" }, single(kind, content), badge(kind));
 }
 
@@ -98,6 +98,11 @@ function nested(kind, parts) {
   const rows = parts.map(([name, part]) => fact(make("bdi", {}, name), valueNode(part)));
   const heading = make("summary", {}, badge(kind), ` ${parts.length}`);
   return make("details", { class: "nested", open: true }, heading, make("dl", {}, ...rows));
+}
+
+function setOf(kind, content) {
+  const rows = content.map((part) => make("li", {}, single(kind[0], part)));
+  return make("div", { class: "nested" }, badge(kind), make("ul", {}, ...rows));
 }
 
 function single(kind, content) {

@@ -38,7 +38,7 @@ function decoded(text) {
  * the page's address, `{space, collection, key}`, and `write(place)` an address. `said` is a live region.
  */
 export function createReader(page) {
-  const reader = { ...page, turn: 0 };
+  const reader = { ...page, turn: 0, title: document.title };
   page.box.addEventListener("click", (event) => follow(reader, event));
   addEventListener("popstate", () => show(reader));
   return { show: () => show(reader) };
@@ -64,6 +64,7 @@ async function show(reader, { focus = false } = {}) {
     : space && place.collection ? oneCollection(reader, space, place) : allCollections(reader)).catch((error) => failed(reader, error));
   if (turn !== reader.turn) return;
   reader.box.replaceChildren(...nodes);
+  document.title = [place.key, place.collection, reader.title].filter(Boolean).join(" · ");
   reader.box.removeAttribute("aria-busy");
   const heading = reader.box.querySelector("[tabindex='-1']");
   reader.said.textContent = reader.box.querySelector("[data-said]")?.textContent ?? heading?.textContent ?? "";
@@ -143,7 +144,7 @@ async function paged(reader, wanted, thing, add) {
     add(page.items);
     ({ after } = page);
     shown += page.items.length;
-    told.textContent = after ? `${count(shown, thing)} so far` : `${count(shown, thing)}, which is all`;
+    told.textContent = `${count(shown, thing)}${after ? " so far" : ""}`;
     button.hidden = !after;
   };
   const told = make("p", { class: "quiet", "data-said": true });

@@ -33,9 +33,16 @@ _SECTIONS = (
 
 
 def header(request: HttpRequest) -> dict[str, object]:
-    """Context processor: `who` (a SignedIn or None), `places`, `sections` where there are any, `stack`."""
+    """Context processor: `who` (a SignedIn or None), `places`, `sections` where there are any, `stack`, what is on."""
     who = _who(request)
-    return {"who": who, "places": _places(request, who), "sections": _sections(request, who), "stack": _stack()}
+    return {
+        "who": who,
+        "places": _places(request, who),
+        "sections": _sections(request, who),
+        "stack": _stack(),
+        "public_reads": settings.PUBLIC_READS,
+        "browser_reads": bool(settings.COGNITO_BROWSER_CLIENT_ID),
+    }
 
 
 def _who(request: HttpRequest) -> SignedIn | None:
