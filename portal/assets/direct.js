@@ -32,6 +32,8 @@ const aws = {
   },
 };
 
+let looking = 0;
+
 // ── Signing in ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Goes to Cognito; with `silently` it answers at once, with a code where it still knows this browser. */
@@ -72,6 +74,7 @@ async function begin() {
 }
 
 function offerSignIn(why) {
+  clearInterval(looking);
   part("state").textContent = why;
   part("sign-in").hidden = false;
   for (const id of ["sign-out", "carried", "records", "tries"]) part(id).hidden = true;
@@ -87,7 +90,7 @@ async function start(tokens) {
   for (const id of ["sign-out", "carried", "records", "tries"]) part(id).hidden = false;
   part("sign-in").hidden = true;
   // Before they end, not when somebody comes back to them: the refresh token ends as well.
-  setInterval(() => keepFresh(holder, claims), LOOK_EVERY);
+  looking = setInterval(() => keepFresh(holder, claims), LOOK_EVERY);
   const ask = (call) => withCredentials(holder, (credentials) => call(aws, credentials));
   part("sign-out").addEventListener("click", () => signOut(tokens));
   prepareTries(ask, claims["custom:org"] ?? "");

@@ -138,4 +138,4 @@ function tagsInWords(tags) {
 
 /** A failure in the place of what was asked for. */
 export const failure = (heading, sentence, ...more) =>
-  make("div", { class: "notice bad" }, make("h4", {}, heading), make("p", {}, sentence), ...more);
+  make("div", { class: "notice bad" }, make("h4", {}, heading), make("p", { "data-said": true }, sentence), ...more);

@@ -79,7 +79,6 @@ function failed(reader, error) {
   const heading = kindOf(error) === "denied" ? "Refused by AWS" : "Not read";
   const notice = failure(heading, sentenceOf(error), again);
   notice.firstChild.setAttribute("tabindex", "-1");
-  notice.setAttribute("data-said", "");
   return [...crumbs(reader, reader.read()), notice];
 }
 

@@ -157,7 +157,7 @@ def _news() -> Iterator[tuple[str, dict[str, AttributeValue]]]:
             f"{day:%Y-%m-%d}",
             {
                 "title": _text(f"Platform news, issue {place + 1}"),
-                "body": _text("Public records begin with PUBLIC#. Everybody who is signed in may read them."),
+                "body": _text("Public records begin with PUBLIC#. Everybody may read them."),
             },
         )
 
