@@ -17,6 +17,10 @@ from tests.direct.conftest import Direct, Window
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 SIGN_IN = "Sign in with Cognito"
+UNNAMED = """
+  [...document.querySelectorAll('main :is(a, button, input, [role=region], nav, section)')].filter((one) =>
+    !one.textContent.trim() && !one.ariaLabel && !one.labels?.length && !one.getAttribute('aria-labelledby')).length
+"""
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 
@@ -406,8 +410,6 @@ def test_headings_descend_step_by_step_and_every_control_has_a_name(
     levels = page.evaluate("[...document.querySelectorAll('main :is(h1,h2,h3,h4)')].map((h) => Number(h.tagName[1]))")
     assert levels[0] == 1
     assert all(level <= before + 1 for before, level in pairwise(levels))
-    unnamed = """[...document.querySelectorAll('main :is(a, button, input, [role=region], nav, section)')].filter((one) =>
-      !one.textContent.trim() && !one.ariaLabel && !one.labels?.length && !one.getAttribute('aria-labelledby')).length"""
-    assert page.evaluate(unnamed) == 0
+    assert page.evaluate(UNNAMED) == 0
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
     assert len(ids) == len(set(ids))

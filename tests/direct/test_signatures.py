@@ -139,3 +139,34 @@ def test_a_page_writes_keys_into_addresses_as_the_portal_does(bare_page: Any, as
 def test_what_the_portal_would_not_write_names_no_key(bare_page: Any, assets: str, segment: str) -> None:
     read = "async ({module, segment}) => (await import(module)).fromSegment(segment)"
     assert bare_page.evaluate(read, {"module": f"{assets}/record-reader.js", "segment": segment}) == ""
+
+
+def test_a_call_of_the_http_api_is_signed_for_its_path(bare_page: Any, assets: str) -> None:
+    sent: list[Any] = []
+
+    def answered(route: Any) -> None:
+        sent.append(route.request)
+        route.fulfill(json={"role": "owner"}, headers={"access-control-allow-origin": "*"})
+
+    bare_page.route("https://api.example/**", answered)
+    call = """async (module) => {
+      const { callApi } = await import(module), heard = [];
+      const aws = {region: 'eu-west-1', tell: (exchange) => heard.push(exchange)};
+      const held = {accessKeyId: 'ASIAEXAMPLE', secretAccessKey: 'secret', sessionToken: 'token', tags: {org: 'o'}};
+      const answer = await callApi(aws, held, {url: 'https://api.example/stage', segments: ['an org', 'a/b'],
+                                               query: [['x', 'ü']]});
+      return {data: answer.data, heard};
+    }"""
+    answer = bare_page.evaluate(call, f"{assets}/aws-direct.js")
+    assert answer["data"] == {"role": "owner"}
+    [heard] = answer["heard"]
+    assert (heard["method"], heard["host"], heard["status"], heard["tags"]) == ("GET", "api.example", 200, {"org": "o"})
+    assert "secret" not in json.dumps(heard)
+    [request] = sent
+    assert request.url == "https://api.example/stage/an%20org/a%2Fb?x=%C3%BC"
+    made = AWSRequest("GET", request.url)
+    made.headers["X-Amz-Date"] = made.context["timestamp"] = request.headers["x-amz-date"]
+    made.headers["X-Amz-Security-Token"] = "token"
+    auth = SigV4Auth(Credentials("ASIAEXAMPLE", "secret", "token"), "execute-api", "eu-west-1")
+    signature = auth.signature(auth.string_to_sign(made, auth.canonical_request(made)), made)
+    assert request.headers["authorization"].endswith(f"Signature={signature}")
