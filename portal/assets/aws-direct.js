@@ -107,6 +107,7 @@ const KINDS = [
 /** network, clock, throttled, ended (a token or credentials are over), denied, unavailable, or other. */
 export function kindOf({ status, code, text }) {
   if (!status) return "network";
+  if (code === "NotAuthorizedException" && /Token expired|Token is inactive/.test(text)) return "ended";
   if (code === "InvalidSignatureException" && /^Signature (expired|not yet current)/.test(text)) return "clock";
   const known = KINDS.find(([, codes]) => codes.test(code));
   if (known) return known[0];

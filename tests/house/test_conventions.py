@@ -76,6 +76,15 @@ def test_pages_hold_no_script_or_style_of_their_own() -> None:
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|hx-on|<script(?![^>]*\bsrc=)", text), path
 
 
+def test_scripts_make_no_markup_of_text_and_run_none() -> None:
+    for path in sorted((BASE / "portal" / "assets").glob("*.js")):
+        text = path.read_text()
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text), (
+            path
+        )
+        assert not re.search(r"""(?:from|import\()\s*["'](?!\./)""", text), path
+
+
 def test_template_handlers_import() -> None:
     """Every `Handler:` of the template, of which there is none yet, must be importable beside it."""
     text = (BASE / "infra" / "template.yaml").read_text()
