@@ -41,7 +41,7 @@ export async function sign({ method, host, path, query = [], headers = {}, body 
   const { region, service, at = new Date() } = place;
   const time = at.toISOString().replace(/[-:]|\.\d+/g, "");
   const scope = [time.slice(0, 8), region, service, "aws4_request"];
-  const sent = { ...tidied(headers), host, "x-amz-date": time };
+  const sent = { ...tidy(headers), host, "x-amz-date": time };
   if (credentials.sessionToken) sent["x-amz-security-token"] = credentials.sessionToken;
   const names = Object.keys(sent).sort(compare);
   const lines = names.map((name) => `${name}:${sent[name]}`);
@@ -72,7 +72,7 @@ async function signingKey(secret, scope) {
 }
 
 /** Names small, blanks around values gone, runs of blanks one blank. */
-const tidied = (headers) =>
+const tidy = (headers) =>
   Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value.trim().replace(/\s+/g, " ")]),
   );
@@ -99,7 +99,8 @@ export class AwsError extends Error {
 
 const KINDS = [
   ["clock", /^(RequestTimeTooSkewed|RequestExpired)$/],
-  ["throttled", /^(Throttling|ThrottlingException|ProvisionedThroughputExceededException|RequestLimitExceeded|TooManyRequestsException|too_many_requests)$/],
+  ["throttled", /^(Throttling(Exception)?|TooManyRequestsException|too_many_requests)$/],
+  ["throttled", /^(ProvisionedThroughputExceededException|RequestLimitExceeded)$/],
   ["ended", /^(ExpiredTokenException|ExpiredToken|UnrecognizedClientException|InvalidClientTokenId|invalid_grant)$/],
   ["denied", /^(AccessDeniedException|AccessDenied|NotAuthorizedException|ForbiddenException)$/],
 ];
@@ -134,21 +135,21 @@ export function sentenceOf(error) {
 // ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** One request and its answer as `{data, requestId}`. Raises AwsError. `told` is what `aws.tell` hears beside it. */
-async function exchange(aws, { method = "POST", url, headers, body }, told) {
+async function askOnce(aws, { method = "POST", url, headers, body }, told) {
   const began = performance.now();
   const { host } = new URL(url);
   const finish = (answer) => {
     aws.tell({ method, host, tags: null, ...told, ...answer, milliseconds: Math.round(performance.now() - began) });
     if (!answer.status || answer.status >= 400) throw new AwsError({ host, ...answer });
   };
-  const answer = await fetched(url, { method, headers, body });
+  const answer = await send(url, { method, headers, body });
   const { data, ...rest } = answer ? read(answer) : { status: 0, code: "", text: "", requestId: "" };
   finish(rest);
   return { data, requestId: rest.requestId };
 }
 
 /** `{response, body}`, or null where no answer came: a browser does not say why. */
-async function fetched(url, request) {
+async function send(url, request) {
   const fixed = { credentials: "omit", cache: "no-store", redirect: "error", referrerPolicy: "no-referrer" };
   try {
     const response = await fetch(url, { ...request, ...fixed, signal: AbortSignal.timeout(LONGEST_WAIT) });
@@ -159,7 +160,7 @@ async function fetched(url, request) {
 }
 
 function read({ response, body }) {
-  const data = parsed(body);
+  const data = parseJson(body);
   const requestId = response.headers.get("x-amzn-requestid") ?? response.headers.get("apigw-requestid") ?? "";
   if (response.ok) return { status: response.status, code: "", text: "", requestId, data };
   const type = data.__type ?? response.headers.get("x-amzn-errortype") ?? data.error ?? "";
@@ -173,7 +174,7 @@ function read({ response, body }) {
   };
 }
 
-function parsed(body) {
+function parseJson(body) {
   try {
     return JSON.parse(body) ?? {};
   } catch {
@@ -182,7 +183,7 @@ function parsed(body) {
 }
 
 /** Tries again, each time later, while AWS is too busy; once at once where the clock was wrong, by AWS's own. */
-async function patiently(aws, attempt) {
+async function withRetries(aws, attempt) {
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt();
@@ -199,14 +200,14 @@ async function patiently(aws, attempt) {
 export const now = (aws) => Date.now() + (aws.offset ?? 0);
 
 /** A request that is signed with somebody's credentials. `path` is as it is sent, `query` decoded pairs. */
-function signed(aws, credentials, service, request, told) {
+function sendSigned(aws, credentials, service, request, told) {
   const { origin, host } = new URL(request.url);
   const { path = "/", query = [] } = request;
-  return patiently(aws, async () => {
+  return withRetries(aws, async () => {
     const place = { region: aws.region, service, at: new Date(now(aws)) };
     const headers = await sign({ ...request, host, path, query }, credentials, place);
     const url = `${origin}${path}${query.length ? `?${encodeQuery(query)}` : ""}`;
-    return exchange(aws, { ...request, url, headers }, { ...told, tags: credentials.tags });
+    return askOnce(aws, { ...request, url, headers }, { ...told, tags: credentials.tags });
   });
 }
 
@@ -221,7 +222,7 @@ const json = (target, data, version) => ({
 
 function dynamodb(aws, credentials, operation, data, asked) {
   const target = `DynamoDB_20120810.${operation}`;
-  return signed(aws, credentials, "dynamodb", { url: aws.dynamodb, ...json(target, data, "1.0") }, { target, asked });
+  return sendSigned(aws, credentials, "dynamodb", { url: aws.dynamodb, ...json(target, data, "1.0") }, { target, asked });
 }
 
 const keyOf = (pk, sk) => ({ pk: { S: pk }, sk: { S: sk } });
@@ -262,7 +263,7 @@ export const executeStatement = (aws, credentials, statement) =>
 /** The HTTP API whose paths begin with an organisation. `url` may end with a path, without a slash. */
 export function callApi(aws, credentials, { method = "GET", url, segments, query: pairs = [] }) {
   const path = `${new URL(url).pathname.replace(/\/$/, "")}${encodePath(segments)}`;
-  return signed(aws, credentials, "execute-api", { method, url, path, query: pairs }, { target: path, asked: path });
+  return sendSigned(aws, credentials, "execute-api", { method, url, path, query: pairs }, { target: path, asked: path });
 }
 
 // ── Identity pool ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -271,7 +272,7 @@ export function callApi(aws, credentials, { method = "GET", url, segments, query
 function identity(aws, operation, data, asked) {
   const target = `AWSCognitoIdentityService.${operation}`;
   const request = { url: aws.identity, ...json(target, data, "1.1") };
-  return patiently(aws, () => exchange(aws, request, { target, asked }));
+  return withRetries(aws, () => askOnce(aws, request, { target, asked }));
 }
 
 const loginsOf = (aws, idToken) => (idToken ? { Logins: { [aws.provider]: idToken } } : {});
@@ -331,7 +332,7 @@ export const logoutAddress = (aws, redirectUri) =>
 function oauth(aws, path, form, asked) {
   const body = encodeQuery(Object.entries({ ...form, client_id: aws.clientId }));
   const headers = { "content-type": "application/x-www-form-urlencoded" };
-  return patiently(aws, () => exchange(aws, { url: `${aws.domain}${path}`, headers, body }, { target: path, asked }));
+  return withRetries(aws, () => askOnce(aws, { url: `${aws.domain}${path}`, headers, body }, { target: path, asked }));
 }
 
 const tokensIn = ({ data }) => ({ idToken: data.id_token, refreshToken: data.refresh_token });
@@ -356,19 +357,21 @@ export const revoke = (aws, refreshToken) =>
 // ── Credentials that are renewed in time ─────────────────────────────────────────────────────────────────────────
 
 /** `current` gives credentials that are good for five minutes more; `make` is never asked twice at the same time. */
-export function renewing(aws, make) {
+export function renewable(aws, make) {
   let held = null;
   let renewal = null;
   const left = () => (held ? held.expiresAt - now(aws) : 0);
-  const renew = () =>
-    (renewal ??= make().then((made) => (held = made)).finally(() => (renewal = null)));
+  const renew = () => (renewal ??= make().then((made) => (held = made)).finally(() => (renewal = null)));
   return {
     renew,
-    current: () => (left() > RENEW_BEFORE ? Promise.resolve(held) : renew().catch((error) => stillGood(left(), held, error))),
+    current: async () => {
+      if (left() > RENEW_BEFORE) return held;
+      return renew().catch((error) => holdWhileGood(left(), held, error));
+    },
   };
 }
 
-function stillGood(left, held, error) {
+function holdWhileGood(left, held, error) {
   if (left <= 0 || kindOf(error) === "ended") throw error;
   return held;
 }
@@ -376,7 +379,7 @@ function stillGood(left, held, error) {
 /** Of somebody who is signed in. `tokens` are read and, where the ID token is old, replaced. */
 export function personCredentials(aws, tokens) {
   let identityId = "";
-  return renewing(aws, async () => {
+  return renewable(aws, async () => {
     if (claimsIn(tokens.idToken).exp * 1000 - now(aws) < MINUTE / 2) {
       const fresh = await refreshTokens(aws, tokens.refreshToken);
       Object.assign(tokens, fresh.refreshToken ? fresh : { idToken: fresh.idToken });
@@ -388,7 +391,7 @@ export function personCredentials(aws, tokens) {
 
 /** Of a guest. `kept` reads, writes and forgets the identity's id, which is no secret: a new one is made only without. */
 export function guestCredentials(aws, kept) {
-  return renewing(aws, async () => {
+  return renewable(aws, async () => {
     try {
       if (kept.read()) return await getCredentials(aws, kept.read());
     } catch (error) {

@@ -52,7 +52,8 @@ function takeAnswer() {
   const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? "{}");
   sessionStorage.removeItem(PENDING);
   const isAnswer = "code" in answer || "error" in answer;
-  if (location.search) history.replaceState(null, "", location.pathname + (isAnswer ? (pending.hash ?? "") : location.hash));
+  const hash = isAnswer ? (pending.hash ?? "") : location.hash;
+  if (location.search) history.replaceState(null, "", location.pathname + hash);
   return isAnswer ? { ...answer, pending } : null;
 }
 
@@ -94,9 +95,8 @@ async function start(tokens) {
   const ask = (call) => withCredentials(holder, (credentials) => call(aws, credentials));
   part("sign-out").addEventListener("click", () => signOut(tokens));
   prepareTries(ask, claims["custom:org"] ?? "");
-  await createReader({
-    box: part("reader"), said: part("said"), table: config.table, spaces: spacesOf(claims), ask, read, write, ended: offerSignIn,
-  }).show();
+  const [box, said, table] = [part("reader"), part("said"), config.table];
+  await createReader({ box, said, table, spaces: spacesOf(claims), ask, read, write, ended: offerSignIn }).show();
 }
 
 async function keepFresh(holder, claims) {
@@ -110,19 +110,23 @@ async function keepFresh(holder, claims) {
 function showCarried(claims, credentials) {
   const ends = new Date(credentials.expiresAt);
   const minutes = Math.round((credentials.expiresAt - now(aws)) / 60_000);
-  const tag = (name) => fact(make("span", {}, "Tag ", make("code", {}, name)), make("code", {}, credentials.tags[name] || "none"));
+  const tag = (name) =>
+    fact(make("span", {}, "Tag ", make("code", {}, name)), make("code", {}, credentials.tags[name] || "none"));
   part("carried").replaceChildren(
     tag("org"), tag("role"), tag("client"),
-    fact("Credentials end", make("time", { datetime: ends.toISOString() }, `${ends.toISOString().slice(11, 16)} UTC`), `, in ${minutes} minutes; the page gets new ones before that`),
+    fact(
+      "Credentials end",
+      make("time", { datetime: ends.toISOString() }, `${ends.toISOString().slice(11, 16)} UTC`),
+      `, in ${minutes} minutes; the page gets new ones before that`,
+    ),
   );
 }
 
-const spacesOf = (claims) => [
-  ...(claims["custom:org"]
-    ? [{ name: "own", prefix: claims["custom:org"], heading: "Your organisation", empty: "Your organisation has no collections yet." }]
-    : []),
-  { name: "public", prefix: "PUBLIC", heading: "Public", empty: "There are no public collections yet." },
-];
+function spacesOf(claims) {
+  const [org, empty] = [claims["custom:org"], "Your organisation has no collections yet."];
+  const own = org ? [{ name: "own", prefix: org, heading: "Your organisation", empty }] : [];
+  return [...own, { name: "public", prefix: "PUBLIC", heading: "Public", empty: "There are no public collections yet." }];
+}
 
 const read = () => {
   const [space = "", collection = "", key = ""] = location.hash.slice(1).split("/");
@@ -144,40 +148,38 @@ async function signOut(tokens) {
 function prepareTries(ask, org) {
   const own = `${org || "PUBLIC"}#orders`;
   const { table } = config;
-  const tries = {
-    "try-scan": ["Scan of the whole table", (...with_) => scan(...with_, { table, limit: 1 })],
-    "try-statement": [
-      "PartiQL SELECT of your own key",
-      (...with_) => executeStatement(...with_, `SELECT * FROM "${table}" WHERE pk = '${own}'`),
-    ],
-    "try-write": [
-      `PutItem into ${own}`,
-      (...with_) => putItem(...with_, { table, item: { pk: { S: own }, sk: { S: "written-by-a-page" } }, condition: NEVER }),
-    ],
-  };
-  for (const [id, [what, call]] of Object.entries(tries)) part(id).addEventListener("click", () => attempt(ask, what, call));
+  const item = { pk: { S: own }, sk: { S: "written-by-a-page" } };
+  const statement = `SELECT * FROM "${table}" WHERE pk = '${own}'`;
+  const prepare = (id, what, call) => part(id).addEventListener("click", () => attempt(ask, what, call));
+  prepare("try-write", `PutItem into ${own}`, (...signer) => putItem(...signer, { table, item, condition: NEVER }));
+  prepare("try-scan", "Scan of the whole table", (...signer) => scan(...signer, { table, limit: 1 }));
+  prepare("try-statement", "PartiQL SELECT of your own key", (...signer) => executeStatement(...signer, statement));
   part("try-key").addEventListener("submit", (event) => {
     event.preventDefault();
     const pk = part("pk").value;
-    attempt(ask, `Query of ${pk}`, (...with_) => query(...with_, { table, pk, limit: 5 }));
+    attempt(ask, `Query of ${pk}`, (...signer) => query(...signer, { table, pk, limit: 5 }));
   });
 }
 
 async function attempt(ask, what, call) {
   const box = part("answer");
   box.replaceChildren(make("p", { class: "quiet" }, "Asking AWS…"));
-  box.replaceChildren(await ask(call).then((answer) => allowed(what, answer), (error) => refused(what, error)));
+  const notice = ask(call).then((answer) => allowedNotice(what, answer), (error) => refusalNotice(what, error));
+  box.replaceChildren(await notice);
   box.scrollIntoView({ block: "nearest" });
 }
 
-const allowed = (what, { items = [], requestId }) =>
-  make(
-    "div", { class: "notice good" },
-    make("h3", {}, "Allowed: AWS answered"),
-    make("dl", { class: "facts" }, fact("You asked for", what), fact("Records in the answer", String(items.length)), fact("AWS request id", make("code", {}, requestId))),
+function allowedNotice(what, { items = [], requestId }) {
+  const details = make(
+    "dl", { class: "facts" },
+    fact("You asked for", what),
+    fact("Records in the answer", String(items.length)),
+    fact("AWS request id", make("code", {}, requestId)),
   );
+  return make("div", { class: "notice good" }, make("h3", {}, "Allowed: AWS answered"), details);
+}
 
-function refused(what, error) {
+function refusalNotice(what, error) {
   if (!(error instanceof AwsError)) console.error(error);
   if (kindOf(error) === "ended") offerSignIn(sentenceOf(error));
   if (!error.code) return failure("No answer", sentenceOf(error));
@@ -187,9 +189,13 @@ function refused(what, error) {
     fact("HTTP status", `${error.status} `, make("code", {}, error.code)),
     fact("AWS request id", make("code", {}, error.requestId)),
   );
-  const heading = kindOf(error) === "denied" ? "Refused by AWS" : error.code === "ConditionalCheckFailedException" ? "Allowed by AWS, and nothing was written" : "Not answered";
   const body = make("pre", { tabindex: "0", "aria-label": "AWS’s own words" }, error.text);
-  return make("div", { class: "notice bad" }, make("h3", {}, heading), details, body);
+  return make("div", { class: "notice bad" }, make("h3", {}, headingFor(error)), details, body);
+}
+
+function headingFor(error) {
+  if (kindOf(error) === "denied") return "Refused by AWS";
+  return error.code === "ConditionalCheckFailedException" ? "Allowed by AWS; nothing was written" : "Not answered";
 }
 
 part("sign-in").addEventListener("click", () => goToSignIn({ silently: false }));

@@ -88,13 +88,13 @@ export function recordFacts(item) {
 
 function valueNode(value) {
   const [kind, content] = Object.entries(value)[0];
-  if (kind === "M") return nested(kind, Object.entries(content));
-  if (kind === "L") return nested(kind, content.map((part, place) => [String(place), part]));
+  if (kind === "M") return partsOf(kind, Object.entries(content));
+  if (kind === "L") return partsOf(kind, content.map((part, place) => [String(place), part]));
   if (["SS", "NS", "BS"].includes(kind)) return setOf(kind, content);
   return make("div", { class: "single" }, single(kind, content), badge(kind));
 }
 
-function nested(kind, parts) {
+function partsOf(kind, parts) {
   const rows = parts.map(([name, part]) => fact(make("bdi", {}, name), valueNode(part)));
   const heading = make("summary", {}, badge(kind), ` ${parts.length}`);
   return make("details", { class: "nested", open: true }, heading, make("dl", {}, ...rows));
@@ -106,7 +106,8 @@ function setOf(kind, content) {
 }
 
 function single(kind, content) {
-  if (kind === "S") return content ? make("span", { class: "text", dir: "auto" }, content) : make("em", { class: "quiet" }, "empty");
+  if (kind === "S" && !content) return make("em", { class: "quiet" }, "empty");
+  if (kind === "S") return make("span", { class: "text", dir: "auto" }, content);
   if (kind === "N") return make("span", { class: "number" }, content);
   if (kind === "B") return make("code", {}, content, ` (${bytesIn(content)}, as base64)`);
   return make("span", {}, kind === "NULL" ? "null" : String(content));
@@ -120,9 +121,10 @@ const badge = (kind) => make("span", { class: "badge" }, TYPE_NAMES[kind]);
 export function exchangeItem({ method, host, target, asked, tags, status, code, text, milliseconds }) {
   const answer = status ? [String(status), code].filter(Boolean).join(" ") : "no answer";
   const isGood = status > 0 && status < 400;
+  const time = make("span", { class: "quiet number" }, `${milliseconds} ms`);
   return make(
     "li", { class: "exchange" },
-    make("p", {}, make("b", { class: isGood ? "answered" : "refused" }, answer), " ", make("span", { class: "quiet number" }, `${milliseconds} ms`)),
+    make("p", {}, make("b", { class: isGood ? "answered" : "refused" }, answer), " ", time),
     make("p", {}, make("code", {}, `${method} ${host}`), " ", make("code", {}, target)),
     make("p", { class: "quiet" }, "Asked for ", make("code", {}, asked)),
     make("p", { class: "quiet" }, tagsInWords(tags)),

@@ -19,14 +19,14 @@ export function toSegment(key) {
 /** The key, or "" for a segment that `toSegment` does not write. */
 export function fromSegment(segment) {
   try {
-    const key = segment.startsWith("~") ? decoded(segment.slice(1)) : segment;
+    const key = segment.startsWith("~") ? decode(segment.slice(1)) : segment;
     return toSegment(key) === segment ? key : "";
   } catch {
     return "";
   }
 }
 
-function decoded(text) {
+function decode(text) {
   const bytes = Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (sign) => sign.charCodeAt(0));
   return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 }
@@ -53,25 +53,30 @@ function follow(reader, event) {
   show(reader, { focus: true });
 }
 
-/** What the address names. An answer that comes after the person has gone on is left aside. */
+/** Shows what the address names. An answer that comes after the person has opened something else is dropped. */
 async function show(reader, { focus = false } = {}) {
   const turn = ++reader.turn;
   const place = reader.read();
-  const space = reader.spaces.find(({ name }) => name === place.space);
   reader.box.setAttribute("aria-busy", "true");
   reader.said.textContent = "Loading…";
-  const nodes = await (space && place.key ? oneRecord(reader, space, place)
-    : space && place.collection ? oneCollection(reader, space, place) : allCollections(reader)).catch((error) => failed(reader, error));
+  const nodes = await nodesOf(reader, place).catch((error) => failureNodes(reader, place, error));
   if (turn !== reader.turn) return;
   reader.box.replaceChildren(...nodes);
-  document.title = [place.key, place.collection, reader.title].filter(Boolean).join(" · ");
   reader.box.removeAttribute("aria-busy");
+  document.title = [place.key, place.collection, reader.title].filter(Boolean).join(" · ");
   const heading = reader.box.querySelector("[tabindex='-1']");
-  reader.said.textContent = reader.box.querySelector("[data-said]")?.textContent ?? heading?.textContent ?? "";
+  reader.said.textContent = (reader.box.querySelector("[data-said]") ?? heading)?.textContent ?? "";
   if (focus) heading?.focus();
 }
 
-function failed(reader, error) {
+function nodesOf(reader, place) {
+  const space = reader.spaces.find(({ name }) => name === place.space);
+  if (space && place.key) return oneRecord(reader, space, place);
+  if (space && place.collection) return oneCollection(reader, space, place);
+  return allCollections(reader);
+}
+
+function failureNodes(reader, place, error) {
   if (!(error instanceof AwsError)) console.error(error);
   if (kindOf(error) === "ended") reader.ended?.(sentenceOf(error));
   const again = make("button", { type: "button", class: "button" }, "Try again");
@@ -79,7 +84,7 @@ function failed(reader, error) {
   const heading = kindOf(error) === "denied" ? "Refused by AWS" : "Not read";
   const notice = failure(heading, sentenceOf(error), again);
   notice.firstChild.setAttribute("tabindex", "-1");
-  return [...crumbs(reader, reader.read()), notice];
+  return [...crumbs(reader, place), notice];
 }
 
 async function allCollections(reader) {
@@ -92,8 +97,8 @@ async function collectionsOf(reader, space) {
   const list = make("ul", { class: "cards" });
   const add = (items) => list.append(...items.map((item) => collectionCard(item, address(item))));
   const heading = make("h3", { tabindex: "-1", class: space.heading ? "" : "unseen" }, space.heading || "Collections");
-  const pages = await paged(reader, { pk: `${space.prefix}#`, limit: COLLECTIONS_A_PAGE }, "collection", add);
-  if (!list.childElementCount) return [heading, make("div", { class: "empty" }, make("p", {}, space.empty))];
+  const pages = await pagerFor(reader, { pk: `${space.prefix}#`, limit: COLLECTIONS_A_PAGE }, "collection", add);
+  if (!list.childElementCount) return [heading, emptyBox(space.empty)];
   return [heading, list, pages];
 }
 
@@ -107,11 +112,14 @@ async function oneCollection(reader, space, place) {
     }
     table?.body.append(...items.map((item) => rowOf(reader, place, table, item)));
   };
-  const pages = await paged(reader, { pk: `${space.prefix}#${place.collection}`, limit: PAGE_SIZE }, "record", add);
-  if (!table) holder.append(make("div", { class: "empty" }, make("p", {}, "This collection has no records, or it does not exist.")));
-  const more = table?.hidden ? [make("p", { class: "quiet" }, `${count(table.hidden, "more attribute")} on each record’s own page`)] : [];
-  return [...crumbs(reader, place), headingOf(place.collection), holder, ...more, ...(table ? [pages] : [])];
+  const pages = await pagerFor(reader, { pk: `${space.prefix}#${place.collection}`, limit: PAGE_SIZE }, "record", add);
+  const nodes = [...crumbs(reader, place), headingOf(place.collection)];
+  if (!table) return [...nodes, emptyBox("This collection has no records, or it does not exist.")];
+  const hidden = table.hidden ? `${count(table.hidden, "more attribute")} on each record’s own page` : "";
+  return [...nodes, holder, pages, make("p", { class: "quiet" }, hidden)];
 }
+
+const emptyBox = (text) => make("div", { class: "empty" }, make("p", {}, text));
 
 const rowOf = (reader, place, table, item) =>
   recordRow(item, table.columns, reader.write({ ...place, key: item.sk.S }));
@@ -119,7 +127,7 @@ const rowOf = (reader, place, table, item) =>
 async function oneRecord(reader, space, place) {
   const wanted = { table: reader.table, pk: `${space.prefix}#${place.collection}`, sk: place.key };
   const item = await reader.ask((aws, credentials) => getItem(aws, credentials, wanted));
-  const body = item ? recordFacts(item) : make("div", { class: "empty" }, make("p", {}, "There is no such record."));
+  const body = item ? recordFacts(item) : emptyBox("There is no such record.");
   return [...crumbs(reader, place), headingOf(place.key), body];
 }
 
@@ -135,11 +143,12 @@ function crumbs(reader, { space, collection, key }) {
 }
 
 /** Adds the first page, and makes the line below that counts and fetches the next one. */
-async function paged(reader, wanted, thing, add) {
+async function pagerFor(reader, wanted, thing, add) {
   let after = null;
   let shown = 0;
   const fetchPage = async () => {
-    const page = await reader.ask((aws, credentials) => query(aws, credentials, { table: reader.table, ...wanted, after }));
+    const asked = { table: reader.table, ...wanted, after };
+    const page = await reader.ask((aws, credentials) => query(aws, credentials, asked));
     add(page.items);
     ({ after } = page);
     shown += page.items.length;

@@ -38,13 +38,13 @@ def visitors_read_themselves(view: _View) -> _View:
     """Decorates a view of public records: somebody who is not signed in gets a page that reads as a guest instead."""
 
     @wraps(view)
-    def opened(request: HttpRequest, **place: str) -> HttpResponse:
+    def choose_page(request: HttpRequest, **place: str) -> HttpResponse:
         who = signed_in_or_visitor(request)
         if who is not None and who.break_glass is not None:
             raise OnlyOperatorsPages
         return _public_for_guests(request) if who is None else view(request, **place)
 
-    return cast(_View, opened)
+    return cast(_View, choose_page)
 
 
 def _public_for_guests(request: HttpRequest) -> HttpResponse:

@@ -144,7 +144,7 @@ class Window:
     # What the console says; each that is left at the end and is no answer's status fails the test.
     complaints: list[str]
 
-    def asked(self, address: str) -> list[str]:
+    def requests_to(self, address: str) -> list[str]:
         """The addresses asked for that begin with this one, since `forget`."""
         return [request.url for request in self.requests if request.url.startswith(address)]
 

@@ -9,7 +9,7 @@ import pytest
 
 from portal.demo.cast import ACME
 from tests.direct.conftest import Direct, Window
-from tests.direct.test_in_a_browser import open_public, sign_in
+from tests.direct.visits import open_public, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 MINUTE = 60
@@ -65,7 +65,7 @@ def test_credentials_are_renewed_before_they_end_once_and_without_the_portal(
     time.pass_to(100)
     window.page.get_by_role("link", name="Collections").click()
     window.page.get_by_role("link", name="news").wait_for()
-    assert window.asked(direct.portal.url) == []
+    assert window.requests_to(direct.portal.url) == []
     time.pass_to(120)
     window.page.get_by_text("This sign-in has ended").wait_for()
     assert window.page.get_by_role("button", name="Sign in with Cognito").is_visible()

@@ -22,7 +22,7 @@ def connects_to(answer: Any) -> str:
     return str(parts["connect-src"])
 
 
-def told(page: str) -> dict[str, str]:
+def script_settings(page: str) -> dict[str, str]:
     """The settings that the page's script reads."""
     return dict(re.findall(r' data-([a-z-]+)="([^"]*)"', page))
 
@@ -64,7 +64,7 @@ def test_every_other_page_reaches_the_portal_alone(browser: Browser, browse_as: 
 
 def test_the_page_is_told_where_to_sign_in_and_nothing_secret(on_aws: Browser, settings: Any) -> None:
     page = on_aws.get("/direct/").content.decode()
-    assert told(page) == {
+    assert script_settings(page) == {
         "region": "eu-west-1",
         "dynamodb": "https://dynamodb.eu-west-1.amazonaws.com",
         "identity": "https://cognito-identity.eu-west-1.amazonaws.com",
@@ -89,7 +89,7 @@ def test_where_it_is_off_no_script_is_delivered_and_no_host_allowed(
     assert answer.status_code == 200
     assert "sends nothing" in page
     assert 'type="module"' not in page
-    assert told(page) == {}
+    assert script_settings(page) == {}
     assert connects_to(answer) == "'self'"
 
 

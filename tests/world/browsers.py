@@ -1,4 +1,4 @@
-"""Headless Chromium for the tests that need a real browser, and windows of it that fail at the console's complaints."""
+"""Headless Chromium for the tests that need a real browser."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ def chromium_path() -> str | None:
     return found or (str(_CHROMIUM_ON_MACOS) if _CHROMIUM_ON_MACOS.exists() else None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Headless; where none is installed the test is skipped, unless REQUIRE_BROWSER says that it may not be."""
+    """Headless; where none is installed the test is skipped, unless REQUIRE_BROWSER says that it may not be.
+
+    It ends with the module: while Playwright's event loop runs, Django refuses every query in this thread.
+    """
     path = chromium_path()
     if path is None:
         if os.environ.get("REQUIRE_BROWSER"):
