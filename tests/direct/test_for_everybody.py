@@ -40,7 +40,7 @@ def test_no_page_scrolls_sideways(window: Window, direct: Direct, viewport: dict
     assert fits()
 
 
-def test_somebody_with_a_keyboard_alone_reads_and_is_taken_to_what_they_opened(window: Window, direct: Direct) -> None:
+def test_with_a_keyboard_alone_the_focus_goes_to_what_was_opened(window: Window, direct: Direct) -> None:
     sign_in(window, direct)
     page = window.page
     focused = "document.activeElement.textContent"

@@ -95,3 +95,12 @@ def test_without_scripts_a_page_says_what_it_needs(chromium: Any, direct: Direct
     page.goto(f"{direct.portal.url}{address}")
     assert "JavaScript" in page.inner_text("main .notice")
     context.close()
+
+
+def test_a_browser_that_stores_nothing_reads_all_the_same(window: Window, direct: Direct) -> None:
+    refuse = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('', 'SecurityError'); }})"
+    window.page.add_init_script(refuse)
+    open_public(window, direct)
+    window.page.get_by_role("link", name="news").click()
+    assert len(read_all(window.page)) > 25
+    assert direct.switches.calls()["CognitoIdentity.GetId"] == 1

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from emulator.client import seeding
 from portal.demo.cast import ACME, ACME_EDITOR, GLOBEX, GLOBEX_OWNER, OPERATOR
 from tests.direct.conftest import Direct, Window
 from tests.direct.visits import SIGN_IN, answer, open_public, read_all, sign_in, suspension
@@ -147,6 +148,16 @@ def test_an_owner_is_refused_with_awss_own_words(window: Window, direct: Direct,
     assert "400 AccessDeniedException" in told
     assert f"is not authorized to perform: {action} on resource" in told
     assert "AccessDeniedException" in window.page.locator("#requests li").first.inner_text()
+
+
+def test_a_refused_write_has_written_nothing(window: Window, direct: Direct) -> None:
+    sign_in(window, direct)
+    window.page.get_by_role("button", name="Try to write").click()
+    answer(window.page)
+    world = direct.world
+    table = seeding.clients(world.emulator.endpoint_url, world.emulator.root)("dynamodb")
+    key = {"pk": {"S": ACME.space.collection("orders")}, "sk": {"S": "written-by-a-page"}}
+    assert "Item" not in table.get_item(TableName=world.settings["RECORDS_TABLE"], Key=key)
 
 
 def test_globexs_key_is_refused_to_acme_and_answered_to_globex(window: Window, direct: Direct) -> None:

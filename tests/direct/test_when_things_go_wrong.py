@@ -42,9 +42,7 @@ def grants(window: Window) -> list[str]:
     return [form.split("grant_type=")[1].split("&")[0] for form in forms]
 
 
-def test_credentials_are_renewed_before_they_end_once_and_without_the_portal(
-    window: Window, direct: Direct, time: Time
-) -> None:
+def test_credentials_are_renewed_once_in_time_without_the_portal(window: Window, direct: Direct, time: Time) -> None:
     sign_in(window, direct)
     direct.portal.stop()
     window.forget()
@@ -96,9 +94,7 @@ def test_credentials_that_ended_early_are_renewed_and_the_call_repeated(window: 
     assert "ExpiredTokenException" in listed
 
 
-def test_a_person_who_was_deleted_or_signed_out_everywhere_gets_no_new_credentials(
-    window: Window, direct: Direct, time: Time
-) -> None:
+def test_a_sign_in_that_was_ended_gives_no_new_credentials(window: Window, direct: Direct, time: Time) -> None:
     sign_in(window, direct)
     direct.switches.fail("oauth2.token", code="invalid_grant", status=400)
     time.pass_to(56)
