@@ -12,7 +12,7 @@ const PENDING = "direct.sign-in";
 const SIGNED_OUT = "direct.signed-out";
 const LOOK_EVERY = 30_000;
 const MOST_REQUESTS = 50;
-// No row can meet it: the write is asked for, and nothing is written wherever it should be allowed.
+// No row meets it. Were the write allowed, nothing would be written.
 const NEVER = "attribute_exists(pk) AND attribute_not_exists(pk)";
 
 const part = (id) => document.getElementById(id);
@@ -86,12 +86,12 @@ function offerSignIn(why) {
 async function start(tokens) {
   const claims = claimsIn(tokens.idToken);
   const holder = personCredentials(aws, tokens);
-  showCarried(claims, await holder.current());
+  showCarried(await holder.current());
   part("state").textContent = `Signed in as ${claims.name ? `${claims.name}, ${claims.email}` : claims.email}`;
   for (const id of ["sign-out", "carried", "records", "tries"]) part(id).hidden = false;
   part("sign-in").hidden = true;
-  // Before they end, not when somebody comes back to them: the refresh token ends as well.
-  looking = setInterval(() => keepFresh(holder, claims), LOOK_EVERY);
+  // Not only when they are needed: the refresh token ends as well.
+  looking = setInterval(() => keepFresh(holder), LOOK_EVERY);
   const ask = (call) => withCredentials(holder, (credentials) => call(aws, credentials));
   part("sign-out").addEventListener("click", () => signOut(tokens));
   prepareTries(ask, claims["custom:org"] ?? "");
@@ -99,15 +99,15 @@ async function start(tokens) {
   await createReader({ box, said, table, spaces: spacesOf(claims), ask, read, write, ended: offerSignIn }).show();
 }
 
-async function keepFresh(holder, claims) {
+async function keepFresh(holder) {
   try {
-    showCarried(claims, await holder.current());
+    showCarried(await holder.current());
   } catch (error) {
     if (kindOf(error) === "ended") offerSignIn(sentenceOf(error));
   }
 }
 
-function showCarried(claims, credentials) {
+function showCarried(credentials) {
   const ends = new Date(credentials.expiresAt);
   const minutes = Math.round((credentials.expiresAt - now(aws)) / 60_000);
   const tag = (name) =>
@@ -117,7 +117,7 @@ function showCarried(claims, credentials) {
     fact(
       "Credentials end",
       make("time", { datetime: ends.toISOString() }, `${ends.toISOString().slice(11, 16)} UTC`),
-      `, in ${minutes} minutes; the page gets new ones before that`,
+      `, in ${minutes} minutes; the page asks for new ones before that`,
     ),
   );
 }
