@@ -13,7 +13,7 @@ from emulator.client import process
 from portal.demo.world import World, build
 
 PORTAL_URL = "http://localhost:8000"
-pytest_plugins = ["tests.world.fixtures"]
+pytest_plugins = ["tests.world.fixtures", "tests.world.browsers"]
 
 
 @pytest.hookimpl(trylast=True)

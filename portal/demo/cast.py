@@ -155,7 +155,7 @@ def _news() -> Iterator[tuple[str, dict[str, AttributeValue]]]:
             f"{day:%Y-%m-%d}",
             {
                 "title": _text(f"Platform news, issue {place + 1}"),
-                "body": _text("Keys of public records begin with PUBLIC#. Everybody who signs in can read them."),
+                "body": _text("Keys of public records begin with PUBLIC#. Everybody can read them."),
             },
         )
 

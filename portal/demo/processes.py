@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +103,9 @@ def _process(
     try:
         yield Process(popen, log)
     finally:
+        # Somebody may have stopped it (kill -STOP), and a stopped process does not act on SIGTERM.
+        with suppress(ProcessLookupError):
+            os.killpg(popen.pid, signal.SIGCONT)
         popen.terminate()
         try:
             popen.wait(timeout=ends_in_seconds)

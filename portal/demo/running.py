@@ -60,7 +60,7 @@ def run(*, tell: Tell) -> None:
             tell("Starting the worker and the portal")
             worker = running.enter_context(processes.worker(environment))
             portal = running.enter_context(processes.portal(port, environment))
-            tell(_welcome(world))
+            tell(_welcome(world, portal.popen.pid))
             processes.watch(portal, worker, world.emulator, tell=tell)
         except KeyboardInterrupt:
             tell("\nStopping.")
@@ -210,7 +210,7 @@ def _signals_as_ctrl_c() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _welcome(world: World) -> str:
+def _welcome(world: World, portal_pid: int) -> str:
     people = "\n".join(
         f"  {member.email:<28} {member.role:<9} {member.organisation.name if member.organisation else 'the platform'}"
         for member in CAST
@@ -230,6 +230,10 @@ Sign in as {ACME_OWNER.email}, ask for a key of Globex and see AWS refuse it:
 Sign in as {OPERATOR.email} and suspend Acme: the portal refuses its owner, then Cognito and AWS do:
   {world.portal_url}/operators/
   (in a second terminal, manage.py demo_read {ACME_OWNER.email} shows when)
+
+Open this page as {ACME_OWNER.email}, stop the portal, and read on: your browser asks AWS, and AWS still refuses.
+  {world.portal_url}/direct/
+  (kill -STOP -{portal_pid} stops the portal, kill -CONT -{portal_pid} lets it go on)
 
 Settings for a second terminal:  set -a; . {short_path(ENV_FILE)}; set +a
 To close a tenant there:         set -a; . {short_path(ENV_FILE)}; . {short_path(CLOSING_ENV_FILE)}; set +a

@@ -18,6 +18,7 @@ _FROM_OUTPUTS = {
     "COGNITO_USER_POOL_ID": "UserPoolId",
     "COGNITO_CLIENT_ID": "LoginClientId",
     "COGNITO_IDENTITY_POOL_ID": "IdentityPoolId",
+    "PUBLIC_READS": "PublicReads",
     "RECORDS_TABLE": "TableName",
     "TENANT_ROLE_ARN": "TenantRoleArn",
     "SUSPENSION_POLICY_ARN": "SuspensionPolicyArn",
@@ -42,6 +43,8 @@ def stack_settings(
     if missing:
         raise Misconfigured(f"the stack {stack} has no output {', '.join(missing)}: is it infra/template.yaml?")
     settings = {name: outputs[output] for name, output in _FROM_OUTPUTS.items()}
+    # A stack with BrowserReads=false has no such client.
+    settings["COGNITO_BROWSER_CLIENT_ID"] = outputs.get("BrowserClientId", "")
     settings["COGNITO_DOMAIN"] = endpoint_url or f"https://{outputs['UserPoolDomain']}"
     settings["COGNITO_CLIENT_SECRET"] = _secret(people, settings)
     if endpoint_url:

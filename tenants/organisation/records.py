@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from tenants.domain.keys import PUBLIC_SPACE, Space
 from tenants.domain.values import Item, show
+from tenants.organisation.direct import visitors_read_themselves
 from tenants.organisation.record_addresses import to_segment
 from tenants.organisation.record_table import record_rows
 from tenants.records.reading import RecordPage
@@ -19,7 +20,7 @@ from tenants.records.wiring import records
 from tenants.sign_in.access import (
     members_only,
     signed_in,
-    signed_in_only,
+    visitors_welcome,
 )
 
 
@@ -41,20 +42,23 @@ def record(request: HttpRequest, collection: str, key: str) -> HttpResponse:
     return _record(request, signed_in(request).space, collection, key, "collection")
 
 
-@signed_in_only
+@visitors_welcome
 @require_safe
+@visitors_read_themselves
 def public_collections(request: HttpRequest) -> HttpResponse:
     return _collections(request, PUBLIC_SPACE, "public_collection")
 
 
-@signed_in_only
+@visitors_welcome
 @require_safe
+@visitors_read_themselves
 def public_collection(request: HttpRequest, collection: str) -> HttpResponse:
     return _records(request, PUBLIC_SPACE, collection, "public_collection")
 
 
-@signed_in_only
+@visitors_welcome
 @require_safe
+@visitors_read_themselves
 def public_record(request: HttpRequest, collection: str, key: str) -> HttpResponse:
     return _record(request, PUBLIC_SPACE, collection, key, "public_collection")
 

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from tenants.organisation import access, home, records
+from tenants.organisation import access, direct, home, records
 from tenants.organisation.record_addresses import from_segment, to_segment
 
 
@@ -27,4 +27,5 @@ urlpatterns = [
     path("public/<key:collection>/", records.public_collection, name="public_collection"),
     path("public/<key:collection>/<key:key>/", records.public_record, name="public_record"),
     path("access/", access.access, name="access"),
+    path("direct/", direct.direct, name="direct"),
 ]

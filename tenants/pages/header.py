@@ -33,9 +33,16 @@ _SECTIONS = (
 
 
 def header(request: HttpRequest) -> dict[str, object]:
-    """Context processor: `who` (a SignedIn or None), `places` and `sections` (lists of Link), and `stack` (text)."""
+    """Context processor: `who` (SignedIn or None), `places` and `sections` (of Link), `stack` (text), and what is on."""
     who = _who(request)
-    return {"who": who, "places": _places(request, who), "sections": _sections(request, who), "stack": _stack()}
+    return {
+        "who": who,
+        "places": _places(request, who),
+        "sections": _sections(request, who),
+        "stack": _stack(),
+        "public_reads": settings.PUBLIC_READS,
+        "browser_reads": bool(settings.COGNITO_BROWSER_CLIENT_ID),
+    }
 
 
 def _who(request: HttpRequest) -> SignedIn | None:
@@ -52,10 +59,16 @@ def _places(request: HttpRequest, who: SignedIn | None) -> list[Link]:
         if who.standing.role in IN_AN_ORGANISATION:
             names.append(("Records", "collections"))
         if not who.break_glass:
-            names += [("Public records", "public_collections"), ("Access", "access")]
+            names += [("Public records", "public_collections"), ("Access", "access"), *_direct()]
         if who.standing.role == Role.OPERATOR:
             names.append(("Operators", "operators:overview"))
+    if who is None:
+        names += [*([("Public records", "public_collections")] if settings.PUBLIC_READS else []), *_direct()]
     return [_link(request, label, reverse(name)) for label, name in names]
+
+
+def _direct() -> list[tuple[str, str]]:
+    return [("Direct", "direct")] if settings.COGNITO_BROWSER_CLIENT_ID else []
 
 
 def _sections(request: HttpRequest, who: SignedIn | None) -> list[Link]:

@@ -13,15 +13,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from portal.environment import BASE
 
 _NOT_COPIED = shutil.ignore_patterns(".*", "var", "__pycache__", "tests", "docs", "benchmarks")
-_CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_CHROMIUM_ON_MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
 
 @dataclass(frozen=True)
@@ -91,26 +88,3 @@ def _read_until(process: subprocess.Popen[str], words: str) -> str:
         if words in line:
             return output
     raise AssertionError(f"the demo ended:\n{output}")
-
-
-def chromium_path() -> str | None:
-    found = next((path for name in _CHROMIUM if (path := shutil.which(name))), None)
-    return found or (str(_CHROMIUM_ON_MACOS) if _CHROMIUM_ON_MACOS.exists() else None)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A headless browser. Without one, the test is skipped, or fails if REQUIRE_BROWSER is set."""
-    path = chromium_path()
-    if path is None:
-        if os.environ.get("REQUIRE_BROWSER"):
-            pytest.fail("REQUIRE_BROWSER is set and there is no Chromium")
-        pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    # Without these, Chromium calls other hosts. As root, in a container, it cannot use its sandbox.
-    arguments = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments, chromium_sandbox=os.geteuid() != 0)
-        yield browser
-        browser.close()

@@ -76,6 +76,14 @@ def test_templates_have_no_inline_script_or_style() -> None:
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|hx-on|<script(?![^>]*\bsrc=)", text), path
 
 
+def test_scripts_make_no_markup_from_text_and_evaluate_none() -> None:
+    for path in sorted((BASE / "portal" / "assets").glob("*.js")):
+        text = path.read_text()
+        banned = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"
+        assert not re.search(banned, text), path
+        assert not re.search(r"""(?:from|import\()\s*["'](?!\./)""", text), path
+
+
 def test_handlers_of_the_template_can_be_imported() -> None:
     """Every module that a `Handler:` of the template names must be beside it."""
     text = (BASE / "infra" / "template.yaml").read_text()

@@ -30,9 +30,10 @@ from tests.world.stage import Stage
 def stack(world: World, settings: Any) -> World:
     """The settings are the stack's outputs, and the shared cache is empty."""
     for name in ("AWS_REGION", "AWS_ENDPOINT_URL", "COGNITO_USER_POOL_ID", "COGNITO_DOMAIN",
-                 "COGNITO_IDENTITY_POOL_ID", "RECORDS_TABLE", "TENANT_ROLE_ARN", "SUSPENSION_POLICY_ARN",
-                 "RECORDS_API_URL"):  # fmt: skip
+                 "COGNITO_BROWSER_CLIENT_ID", "COGNITO_IDENTITY_POOL_ID", "RECORDS_TABLE", "TENANT_ROLE_ARN",
+                 "SUSPENSION_POLICY_ARN", "RECORDS_API_URL"):  # fmt: skip
         setattr(settings, name, world.settings[name])
+    settings.PUBLIC_READS = world.settings["PUBLIC_READS"] == "true"
     settings.OIDC_RP_CLIENT_ID = world.settings["COGNITO_CLIENT_ID"]
     settings.OIDC_RP_CLIENT_SECRET = world.settings["COGNITO_CLIENT_SECRET"]
     settings.OIDC_OP_AUTHORIZATION_ENDPOINT = f"{settings.COGNITO_DOMAIN}/oauth2/authorize"
