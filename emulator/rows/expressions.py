@@ -5,7 +5,7 @@ in batches, transactions and malformed paths its test ends in an exception.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from emulator import engine
@@ -75,7 +75,7 @@ def _check_before(name: str, check: Callable[[Data], Answer | None]) -> None:
     setattr(engine.dynamodb, name, checked_run)
 
 
-def _first_error(parts: Iterator[Data]) -> Answer | None:
+def _first_error(parts: Iterable[Data]) -> Answer | None:
     """The parts of a batch or transaction. The engine does not check their names either."""
     for part in parts:
         error = _expression_error(part) or _names_error(part) or engine.dynamodb._projection_overlap_response(part)

@@ -13,7 +13,7 @@ from typing import Any
 from emulator import engine
 from emulator.cognito import user_pool_patches
 from emulator.functions import http_api, resources
-from emulator.rows import expressions, key_updates, row_writes, wide_partitions
+from emulator.rows import expressions, key_updates, row_writes, transactions, wide_partitions
 from emulator.server.engine_signatures import PARAMETERS
 from iam import Policy, UnsupportedPolicy, parse_policy, parse_trust_policy
 
@@ -248,6 +248,12 @@ PATCHES = (
         engine_does="lets an Update in a transaction change an item's key",
         aws_does="refuses to update a key attribute",
         apply=key_updates.refuse_in_transactions,
+    ),
+    Patch(
+        "dynamodb._transact_write_action_error",
+        engine_does="applies the actions before one without an item or key, and then raises an exception",
+        aws_does="refuses the transaction, and applies nothing",
+        apply=transactions.refuse_incomplete_actions,
     ),
     Patch(
         "dynamodb._partiql_update",

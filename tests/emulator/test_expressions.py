@@ -1,4 +1,4 @@
-"""Invalid expressions are refused in DynamoDB's words, whether or not the request finds a row."""
+"""Invalid expressions and other bad input get DynamoDB's refusals, whether or not the request finds a row."""
 
 from collections.abc import Callable
 from typing import Any
@@ -193,3 +193,14 @@ BAD_INPUT: dict[str, Callable[[Any, str], Any]] = {
 @pytest.mark.parametrize("case", BAD_INPUT)
 def test_bad_input_is_never_an_internal_failure(stack: Stack, case: str) -> None:
     assert message(BAD_INPUT[case], stack.root("dynamodb"), stack.table)
+
+
+@pytest.mark.parametrize("action", ["Put", "Update", "Delete", "ConditionCheck"])
+def test_a_transaction_with_an_incomplete_action_writes_nothing(stack: Stack, action: str) -> None:
+    db, first = stack.root("dynamodb"), key(ACME, "in a refused transaction")
+    incomplete = {"TableName": stack.table}
+    incomplete |= {"UpdateExpression": "REMOVE a"} if action == "Update" else {}
+    incomplete |= {"ConditionExpression": "attribute_exists(pk)"} if action == "ConditionCheck" else {}
+    actions = [{"Put": {"TableName": stack.table, "Item": first}}, {action: incomplete}]
+    assert "Member must not be null" in message(db.transact_write_items, TransactItems=actions)
+    assert "Item" not in db.get_item(TableName=stack.table, Key=first)
