@@ -30,5 +30,7 @@ if not os.environ.get("TEST_DATABASE_URL"):
     # A file, because threads cannot share an SQLite database in memory.
     DATABASES["default"]["TEST"] = {"NAME": str(_SCRATCH / "test.sqlite3")}  # noqa: F405
 
+# The static files that a demo collected may be of an older version.
+STATIC_ROOT = str(_SCRATCH / "static")
 # Otherwise every test client would list all static files when it starts.
 WHITENOISE_AUTOREFRESH = True

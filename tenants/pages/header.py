@@ -33,7 +33,7 @@ _SECTIONS = (
 
 
 def header(request: HttpRequest) -> dict[str, object]:
-    """Context processor: `who` (SignedIn or None), `places` and `sections` (of Link), `stack` (text), and what is on."""
+    """Context processor: `who` (SignedIn or None), `places`, `sections` (of Link), `stack` (text), and what is on."""
     who = _who(request)
     return {
         "who": who,

@@ -59,7 +59,7 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("TRUSTED_PROXIES", "one", "must be a number from 0 to 9"),
         ("TRUSTED_PROXIES", "-1", "must be a number from 0 to 9"),
         ("TRUSTED_PROXIES", "10", "must be a number from 0 to 9"),
-        ("PUBLIC_READS", "yes", "neither true nor false"),
+        ("PUBLIC_READS", "yes", "must be true or false"),
         ("RECORDS_API_URL", "https://api.example.com/stage/", "ends with a slash"),
         ("RECORDS_API_URL", "https://api.example.com/stage?x", "something after the host"),
         ("RECORDS_API_URL", "http://api.example.com/stage", "must begin with https://"),
