@@ -15,7 +15,7 @@ from portal.environment import BASE
 
 pytestmark = pytest.mark.postgres
 # These folders do not use the database, or start processes with a database of their own.
-WITHOUT_A_DATABASE = {"aws", "contract", "demo", "domain", "emulator", "house", "iam", "world"}
+WITHOUT_A_DATABASE = {"aws", "contract", "demo", "direct", "domain", "emulator", "house", "iam", "world"}
 # Part of a folder above, but it opens every page.
 MATRIX = "tests/house/test_matrix.py"
 _REDIS = "redis://127.0.0.1:6379"

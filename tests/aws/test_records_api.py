@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import boto3
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
 
 from portal.demo.cast import ACME, ACME_OWNER, ACME_VIEWER, GLOBEX, OPERATOR, CastMember
 from portal.demo.world import World
@@ -56,6 +59,16 @@ def test_every_other_path_is_refused(api: RecordsApi, as_person: AsPerson, path:
 def test_somebody_without_an_organisation_has_no_path(api: RecordsApi, as_person: AsPerson) -> None:
     for path in (f"/{OWN}/profile", "//profile", "/profile"):
         assert not api.get(as_person(OPERATOR), path).allowed
+
+
+def test_a_guest_has_no_path(api: RecordsApi, world: World) -> None:
+    where = {"endpoint_url": world.emulator.endpoint_url, "region_name": world.settings["AWS_REGION"]}
+    identities = boto3.client("cognito-identity", config=Config(signature_version=UNSIGNED), **where)
+    identity = identities.get_id(IdentityPoolId=world.settings["COGNITO_IDENTITY_POOL_ID"])["IdentityId"]
+    given = identities.get_credentials_for_identity(IdentityId=identity)["Credentials"]
+    guest = Credentials(given["AccessKeyId"], given["SecretKey"], given["SessionToken"], expires_at=0)
+    for path in (f"/{OWN}/profile", "/PUBLIC/profile", "//profile"):
+        assert api.get(guest, path).status == 403
 
 
 def test_an_api_that_is_away_is_said_to_be(as_person: AsPerson) -> None:
