@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from tenants.lifecycle.transitions import suspend
 from tenants.members.roster import add_member, disable, enable, set_role
 from tenants.models import Member, Provisioning
 from tenants.provisioning.finish import finish, release
+from tenants.provisioning.member_rows import mark_stuck
 from tenants.provisioning.one_member import apply_answer, make_call, provision_member_now
 from tenants.provisioning.queue import Claim, claim, hold
 from tenants.provisioning.results import Outcome
@@ -59,6 +61,26 @@ def test_a_holder_that_lost_the_lease_does_not_overwrite_the_next(stage: Stage, 
     assert member.person.sub is None
     # The call was made all the same.
     assert recorded_actions(f"p0@{domain}")[-1] == "member.provisioned"
+
+
+def test_a_holder_that_lost_the_lease_cannot_extend_it(stage: Stage, domain: str) -> None:
+    tenant_with_people("Late", 1, domain=domain)
+    (claimed,) = claim("slow", most=10)
+    rows = Member.objects.filter(pk=claimed.member.pk)
+    rows.update(leased_by="fast")
+    before = rows.get().leased_until
+    claimed.held_until = time.time()
+    assert not hold(claimed, at=time.time() + 300)
+    assert (rows.get().leased_by, rows.get().leased_until) == ("fast", before)
+
+
+def test_a_holder_that_lost_the_lease_marks_nobody_stuck(stage: Stage, domain: str) -> None:
+    tenant_with_people("Broken", 1, domain=domain)
+    (claimed,) = claim("slow", most=10)
+    rows = Member.objects.filter(pk=claimed.member.pk)
+    rows.update(leased_by="fast")
+    assert not mark_stuck(claimed, why="It cannot be written down.")
+    assert (rows.get().provisioning, rows.get().leased_by) == (Provisioning.DUE, "fast")
 
 
 @pytest.mark.parametrize("the_other_is_done", [True, False])
