@@ -11,6 +11,7 @@ from portal.template import boundary, read_template, resolve_references, role_po
 TEMPLATE = read_template()
 API = "arn:aws:execute-api:eu-west-1:123456789012:RecordsApi/$default"
 LOGIN, BROWSER = (str(resolve_references({"Ref": name})) for name in ("LoginClient", "BrowserClient"))
+ROLE = role_policies(TEMPLATE, "TenantRole")
 OWN, FOREIGN = str(ACME.org_id), str(GLOBEX.org_id)
 
 
@@ -35,6 +36,9 @@ def test_each_role_calls_its_own_paths_only(role: str, method: str, client: str,
     tags = {name: value for name, value in {"org": OWN, "role": role, "client": client}.items() if value}
     for path, own in ((f"{OWN}/profile", True), (f"{OWN}/a/b/c", True), (f"{FOREIGN}/profile", False)):
         assert is_allowed(path, method=method, boundary_only=boundary_only, **tags) is (own and (reads or changes))
+        context = {f"aws:PrincipalTag/{name}": value for name, value in tags.items()}
+        alone = decide(Request("execute-api:Invoke", f"{API}/{method}/{path}", context), identity=ROLE)
+        assert alone.allowed is (own and (reads or changes))
 
 
 @pytest.mark.parametrize(

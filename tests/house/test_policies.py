@@ -79,6 +79,12 @@ def test_only_the_login_client_writes_and_every_client_reads(role: str, client: 
         for action in actions:
             decided = decision(action, [key], org=org, role=role, client=client)
             assert decided.allowed is (may and action in READS), f"{role} {client} {action} {key}: {decided.because}"
+            # Either of the two alone keeps it from writing.
+            tags = {"org": org, "role": role, "client": client}
+            context = {f"aws:PrincipalTag/{name}": value for name, value in tags.items() if value}
+            request = Request(f"dynamodb:{action}", TABLE_ARN, {**context, "dynamodb:LeadingKeys": [key]})
+            for policies in (role_policies(TEMPLATE, "TenantRole"), boundary(TEMPLATE, "TenantRole")):
+                assert decide(request, identity=policies).allowed is (may and action in READS)
 
 
 @pytest.mark.parametrize("role", WHO_MAY)
