@@ -41,7 +41,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "email": {"metavar": "EMAIL"},
     "owner_name": {"metavar": "NAME"},
     "metadata": {"metavar": "JSON", "help": "a JSON object; @FILE reads it from a file, - from standard input"},
-    "plan": {"help": "one of TENANT_PLANS; for a new tenant the first if left out"},
+    "plan": {"help": "one of TENANT_PLANS; a new tenant gets the first if it is left out"},
 }
 
 

@@ -6,7 +6,8 @@ cases call `forget_standing`, so their changes take effect on the next request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
@@ -42,8 +43,8 @@ class ClaimsOutOfDate(Exception):
 
 def standing_of(person_id: int) -> Standing | None:
     """None for a person who is no longer in the database."""
-    kept: Standing | None = cache.get(_key(person_id))
-    return _read_and_keep(person_id) if kept is None else kept
+    kept: dict[str, Any] | None = cache.get(_key(person_id))
+    return _read_and_keep(person_id) if kept is None else Standing(**kept)
 
 
 def _read_and_keep(person_id: int) -> Standing | None:
@@ -51,7 +52,7 @@ def _read_and_keep(person_id: int) -> Standing | None:
     kept = _read(person_id)
     if kept is None:
         return None
-    cache.set(_key(person_id), kept, timeout=KEPT_SECONDS)
+    cache.set(_key(person_id), asdict(kept), timeout=KEPT_SECONDS)
     now = _read(person_id)
     if now != kept:
         cache.delete(_key(person_id))
@@ -102,7 +103,8 @@ def remember_identity(person_id: int, identity_id: str) -> None:
 
 
 def _key(person_id: int) -> str:
-    return f"standing:{person_id}"
+    # Not "standing:": earlier versions keep an object there, of a module that has moved.
+    return f"standing-fields:{person_id}"
 
 
 def _read(person_id: int) -> Standing | None:

@@ -1,4 +1,4 @@
-"""The trail in the database: the portal cannot change it, and tampering past the portal is found."""
+"""The trail in the database: the portal cannot change it, and tampering outside the portal is found."""
 
 from __future__ import annotations
 
