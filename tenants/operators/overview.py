@@ -107,17 +107,13 @@ def _waiting(seen: Overview) -> Iterator[Need]:
         text = f"{NO_WORKER} Until then, {waits}."
         yield Need("bad" if backlog.due else "warn", text, *(link if backlog.due else ()))
     elif backlog.waits_since and seen.at - backlog.waits_since > _LONG:
-        yield Need(
-            "warn", f"A member has waited for Cognito for {duration_text(seen.at - backlog.waits_since)}.", *link
-        )
+        yield Need("warn", f"A member has waited for Cognito for {age_text(seen.at - backlog.waits_since)}.", *link)
 
 
 def _figures(seen: Overview) -> Iterator[Figure]:
     backlog = seen.backlog
     since = backlog.waits_since
-    waits = (
-        f"the longest for {duration_text(seen.at - since)}" if since else "for their next try" if backlog.due else ""
-    )
+    waits = f"the longest for {age_text(seen.at - since)}" if since else "for their next try" if backlog.due else ""
     yield Figure("Due", str(backlog.due), waits, _list("members", provisioning=Provisioning.DUE))
     yield Figure(
         "Stuck", str(backlog.stuck), "", _list("members", provisioning=Provisioning.STUCK), _bad_if(backlog.stuck)
@@ -189,7 +185,7 @@ def counted(count: Count, noun: str) -> str:
     return f"1 {noun}" if count == Count(1) else f"{count} {noun}s"
 
 
-def duration_text(age: timedelta) -> str:
+def age_text(age: timedelta) -> str:
     """The largest unit alone: enough to see whether to worry."""
     for seconds, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
         number = int(age.total_seconds()) // seconds
