@@ -33,6 +33,7 @@ def access(request: HttpRequest) -> HttpResponse:
     context = {
         "credentials_end": datetime.fromtimestamp(federation().credentials_for(who).expires_at, tz=UTC),
         "role_arn": settings.TENANT_ROLE_ARN,
+        "client": settings.OIDC_RP_CLIENT_ID,
         "table": settings.RECORDS_TABLE,
         "key": request.GET.get("pk", ""),
         "own_key": who.space.catalogue if own_org else PUBLIC_SPACE.catalogue,

@@ -25,6 +25,7 @@ def test_it_shows_tags_role_and_expiry(browse_as: Browse, stack: World) -> None:
     page = browse_as(ACME_OWNER).get("/access/").content.decode()
     assert str(ACME.org_id) in page
     assert stack.settings["TENANT_ROLE_ARN"] in page
+    assert stack.settings["COGNITO_CLIENT_ID"] in page
     assert "owner" in page
     assert "<time" in page
 
