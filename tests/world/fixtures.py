@@ -66,8 +66,8 @@ def portal(stack: World, db: None) -> World:
 
 
 @pytest.fixture
-def switches(stack: World) -> Iterator[Switches]:
-    switches = Switches(stack.emulator)
+def switches(world: World) -> Iterator[Switches]:
+    switches = Switches(world.emulator)
     switches.mend()
     switches.forget()
     yield switches
