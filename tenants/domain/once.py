@@ -1,6 +1,7 @@
 """A function whose answer is made once in a process: clients of AWS, and what is built on them.
 
-Only `wiring` modules use it. Tests forget all answers when they change settings that a wiring function reads.
+For `wiring` modules, and for what else a process has one of. Tests forget all answers when they change settings that
+such a function reads.
 """
 
 from __future__ import annotations

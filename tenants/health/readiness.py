@@ -15,13 +15,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 
 from django.core.cache import cache as shared
 from django.db import connection
 from django.db.models import Max
 from django.utils import timezone
 
+from tenants.domain.once import once
 from tenants.models import SILENT_AFTER, Worker
 from tenants.sign_in.wiring import verifier
 
@@ -155,10 +155,7 @@ def signing_keys() -> CheckResult:
     return CheckResult(State.OK, int(keys.age_seconds or 0))
 
 
-_making = threading.Lock()
-
-
-@cache
+@once
 def prober() -> Prober:
     """This process's own. Made at the first request, because threads do not survive the fork of a server's workers."""
     return Prober({"database": database, "cache": shared_cache, "signing_keys": signing_keys, "worker": worker})
@@ -166,6 +163,4 @@ def prober() -> Prober:
 
 def readiness() -> Readiness:
     """Of this process. Takes at most `TIMEOUT_SECONDS`."""
-    with _making:
-        made = prober()
-    return made.readiness()
+    return prober().readiness()

@@ -29,9 +29,9 @@ OK = CheckResult(State.OK)
 @pytest.fixture(autouse=True)
 def no_answer_is_kept() -> Iterator[None]:
     prober = readiness.prober
-    prober.cache_clear()
+    prober.forget()
     yield
-    prober.cache_clear()
+    prober.forget()
 
 
 @pytest.fixture
