@@ -52,6 +52,11 @@ def owner_of(partition_key: str) -> str:
     return owner if owner == PUBLIC or is_org_id(owner) else "nobody’s"
 
 
+def owner_of_path(path: str) -> str:
+    """As `owner_of`, of a path of the HTTP API, which begins with a slash and an org id."""
+    return owner_of(path.removeprefix("/").replace("/", "#", 1))
+
+
 def checked_record_key(text: str) -> str:
     return _checked(text, MAX_SORT_KEY_BYTES, "record key")
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from tenants.aws.records_api import ApiAnswer
 from tenants.aws.records_table import RawAnswer
 from tenants.domain.errors import InvalidInput
-from tenants.domain.keys import PUBLIC_SPACE, owner_of
+from tenants.domain.keys import PUBLIC_SPACE, owner_of, owner_of_path
 from tenants.pages.refusals import record_refusal
 from tenants.records.wiring import api, records
 from tenants.sign_in.access import signed_in, signed_in_only
@@ -65,5 +65,5 @@ def _try_path(request: HttpRequest, who: SignedIn) -> ApiAnswer | None:
     path = request.GET["path"]
     answer = api().get(federation().credentials_for(who), path)
     if answer.status == 403:
-        record_refusal(request, "DeniedByAws", why="Forbidden", asked_for=owner_of(path[1:].replace("/", "#", 1)))
+        record_refusal(request, "DeniedByAws", why="Forbidden", asked_for=owner_of_path(path))
     return answer
