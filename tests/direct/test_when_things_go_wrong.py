@@ -99,6 +99,9 @@ def test_a_sign_in_that_was_ended_gives_no_new_credentials(window: Window, direc
     direct.switches.fail("oauth2.token", code="invalid_grant", status=400)
     time.pass_to(56)
     window.page.get_by_text("This sign-in has ended. Sign in again.").wait_for()
+    # Those of the beginning, and no others.
+    assert direct.switches.calls()["CognitoIdentity.GetCredentialsForIdentity"] == 1
+    assert window.page.locator("tbody tr").count() == 0
 
 
 @pytest.mark.parametrize("fault", ["throttling", "server-error"])
@@ -126,6 +129,7 @@ def test_a_broken_connection_is_told_and_can_be_tried_again(window: Window, dire
     direct.switches.mend()
     window.page.get_by_role("button", name="Try again").click()
     window.page.locator("tbody tr").first.wait_for()
+    assert not window.page.locator(".notice").get_by_text("No answer from").is_visible()
 
 
 @pytest.mark.parametrize("minutes", [-20, 20])
