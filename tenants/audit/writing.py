@@ -22,7 +22,7 @@ from tenants.audit.actions import Action
 from tenants.audit.chain import GENESIS, entry_hash, storable, storable_text
 from tenants.domain import log_context
 from tenants.domain.actor import VISITOR, Actor
-from tenants.domain.errors import InvalidInput, NotNow
+from tenants.domain.errors import InvalidInput, NotAllowed, NotNow
 from tenants.domain.networks import network_of
 from tenants.limits import is_first_in_a_minute, is_within
 from tenants.models import AuditEvent, AuditHead, Member, Tenant
@@ -123,7 +123,7 @@ def record_refusal_once(
 
 
 def audit_refusals(action: Action) -> Callable[[Callable[_Parameters, _Result]], Callable[_Parameters, _Result]]:
-    """Decorates a use case: records its NotNow and InvalidInput as refusals.
+    """Decorates a use case: records its InvalidInput, NotAllowed and NotNow as refusals.
 
     The use case takes `by` and, if there is one yet, a `tenant` or `member`. If one decorated use case calls another,
     only the outer refusal is recorded: its transaction rolls back the inner one's.
@@ -134,7 +134,7 @@ def audit_refusals(action: Action) -> Callable[[Callable[_Parameters, _Result]],
         def recording(*arguments: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
             try:
                 return use_case(*arguments, **options)
-            except (InvalidInput, NotNow) as error:
+            except (InvalidInput, NotAllowed, NotNow) as error:
                 named = signature(use_case).bind(*arguments, **options).arguments
                 org, target = _org_and_target(named)
                 after = {"refusal": type(error).__name__, "asked": use_case.__name__}

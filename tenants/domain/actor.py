@@ -21,11 +21,15 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`id` is a person's sub or the name of a program; `name` is what people call them."""
+    """`id` is a person's sub or the name of a program; `name` is what people call them.
+
+    `role` is that of a member in their organisation, "" for all others.
+    """
 
     id: str
     name: str
     kind: ActorKind
+    role: str = ""
 
 
 WORKER = Actor("worker", "provisioning", ActorKind.WORKER)

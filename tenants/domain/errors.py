@@ -12,6 +12,7 @@ Leaves carry what a page or a log needs; `str()` of a leaf is a sentence for the
     ├── MembershipChanged       Cognito and the database still differ
     ├── TenantSuspended
     ├── RoleTooLow
+    ├── NotAllowed              the table of permissions says no
     ├── OnlyOperatorsPages      break-glass access opens only operators' pages
     ├── DeniedByAws             IAM refused a request signed with the person's credentials
     ├── RecordNotFound
@@ -103,6 +104,10 @@ class RoleTooLow(PortalError):
         super().__init__(f"This page is for the role {' or '.join(need)}; yours is {have}.")
         self.have = have
         self.need = need
+
+
+class NotAllowed(PortalError):
+    """`domain.permissions` says no. The message says why."""
 
 
 class OnlyOperatorsPages(PortalError):

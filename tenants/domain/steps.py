@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tenants.domain.actor import Actor
+from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.errors import NotNow
-from tenants.domain.roles import Role
 
 # What was typed, by the names of the fields. A terminal adds options that no page has.
 Typed = Mapping[str, Any]
@@ -43,6 +42,12 @@ def _nothing(*_: Any) -> tuple[str, ...]:
     return ()
 
 
+def operators_may(_: Any, by: Actor) -> str:
+    """The `allowed` of what is done to tenants."""
+    people = (ActorKind.OPERATOR, ActorKind.BREAK_GLASS, ActorKind.TERMINAL)
+    return "" if by.kind in people else "Only operators can do this."
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """`name` is the last part of its address and the word for it at a terminal; `help` describes it there.
@@ -52,7 +57,8 @@ class Step:
     `expects` says what will happen, a sentence each, before it is done. `then` gets what `does` returned in a dry run
     and says what only that shows. `done` gets the same after it was really done.
     `prevented` says why it cannot be done now, "" where it can. `values` are what the fields begin with.
-    `who` may take the step. `grave` steps cannot simply be taken back, `confirm` is what a terminal asks to be typed.
+    `allowed` says why somebody may not take it, "" where they may. `grave` steps cannot simply be taken back,
+    `confirm` is what a terminal asks to be typed.
     """
 
     name: str
@@ -66,14 +72,14 @@ class Step:
     prevented: Callable[[Any], str] = lambda _: ""
     fields: tuple[Field, ...] = (WHY_OPTIONAL,)
     values: Callable[[Any], Mapping[str, str]] = lambda _: {}
-    who: tuple[Role, ...] = (Role.OPERATOR,)
+    allowed: Callable[[Any, Actor], str] = operators_may
     grave: bool = False
     confirm: Callable[[Any], str] | None = None
 
 
-def possible_steps(steps: Sequence[Step], subject: Any, role: str) -> list[Step]:
-    """Those that somebody in this role can take now."""
-    return [step for step in steps if role in step.who and not step.prevented(subject)]
+def possible_steps(steps: Sequence[Step], subject: Any, by: Actor) -> list[Step]:
+    """Those that can be taken now, by somebody who may."""
+    return [step for step in steps if not step.allowed(subject, by) and not step.prevented(subject)]
 
 
 def with_reason(use_case: Callable[..., Any]) -> Callable[[Any, Typed, Actor], Any]:

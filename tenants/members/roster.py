@@ -16,17 +16,22 @@ from django.utils import timezone
 from tenants.audit import audit_refusals, record
 from tenants.audit.actions import Action
 from tenants.domain import texts
-from tenants.domain.actor import Actor
+from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.errors import InvalidInput, NotNow
+from tenants.domain.permissions import MemberAction
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.domain.tenant_state import MAY_SIGN_IN, TenantState, in_words
 from tenants.domain.user_plan import Change, Conflict, DesiredUser, plan
+from tenants.members.rights import check_allowed
 from tenants.models import Member, Person, Provisioning, Tenant
 from tenants.sign_in.standing import forget_standing
 
 _NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
 _NO_TENANT = "Choose a tenant. Only operators are in none."
 _audit_refusals = audit_refusals(Action.MEMBER_REFUSED)
+# Of what a change sets, what the audit trail keeps.
+_RECORDED = ("role", "enabled", "removed")
+_OPERATING = (ActorKind.OPERATOR, ActorKind.BREAK_GLASS)
 
 
 def desired_user(member: Member) -> DesiredUser | None:
@@ -63,7 +68,7 @@ def add_member(
     language: str = "en",
     why: str = "",
 ) -> Member:
-    """Adds a person to `tenant`, or adds an operator if that is None. Raises InvalidInput, NotNow."""
+    """Adds a person to `tenant`, or adds an operator if that is None. Raises InvalidInput, NotAllowed, NotNow."""
     email, language, role = texts.email_address(email), texts.language(language), _role(role)
     name, why = texts.display_name(name, field="name") if name else "", texts.reason_if_given(why)
     if (tenant is None) != (role == Role.OPERATOR):
@@ -72,6 +77,7 @@ def add_member(
         if tenant is not None:
             tenant = Tenant.objects.locked(tenant)
             check_may_change(tenant)
+        check_allowed(by, MemberAction.INVITE, tenant=tenant, new_role=role)
         person = _person_to_invite(email, name, language, tenant)
         now = timezone.now()
         with _refuse_second_membership(person, tenant):
@@ -95,25 +101,28 @@ def set_role(member: Member, role: str, *, by: Actor, why: str = "") -> Member:
     role = _role(role)
     if (role == Role.OPERATOR) != (member.tenant_id is None):
         raise InvalidInput("A change of role cannot make a member an operator, or an operator a member.", field="role")
-    return _change(member, Action.MEMBER_ROLE_CHANGED, by=by, why=why, role=role)
+    return _change(member, MemberAction.SET_ROLE, Action.MEMBER_ROLE_CHANGED, by=by, why=why, role=role)
 
 
 @_audit_refusals
 def disable(member: Member, *, by: Actor, why: str = "") -> Member:
     """They stay in the tenant but cannot sign in. Raises NotNow for the only owner."""
-    return _change(member, Action.MEMBER_DISABLED, by=by, why=why, enabled=False, sign_out=True)
+    of_operators = by.kind in _OPERATING
+    should_be = {"enabled": False, "sign_out": True, "disabled_by_operator": of_operators}
+    return _change(member, MemberAction.DISABLE, Action.MEMBER_DISABLED, by=by, why=why, **should_be)
 
 
 @_audit_refusals
 def enable(member: Member, *, by: Actor, why: str = "") -> Member:
     """Ends what `disable` did. Raises NotNow once the tenant is being closed."""
-    return _change(member, Action.MEMBER_ENABLED, by=by, why=why, enabled=True, sign_out=False)
+    should_be = {"enabled": True, "sign_out": False, "disabled_by_operator": False}
+    return _change(member, MemberAction.ENABLE, Action.MEMBER_ENABLED, by=by, why=why, **should_be)
 
 
 @_audit_refusals
 def remove(member: Member, *, by: Actor, why: str = "") -> Member:
     """A worker deletes their user in Cognito, then the row. Raises NotNow for the only owner."""
-    return _change(member, Action.MEMBER_REMOVED, by=by, why=why, removed=True, sign_out=True)
+    return _change(member, MemberAction.REMOVE, Action.MEMBER_REMOVED, by=by, why=why, removed=True, sign_out=True)
 
 
 @_audit_refusals
@@ -121,6 +130,7 @@ def try_now(member: Member, *, by: Actor, why: str = "") -> None:
     """Makes the member due now, even after many failures. Raises NotNow for a removed member."""
     why = texts.reason_if_given(why) or member.last_error
     with transaction.atomic():
+        check_allowed(by, MemberAction.TRY_NOW, tenant=member.tenant, member=member)
         if not mark_due(Member.objects.filter(pk=member.pk)):
             raise _removed(member)
         record(Action.MEMBER_RETRIED, by=by, org=member.org_id, target=str(member.person), why=why)
@@ -150,11 +160,14 @@ def owners(tenant: Tenant) -> QuerySet[Member]:
     return Member.objects.filter(tenant=tenant, role=Role.OWNER, enabled=True, removed=False)
 
 
-def _change(member: Member, action: Action, *, by: Actor, why: str, **should_be: bool | str) -> Member:
+def _change(
+    member: Member, asks: MemberAction, action: Action, *, by: Actor, why: str, **should_be: bool | str
+) -> Member:
     why = texts.reason_if_given(why)
     with transaction.atomic():
-        if member.tenant is not None:
-            check_may_change(Tenant.objects.locked(member.tenant))
+        tenant = Tenant.objects.locked(member.tenant) if member.tenant else None
+        if tenant is not None:
+            check_may_change(tenant)
         else:
             # There is no tenant to lock. If two operators remove each other, the second one is refused.
             list(_operators().select_for_update().order_by("pk"))
@@ -162,8 +175,9 @@ def _change(member: Member, action: Action, *, by: Actor, why: str, **should_be:
         current = rows.filter(pk=member.pk, removed=False).first()
         if current is None:
             raise _removed(member)
-        before = {name: getattr(current, name) for name in should_be if name != "sign_out"}
-        after = {name: value for name, value in should_be.items() if name != "sign_out"}
+        check_allowed(by, asks, tenant=tenant, member=current, new_role=str(should_be.get("role", "")))
+        before = {name: getattr(current, name) for name in should_be if name in _RECORDED}
+        after = {name: value for name, value in should_be.items() if name in _RECORDED}
         if before == after:
             return current
         check_owner_remains(current, should_be)

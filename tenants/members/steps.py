@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tenants.domain.actor import Actor
+from tenants.domain.permissions import MemberAction
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.domain.steps import WHY_OPTIONAL, Choices, Field, Step, Typed, refusal_of, with_reason
 from tenants.members import roster
@@ -16,9 +17,9 @@ from tenants.members.in_cognito import (
     is_not_created_yet,
     no_worker,
 )
+from tenants.members.rights import may, may_in
 from tenants.models import Member, Provisioning, Tenant
 
-_WHO = (Role.OPERATOR, Role.OWNER, Role.ADMIN)
 _DOOR = "From their next request on, the portal does not let them in."
 _CREDENTIALS = "AWS credentials already issued to them work until they expire, for up to an hour."
 
@@ -104,7 +105,7 @@ ADD = Step(
     prevented=_adding_prevented,
     does=_add,
     done=_added,
-    who=_WHO,
+    allowed=may_in(MemberAction.INVITE),
 )
 
 
@@ -130,7 +131,7 @@ ROLE = Step(
     prevented=_role_prevented,
     does=lambda member, typed, by: roster.set_role(member, typed["role"], why=typed["reason"], by=by),
     done=lambda member: f"{member.person} is {member.role} now. The worker sets it in Cognito.",
-    who=_WHO,
+    allowed=may(MemberAction.SET_ROLE),
 )
 
 
@@ -153,7 +154,7 @@ DISABLE = Step(
     prevented=_disabling_prevented,
     does=with_reason(roster.disable),
     done=_says("is locked out of the portal. The worker disables them in Cognito."),
-    who=_WHO,
+    allowed=may(MemberAction.DISABLE),
     grave=True,
 )
 
@@ -183,7 +184,7 @@ ENABLE = Step(
     prevented=_enabling_prevented,
     does=with_reason(roster.enable),
     done=lambda member: f"{member.person} is enabled. {_can_sign_in_once(member)}",
-    who=_WHO,
+    allowed=may(MemberAction.ENABLE),
 )
 
 
@@ -206,7 +207,7 @@ REMOVE = Step(
     prevented=_removing_prevented,
     does=with_reason(roster.remove),
     done=_says("was removed. The worker deletes their user in Cognito."),
-    who=_WHO,
+    allowed=may(MemberAction.REMOVE),
     grave=True,
 )
 
@@ -228,6 +229,7 @@ TRY_NOW = Step(
     help="have the worker try again now, however often it failed",
     heading=lambda member: f"Try {member.person} again now",
     fields=(),
+    allowed=may(MemberAction.TRY_NOW),
     expects=lambda _member, _typed: _with_worker(
         "The worker compares them with Cognito again in its next round, however often that failed before.",
         "If the problem is still there, the worker reports it again.",

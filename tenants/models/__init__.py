@@ -4,22 +4,27 @@ Records of tenants are not here. They are in DynamoDB, and only a person's own c
 """
 
 from tenants.models.audit import AuditEvent, AuditHead
+from tenants.models.joining import Invitation, OwnerRecovery, RecoveryResult, SignUp, SignUpState
+from tenants.models.mail import OutgoingMail
 from tenants.models.people import MOST_EMAIL, BreakGlassLink, Member, Person, Provisioning, SignIn
 from tenants.models.provisioning import (
     SILENT_AFTER,
     Drift,
     DriftKind,
     Halt,
+    Halted,
     Lease,
     ProvisioningHour,
     QuotaSlot,
     Reconciliation,
     Worker,
 )
-from tenants.models.tenants import MOST_NAME, MOST_REASON, Closing, Suspension, Tenant
+from tenants.models.rates import RateCount
+from tenants.models.tenants import MOST_EXTERNAL_ID, MOST_NAME, MOST_REASON, Closing, Suspension, Tenant
 
 __all__ = [
     "MOST_EMAIL",
+    "MOST_EXTERNAL_ID",
     "MOST_NAME",
     "MOST_REASON",
     "SILENT_AFTER",
@@ -30,14 +35,22 @@ __all__ = [
     "Drift",
     "DriftKind",
     "Halt",
+    "Halted",
+    "Invitation",
     "Lease",
     "Member",
+    "OutgoingMail",
+    "OwnerRecovery",
     "Person",
     "Provisioning",
     "ProvisioningHour",
     "QuotaSlot",
+    "RateCount",
     "Reconciliation",
+    "RecoveryResult",
     "SignIn",
+    "SignUp",
+    "SignUpState",
     "Suspension",
     "Tenant",
     "Worker",

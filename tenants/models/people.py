@@ -70,6 +70,15 @@ class Member(models.Model):
     invited_by = models.ForeignKey(Person, on_delete=models.SET_NULL, related_name="+", null=True)
     invited_at = models.DateTimeField(null=True)
     mail_invitation = models.BooleanField(default=True)
+    # An invitation has to be mailed to a user who exists already.
+    resend = models.BooleanField(default=False)
+    # When Cognito last mailed an invitation; its temporary password ends INVITATION_LASTS later.
+    mailed_at = models.DateTimeField(null=True)
+    # Why the last invitation was not delivered; "" where it was, as far as Cognito knows.
+    mail_problem = models.CharField(max_length=MOST_REASON, blank=True)
+    signed_in_at = models.DateTimeField(null=True)
+    # An operator disabled them, so the organisation itself cannot enable them, and an operator can.
+    disabled_by_operator = models.BooleanField(default=False)
 
     # Tokens issued so far must stop working, and the worker has not signed the user out yet.
     sign_out = models.BooleanField(default=False)

@@ -47,14 +47,21 @@ class Lease(models.Model):
         return f"{self.name} by {self.holder}"
 
 
+class Halted(models.IntegerChoices):
+    """What is halted: every change in Cognito, or only changes that Cognito mails somebody about."""
+
+    EVERYTHING = 1, "provisioning"
+    MAILS = 2, "invitations"
+
+
 class Halt(models.Model):
-    """One row while provisioning is halted, none otherwise. `why` is for the operators."""
+    """One row for everything that is halted, with its number for a key. `why` is for the operators."""
 
     began_at = models.DateTimeField(default=timezone.now)
     why = models.TextField()
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_halt")]
+        constraints = [models.CheckConstraint(condition=Q(pk__in=list(Halted)), name="halt_is_known")]
 
     def __str__(self) -> str:
         return f"halted since {self.began_at:%Y-%m-%d %H:%M}: {self.why}"

@@ -14,6 +14,7 @@ from tenants.domain.tenant_state import TenantState
 MOST_NAME = 120
 MOST_SLUG = 40
 MOST_REASON = 500
+MOST_EXTERNAL_ID = 120
 _UNDER_WAY = (TenantState.ACTIVE, TenantState.SUSPENDED)
 
 
@@ -44,8 +45,14 @@ class Tenant(models.Model):
     )
     reason = models.CharField(max_length=MOST_REASON, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    # The tenant's id in another system that it was imported from.
+    external_id = models.CharField(max_length=MOST_EXTERNAL_ID, null=True, unique=True)  # noqa: DJ001 - "" is not unique
+    # What is odd about the letters of its name, for operators; "" where nothing is.
+    name_warning = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     activated_at = models.DateTimeField(null=True, editable=False)
+    # When an owner first signed in. From then on operators make nobody a member here.
+    owner_signed_in_at = models.DateTimeField(null=True, editable=False)
     suspended_at = models.DateTimeField(null=True, editable=False)
     closing_at = models.DateTimeField(null=True, editable=False)
     # Until then a closing tenant can be reopened; afterwards its rows may go.

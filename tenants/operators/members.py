@@ -28,6 +28,7 @@ from tenants.operators.decorators import page_view
 from tenants.operators.member_rows import member_row, member_rows
 from tenants.pages.lists import Filter, apply_filters, query_param, read_choices, read_page
 from tenants.pages.step_pages import Subjects
+from tenants.sign_in.access import signed_in
 
 _UNRESOLVED = [Provisioning.STUCK, Provisioning.CONFLICT]
 
@@ -123,7 +124,7 @@ class ComparedProperty:
 @page_view
 def detail_page(request: HttpRequest, pk: int) -> HttpResponse:
     member = _find(pk)
-    possible = possible_steps(MEMBER_STEPS, member, Role.OPERATOR)
+    possible = possible_steps(MEMBER_STEPS, member, signed_in(request).actor)
     context = {
         "row": member_row(member),
         "member": member,

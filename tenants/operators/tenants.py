@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
-from tenants.domain.roles import Role
 from tenants.domain.steps import WHY, WHY_OPTIONAL, Step, possible_steps
 from tenants.domain.tenant_state import TenantState
 from tenants.health.blockers import blockers
@@ -28,6 +27,7 @@ from tenants.operators.member_rows import member_rows
 from tenants.operators.metadata_rows import metadata_rows
 from tenants.pages.lists import Filter, apply_filters, query_param, read_choices, read_page
 from tenants.pages.step_pages import Subjects
+from tenants.sign_in.access import signed_in
 
 _MEMBERS_SHOWN = 20
 _WORST_FIRST = (
@@ -102,7 +102,7 @@ def detail_page(request: HttpRequest, org_id: UUID) -> HttpResponse:
     tenant = _find(org_id)
     members = list(tenant.members.select_related("person").order_by("id")[: _MEMBERS_SHOWN + 1])
     suspension = Suspension.objects.filter(tenant=tenant, lifted_at=None).first()
-    possible = possible_steps(TENANT_STEPS, tenant, Role.OPERATOR)
+    possible = possible_steps(TENANT_STEPS, tenant, signed_in(request).actor)
     context = {
         "tenant": tenant,
         "steps": [(step, reverse(f"operators:tenant_{step.name}", args=[org_id])) for step in possible],

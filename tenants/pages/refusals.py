@@ -45,6 +45,7 @@ REFUSALS: dict[type[errors.PortalError], Refusal] = {
     errors.MembershipChanged: Refusal(403, "membership_changed", logging.WARNING, recorded=True),
     errors.TenantSuspended: Refusal(403, "suspended", recorded=True),
     errors.RoleTooLow: Refusal(403, "role_too_low", recorded=True),
+    errors.NotAllowed: Refusal(403, "not_allowed", recorded=True),
     errors.OnlyOperatorsPages: Refusal(403, "only_operators_pages", recorded=True),
     errors.DeniedByAws: Refusal(403, "denied_by_aws", logging.WARNING, recorded=True),
     errors.RecordNotFound: Refusal(404, "not_found"),

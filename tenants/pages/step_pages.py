@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
-from tenants.domain.errors import InvalidInput, NotNow, RoleTooLow
+from tenants.domain.errors import InvalidInput, NotAllowed, NotNow
 from tenants.domain.steps import Field, Step, Typed
 from tenants.sign_in.access import signed_in
 
@@ -31,10 +31,9 @@ class Subjects:
 
 def step_view(step: Step, subjects: Subjects) -> Callable[..., HttpResponse]:
     def view(request: HttpRequest, **key: Any) -> HttpResponse:
-        who = signed_in(request)
-        if who.standing.role not in step.who:
-            raise RoleTooLow(have=who.standing.role, need=step.who)
         subject = subjects.find(**key)
+        if why := step.allowed(subject, signed_in(request).actor):
+            raise NotAllowed(why)
         if request.method == "POST":
             return _do(request, step, subjects, subject)
         prevented = step.prevented(subject)

@@ -27,7 +27,7 @@ from tenants.domain.errors import NoOrganisation, PortalError, SessionEnded, Sig
 from tenants.domain.keys import Space, own_space
 from tenants.domain.org_id import OrgId
 from tenants.domain.roles import Role
-from tenants.models import MOST_EMAIL, MOST_NAME, Person, SignIn
+from tenants.models import MOST_EMAIL, MOST_NAME, Member, Person, SignIn, Tenant
 from tenants.sign_in.break_glass import BreakGlass
 from tenants.sign_in.sealing import CannotOpen, Sealer
 from tenants.sign_in.single_flight import SingleFlight
@@ -87,6 +87,7 @@ class Sessions:
         with transaction.atomic():
             SignIn.objects.filter(person=person, renewed_at__lt=timezone.now() - self.lifetime).delete()
             sign_in.save()
+            _note_sign_in(person)
             record(Action.SIGNED_IN, by=by, org=_org_of(claims), after={"role": claims.role})
         return sign_in.id
 
@@ -165,6 +166,14 @@ class Sessions:
         return self.sealer.seal(text, bound_to=_place(sign_in_id))
 
 
+def _note_sign_in(person: Person) -> None:
+    """An invitation is over. From an owner's first sign-in on, operators make nobody a member of the tenant."""
+    now = timezone.now()
+    Member.objects.filter(person=person, removed=False).update(signed_in_at=now)
+    owned = Member.objects.filter(person=person, removed=False, role=Role.OWNER).values("tenant")
+    Tenant.objects.filter(pk__in=owned, owner_signed_in_at=None).update(owner_signed_in_at=now)
+
+
 def _place(sign_in_id: uuid.UUID) -> str:
     """What sealed tokens are bound to: in another row they do not open."""
     return f"sign-in {sign_in_id}"
@@ -212,4 +221,6 @@ def _was_invited(invited: Person, claims: Claims) -> bool:
 
 
 def _actor(sub: str, name: str, role: str) -> Actor:
-    return Actor(sub, name, ActorKind.OPERATOR if role == Role.OPERATOR else ActorKind.MEMBER)
+    if role == Role.OPERATOR:
+        return Actor(sub, name, ActorKind.OPERATOR)
+    return Actor(sub, name, ActorKind.MEMBER, role)
