@@ -17,6 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models.functions import Now
 
+from tenants.domain.actor import Actor, ActorKind
 from tenants.mail import queue, sending
 from tenants.mail.rendering import render
 from tenants.mail.sending import Answer, Said, Server
@@ -54,6 +55,14 @@ KINDS: Mapping[str, frozenset[str]] = MappingProxyType({
     "changed_at_terminal": frozenset({"organisation", "by", "what"}),
 })  # fmt: skip
 
+_IN_WORDS: Mapping[ActorKind, str] = MappingProxyType({
+    ActorKind.OPERATOR: "an operator of the platform",
+    ActorKind.BREAK_GLASS: "an operator of the platform",
+    ActorKind.TERMINAL: "somebody at the platform’s terminal",
+    ActorKind.WORKER: "the portal itself",
+    ActorKind.VISITOR: "somebody who was not signed in",
+})  # fmt: skip
+
 _BATCH = 20
 # A batch that takes longer than this leaves the rest of its mails to the next one, well before its leases end.
 _MOST_SECONDS = queue.LEASE_SECONDS / 2
@@ -88,6 +97,11 @@ def post_to_all(kind: str, *, to: Iterable[str], about: Mapping[str, object], or
         for address in to
         if address
     )
+
+
+def in_words(by: Actor) -> str:
+    """For the key `by`: a member's name. Operators are not named to organisations."""
+    return _IN_WORDS.get(by.kind, by.name)
 
 
 def _check(kind: str, about: Mapping[str, object]) -> None:

@@ -24,6 +24,8 @@ _TIMEOUT_SECONDS = 10
 _MOST_CHARACTERS = 300
 # "Service not available, closing transmission channel": RFC 5321, 4.2.3.
 _CLOSING = 421
+# The address alone, without a name. Servers take letters beyond ASCII in its domain only, as punycode.
+_ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^-~]+@[^\s@<>,;:\"()\\]+")
 Server: TypeAlias = BaseEmailBackend
 
 
@@ -51,6 +53,7 @@ def connect() -> Server | Answer:
     try:
         server.open()
     except (SMTPException, OSError) as error:
+        close(server)
         return _away(error)
     return server
 
@@ -62,6 +65,8 @@ def close(server: Server) -> None:
 
 
 def send(server: Server, mail: OutgoingMail) -> Answer:
+    if not _ADDRESS.fullmatch(mail.to):
+        return Answer(Said.REFUSED, "This address cannot be written to.")
     try:
         server.send_messages([_message(mail)])
     except SMTPRecipientsRefused as error:
