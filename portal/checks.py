@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from iam import Principal, Request, UnsupportedPolicy, decide, decide_trust
@@ -129,3 +130,26 @@ def cache_is_shared(**_: Any) -> list[CheckMessage]:
     if settings.CACHES["default"]["BACKEND"].endswith((".LocMemCache", ".DummyCache")):
         return [Error("CACHE_URL names a cache that processes do not share.", id="portal.E004")]
     return []
+
+
+@register(deploy=True)
+def own_mails_leave(**_: Any) -> list[CheckMessage]:
+    """Mails that the portal itself sends. `send_due` calls a mail sent once the backend took it."""
+    found: list[CheckMessage] = []
+    if settings.EMAIL_BACKEND.split(".")[-2] in {"console", "filebased", "locmem", "dummy"}:
+        found.append(
+            checks.Warning(
+                "EMAIL_URL leads to no mail server, so nobody gets the portal's own mails.",
+                hint="Set it to one, such as smtp+tls://user:password@host:587.",
+                id="portal.W002",
+            )
+        )
+    if settings.DEFAULT_FROM_EMAIL.rstrip(">").endswith("@localhost"):
+        found.append(
+            checks.Warning(
+                "The portal's own mails come from an address at localhost, so most mail servers refuse them.",
+                hint="Set MAIL_FROM to an address that your mail server may send from.",
+                id="portal.W003",
+            )
+        )
+    return found

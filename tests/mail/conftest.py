@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.mail.mail_server import MailServer, free_port
+from tests.mail.mail_server import SENDER, MailServer, free_port
 
 
 @pytest.fixture
@@ -16,5 +16,6 @@ def mail_server(settings: Any) -> Iterator[MailServer]:
     server.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+    settings.DEFAULT_FROM_EMAIL = SENDER
     yield server
     server.stop()

@@ -13,6 +13,8 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+SENDER = "Tenant portal <portal@platform.example>"
+
 
 @dataclass
 class Taken:

@@ -20,7 +20,7 @@ from portal.environment import BASE
 from tenants.mail import queue
 from tenants.mail.outbox import post, post_to_all, send_due
 from tenants.models import MailOutage, OutgoingMail
-from tests.mail.mail_server import MailServer
+from tests.mail.mail_server import SENDER, MailServer
 from tests.world.stage import database_url
 from tests.world.use_cases import run_at_once
 
@@ -28,7 +28,7 @@ ANN, BOB, CARL = "ann@acme.example", "bob@acme.example", "carl@acme.example"
 ABOUT = {"organisation": "Acme", "by": "Otto"}
 VETO = "/recovery/a-key-that-opens-something/"
 RECOVERY = {**ABOUT, "person": "Eve", "until": "Monday", "reason": "Nobody answers.", "link": VETO}
-SENDER = "import django; django.setup()\nfrom tenants.mail.outbox import send_due\nwhile send_due(): pass"
+PROGRAM = "import django; django.setup()\nfrom tenants.mail.outbox import send_due\nwhile send_due(): pass"
 
 
 def the_mail(to: str = ANN) -> OutgoingMail:
@@ -52,7 +52,7 @@ def start_sender(server: MailServer) -> subprocess.Popen[bytes]:
         "EMAIL_URL": f"smtp://127.0.0.1:{server.port}",
         "DJANGO_SETTINGS_MODULE": "portal.settings",
     }
-    return subprocess.Popen([sys.executable, "-c", SENDER], cwd=BASE, env={**os.environ, **settings})
+    return subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=BASE, env={**os.environ, **settings})
 
 
 @pytest.mark.django_db
@@ -63,8 +63,8 @@ def test_a_mail_arrives_with_both_bodies_and_says_that_a_program_sent_it(mail_se
     (taken,) = mail_server.taken
     assert (taken.to, taken.message_id) == (ANN, posted.message_id)
     message = taken.message
-    assert (message["From"], message["To"], message["Auto-Submitted"]) == ("portal@localhost", ANN, "auto-generated")
-    assert message["Subject"].strip() == "Somebody asks to become an owner of “Söhne & Töchter”"
+    assert (message["From"], message["To"], message["Auto-Submitted"]) == (SENDER, ANN, "auto-generated")
+    assert message["Subject"].strip() == "“Söhne & Töchter” is about to get a new owner"
     assert message["Date"].datetime == posted.created_at.replace(microsecond=0)
     assert taken.body("plain").replace("\r\n", "\n") == posted.text
     assert taken.body("html").replace("\r\n", "\n") == posted.html
@@ -198,6 +198,7 @@ def test_a_server_that_takes_nothing_from_us_is_away(mail_server: MailServer, an
 @pytest.mark.django_db
 def test_a_mail_at_which_the_server_hangs_up_holds_up_nobody(mail_server: MailServer) -> None:
     post("removed", to=ANN, about=ABOUT)
+    age(timedelta(seconds=1))
     post_to_all("removed", to=[BOB, CARL], about=ABOUT)
     mail_server.about[ANN] = "hang up"
     send_due()
