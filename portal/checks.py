@@ -124,14 +124,6 @@ def no_emulator_in_a_deployment(**_: Any) -> list[CheckMessage]:
     ]
 
 
-@register(Tags.caches, deploy=True)
-def cache_is_shared(**_: Any) -> list[CheckMessage]:
-    """All processes must share sessions and the cached standing of each person."""
-    if settings.CACHES["default"]["BACKEND"].endswith((".LocMemCache", ".DummyCache")):
-        return [Error("CACHE_URL names a cache that processes do not share.", id="portal.E004")]
-    return []
-
-
 @register(deploy=True)
 def own_mails_leave(**_: Any) -> list[CheckMessage]:
     """Mails that the portal itself sends. `send_due` calls a mail sent once the backend took it."""
@@ -153,3 +145,11 @@ def own_mails_leave(**_: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register(Tags.caches, deploy=True)
+def cache_is_shared(**_: Any) -> list[CheckMessage]:
+    """All processes must share sessions and the cached standing of each person."""
+    if settings.CACHES["default"]["BACKEND"].endswith((".LocMemCache", ".DummyCache")):
+        return [Error("CACHE_URL names a cache that processes do not share.", id="portal.E004")]
+    return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -17,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.environment import BASE
-from tenants.mail import queue
+from tenants.mail import queue, sending
 from tenants.mail.outbox import post, post_to_all, send_due
 from tenants.models import MailOutage, OutgoingMail
 from tests.mail.mail_server import SENDER, MailServer
@@ -193,6 +194,29 @@ def test_a_server_that_takes_nothing_from_us_is_away(mail_server: MailServer, an
     age(timedelta())
     assert send_due() == 3
     assert not MailOutage.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_server_that_never_answers_is_away(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_TIMEOUT_SECONDS", 0.2)
+    post("removed", to=ANN, about=ABOUT)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
+        assert send_due() == 0
+    assert MailOutage.objects.get().why == "Connection unexpectedly closed: timed out"
+    assert (the_mail().attempts, the_mail().leased_by) == (0, "")
+
+
+@pytest.mark.django_db
+def test_a_server_that_refuses_the_password_is_away_and_the_password_stays_secret(
+    mail_server: MailServer, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "portal", "hunter-22"
+    post("removed", to=ANN, about=ABOUT)
+    assert send_due() == 0
+    assert MailOutage.objects.get().why == "SMTP AUTH extension not supported by server."
+    assert "hunter-22" not in caplog.text
 
 
 @pytest.mark.django_db
