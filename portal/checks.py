@@ -153,3 +153,16 @@ def cache_is_shared(**_: Any) -> list[CheckMessage]:
     if settings.CACHES["default"]["BACKEND"].endswith((".LocMemCache", ".DummyCache")):
         return [Error("CACHE_URL names a cache that processes do not share.", id="portal.E004")]
     return []
+
+
+@register(deploy=True)
+def cognito_mails_are_enough(**_: Any) -> list[CheckMessage]:
+    if settings.COGNITO_MAILS == "ses":
+        return []
+    return [
+        checks.Warning(
+            "Cognito sends its mails itself: at most 50 a day, invitations included, and without texts of your own.",
+            hint="Give the stack MailSource and MailIdentityArn (docs/deploy.md), and take its settings again.",
+            id="portal.W001",
+        )
+    ]
