@@ -124,6 +124,29 @@ def no_emulator_in_a_deployment(**_: Any) -> list[CheckMessage]:
     ]
 
 
+@register(deploy=True)
+def own_mails_leave(**_: Any) -> list[CheckMessage]:
+    """Mails that the portal itself sends. `send_due` calls a mail sent once the backend took it."""
+    found: list[CheckMessage] = []
+    if settings.EMAIL_BACKEND.split(".")[-2] in {"console", "filebased", "locmem", "dummy"}:
+        found.append(
+            checks.Warning(
+                "EMAIL_URL leads to no mail server, so nobody gets the portal's own mails.",
+                hint="Set it to one, such as smtp+tls://user:password@host:587.",
+                id="portal.W002",
+            )
+        )
+    if settings.DEFAULT_FROM_EMAIL.rstrip(">").endswith("@localhost"):
+        found.append(
+            checks.Warning(
+                "The portal's own mails come from an address at localhost, so most mail servers refuse them.",
+                hint="Set MAIL_FROM to an address that your mail server may send from.",
+                id="portal.W003",
+            )
+        )
+    return found
+
+
 @register(Tags.caches, deploy=True)
 def cache_is_shared(**_: Any) -> list[CheckMessage]:
     """All processes must share sessions and the cached standing of each person."""

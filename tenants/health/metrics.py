@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from django.db.models import Sum
 
 from tenants.audit.reading import trail_head
-from tenants.health.overview import MOST_MEMBERS, MOST_TENANTS, Overview, overview
 from tenants.models import Halted, ProvisioningHour
 from tenants.provisioning.halt import is_halted
+from tenants.health.overview import MOST_MAILS, MOST_MEMBERS, MOST_TENANTS, Overview, overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ def _metrics(current: Overview) -> Iterator[Metric]:
     yield _gauge("suspensions_open", "Suspended tenants whose members may hold credentials that still work.", alive)
     yield _gauge("suspensions_without_room", "Of these, those that the policy has no room for.", without_room)
     yield from _comparison(current)
+    yield from _mails(current)
     entries = "Entries of the audit trail since it began."
     yield Metric("audit_entries_total", "counter", entries, {"": trail_head().seq})
 
@@ -86,6 +87,15 @@ def _comparison(current: Overview) -> Iterator[Metric]:
     finished = "When the newest comparison of the whole pool ended; 0 while it has not."
     yield _gauge("comparison_finished_seconds", finished, run.finished_at.timestamp() if run.finished_at else 0)
     yield _gauge("comparison_drift", "Differences that it found and did not repair.", run.found - run.repaired)
+
+
+def _mails(current: Overview) -> Iterator[Metric]:
+    mails = current.mails
+    states = {"waiting": mails.waiting.value, "given-up": mails.given_up.value}
+    help_text = f"The portal's own mails that wait, and those of a week that were given up, counted up to {MOST_MAILS}."
+    yield Metric("mails", "gauge", help_text, states, "state")
+    away = (current.at - mails.outage.began_at).total_seconds() if mails.outage else 0
+    yield _gauge("mail_server_away_seconds", "For how long the mail server has taken no mail.", max(0.0, away))
 
 
 def _gauge(name: str, help_text: str, value: float) -> Metric:

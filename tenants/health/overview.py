@@ -1,4 +1,4 @@
-"""The numbers of the operators' first page: tenants by state, sign-ups, provisioning, suspensions under way.
+"""The numbers of the operators' first page: tenants by state, sign-ups, provisioning, suspensions under way, mails.
 
 Every count stops at a limit and every list at a few rows, so the page costs about the same with any number of tenants.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -19,7 +20,9 @@ from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.suspension import to_deny
 from tenants.models import (
     SILENT_AFTER,
+    MailOutage,
     Member,
+    OutgoingMail,
     Provisioning,
     ProvisioningHour,
     Reconciliation,
@@ -29,7 +32,7 @@ from tenants.models import (
 )
 from tenants.provisioning.halt import why_halted
 
-MOST_TENANTS, MOST_MEMBERS = 100_000, 10_000
+MOST_TENANTS, MOST_MEMBERS, MOST_MAILS = 100_000, 10_000, 10_000
 WEEKS, HOURS = 12, 24
 MOST_LISTED = 10
 # A worker that was killed leaves its row behind. It is listed as silent for this long.
@@ -115,6 +118,21 @@ class SuspensionsUnderWay:
 
 
 @dataclass(frozen=True, slots=True)
+class Mails:
+    """The portal's own mails that wait, and those of the last week that were given up; `newest` is the last of them.
+
+    `outage` is there while the mail server takes nothing. `few_from_cognito`: Cognito sends its mails itself, at most
+    50 a day of the whole pool.
+    """
+
+    waiting: Count
+    given_up: Count
+    newest: OutgoingMail | None
+    outage: MailOutage | None
+    few_from_cognito: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """As of `at`. `weeks` and `hours` begin with the oldest and have no gap.
 
@@ -130,6 +148,7 @@ class Overview:
     workers: tuple[WorkerStatus, ...]
     comparison: Reconciliation | None
     under_way: SuspensionsUnderWay
+    mails: Mails
 
     @property
     def working(self) -> int:
@@ -155,6 +174,13 @@ def overview(now: datetime | None = None) -> Overview:
             counts["not signed out"],
             tuple(to_deny(now).order_by("began_at", "pk").select_related("tenant")[:MOST_LISTED]),
         ),
+        mails=Mails(
+            counts["mails waiting"],
+            counts["mails given up"],
+            _given_up().order_by("-created_at").first(),
+            MailOutage.objects.first(),
+            few_from_cognito=settings.COGNITO_MAILS == "cognito-default",
+        ),
     )
 
 
@@ -168,6 +194,8 @@ def _counts(now: datetime) -> dict[str, Count]:
     others["not signed out"] = to_deny(now).filter(signed_out_at=None)
     limited = [(name, rows, MOST_TENANTS) for name, rows in tenants.items()]
     limited += [(name, rows, MOST_MEMBERS) for name, rows in others.items()]
+    limited.append(("mails waiting", OutgoingMail.objects.filter(due_at__isnull=False), MOST_MAILS))
+    limited.append(("mails given up", _given_up(), MOST_MAILS))
     return _count_at_once(limited)
 
 
@@ -202,6 +230,10 @@ def _hours(now: datetime) -> tuple[Hour, ...]:
     return tuple(
         Hour(hour, row.applied, row.throttled, row.failed) if (row := known.get(hour)) else Hour(hour) for hour in begin
     )
+
+
+def _given_up() -> QuerySet[OutgoingMail]:
+    return OutgoingMail.objects.filter(due_at=None, sent_at=None)
 
 
 def _waits_since(now: datetime) -> datetime | None:

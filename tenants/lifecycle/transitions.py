@@ -24,6 +24,7 @@ from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState, check_transition, in_words
 from tenants.lifecycle.details import checked_metadata, checked_plan, create_with_slug
 from tenants.lifecycle.suspension import begin_again
+from tenants.mail import outbox
 from tenants.members.roster import add_member, mark_due, owners
 from tenants.models import AuditEvent, Closing, Suspension, Tenant
 from tenants.sign_in.standing import forget_tenant
@@ -135,6 +136,7 @@ def close(tenant: Tenant, *, by: Actor, why: str, grace: timedelta | None = None
         _shut_out(tenant)
         Closing.objects.create(tenant=tenant, began_at=now)
         dates = {"closing_at": now, "purge_after": now + grace}
+        _mail_leaders(tenant, "closing", by=by, why=why, until=formatted(now + grace))
         return _move(tenant, TenantState.CLOSING, Action.TENANT_CLOSING, by=by, why=why, reason=why, **dates)
 
 
@@ -148,6 +150,7 @@ def reopen(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
         check_may_reopen(tenant, closing)
         Closing.objects.filter(tenant=tenant, ended_at=None).update(ended_at=timezone.now())
         to, dates = state_after_reopening(tenant), {"closing_at": None, "purge_after": None}
+        _mail_leaders(tenant, "reopened", by=by, why=why)
         if to == TenantState.SUSPENDED:
             # The suspension continues, with the reason it had.
             reason = _why_suspended(tenant)
@@ -200,6 +203,14 @@ def _shut_out(tenant: Tenant) -> None:
     if not is_new:
         begin_again([tenant.pk])
     mark_due(tenant.members.all(), sign_out=True)
+
+
+def _mail_leaders(tenant: Tenant, kind: str, *, by: Actor, why: str, **about: str) -> None:
+    """To owners and admins. Those who never signed in may not know the organisation at all."""
+    leaders = tenant.members.filter(role__in=(Role.OWNER, Role.ADMIN), enabled=True, removed=False)
+    addresses = leaders.filter(signed_in_at__isnull=False).values_list("person__email", flat=True)
+    about |= {"organisation": tenant.name, "by": outbox.in_words(by), "reason": why}
+    outbox.post_to_all(kind, to=addresses, about=about, org=tenant.org_id)
 
 
 def _let_in(tenant: Tenant) -> None:

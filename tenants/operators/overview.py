@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from tenants.audit.actions import Action
-from tenants.domain.dates import formatted_day
+from tenants.domain.dates import formatted, formatted_day
 from tenants.health.overview import HOURS, Count, Hour, Overview, Week
 from tenants.health.overview import overview as look_over
 from tenants.members.in_cognito import NO_WORKER
@@ -23,6 +23,8 @@ from tenants.operators.decorators import page_view
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A worker takes a due member within a second. One that waits for longer than this needs attention.
 _LONG = timedelta(minutes=5)
+# A mail server that was restarted is back after less.
+_SHORT = timedelta(minutes=1)
 _PROVISIONING = (Series("Changes", "look-plain"), Series("Throttled", "look-warn"), Series("Failed", "look-bad"))
 _SIGN_UPS = (Series("Sign-ups", "look-plain"),)
 
@@ -78,6 +80,7 @@ def _needs(seen: Overview) -> Iterator[Need]:
         entries = _list("audit", action=Action.PROVISIONING_HALTED)
         yield Need("bad", f"Nobody can be provisioned. {seen.halted}", "When it began", entries)
     yield from _waiting(seen)
+    yield from _mails(seen)
     backlog, comparison = seen.backlog, seen.comparison
     if backlog.stuck:
         text = f"Cognito cannot be made to match for {counted(backlog.stuck, 'member')}."
@@ -108,6 +111,15 @@ def _waiting(seen: Overview) -> Iterator[Need]:
         yield Need("bad" if backlog.due else "warn", text, *(link if backlog.due else ()))
     elif backlog.waits_since and seen.at - backlog.waits_since > _LONG:
         yield Need("warn", f"A member has waited for Cognito for {age_text(seen.at - backlog.waits_since)}.", *link)
+
+
+def _mails(seen: Overview) -> Iterator[Need]:
+    mails, link = seen.mails, ("Mails", "#mails")
+    if mails.outage and seen.at - mails.outage.began_at > _SHORT:
+        began, why = formatted(mails.outage.began_at), mails.outage.why.removesuffix(".")
+        yield Need("bad", f"The mail server has taken no mail since {began}: {why}.", *link)
+    if mails.given_up:
+        yield Need("warn", f"{counted(mails.given_up, 'mail')} of the last week could not be sent.", *link)
 
 
 def _figures(seen: Overview) -> Iterator[Figure]:

@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.demo.world import World
-from tenants.models import ProvisioningHour, Tenant, Worker
 from tenants.provisioning.halt import halt_invitations
+from tenants.models import MailOutage, OutgoingMail, ProvisioningHour, Tenant, Worker
 from tests.world.fixtures import Browser
 from tests.world.stage import tenant_with_people
 
@@ -26,7 +26,7 @@ def collect(portal: World) -> dict[str, float]:
     assert page.status_code == 200
     assert page["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     lines = page.content.decode().splitlines()
-    samples = [re.fullmatch(r"(portal_[a-z_]+(?:\{[a-z]+=\"[a-z]+\"\})?) (-?[0-9.e+]+)", line) for line in lines]
+    samples = [re.fullmatch(r"(portal_[a-z_]+(?:\{[a-z]+=\"[a-z-]+\"\})?) (-?[0-9.e+]+)", line) for line in lines]
     assert all(match or line.startswith("#") for match, line in zip(samples, lines, strict=True))
     return {match[1]: float(match[2]) for match in samples if match}
 
@@ -38,6 +38,9 @@ def test_metrics_have_the_numbers_of_the_database(portal: World, settings: Any) 
     for ago, applied in ((0, 5), (400, 7)):
         ProvisioningHour.objects.create(hour=hour - timedelta(hours=ago), applied=applied, throttled=2)
     Worker.objects.create(name="w")
+    for number, due_at in enumerate((hour, hour, None)):
+        OutgoingMail.objects.create(message_id=f"<{number}>", to="a@acme.example", kind="removed", due_at=due_at)
+    MailOutage.objects.create(pk=1, began_at=timezone.now() - timedelta(minutes=5), next_try_at=hour)
     metrics = collect(portal)
     assert metrics['portal_tenants{state="active"}'] == 2
     assert metrics['portal_tenants{state="pending"}'] == 1
@@ -48,6 +51,9 @@ def test_metrics_have_the_numbers_of_the_database(portal: World, settings: Any) 
     assert metrics["portal_provisioning_throttled_total"] == 4
     assert metrics["portal_invitations_halted"] == 0
     assert metrics['portal_workers{state="working"}'] == 1
+    assert metrics['portal_mails{state="waiting"}'] == 2
+    assert metrics['portal_mails{state="given-up"}'] == 1
+    assert 300 <= metrics["portal_mail_server_away_seconds"] < 400
     assert metrics["portal_audit_entries_total"] >= 4
 
 

@@ -11,6 +11,7 @@ from tenants.domain.tenant_state import TenantState
 from tenants.health import overview as module
 from tenants.health.overview import HOURS, SILENT_AFTER, WEEKS, Count, Hour, overview
 from tenants.models import (
+    OutgoingMail,
     Provisioning,
     ProvisioningHour,
     Suspension,
@@ -86,6 +87,16 @@ def test_counts_stop_at_a_limit_and_say_so(monkeypatch: pytest.MonkeyPatch) -> N
     make_members(1, Provisioning.DUE)
     assert str(overview().backlog.due) == "2+"
     assert str(Count(12_345)) == "12,345"
+
+
+@pytest.mark.django_db
+def test_mails_are_counted_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_MAILS", 2)
+    for number in range(6):
+        due_at = NOW if number < 3 else None
+        sent_at = NOW if number == 5 else None
+        OutgoingMail.objects.create(message_id=f"<{number}>", kind="removed", due_at=due_at, sent_at=sent_at)
+    assert (str(overview().mails.waiting), str(overview().mails.given_up)) == ("2+", "2")
 
 
 @pytest.mark.django_db

@@ -10,13 +10,14 @@ import pytest
 from django.utils import timezone
 
 from tenants.audit.actions import Action
+from tenants.domain.dates import formatted
 from tenants.domain.errors import InvalidInput, NotNow
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TRANSITIONS, TenantState
 from tenants.lifecycle import details, transitions
 from tenants.lifecycle.transitions import activate, close, close_for_good, create_tenant, reactivate, reopen, suspend
 from tenants.members.roster import add_member, disable
-from tenants.models import AuditEvent, Closing, Member, Provisioning, Suspension, Tenant
+from tenants.models import AuditEvent, Closing, Member, OutgoingMail, Provisioning, Suspension, Tenant
 from tests.world.stage import SOMEBODY
 from tests.world.use_cases import assert_refused, entries_since, last_entry, run_at_once, tenant_in
 
@@ -202,6 +203,51 @@ def test_a_disabled_member_is_still_signed_out_after_reactivation() -> None:
     disable(peter, by=SOMEBODY)
     reactivate(suspend(tenant, by=SOMEBODY, why="not paid"), by=SOMEBODY)
     assert set(Member.objects.values_list("enabled", "sign_out")) == {(True, False), (False, True)}
+
+
+@pytest.mark.django_db
+def test_owners_and_admins_who_have_signed_in_are_mailed_of_a_closing() -> None:
+    tenant = tenant_in(S.ACTIVE)
+    for name, role in (("admin", Role.ADMIN), ("new", Role.ADMIN), ("gone", Role.OWNER), ("editor", Role.EDITOR)):
+        add_member(tenant=tenant, email=f"{name}@initech.example", name="", role=role, by=SOMEBODY)
+    members = Member.objects.exclude(person__email="new@initech.example")
+    members.update(signed_in_at=timezone.now())
+    disable(Member.objects.select_related("person", "tenant").get(person__email="gone@initech.example"), by=SOMEBODY)
+    OutgoingMail.objects.all().delete()
+    closing = close(tenant, by=SOMEBODY, why="They did not pay.", grace=timedelta(days=3))
+    mails = OutgoingMail.objects.order_by("to")
+    assert [mail.to for mail in mails] == ["admin@initech.example", "owner@initech.example"]
+    assert {(mail.kind, mail.org) for mail in mails} == {("closing", tenant.org_id)}
+    assert closing.purge_after
+    for words in (formatted(closing.purge_after), "They did not pay.", "An operator of the platform", "“Initech”"):
+        assert words in mails[0].text
+    assert SOMEBODY.name not in mails[0].text
+
+
+@pytest.mark.django_db
+def test_who_was_mailed_of_a_closing_is_mailed_of_its_end() -> None:
+    tenant = tenant_in(S.ACTIVE)
+    Member.objects.update(signed_in_at=timezone.now())
+    reopen(close(tenant, by=SOMEBODY, why="They did not pay."), by=SOMEBODY)
+    assert list(OutgoingMail.objects.order_by("created_at").values_list("kind", flat=True)) == ["closing", "reopened"]
+
+
+@pytest.mark.django_db
+def test_a_closing_that_is_refused_mails_nobody() -> None:
+    tenant = tenant_in(S.CLOSING)
+    Member.objects.update(signed_in_at=timezone.now())
+    with assert_refused(NotNow, "being closed already", recorded_as=Action.TENANT_REFUSED):
+        close(tenant, by=SOMEBODY, why="again")
+    assert not OutgoingMail.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_suspension_mails_nobody() -> None:
+    """The portal says so on every page, and many are lifted within the hour."""
+    tenant = tenant_in(S.ACTIVE)
+    Member.objects.update(signed_in_at=timezone.now())
+    reactivate(suspend(tenant, by=SOMEBODY, why="an attack"), by=SOMEBODY)
+    assert not OutgoingMail.objects.exists()
 
 
 def test_every_use_case_has_a_test_here() -> None:

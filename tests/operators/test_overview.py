@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -18,6 +19,8 @@ from tenants.domain.suspension_policy import ROOM
 from tenants.domain.tenant_state import TenantState
 from tenants.health.overview import MOST_LISTED, Count, overview
 from tenants.models import (
+    MailOutage,
+    OutgoingMail,
     Provisioning,
     ProvisioningHour,
     Reconciliation,
@@ -52,7 +55,7 @@ def test_the_page_takes_as_many_queries_with_more_rows(operator: Browser) -> Non
     make_members(5, Provisioning.DUE)
     with CaptureQueriesContext(connection) as full:
         current = operator.get(HERE).context["overview"]
-    assert len(full) == len(empty) == 7
+    assert len(full) == len(empty) == 9
     assert len(current.workers) == len(current.under_way.longest) == MOST_LISTED
     assert current.under_way.count == Count(MOST_LISTED + 5)
 
@@ -104,6 +107,43 @@ def test_without_problems_it_says_that_nothing_is_to_do(operator: Browser) -> No
     Worker.objects.create(name="w")
     Reconciliation.objects.create(finished_at=timezone.now(), found=2, repaired=2)
     assert "Nothing needs attention." in text_of(operator)
+
+
+def test_mails_that_could_not_be_sent_are_shown_with_the_newest_reason(operator: Browser) -> None:
+    for number, error in enumerate(("550 older", "550 no such <b>user</b>")):
+        written = timezone.now() - AN_HOUR * (5 - number)
+        OutgoingMail.objects.create(
+            message_id=f"<{number}>",
+            to=f"p{number}@acme.example",
+            kind="removed",
+            created_at=written,
+            due_at=None,
+            last_error=error,
+        )
+    OutgoingMail.objects.create(message_id="<sent>", kind="enabled", due_at=None, sent_at=timezone.now())
+    OutgoingMail.objects.create(message_id="<waits>", kind="enabled")
+    text = text_of(operator)
+    assert "2 mails of the last week could not be sent." in text
+    assert "Waiting 1 Given up in the last week 2" in text
+    assert "removed to p1@acme.example" in text
+    assert "550 no such <b>user</b>" in text
+    assert "550 older" not in text
+
+
+def test_a_mail_server_that_is_away_needs_attention_after_a_minute(operator: Browser) -> None:
+    outage = MailOutage.objects.create(pk=1, next_try_at=timezone.now(), why="Connection refused")
+    assert "The mail server has taken no mail since" not in text_of(operator)
+    assert "takes no mail since" in text_of(operator)
+    MailOutage.objects.update(began_at=outage.began_at - timedelta(minutes=2))
+    assert re.search(r"The mail server has taken no mail since [^.]+ UTC: Connection refused\.", text_of(operator))
+
+
+@pytest.mark.parametrize(("setting", "says"), [("cognito-default", "at most 50 a day"), ("ses", "through Amazon SES")])
+def test_the_page_says_how_cognito_mails(operator: Browser, settings: Any, setting: str, says: str) -> None:
+    settings.COGNITO_MAILS = setting
+    text = text_of(operator)
+    assert says in text
+    assert ("MailSource" in text) is (setting == "cognito-default")
 
 
 def test_a_comparison_of_one_tenant_is_not_that_of_the_whole_pool(operator: Browser) -> None:

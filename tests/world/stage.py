@@ -137,15 +137,18 @@ def make_all_calls(stage: Stage, claimed: Claim) -> None:
         assert apply_answer(claimed, call, answer) is None
 
 
+def database_url() -> str:
+    """Of the test's own database."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    # PostgreSQL may be anywhere, even at a socket: TEST_DATABASE_URL says where.
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+
+
 def environment_of(stage: Stage, **changed: str) -> dict[str, str]:
     """For a process with the same settings, credentials and database as the test's own."""
-    name = connection.settings_dict["NAME"]
-    # PostgreSQL may be anywhere, even at a socket: TEST_DATABASE_URL says where.
-    url = (
-        f"sqlite:///{name}"
-        if connection.vendor == "sqlite"
-        else urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
-    )
+    url = database_url()
     pace = ",".join(f"{category}=500" for category in Quota)
     own = {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "portal.settings", "COGNITO_CALLS_PER_SECOND": pace}
     return {**os.environ, **stage.world.settings, **own, **changed}
