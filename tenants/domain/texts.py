@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 from tenants.domain.errors import InvalidInput
-from tenants.domain.letters import oddity
+from tenants.domain.letters import oddity, skeleton
 
 MOST_NAME_CHARACTERS = 120
 MOST_REASON_CHARACTERS = 500
@@ -24,12 +25,15 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?")
 
 # Paths of the portal, now or later, and names that people would take for the platform's own.
 RESERVED_SLUGS = frozenset({
-    "access", "account", "accounts", "admin", "api", "app", "apps", "assets", "auth", "billing", "blog", "demo",
-    "docs", "email", "emulator", "favicon", "health", "help", "livez", "login", "logout", "mail", "media", "members",
-    "metrics", "new", "null", "oidc", "operator", "operators", "org", "organisation", "organisations", "organization",
-    "organizations", "portal", "public", "readyz", "records", "root", "security", "settings", "sign-in", "sign-out",
-    "sign-up", "signin", "signout", "signup", "static", "status", "support", "system", "tenant", "tenants", "test",
-    "undefined", "webhooks", "well-known", "www",
+    "about", "abuse", "access", "account", "accounts", "admin", "admins", "api", "app", "apps", "assets", "auth",
+    "aws", "billing", "blog", "cognito", "contact", "demo", "direct", "docs", "email", "emulator", "export",
+    "favicon", "health", "help", "import", "imports", "invitation", "invitations", "invite", "join", "leave", "legal",
+    "livez", "login", "logout", "mail", "media", "members", "metrics", "new", "no-reply", "noreply", "null", "oidc",
+    "operator", "operators", "org", "organisation", "organisations", "organization", "organizations", "owner",
+    "owners", "plans", "portal", "postmaster", "pricing", "privacy", "public", "readyz", "records", "recover",
+    "recovery", "root", "security", "settings", "sign-in", "sign-out", "sign-up", "signin", "signout", "signup",
+    "static", "status", "support", "system", "tenant", "tenants", "terms", "test", "undefined", "webhooks", "welcome",
+    "well-known", "www",
 })  # fmt: skip
 
 # Blank on a page although Unicode calls them neither control nor format: fillers, joiners, replacement characters.
@@ -91,8 +95,10 @@ def slug(text: str) -> str:
             "A short name has at most 40 small letters from a to z, digits, and single hyphens between them.",
             field="slug",
         )
-    if short in RESERVED_SLUGS:
-        raise InvalidInput(f"The short name “{short}” is reserved. Choose another one.", field="slug")
+    if _is_reserved(short):
+        raise InvalidInput(
+            f"The short name “{short}” is reserved, or looks like one that is. Choose another one.", field="slug"
+        )
     return short
 
 
@@ -106,7 +112,7 @@ def slug_from(name: str) -> str:
     short = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_MOST_SUGGESTED].strip("-")
     if not short:
         return "my-org"
-    return f"{short}-org" if short in RESERVED_SLUGS else short
+    return f"{short}-org" if _is_reserved(short) else short
 
 
 def readable_address(address: str) -> str:
@@ -124,6 +130,16 @@ def language(text: str) -> str:
     if not code.isascii() or not _LANGUAGE.fullmatch(code.lower()):
         raise InvalidInput("Enter a language as a code, such as en, en-gb or pt-br.", field="language")
     return code.lower()
+
+
+def _is_reserved(short: str) -> bool:
+    """Also `adm1n` and `rnembers`."""
+    return skeleton(short) in _reserved_skeletons()
+
+
+@cache
+def _reserved_skeletons() -> frozenset[str]:
+    return frozenset(map(skeleton, RESERVED_SLUGS))
 
 
 def trimmed(text: str) -> str:

@@ -23,7 +23,7 @@ from tenants.domain.dates import formatted
 from tenants.domain.errors import InvalidInput, NotNow
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState, check_transition, in_words
-from tenants.lifecycle.details import checked_metadata, checked_plan, create_with_slug
+from tenants.lifecycle.details import about_name, checked_metadata, checked_plan, create_with_slug
 from tenants.lifecycle.suspension import begin_again
 from tenants.members.roster import add_member, mark_due, owners
 from tenants.models import AuditEvent, Closing, Member, Person, Provisioning, Suspension, Tenant
@@ -59,7 +59,7 @@ def create_tenant(
         "metadata": checked_metadata(metadata),
     }
     with transaction.atomic():
-        tenant = create_with_slug(texts.slug(slug) if slug else "", fields)
+        tenant = create_with_slug(texts.slug(slug) if slug else "", {**fields, **about_name(name)})
         after = {**fields, "slug": tenant.slug}
         record(Action.TENANT_CREATED, by=by, org=tenant.org_id, target=tenant.name, after=after, why=why)
         add_member(
@@ -91,7 +91,7 @@ def adopt(*, org_id: UUID, name: str, slug: str = "", person: Person, by: Actor)
         fields = {"name": name, "plan": settings.TENANT_PLANS[0]}
         try:
             with transaction.atomic():
-                tenant = create_with_slug(slug, {**fields, "org_id": org_id})
+                tenant = create_with_slug(slug, {**fields, **about_name(name), "org_id": org_id})
                 _seen_as_owner(person, tenant)
         except IntegrityError as error:
             raise NotNow(_EXISTS_ALREADY) from error
