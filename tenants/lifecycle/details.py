@@ -15,9 +15,10 @@ from tenants.audit.actions import Action
 from tenants.domain import texts
 from tenants.domain.actor import Actor
 from tenants.domain.errors import InvalidInput, NotNow
+from tenants.domain.letters import oddity, skeleton
 from tenants.domain.tenant_state import TenantState, in_words
 from tenants.lifecycle.metadata import check_metadata, fingerprint, read_metadata
-from tenants.models import Tenant
+from tenants.models import MOST_NAME_WARNING, MOST_SKELETON, Tenant
 from tenants.sign_in.standing import forget_tenant
 
 _SLUGS_TO_TRY = 9
@@ -27,7 +28,9 @@ _audit_refusals = audit_refusals(Action.TENANT_REFUSED)
 @_audit_refusals
 def rename(tenant: Tenant, *, name: str, by: Actor, why: str = "") -> Tenant:
     """Raises InvalidInput, and NotNow once the tenant is being closed."""
-    return _edit(tenant, Action.TENANT_RENAMED, by=by, why=why, name=texts.display_name(name, field="name"))
+    name = texts.display_name(name, field="name")
+    noted = about_name(name, other_than=tenant)
+    return _edit(tenant, Action.TENANT_RENAMED, by=by, why=why, noted=noted, name=name)
 
 
 @_audit_refusals
@@ -60,8 +63,11 @@ def change_metadata(
         return _edit(tenant, Action.TENANT_METADATA_CHANGED, by=by, why=why, metadata=checked)
 
 
-def _edit(tenant: Tenant, action: Action, *, by: Actor, why: str, **fields: Any) -> Tenant:
-    why = texts.reason_if_given(why)
+def _edit(
+    tenant: Tenant, action: Action, *, by: Actor, why: str, noted: Mapping[str, str] | None = None, **fields: Any
+) -> Tenant:
+    """`noted` are fields that follow from the others, and are not recorded."""
+    noted, why = noted or {}, texts.reason_if_given(why)
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
         if not TenantState(tenant.state).may_be_changed:
@@ -69,12 +75,32 @@ def _edit(tenant: Tenant, action: Action, *, by: Actor, why: str, **fields: Any)
         before = {name: getattr(tenant, name) for name in fields}
         if before == fields:
             return tenant
-        for name, value in fields.items():
+        for name, value in {**fields, **noted}.items():
             setattr(tenant, name, value)
-        tenant.save(update_fields=list(fields))
+        tenant.save(update_fields=[*fields, *noted])
         forget_tenant(tenant)
         record(action, by=by, org=tenant.org_id, target=tenant.name, before=before, after=fields, why=why)
     return tenant
+
+
+def about_name(name: str, *, other_than: Tenant | None = None) -> dict[str, str]:
+    """The fields of a tenant that follow from its name, by their columns."""
+    likeness = skeleton(name)[:MOST_SKELETON]
+    alike = Tenant.objects.filter(name_skeleton=likeness).exclude(state=TenantState.CLOSED).order_by("pk")
+    others = alike.exclude(pk=other_than.pk) if other_than else alike
+    known = others.values_list("name", "slug").first() if likeness else None
+    return {"name_skeleton": likeness, "name_warning": name_warning(name, known)}
+
+
+def name_warning(name: str, known: tuple[str, str] | None) -> str:
+    """What operators should know of a name; "" if nothing. `known` is name and slug of a tenant with its skeleton."""
+    warnings = [oddity(name)]
+    if known:
+        same = known[0].casefold() == name.casefold()
+        warnings.append(
+            f"{known[1]} has the same name." if same else f"Looks like the name of {known[1]}, “{known[0]}”."
+        )
+    return " ".join(filter(None, warnings))[:MOST_NAME_WARNING]
 
 
 def checked_metadata(metadata: Mapping[str, Any] | str) -> dict[str, Any]:
@@ -100,7 +126,8 @@ def _refuse_taken_slug(slug: str) -> Iterator[None]:
     except IntegrityError as error:
         if "slug" not in str(error):
             raise
-        raise InvalidInput(f"The short name “{slug}” is taken. Choose another one.", field="slug") from error
+        says = f"The short name “{slug}” is taken. Choose another one, such as {_free_slug(slug)}."
+        raise InvalidInput(says, field="slug") from error
 
 
 def create_with_slug(wanted: str, fields: Mapping[str, Any]) -> Tenant:

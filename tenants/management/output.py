@@ -24,6 +24,8 @@ def tenant_facts(tenant: Tenant) -> dict[str, Any]:
         "slug": tenant.slug,
         "name": tenant.name,
         "state": tenant.state,
+        "external_id": tenant.external_id,
+        "name_warning": tenant.name_warning,
         "plan": tenant.plan,
         "reason": tenant.reason,
         "metadata": tenant.metadata,
@@ -56,7 +58,11 @@ def _closing_facts(closing: Closing) -> dict[str, Any]:
 
 
 def tenant_row(tenant: Tenant) -> tuple[str, ...]:
-    return tenant.slug, tenant.state, tenant.plan, f"{tenant.created_at:%Y-%m-%d}", tenant.name
+    return tenant.slug, tenant.state, tenant.plan, f"{tenant.created_at:%Y-%m-%d}", _marked_name(tenant)
+
+
+def _marked_name(tenant: Tenant) -> str:
+    return f"{tenant.name} (check the name: {tenant.name_warning})" if tenant.name_warning else tenant.name
 
 
 def member_row(member: Member) -> tuple[str, ...]:
@@ -138,7 +144,11 @@ def ring_lines(reached: Rings, in_the_way: Sequence[str]) -> Iterator[str]:
 
 def _about(tenant: Tenant) -> Iterator[tuple[str, str]]:
     counted = count_members(tenant)
+    if tenant.name_warning:
+        yield "name", tenant.name_warning
     yield "short name", tenant.slug
+    if tenant.external_id:
+        yield "external id", tenant.external_id
     yield "org id", str(tenant.org_id)
     yield "state", tenant.state
     if tenant.reason:

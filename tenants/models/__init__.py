@@ -20,13 +20,24 @@ from tenants.models.provisioning import (
     Worker,
 )
 from tenants.models.rates import RateCount
-from tenants.models.tenants import MOST_EXTERNAL_ID, MOST_NAME, MOST_REASON, Closing, Suspension, Tenant
+from tenants.models.tenants import (
+    MOST_EXTERNAL_ID,
+    MOST_NAME,
+    MOST_NAME_WARNING,
+    MOST_REASON,
+    MOST_SKELETON,
+    Closing,
+    Suspension,
+    Tenant,
+)
 
 __all__ = [
     "MOST_EMAIL",
     "MOST_EXTERNAL_ID",
     "MOST_NAME",
+    "MOST_NAME_WARNING",
     "MOST_REASON",
+    "MOST_SKELETON",
     "SILENT_AFTER",
     "AuditEvent",
     "AuditHead",

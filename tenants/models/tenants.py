@@ -15,6 +15,8 @@ MOST_NAME = 120
 MOST_SLUG = 40
 MOST_REASON = 500
 MOST_EXTERNAL_ID = 120
+MOST_NAME_WARNING = 200
+MOST_SKELETON = 200
 _UNDER_WAY = (TenantState.ACTIVE, TenantState.SUSPENDED)
 
 
@@ -47,8 +49,10 @@ class Tenant(models.Model):
     metadata = models.JSONField(default=dict, blank=True)
     # The tenant's id in another system that it was imported from.
     external_id = models.CharField(max_length=MOST_EXTERNAL_ID, null=True, unique=True)  # noqa: DJ001 - "" is not unique
-    # What is odd about the letters of its name, for operators; "" where nothing is.
-    name_warning = models.CharField(max_length=200, blank=True)
+    # What is odd about its name, for operators; "" where nothing is.
+    name_warning = models.CharField(max_length=MOST_NAME_WARNING, blank=True)
+    # The same for names that can be taken for each other.
+    name_skeleton = models.CharField(max_length=MOST_SKELETON, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     activated_at = models.DateTimeField(null=True, editable=False)
     # When an owner first signed in. From then on operators make nobody a member here.
@@ -66,6 +70,7 @@ class Tenant(models.Model):
             models.Index(fields=["-created_at", "-id"], name="tenant_newest"),
             models.Index(fields=["state", "-created_at", "-id"], name="tenant_newest_in_state"),
             models.Index(fields=["plan", "-created_at", "-id"], name="tenant_newest_on_plan"),
+            models.Index(fields=["name_skeleton"], name="tenant_by_likeness"),
             # SQLite keeps no statistics: of the two above it would take either for both.
             models.Index(fields=["state", "plan", "-created_at", "-id"], name="tenant_newest_in_state_on_plan"),
         ]

@@ -82,7 +82,7 @@ def test_only_one_of_several_tenants_at_once_gets_a_short_name() -> None:
         *(lambda number=number: create(owner_email=f"p{number}@initech.example", slug="ini") for number in range(4))
     )
     refusals = [str(answer) for answer in answers if answer]
-    assert refusals == ["The short name “ini” is taken. Choose another one."] * 3
+    assert refusals == ["The short name “ini” is taken. Choose another one, such as ini-2."] * 3
     assert (Tenant.objects.count(), Person.objects.count()) == (1, 1)
     assert AuditEvent.objects.filter(action=Action.TENANT_REFUSED).count() == 3
 
