@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from tenants.audit import audit_refusals, record
+from tenants.audit import NewEntry, audit_refusals, record, record_all
 from tenants.audit.actions import Action
 from tenants.domain import texts
 from tenants.domain.actor import Actor
@@ -25,10 +26,11 @@ from tenants.domain.tenant_state import TenantState, check_transition, in_words
 from tenants.lifecycle.details import checked_metadata, checked_plan, create_with_slug
 from tenants.lifecycle.suspension import begin_again
 from tenants.members.roster import add_member, mark_due, owners
-from tenants.models import AuditEvent, Closing, Suspension, Tenant
-from tenants.sign_in.standing import forget_tenant
+from tenants.models import AuditEvent, Closing, Member, Person, Provisioning, Suspension, Tenant
+from tenants.sign_in.standing import forget_standing, forget_tenant
 
 MOST_GRACE_DAYS = 3650
+_EXISTS_ALREADY = "This organisation exists already. Ask one of its owners to invite you."
 _audit_refusals = audit_refusals(Action.TENANT_REFUSED)
 
 
@@ -69,6 +71,72 @@ def create_tenant(
             mail_invitation=mail_invitation,
         )
     return tenant
+
+
+@_audit_refusals
+def adopt(*, org_id: UUID, name: str, slug: str = "", person: Person, by: Actor) -> Tenant:
+    """Makes an active tenant of an organisation that so far only Cognito knows, with `person` as its owner.
+
+    Not checked: that Cognito has the person's user with this org id, as an owner. With `slug` "" one is made from the
+    name. Done again for the same person, it returns the tenant that is there. Raises InvalidInput; NotNow where
+    another's tenant has the org id, or had it, or the person is a member elsewhere.
+    """
+    name, slug = texts.display_name(name, field="name"), texts.slug(slug) if slug else ""
+    with transaction.atomic():
+        # Of two tabs, the second waits here and then finds the tenant of the first.
+        person = Person.objects.select_for_update().get(pk=person.pk)
+        if there := _adopted_before(org_id, person):
+            return there
+        fields = {"name": name, "plan": settings.TENANT_PLANS[0]}
+        try:
+            with transaction.atomic():
+                tenant = create_with_slug(slug, {**fields, "org_id": org_id})
+                _seen_as_owner(person, tenant)
+        except IntegrityError as error:
+            raise NotNow(_EXISTS_ALREADY) from error
+        after = {**fields, "slug": tenant.slug}
+        record_all(
+            [
+                NewEntry(Action.TENANT_CREATED, by, org_id, tenant.name, after=after),
+                NewEntry(Action.MEMBER_ADDED, by, org_id, str(person), after={"role": Role.OWNER}),
+            ]
+        )
+        now = timezone.now()
+        adopted = _move(
+            tenant, TenantState.ACTIVE, Action.TENANT_ACTIVATED, by=by, activated_at=now, owner_signed_in_at=now
+        )
+    forget_standing(person.pk)
+    return adopted
+
+
+def _adopted_before(org_id: UUID, person: Person) -> Tenant | None:
+    """The person's own tenant with this org id. Raises NotNow for any other tenant or membership."""
+    tenant, membership = Tenant.objects.filter(org_id=org_id).first(), Member.objects.filter(person=person).first()
+    if tenant is None and membership is None:
+        return None
+    if membership is not None and (tenant is None or membership.tenant_id != tenant.pk):
+        raise NotNow(f"{person} is a member of something else already. Nothing was changed.")
+    if membership is None or membership.removed or tenant is None or tenant.state == TenantState.CLOSED:
+        raise NotNow(_EXISTS_ALREADY)
+    return tenant
+
+
+def _seen_as_owner(person: Person, tenant: Tenant) -> Member:
+    now = timezone.now()
+    return Member.objects.create(
+        person=person,
+        tenant=tenant,
+        role=Role.OWNER,
+        invited_at=now,
+        signed_in_at=now,
+        provisioning=Provisioning.SETTLED,
+        due_at=None,
+        seen_at=now,
+        seen_org=str(tenant.org_id),
+        seen_role=Role.OWNER,
+        seen_enabled=True,
+        seen_status="CONFIRMED",
+    )
 
 
 @_audit_refusals
