@@ -60,6 +60,14 @@ class Directory:
             )["User"]
         return _seen(user, user["Attributes"])
 
+    def resend(self, sub: str) -> Seen:
+        """Mails a new temporary password to somebody who has not signed in yet."""
+        with translate_errors(PEOPLE):
+            user = self.client.admin_create_user(
+                UserPoolId=self.pool_id, Username=sub, MessageAction="RESEND", DesiredDeliveryMediums=["EMAIL"]
+            )["User"]
+        return _seen(user, user["Attributes"])
+
     def look(self, name: str) -> Seen | None:
         """The user with this sub or e-mail address; None if there is none."""
         try:
