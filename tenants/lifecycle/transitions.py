@@ -83,8 +83,9 @@ def adopt(*, org_id: UUID, name: str, slug: str = "", person: Person, by: Actor)
     """
     name, slug = texts.display_name(name, field="name"), texts.slug(slug) if slug else ""
     with transaction.atomic():
-        # Of two tabs, the second waits here and then finds the tenant of the first.
-        person = Person.objects.select_for_update().get(pk=person.pk)
+        # Of two tabs, the second waits here and then finds the tenant of the first. A stronger lock would wait for an
+        # invitation that in turn waits for the row below.
+        person = Person.objects.select_for_update(no_key=True).get(pk=person.pk)
         if there := _adopted_before(org_id, person):
             return there
         fields = {"name": name, "plan": settings.TENANT_PLANS[0]}
