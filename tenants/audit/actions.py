@@ -36,6 +36,7 @@ class Action(StrEnum):
     MEMBER_DELETED = "member.deleted"
     MEMBER_STUCK = "member.stuck"
     MEMBER_CONFLICT = "member.conflict"
+    MEMBER_NOT_REACHED = "member.mail-not-delivered"
 
     # A sign-up's user in Cognito, before its tenant exists.
     SIGN_UP_MAILED = "sign-up.mailed"
@@ -47,6 +48,7 @@ class Action(StrEnum):
     REFUSED = "person.refused"
 
     PROVISIONING_HALTED = "provisioning.halted"
+    INVITATIONS_HALTED = "invitations.halted"
     RECONCILED = "reconciliation.finished"
     RECONCILIATION_STOPPED = "reconciliation.stopped"
     DRIFT_REPAIRED = "drift.repaired"

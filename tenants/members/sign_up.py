@@ -20,11 +20,12 @@ from tenants.domain.claims import Claims
 from tenants.domain.errors import InvalidInput
 from tenants.domain.networks import wide_network_of
 from tenants.domain.texts import display_name
+from tenants.domain.user_plan import INVITATION_LASTS
 from tenants.members.addresses import address
 from tenants.models import RateCount, SignUp
 
-# As long as the temporary password of an invitation works (infra/template.yaml).
-LASTS = timedelta(days=7)
+# As long as the temporary password in the mail works.
+LASTS = INVITATION_LASTS
 _AT_ONCE = timedelta(milliseconds=1)
 _HOUR = 3600
 # A school or an office may be one network: a class of twenty can sign up together.

@@ -8,36 +8,45 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from enum import Enum
 from functools import partial
-from typing import assert_never
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from tenants.audit import record
 from tenants.audit.actions import Action
+from tenants.aws.directory import Directory
 from tenants.aws.failures import scope_of
 from tenants.domain.actor import WORKER
-from tenants.domain.errors import PortalError, UserExists, UserGone
+from tenants.domain.errors import NotInvited, PortalError, UserExists, UserGone
 from tenants.domain.roles import Role
-from tenants.domain.user_plan import DesiredUser, Quota, Seen
+from tenants.domain.user_plan import Conflict, DesiredUser, Quota, Seen, plan
 from tenants.mail import outbox
 from tenants.members import sign_up_queue as queue
 from tenants.members.roster import mark_due
 from tenants.members.sign_up import LASTS, forget_old_counts, may_be_mailed, may_be_told
-from tenants.models import MOST_REASON, Member, Provisioning, SignUp, SignUpState, Tenant
+from tenants.models import MOST_REASON, Halted, Lease, Member, Provisioning, SignUp, SignUpState, Tenant
 from tenants.provisioning.dispatcher import Tools
-from tenants.provisioning.halt import halt, is_halted
+from tenants.provisioning.halt import (
+    clear_halt,
+    halt,
+    halt_invitations,
+    is_halted,
+    resume_invitations,
+    take_probe,
+)
 
 # One after the other, so that a turn ends within seconds.
 _AT_ONCE = 20
 _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 2.0, 300.0
 # A form that is sent again so soon was sent twice by mistake: a second mail would end the first one's password.
 _TWICE_BY_MISTAKE = timedelta(seconds=10)
-# Cognito's status of a user who has not signed in yet.
-_UNUSED = "FORCE_CHANGE_PASSWORD"
+# While something stops all of them, one is tried so often.
+_PROBE, _PROBE_SECONDS = "sign-up-probe", 30.0
 
 
 class _Next(Enum):
@@ -52,11 +61,7 @@ def process(tools: Tools) -> int:
 
     Several workers may do it at once. After a kill, the next round finds the user by the address and the org id.
     """
-    holder, done = secrets.token_hex(8), 0
-    while done < _AT_ONCE and not is_halted() and (sign_up := queue.claim(queue.due(), holder)) is not None:
-        _work_on(sign_up, tools, holder)
-        done += 1
-    return done
+    return _take_turns(queue.due, partial(_work_on, tools=tools))
 
 
 def expire(tools: Tools) -> int:
@@ -64,36 +69,49 @@ def expire(tools: Tools) -> int:
 
     Somebody who has signed in keeps their user and their sign-up.
     """
-    holder, done = secrets.token_hex(8), 0
-    while done < _AT_ONCE and not is_halted() and (sign_up := queue.claim(queue.expired(), holder)) is not None:
-        if not _end(sign_up, tools, holder):
+    return _take_turns(queue.expired, partial(_end, tools=tools)) + forget_old_counts()
+
+
+def _take_turns(wanted: Callable[[], QuerySet[SignUp]], work: Callable[..., bool]) -> int:
+    """Until Cognito fails, which is no sign-up's own fault."""
+    holder, done, goes_on = secrets.token_hex(8), 0, True
+    while goes_on and done < _AT_ONCE:
+        halted = is_halted()
+        if halted and not Lease.objects.take(_PROBE, holder=holder, seconds=_PROBE_SECONDS):
             break
+        sign_up = queue.claim(wanted(), holder)
+        if sign_up is None:
+            break
+        goes_on = work(sign_up, holder=holder)
         done += 1
-    return done + forget_old_counts()
+        if goes_on and halted:
+            clear_halt()
+    return done
 
 
-def _work_on(sign_up: SignUp, tools: Tools, holder: str) -> None:
+def _work_on(sign_up: SignUp, *, tools: Tools, holder: str) -> bool:
+    """False where the next one would fail too."""
     seen = tools.pacer.call(Quota.READ, partial(tools.directory.look, sign_up.email))
     if isinstance(seen, PortalError):
-        _note_failure(sign_up, holder, seen)
-        return
+        return _note_failure(sign_up, holder, seen)
     is_member = Member.objects.filter(person__email=sign_up.email).exists()
     match _next(sign_up, seen, is_member=is_member):
         case _Next.TELL:
             _tell(sign_up, seen, holder, is_member=is_member)
         case _Next.NOTE_MADE if seen is not None:
             _note_mailed(sign_up, seen, holder)
+        case _ if is_halted(Halted.MAILS) and not take_probe(holder=holder):
+            queue.put_off(sign_up, holder, seconds=_PROBE_SECONDS)
         case step if _is_one_too_many(sign_up):
             queue.finish(sign_up, holder, due_at=None, last_error=f"not done: {step.value}, mailed too often")
-        case _Next.CREATE | _Next.RESEND | _Next.NOTE_MADE:
-            _mail(sign_up, seen, tools, holder)
-        case never:
-            assert_never(never)
+        case _:
+            return _mail(sign_up, seen, tools, holder)
+    return True
 
 
 def _next(sign_up: SignUp, seen: Seen | None, *, is_member: bool) -> _Next:
     """`is_member`: the address belongs to a member of something, or to one who was just removed."""
-    if is_member or (seen is not None and not _is_left_unused(sign_up, seen)):
+    if is_member or (seen is not None and not (_is_left_unused(sign_up, seen) and seen.enabled)):
         return _Next.TELL
     if seen is None:
         return _Next.CREATE
@@ -102,7 +120,7 @@ def _next(sign_up: SignUp, seen: Seen | None, *, is_member: bool) -> _Next:
 
 def _is_left_unused(sign_up: SignUp, seen: Seen) -> bool:
     """Whether the user is this sign-up's, and nobody has signed in as them."""
-    return seen.org == str(sign_up.org_id) and seen.status == _UNUSED
+    return seen.org == str(sign_up.org_id) and seen.is_invited
 
 
 def _is_one_too_many(sign_up: SignUp) -> bool:
@@ -115,18 +133,37 @@ def _is_one_too_many(sign_up: SignUp) -> bool:
     return not may_be_mailed(sign_up.email)
 
 
-def _mail(sign_up: SignUp, seen: Seen | None, tools: Tools, holder: str) -> None:
-    directory = tools.directory
-    call = partial(directory.create, _desired(sign_up)) if seen is None else partial(directory.resend, seen.sub)
-    answer = tools.pacer.call(Quota.CREATION, call)
-    if isinstance(answer, PortalError):
-        _note_failure(sign_up, holder, answer)
-    else:
-        _note_mailed(sign_up, answer, holder)
+def _mail(sign_up: SignUp, seen: Seen | None, tools: Tools, holder: str) -> bool:
+    for call, category in _calls(sign_up, seen, tools.directory):
+        answer = tools.pacer.call(category, call)
+        if isinstance(answer, PortalError):
+            return _note_failure(sign_up, holder, answer)
+        seen = answer or seen
+    if seen is not None:
+        _note_mailed(sign_up, seen, holder)
+    if is_halted(Halted.MAILS):
+        resume_invitations()
+    return True
 
 
-def _desired(sign_up: SignUp) -> DesiredUser:
-    return DesiredUser(email=sign_up.email, name=sign_up.name, org=str(sign_up.org_id), role=Role.OWNER, enabled=True)
+def _calls(
+    sign_up: SignUp, seen: Seen | None, directory: Directory
+) -> Iterator[tuple[Callable[[], Seen | None], Quota]]:
+    """What makes the user as the sign-up says, the last of it with a mail."""
+    desired = DesiredUser(
+        email=sign_up.email,
+        name=sign_up.name,
+        org=str(sign_up.org_id),
+        role=Role.OWNER,
+        enabled=True,
+        resend=True,
+        organisation=sign_up.organisation,
+    )
+    if seen is not None and seen.name != sign_up.name:
+        yield partial(directory.set_own_name, seen.sub, sign_up.name), Quota.UPDATE
+    changes = plan(desired, seen, org=desired.org)
+    for change in () if isinstance(changes, Conflict) else changes:
+        yield partial(directory.perform, change, seen), change.category
 
 
 def _note_mailed(sign_up: SignUp, seen: Seen, holder: str) -> None:
@@ -162,44 +199,52 @@ def _tell(sign_up: SignUp, seen: Seen | None, holder: str, *, is_member: bool) -
             outbox.post("sign_up_known", to=sign_up.email, about={"link": "/"})
 
 
-def _note_failure(sign_up: SignUp, holder: str, problem: PortalError) -> None:
-    scope, attempts = scope_of(problem), sign_up.attempts + 1
-    if scope == "systemic":
-        queue.put_off(sign_up, holder, seconds=_FIRST_RETRY_SECONDS)
-        halt(problem)
-    elif scope == "passing" or isinstance(problem, UserExists | UserGone):
-        wait = min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(sign_up.attempts, 10))
-        at = timezone.now() + timedelta(seconds=wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-        queue.finish(sign_up, holder, due_at=at, attempts=attempts, last_error=problem.for_operators[:MOST_REASON])
-    else:
-        # The address is refused, or no mail reaches it. Its user may exist, so the attempt counts.
-        why = problem.for_operators[:MOST_REASON]
-        queue.finish(sign_up, holder, state=SignUpState.FAILED, due_at=None, attempts=attempts, last_error=why)
+def _note_failure(sign_up: SignUp, holder: str, problem: PortalError) -> bool:
+    """False where the next sign-up would meet the same."""
+    scope, why, attempts = scope_of(problem), problem.for_operators[:MOST_REASON], sign_up.attempts + 1
+    match scope:
+        case "systemic":
+            queue.put_off(sign_up, holder, seconds=_FIRST_RETRY_SECONDS)
+            halt(problem)
+        case "mails":
+            # Cognito may have made the user, who is owed the mail.
+            at = timezone.now() + timedelta(seconds=_PROBE_SECONDS)
+            queue.finish(sign_up, holder, state=SignUpState.INVITED, due_at=at, last_error=why)
+            halt_invitations(holder=holder)
+        case "member" if not isinstance(problem, UserExists | UserGone | NotInvited):
+            # The address is refused, or no mail reaches it. Its user may exist, so the attempt counts.
+            queue.finish(sign_up, holder, state=SignUpState.FAILED, due_at=None, attempts=attempts, last_error=why)
+            return True
+        case _:
+            wait = min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(sign_up.attempts, 10))
+            at = timezone.now() + timedelta(seconds=wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            queue.finish(sign_up, holder, due_at=at, attempts=attempts, last_error=why)
+    return scope == "member"
 
 
-def _end(sign_up: SignUp, tools: Tools, holder: str) -> bool:
-    """False where Cognito did not answer: the sign-up is left to a later round."""
+def _end(sign_up: SignUp, *, tools: Tools, holder: str) -> bool:
+    """False where Cognito did not do it: the sign-up is left to a later round."""
     seen = tools.pacer.call(Quota.READ, partial(tools.directory.look, sign_up.email))
     if isinstance(seen, PortalError):
-        queue.put_off(sign_up, holder, seconds=_FIRST_RETRY_SECONDS)
-        return False
+        return _leave_for_later(sign_up, holder, seen)
     if seen is None or seen.org != str(sign_up.org_id) or Tenant.objects.filter(org_id=sign_up.org_id).exists():
         _forget(sign_up, holder)
-        return True
-    if not _is_left_unused(sign_up, seen):
+    elif not _is_left_unused(sign_up, seen):
         # They chose a password, so they may come any day.
         queue.finish(sign_up, holder, expires_at=timezone.now() + LASTS, sub=seen.sub, state=SignUpState.INVITED)
-        return True
-    return _delete_user(sign_up, seen, tools, holder)
-
-
-def _delete_user(sign_up: SignUp, seen: Seen, tools: Tools, holder: str) -> bool:
-    answer = tools.pacer.call(Quota.UPDATE, partial(tools.directory.delete, seen.sub))
-    if isinstance(answer, PortalError) and not isinstance(answer, UserGone):
-        queue.put_off(sign_up, holder, seconds=_FIRST_RETRY_SECONDS)
-        return False
-    _forget(sign_up, holder)
+    else:
+        answer = tools.pacer.call(Quota.UPDATE, partial(tools.directory.delete, seen.sub))
+        if isinstance(answer, PortalError) and not isinstance(answer, UserGone):
+            return _leave_for_later(sign_up, holder, answer)
+        _forget(sign_up, holder)
     return True
+
+
+def _leave_for_later(sign_up: SignUp, holder: str, problem: PortalError) -> bool:
+    queue.put_off(sign_up, holder, seconds=_FIRST_RETRY_SECONDS)
+    if scope_of(problem) == "systemic":
+        halt(problem)
+    return False
 
 
 def _forget(sign_up: SignUp, holder: str) -> None:

@@ -19,7 +19,18 @@ from tenants.members import sign_up as sign_ups
 from tenants.members import sign_up_queue as queue
 from tenants.members.roster import add_member, remove
 from tenants.members.sign_up import LASTS, NewSignUp, ask, give_way
-from tenants.models import AuditEvent, Halt, OutgoingMail, Provisioning, RateCount, SignUp, SignUpState, Tenant
+from tenants.models import (
+    AuditEvent,
+    Halt,
+    Halted,
+    Lease,
+    OutgoingMail,
+    Provisioning,
+    RateCount,
+    SignUp,
+    SignUpState,
+    Tenant,
+)
 from tenants.provisioning.sign_ups import expire, process
 from tests.world.stage import SOMEBODY, Stage, member_called
 
@@ -221,10 +232,39 @@ def test_a_failure_of_the_stack_halts_and_loses_nothing(stage: Stage, switches: 
     process(stage.tools)
     assert Halt.objects.exists()
     assert process(stage.tools) == 0
-    Halt.objects.all().delete()
     SignUp.objects.update(leased_until=None)
+    # One worker of all has tried just now; somebody tries again after a while, and goes on if that helps.
+    assert process(stage.tools) == 0
+    Lease.objects.update(until=timezone.now() - timedelta(seconds=1))
     assert process(stage.tools) == 1
     assert SignUp.objects.get().state == SignUpState.INVITED
+    assert not Halt.objects.exists()
+
+
+def test_the_daily_limit_of_mails_halts_invitations_and_owes_the_mail(
+    stage: Stage, switches: Any, mails: Mails, domain: str
+) -> None:
+    for number in range(3):
+        wish(f"p{number}@{domain}")
+    limit = "Exceeded daily email limit for the operation or the account."
+    create = "CognitoIdentityProvider.AdminCreateUser"
+    switches.fail(create, count=1, code="LimitExceededException", status=400, message=limit)
+    process(stage.tools)
+    assert Halt.objects.get().pk == Halted.MAILS
+    assert SignUp.objects.filter(state=SignUpState.INVITED, attempts=0).count() == 1
+    # Meanwhile those whom Cognito need not mail are answered.
+    wish(ACME_OWNER.email)
+    process(stage.tools)
+    assert SignUp.objects.get(email=ACME_OWNER.email).state == SignUpState.KNOWN
+    assert stage.users_of(domain) == []
+    for _ in range(3):
+        now = timezone.now()
+        Lease.objects.update(until=now - timedelta(seconds=1))
+        SignUp.objects.update(leased_until=None)
+        SignUp.objects.exclude(due_at=None).update(due_at=now)
+        process(stage.tools)
+    assert not Halt.objects.exists()
+    assert [len(mails(f"p{number}@{domain}")) for number in range(3)] == [1, 1, 1]
 
 
 def end_of(row: SignUp) -> None:
