@@ -16,6 +16,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower
 
 from tenants.domain.roles import Role
+from tenants.members.addresses import address_to_find
 from tenants.models import Member, Tenant
 from tenants.models.keyset import Branch, Key
 
@@ -68,8 +69,8 @@ def _org_id(text: str) -> uuid.UUID | None:
 
 def _owned_by(email: str) -> list[int]:
     # By the index that keeps addresses apart: it is of lower(email), where there is one.
-    owned = Member.objects.alias(address=Lower("person__email")).exclude(person__email="").filter(address=email.lower())
-    owned = owned.filter(role=Role.OWNER)
+    owned = Member.objects.alias(address=Lower("person__email")).exclude(person__email="")
+    owned = owned.filter(address=address_to_find(email), role=Role.OWNER)
     return [pk for pk in owned.values_list("tenant_id", flat=True) if pk is not None]
 
 

@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.domain.texts import readable_address
 from tenants.domain.user_plan import Seen
 from tenants.models.tenants import MOST_NAME, MOST_REASON, Tenant
 
@@ -20,7 +21,8 @@ MOST_EMAIL = 254
 class Person(AbstractBaseUser):
     """Somebody who can sign in. `sub` is None until Cognito has given it. Passwords are Cognito's.
 
-    `email` is case-folded, since the pool compares addresses without case; "" where another person has it now.
+    `email` is case-folded, since the pool compares addresses without case, and its domain is ASCII, as AWS sends mail
+    to it; "" where another person has it now.
     """
 
     password = None  # type: ignore[assignment]
@@ -39,7 +41,7 @@ class Person(AbstractBaseUser):
         ]
 
     def __str__(self) -> str:
-        return self.email or self.name or str(self.sub)
+        return readable_address(self.email) or self.name or str(self.sub)
 
 
 class Provisioning(models.TextChoices):

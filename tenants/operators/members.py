@@ -18,6 +18,7 @@ from tenants.domain.roles import Role
 from tenants.domain.steps import possible_steps
 from tenants.domain.user_plan import Conflict
 from tenants.lifecycle.search import FEW
+from tenants.members.addresses import address_to_find
 from tenants.members.in_cognito import no_worker
 from tenants.members.roster import desired_user, planned_changes
 from tenants.members.steps import MEMBER_STEPS, TRY_NOW
@@ -100,6 +101,7 @@ def _with_email(rows: QuerySet[Member], text: str) -> QuerySet[Member]:
     """Those whose address begins with the text, found by the unique index on lower(email)."""
     if not text:
         return rows
+    text = address_to_find(text)
     rows = rows.exclude(person__email="").alias(address=Lower("person__email"))
     if connection.vendor != "sqlite":
         return rows.filter(address__startswith=text)

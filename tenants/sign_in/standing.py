@@ -16,6 +16,7 @@ from tenants.domain.claims import Claims
 from tenants.domain.errors import ArrivalNeeded, MembershipEnded, NoOrganisation, PortalError, TenantSuspended
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
+from tenants.domain.texts import readable_address
 from tenants.models import Member, Person, Tenant
 
 KEPT_SECONDS = 5
@@ -35,6 +36,10 @@ class Standing:
     role: str = ""
     enabled: bool = False
     identity_id: str = ""
+
+    @property
+    def readable_email(self) -> str:
+        return readable_address(self.email)
 
 
 class ClaimsOutOfDate(Exception):
