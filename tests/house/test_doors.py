@@ -25,8 +25,8 @@ DOORS = {
     "operators": "urls",
     "organisation": "urls",
     "pages": "lists refusals step_pages",
-    "provisioning": "attempt dispatcher.Tally dispatcher.Tools halt one_member pace queue results.Outcome wiring "
-    "worker",
+    "provisioning": "attempt dispatcher.Tally dispatcher.Tools halt one_member pace queue results.Outcome sign_ups "
+    "wiring worker",
     "records": "reading wiring",
     "sign_in": "access break_glass federation.Federation sessions.SignedIn standing wiring",
 }
