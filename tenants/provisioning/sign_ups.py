@@ -44,7 +44,7 @@ from tenants.provisioning.halt import (
 _AT_ONCE = 20
 _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 2.0, 300.0
 # A form that is sent again so soon was sent twice by mistake: a second mail would end the first one's password.
-_TWICE_BY_MISTAKE = timedelta(seconds=10)
+_TWICE_BY_MISTAKE = timedelta(seconds=5)
 # While something stops all of them, one is tried so often.
 _PROBE, _PROBE_SECONDS = "sign-up-probe", 30.0
 
