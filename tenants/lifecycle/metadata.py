@@ -19,6 +19,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from tenants.domain.errors import InvalidInput, Misconfigured
+from tenants.domain.texts import trimmed
 
 MOST_CHARACTERS = 20_000
 _DEEPEST = 20
@@ -34,7 +35,7 @@ def read_metadata(text: str) -> dict[str, Any]:
     if len(text) > 2 * MOST_CHARACTERS:
         raise _wrong(_TOO_LONG)
     try:
-        read = json.loads(text.strip() or "{}", parse_constant=_refuse_constant, object_pairs_hook=_each_name_once)
+        read = json.loads(trimmed(text) or "{}", parse_constant=_refuse_constant, object_pairs_hook=_each_name_once)
     except json.JSONDecodeError as error:
         raise _wrong(f"This is not JSON. Look at line {error.lineno}, column {error.colno}: {error.msg}.") from error
     except RecursionError as error:

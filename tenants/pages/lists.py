@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from tenants.domain.errors import InvalidInput
+from tenants.domain.texts import check_visible, trimmed
 from tenants.models.keyset import Branch, Key, rows_beyond
 
 PAGE_SIZE = 50
@@ -57,10 +58,11 @@ class Page:
 
 
 def query_param(request: HttpRequest, name: str) -> str:
-    """A parameter of the address, stripped, without NUL, which no database takes. Raises InvalidInput if too long."""
-    text = request.GET.get(name, "").replace("\0", "").strip()
+    """A parameter of the address, without spaces around it. Raises InvalidInput if too long or partly invisible."""
+    text = trimmed(request.GET.get(name, ""))
     if len(text) > MOST_SEARCHED_CHARACTERS:
         raise InvalidInput(f"Search for at most {MOST_SEARCHED_CHARACTERS} characters.")
+    check_visible(text, name)
     return text
 
 

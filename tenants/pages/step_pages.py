@@ -12,6 +12,7 @@ from django.shortcuts import render
 
 from tenants.domain.errors import InvalidInput, NotAllowed, NotNow
 from tenants.domain.steps import Field, Step, Typed
+from tenants.domain.texts import trimmed
 from tenants.sign_in.access import signed_in
 
 
@@ -49,7 +50,8 @@ def fields_for(step: Step, subject: Any) -> list[Field]:
 
 
 def typed_in(request: HttpRequest, fields: Sequence[Field]) -> dict[str, str]:
-    return {field.name: request.POST.get(field.name, "").replace("\0", "").strip() for field in fields}
+    """Without spaces around them. Whatever else is wrong with a text, its use case says."""
+    return {field.name: trimmed(request.POST.get(field.name, "")) for field in fields}
 
 
 def with_problem(fields: Sequence[Field], typed: Typed, problem: InvalidInput) -> list[Field]:

@@ -55,10 +55,10 @@ def acme() -> Tenant:
 @contextmanager
 def assert_refused(error: type[PortalError], says: str, *, recorded_as: Action) -> Iterator[pytest.ExceptionInfo[Any]]:
     """The block must raise `error` with these words, change no row, and add only the refusal to the audit trail."""
-    rows, last = _rows(), last_entry()
+    before, last = rows(), last_entry()
     with TestCase.captureOnCommitCallbacks(execute=True), pytest.raises(error, match=says) as raised:
         yield raised
-    assert _rows() == rows
+    assert rows() == before
     (entry,) = AuditEvent.objects.filter(seq__gt=last)
     assert (entry.action, entry.why) == (recorded_as, raised.value.message)
     assert entry.actor == SOMEBODY.id
@@ -96,5 +96,5 @@ def run_at_once(*calls: Callable[[], Any]) -> list[PortalError | None]:
     return answers
 
 
-def _rows() -> list[list[dict[str, Any]]]:
+def rows() -> list[list[dict[str, Any]]]:
     return [list(model.objects.order_by("pk").values()) for model in (Tenant, Person, Member, Closing)]

@@ -11,8 +11,10 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 
 from tenants.domain.steps import Step
 from tenants.domain.tenant_state import TenantState
+from tenants.domain.texts import check_visible, trimmed
 from tenants.lifecycle import steps as life
 from tenants.lifecycle.search import key_in, search_tenants
+from tenants.management.errors import in_one_line
 from tenants.management.lookup import tenant_called
 from tenants.management.output import (
     in_columns,
@@ -108,7 +110,8 @@ class Command(BaseCommand):
 
     def list(self, options: Options) -> None:
         after = tenant_called(options["after"]) if options["after"] else None
-        tenants = _newest(options, after=after)
+        with in_one_line():
+            tenants = _newest(options, after=after)
         shown = tenants[: options["limit"]]
         if options["json"]:
             for tenant in shown:
@@ -155,6 +158,9 @@ def _newest(options: Options, *, after: Tenant | None) -> Sequence[Tenant]:
     tenants = tenants.filter(state=options["state"]) if options["state"] else tenants
     tenants = tenants.filter(plan=options["plan"]) if options["plan"] else tenants
     most = options["limit"] + 1
-    branches = search_tenants(tenants, options["search"].strip())
+    text = trimmed(options["search"])
+    for typed in (text, options["plan"] or ""):
+        check_visible(typed, "search")
+    branches = search_tenants(tenants, text)
     edge = key_in(branches, after) if after else ()
     return [tenant for _, tenant in rows_beyond(edge, branches, most=most)]
