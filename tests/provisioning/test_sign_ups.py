@@ -24,6 +24,7 @@ from tenants.models import (
     Halt,
     Halted,
     Lease,
+    Member,
     OutgoingMail,
     Provisioning,
     RateCount,
@@ -345,9 +346,11 @@ def test_an_invitation_replaces_a_pending_sign_up(stage: Stage, mails: Mails, do
     wish(email)
     process(stage.tools)
     tenant = create_tenant(name="Initrode", owner_email=f"owner@{domain}", mail_invitation=False, by=SOMEBODY)
-    assert give_way(email)
-    add_member(tenant=tenant, email=email, name="", role=Role.VIEWER, by=SOMEBODY)
-    # Even where the member comes first, the sign-up's user is in the way for a moment only.
+    member = add_member(tenant=tenant, email=email, name="", role=Role.VIEWER, by=SOMEBODY)
+    assert member.due_at is not None
+    assert member.due_at > timezone.now()
+    # Even where the member comes first all the same, the sign-up's user is in the way for a moment only.
+    Member.objects.update(due_at=timezone.now())
     stage.work()
     assert member_called(email).provisioning == Provisioning.CONFLICT
     process(stage.tools)
@@ -359,6 +362,19 @@ def test_an_invitation_replaces_a_pending_sign_up(stage: Stage, mails: Mails, do
     assert (user.org, user.role) == (str(tenant.org_id), Role.VIEWER)
     assert member_called(email).provisioning == Provisioning.SETTLED
     assert not give_way(email)
+
+
+def test_where_the_sign_up_ends_first_the_member_never_sees_a_conflict(stage: Stage, domain: str) -> None:
+    email = f"bill@{domain}"
+    wish(email)
+    process(stage.tools)
+    tenant = create_tenant(name="Initrode", owner_email=f"owner@{domain}", mail_invitation=False, by=SOMEBODY)
+    add_member(tenant=tenant, email=email, name="", role=Role.VIEWER, by=SOMEBODY)
+    expire(stage.tools)
+    Member.objects.update(due_at=timezone.now())
+    stage.work()
+    assert member_called(email).provisioning == Provisioning.SETTLED
+    assert not AuditEvent.objects.filter(action="member.conflict").exists()
 
 
 def test_a_sign_up_that_gave_way_during_its_creation_stays_ended(stage: Stage, domain: str) -> None:
