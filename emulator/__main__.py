@@ -1,7 +1,8 @@
 """`python -m emulator` serves until a signal stops it or, with --with-parent, until its standard input ends.
 
-Prints one line of JSON when it is ready. The root key comes from EMULATOR_ROOT_ACCESS_KEY_ID and
-EMULATOR_ROOT_SECRET_ACCESS_KEY. With --state it may also come from the state directory. There is no default key.
+Prints one line of JSON when it is ready: its address, and the port that takes mail. The root key comes from
+EMULATOR_ROOT_ACCESS_KEY_ID and EMULATOR_ROOT_SECRET_ACCESS_KEY. With --state it may also come from the state directory.
+There is no default key.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import os
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     from emulator.state.autosave import Autosave
 
 
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    http: list[socket.socket]
+    mail: list[socket.socket]
+
+
 def main() -> int:
     arguments = _arguments()
     try:
@@ -36,6 +44,7 @@ def main() -> int:
         taken = failure.errno == errno.EADDRINUSE
         reason = "is taken" if taken else f"cannot be used ({failure.strerror})"
         return _fail(f"Port {arguments.port} {reason}. Set EMULATOR_PORT to another.")
+    mail_sockets = listen(0)
     logging.basicConfig(level=logging.WARNING, format="emulator: %(levelname)s %(name)s: %(message)s")
     try:
         directory = _directory(arguments)
@@ -44,7 +53,7 @@ def main() -> int:
             return _fail(
                 "EMULATOR_ROOT_ACCESS_KEY_ID and EMULATOR_ROOT_SECRET_ACCESS_KEY (16 characters or more) must be set."
             )
-        return _run(sockets, key, directory, with_parent=arguments.with_parent)
+        return _run(Sockets(sockets, mail_sockets), key, directory, with_parent=arguments.with_parent)
     except StateRefused as failure:
         return _fail(str(failure))
     except KeyboardInterrupt:
@@ -67,9 +76,7 @@ def _root_key(directory: StateDirectory | None) -> tuple[str, str] | None:
     return directory.root_key((key_id, secret)) if directory else (key_id, secret)
 
 
-def _run(
-    sockets: list[socket.socket], key: tuple[str, str], directory: StateDirectory | None, *, with_parent: bool
-) -> int:
+def _run(sockets: Sockets, key: tuple[str, str], directory: StateDirectory | None, *, with_parent: bool) -> int:
     from emulator.access.principals import Root, Secret
     from emulator.server import patches
     from emulator.server.app import App
@@ -88,8 +95,9 @@ def _run(
     return 0
 
 
-async def _serve(app: "App", autosave: "Autosave | None", sockets: list[socket.socket], *, with_parent: bool) -> None:
+async def _serve(app: "App", autosave: "Autosave | None", sockets: Sockets, *, with_parent: bool) -> None:
     from emulator.functions import http_api, lambdas
+    from emulator.server.smtp import listen_for_mail
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -97,16 +105,24 @@ async def _serve(app: "App", autosave: "Autosave | None", sockets: list[socket.s
         loop.add_signal_handler(signalled, stop.set)
     if with_parent:
         Thread(target=_stop_at_end_of_input, args=(loop, stop), name="parent-watch", daemon=True).start()
-    port = sockets[0].getsockname()[1]
-    lambdas.runtime_context.endpoint_url = f"http://localhost:{port}"
-    serving = asyncio.create_task(serve(app, sockets, stop))
+    endpoint = f"http://localhost:{_port(sockets.http)}"
+    lambdas.runtime_context.endpoint_url = endpoint
+    serving = asyncio.create_task(serve(app, sockets.http, stop))
+    mail_servers = await listen_for_mail(app.inbox, sockets.mail)
     http_api.update_endpoints()
     saving = asyncio.create_task(autosave.run(stop)) if autosave else None
-    print(json.dumps({"endpoint": f"http://localhost:{port}"}), flush=True)
+    print(json.dumps({"endpoint": endpoint, "smtp_port": _port(sockets.mail)}), flush=True)
     await serving
+    for server in mail_servers:
+        server.close()
     if autosave is not None and saving is not None:
         await saving
         await autosave.close()
+
+
+def _port(sockets: list[socket.socket]) -> int:
+    port: int = sockets[0].getsockname()[1]
+    return port
 
 
 def _stop_at_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

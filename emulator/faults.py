@@ -12,7 +12,17 @@ from typing import Any, Literal, get_args
 
 from emulator.wire import AwsError, Dropped
 
-Kind = Literal["throttling", "server-error", "expired-credentials", "latency", "dropped-connection"]
+Kind = Literal[
+    "throttling", "server-error", "expired-credentials", "latency", "dropped-connection", "undelivered-mail",
+    "daily-mail-limit",
+]  # fmt: skip
+
+# The step of an operation that sends a mail. Only a fault of this name affects it, and it is not counted as a call.
+SENDING_MAIL = "Mail.Send"
+DAILY_MAIL_LIMIT = (
+    "Exceeded daily email limit for the operation or the account. If a higher limit is required, please configure "
+    "your user pool to use your own Amazon SES configuration for sending email from your user pool."
+)
 
 _MEMBERS: dict[str, type | UnionType] = {
     "operation": str, "fault": str, "code": str | None, "message": str, "status": int, "count": int | None,
@@ -47,6 +57,8 @@ _CODES: Mapping[str, Mapping[str, tuple[str, str, int]]] = {
         "S3": ("ExpiredToken", "The provided token has expired.", 400),
         "": ("ExpiredToken", _EXPIRED, 403),
     },
+    "undelivered-mail": {"": ("CodeDeliveryFailureException", "Unable to deliver the message.", 400)},
+    "daily-mail-limit": {"": ("LimitExceededException", DAILY_MAIL_LIMIT, 400)},
 }
 
 
@@ -100,6 +112,8 @@ def parse_fault(data: Mapping[str, Any]) -> Fault:
             raise ValueError(f"{name} has the wrong type.")
     if data.get("fault") not in (None, *get_args(Kind)):
         raise ValueError(f"The faults are {', '.join(get_args(Kind))}.")
+    if data.get("fault") == "undelivered-mail" and data["operation"] != SENDING_MAIL:
+        raise ValueError(f"A mail cannot be delivered in the operation {SENDING_MAIL}, after the user was made.")
     fault = Fault(**({"count": None, **data} if "rate" in data else data))
     fault.drop = fault.drop or fault.fault == "dropped-connection"
     if fault.fault == "latency" and not fault.delay_seconds:
@@ -142,6 +156,12 @@ class Switchboard:
         if error := fault.error(operation):
             raise error
         return None
+
+    def check_mail(self) -> None:
+        """Raises `AwsError` if a fault affects the next mail."""
+        fault = self._faults.get(SENDING_MAIL)
+        if fault is not None and fault.is_due() and (error := fault.error(SENDING_MAIL)):
+            raise error
 
     def _closest_fault(self, operation: str) -> Fault | None:
         names = (operation, f"{operation.partition('.')[0]}.*", "*")

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from iam import Principal, Request, UnsupportedPolicy, decide, decide_trust
@@ -129,3 +130,16 @@ def cache_is_shared(**_: Any) -> list[CheckMessage]:
     if settings.CACHES["default"]["BACKEND"].endswith((".LocMemCache", ".DummyCache")):
         return [Error("CACHE_URL names a cache that processes do not share.", id="portal.E004")]
     return []
+
+
+@register(deploy=True)
+def cognito_mails_are_enough(**_: Any) -> list[CheckMessage]:
+    if settings.COGNITO_MAILS == "ses":
+        return []
+    return [
+        checks.Warning(
+            "Cognito sends its mails itself: at most 50 a day, invitations included, and without texts of your own.",
+            hint="Give the stack MailSource and MailIdentityArn (docs/deploy.md), and take its settings again.",
+            id="portal.W001",
+        )
+    ]

@@ -33,9 +33,13 @@ class RootKey:
 
 @dataclass(slots=True)
 class Emulator:
-    """A running emulator. It stops when its context manager ends, and when this process ends."""
+    """A running emulator. It stops when its context manager ends, and when this process ends.
+
+    It takes mail by SMTP at `smtp_port` of localhost.
+    """
 
     endpoint_url: str
+    smtp_port: int
     root: RootKey
     _process: "subprocess.Popen[bytes]" = field(repr=False)
     _log: threading.Thread = field(repr=False)
@@ -97,7 +101,8 @@ def start(*, port: int = 0, root: RootKey | None = None, state: Path | None = No
             raise EmulatorFailed(err.read().decode(errors="replace").strip() or "It ended without a message.")
     log = threading.Thread(target=_relay, args=(err,), name="emulator-log", daemon=True)
     log.start()
-    return Emulator(json.loads(line)["endpoint"], key or _stored_key(state), process, log)
+    ready = json.loads(line)
+    return Emulator(ready["endpoint"], ready["smtp_port"], key or _stored_key(state), process, log)
 
 
 def _stored_key(state: Path | None) -> RootKey:

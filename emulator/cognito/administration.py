@@ -76,6 +76,9 @@ class Administration:
 
     async def admin_reset_user_password(self, pool: Record, data: Data) -> Reply:
         user = _find(pool, data)
+        if user["UserStatus"] == "FORCE_CHANGE_PASSWORD":
+            # They have no password of their own yet. RESEND invites them again.
+            raise AwsError("NotAuthorizedException", "User password cannot be reset in the current state.")
         if attributes_of(user).get("email_verified") != "true":
             text = "Cannot reset password for the user as there is no registered/verified email or phone_number"
             raise AwsError("InvalidParameterException", text)

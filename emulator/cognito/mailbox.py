@@ -1,4 +1,7 @@
-"""The mail that AWS would have sent. It never leaves this computer; everyone who can reach the emulator can read it."""
+"""The mail that AWS or the portal would have sent. It never leaves this computer.
+
+Everyone who can reach the emulator can read it.
+"""
 
 import secrets
 from collections import deque
@@ -12,7 +15,10 @@ _MAX_MAILS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """`kind` is the purpose of the mail; `sent_at` is in epoch seconds."""
+    """`kind` is the purpose of the mail, `portal` for the portal's own; `sent_at` is in epoch seconds.
+
+    `body` is plain text. `html` is "" for a mail that has only text.
+    """
 
     id: str
     to: str
@@ -21,6 +27,8 @@ class Mail:
     body: str
     kind: str
     sent_at: float
+    html: str = ""
+    message_id: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -32,8 +40,12 @@ class Mailbox:
 
     _mails: deque[Mail] = field(default_factory=lambda: deque(maxlen=_MAX_MAILS))
 
-    def add(self, *, to: str, sender: str, subject: str, body: str, kind: str) -> None:
-        self._mails.append(Mail(secrets.token_hex(8), to, sender, subject, body, kind, clock.now()))
+    def add(
+        self, *, to: str, sender: str, subject: str, body: str, kind: str, html: str = "", message_id: str = ""
+    ) -> None:
+        """A second delivery of one `message_id` is a second mail here."""
+        mail_id, now = secrets.token_hex(8), clock.now()
+        self._mails.append(Mail(mail_id, to, sender, subject, body, kind, now, html, message_id))
 
     def newest_first(self, *, to: str = "") -> list[Mail]:
         """All mails, or those to one address in any spelling."""

@@ -133,7 +133,7 @@ async def after_confirmation(event: Event) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The text that CustomMessage sets. None keeps the pool's own text."""
+    """The text that CustomMessage sets. None keeps the pool's own text, and so does a body without its placeholders."""
 
     subject: str | None = None
     body: str | None = None
@@ -150,7 +150,7 @@ async def wording(event: Event, *, with_username: bool) -> Wording:
     body = response.get("emailMessage") or None
     needed = ["{####}", "{username}"] if with_username else ["{####}"]
     if body is not None and not all(placeholder in str(body) for placeholder in needed):
-        raise AwsError("InvalidLambdaResponseException", "CustomMessage failed: its message lacks a placeholder")
+        body = None
     subject = response.get("emailSubject") or None
     return Wording(str(subject) if subject else None, str(body) if body else None)
 

@@ -9,8 +9,9 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from emulator.cognito.accounts import Accounts, NewAccount, may_sign_up
-from emulator.cognito.pools import Record
+from emulator.cognito.pools import Record, find_user
 from emulator.hosted_ui import pages
+from emulator.hosted_ui.browser_sessions import BrowserSessions
 from emulator.hosted_ui.page_request import STALE, PageRequest, read_page_request
 from emulator.hosted_ui.sign_in_pages import confirm_page, password_error, reset_page, sign_in_page
 from emulator.wire import AwsError, Incoming, Reply
@@ -29,6 +30,7 @@ _BAD_CODE = "This code is wrong or has expired."
 @dataclass
 class AccountPages:
     accounts: Accounts
+    sessions: BrowserSessions
 
     async def sign_up(self, incoming: Incoming) -> Reply:
         """GET and POST /signup."""
@@ -54,38 +56,42 @@ class AccountPages:
             return _redirect_if_trigger_failed(page, failure) or _sign_up_page(page, error=failure.message)
         if user["UserStatus"] == "CONFIRMED":
             return sign_in_page(page, email=email, notice="Your account was created. Sign in.")
-        return confirm_page(page, email=email, notice="We have mailed you a code.")
+        waiting = self.sessions.wait_for_confirmation(client.pool_id, user)
+        return confirm_page(page, email=email, notice="We have mailed you a code.", waiting=waiting)
 
     async def confirm(self, incoming: Incoming) -> Reply:
-        """GET and POST /confirmUser."""
+        """GET and POST /confirmUser. A browser that proved the password before goes on signed in."""
         page = read_page_request(incoming)
         if isinstance(page, Reply) or incoming.method == "GET":
             return page if isinstance(page, Reply) else confirm_page(page)
-        form = incoming.form()
-        email = form.get("username", "").strip()
+        form, client = incoming.form(), page.request.client
+        email, waiting = form.get("username", "").strip(), form.get("waiting", "")
         if not page.has_valid_csrf_token:
-            return confirm_page(page, email=email, error=STALE)
+            return confirm_page(page, email=email, error=STALE, waiting=waiting)
         try:
-            await self.accounts.confirm_sign_up(page.request.client, email, form.get("code", "").strip())
+            await self.accounts.confirm_sign_up(client, email, form.get("code", "").strip())
         except AwsError as failure:
             return _redirect_if_trigger_failed(page, failure) or confirm_page(
-                page, email=email, error=_public_message(failure)
+                page, email=email, error=_public_message(failure), waiting=waiting
             )
-        return sign_in_page(page, email=email, notice="Your address is confirmed. Sign in.")
+        user = find_user(client.pool, email)
+        signed_in = self.sessions.start_confirmed(page.request, waiting, user["Username"]) if user else None
+        return signed_in or sign_in_page(page, email=email, notice="Your address is confirmed. Sign in.")
 
     async def resend(self, incoming: Incoming) -> Reply:
         """POST /resendcode."""
         page = read_page_request(incoming)
         if isinstance(page, Reply):
             return page
-        email = incoming.form().get("username", "").strip()
+        form = incoming.form()
+        email, waiting = form.get("username", "").strip(), form.get("waiting", "")
         if not page.has_valid_csrf_token:
-            return confirm_page(page, email=email, error=STALE)
+            return confirm_page(page, email=email, error=STALE, waiting=waiting)
         refusal = await _error_to_show(page, self.accounts.resend_code(page.request.client, email))
         if isinstance(refusal, Reply):
             return refusal
         notice = "" if refusal else "If this address still needs confirming, another code has been mailed."
-        return confirm_page(page, email=email, error=refusal, notice=notice)
+        return confirm_page(page, email=email, error=refusal, notice=notice, waiting=waiting)
 
     async def forgot(self, incoming: Incoming) -> Reply:
         """GET and POST /forgotPassword."""

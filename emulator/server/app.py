@@ -25,7 +25,8 @@ from emulator.functions import lambdas
 from emulator.functions.http_api_requests import ApiRequest, answer_api_request, read_api_request
 from emulator.hosted_ui import pages
 from emulator.hosted_ui.account_pages import AccountPages
-from emulator.hosted_ui.mailbox_pages import MailboxPages
+from emulator.hosted_ui.browser_sessions import BrowserSessions
+from emulator.hosted_ui.mailbox_pages import HTML_PATH, MailboxPages
 from emulator.hosted_ui.sign_in_pages import SignInPages
 from emulator.hosted_ui.token_endpoint import TokenEndpoint, discovery, jwks, user_info
 from emulator.server import cors
@@ -33,6 +34,7 @@ from emulator.server.calls import UnreadableCall, error_reply, is_s3_request, re
 from emulator.server.control import PREFIX, Control
 from emulator.server.operations import Operations
 from emulator.server.s3 import object_error, read_object_call, run_object_call
+from emulator.server.smtp import Inbox
 from emulator.state.changes import tracker
 from emulator.wire import AwsError, Dropped, Incoming, Reply, json_reply
 
@@ -59,9 +61,11 @@ class App:
         self._faults = self._control.switchboard
         lambdas.runtime_context.sessions = sessions
         self.mailbox = Mailbox()
-        accounts = Accounts(Mailer(self.mailbox), Attempts())
-        hosted, tokens = SignInPages(grants, accounts.attempts), TokenEndpoint(grants)
-        own, mail = AccountPages(accounts), MailboxPages(self.mailbox)
+        self.inbox = Inbox(self.mailbox, self._faults)
+        accounts = Accounts(Mailer(self.mailbox, self._control.mail_limits), Attempts())
+        browsers = BrowserSessions(grants)
+        hosted, tokens = SignInPages(browsers, accounts.attempts), TokenEndpoint(grants)
+        own, mail = AccountPages(accounts, browsers), MailboxPages(self.mailbox)
         user_pools = UserPoolApi(accounts, ApiSignIn(grants, accounts.attempts))
         self._operations = Operations(Keyring(self.root, sessions), sessions, user_pools)
         self._pages: Pages = {
@@ -75,6 +79,7 @@ class App:
             ("POST", "/resendcode"): ("oauth2.resendcode", own.resend),
             ("GET", "/mailbox"): ("mailbox", mail.show),
             ("GET", "/mailbox.json"): ("mailbox", mail.as_json),
+            ("GET", HTML_PATH): ("mailbox", mail.frame),
             ("POST", "/oauth2/token"): ("oauth2.token", tokens.token),
             ("POST", "/oauth2/revoke"): ("oauth2.revoke", tokens.revoke),
             ("GET", "/oauth2/userInfo"): ("oauth2.userInfo", user_info),

@@ -1,4 +1,4 @@
-"""Test switches over HTTP, protected by root's secret: faults, call counts, clock, IAM delay, bulk users."""
+"""Switches for tests over HTTP, protected by root's secret: faults, call counts, clock, IAM delay, mails, users."""
 
 import hmac
 import json
@@ -9,6 +9,7 @@ from emulator import clock
 from emulator.access import iam_records
 from emulator.access.principals import Root
 from emulator.cognito.bulk_users import create_users
+from emulator.cognito.mail_limits import MailLimits, parse_limit
 from emulator.faults import Switchboard, parse_fault
 from emulator.state.changes import tracker
 from emulator.wire import Incoming, Reply, json_reply
@@ -21,6 +22,9 @@ _JSON = "application/json"
 class Control:
     root: Root
     switchboard: Switchboard = field(default_factory=Switchboard)
+
+    def __post_init__(self) -> None:
+        self.mail_limits = MailLimits(self.switchboard)
 
     def answer(self, incoming: Incoming) -> Reply:
         given = incoming.headers.get("x-emulator-root-secret", "")
@@ -45,6 +49,8 @@ class Control:
                 return self._show(what)
             case "DELETE", "clock":
                 clock.move_to_offset(0)
+            case "POST", "daily-mails":
+                self.mail_limits.begin(parse_limit(json.loads(body)))
             case "POST", "people":
                 tracker.call_answered("_emulator.people")
                 return json_reply(create_users(json.loads(body)), content_type=_JSON)
@@ -60,6 +66,8 @@ class Control:
                 return json_reply(self.switchboard.active_faults(), content_type=_JSON)
             case "calls":
                 return json_reply(dict(self.switchboard.calls), content_type=_JSON)
+            case "daily-mails":
+                return json_reply({"per_day": self.mail_limits.per_day}, content_type=_JSON)
             case "clock":
                 return json_reply({"offset_seconds": clock.offset(), "now": clock.now()}, content_type=_JSON)
             case _:

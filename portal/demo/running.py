@@ -34,7 +34,17 @@ from portal.demo.processes import (
     environment_for_children,
     short_path,
 )
-from portal.demo.world import World, build, closing_credentials, is_built, portal_credentials, resume
+from portal.demo.world import (
+    MAIL_FROM,
+    SIGN_UPS,
+    World,
+    build,
+    closing_credentials,
+    is_built,
+    kept_sign_up,
+    portal_credentials,
+    resume,
+)
 from portal.environment import VAR
 
 ENV_FILE = VAR / "demo.env"
@@ -48,12 +58,12 @@ Tell = Callable[[str], None]
 
 def run(*, tell: Tell) -> None:
     """Blocks until Ctrl-C or SIGTERM. Raises CannotRun."""
-    port, emulator_port = _port("PORT", 8000), _port("EMULATOR_PORT", 4566)
+    port, emulator_port, sign_up = _port("PORT", 8000), _port("EMULATOR_PORT", 4566), _sign_up()
     with ExitStack() as running, _signals_as_ctrl_c():
         try:
             running.enter_context(_only_demo_in_var())
             tell("Starting the emulator")
-            world = _world(running, emulator_port, f"http://localhost:{port}", tell)
+            world = _world(running, emulator_port, f"http://localhost:{port}", sign_up, tell)
             environment = _write_environment(world)
             tell("Preparing the database")
             _prepare_database(world, environment)
@@ -69,10 +79,12 @@ def run(*, tell: Tell) -> None:
 def run_emulator(*, tell: Tell, state: Path | None = None, reset: bool = False) -> None:
     """Blocks until Ctrl-C or SIGTERM. Keeps the emulator's data in the directory `state`, if any. Raises CannotRun."""
     port, emulator_port = _port("PORT", 8000, must_be_free=False), _port("EMULATOR_PORT", 4566)
+    sign_up = _sign_up()
     with ExitStack() as running, _signals_as_ctrl_c():
         try:
             running.enter_context(_only_demo_in_var())
-            world = _world(running, emulator_port, f"http://localhost:{port}", tell, state=state, reset=reset)
+            portal_url = f"http://localhost:{port}"
+            world = _world(running, emulator_port, portal_url, sign_up, tell, state=state, reset=reset)
             _prepare_database(world, _write_environment(world))
             tell(f"{world.emulator.endpoint_url}  password: {world.password}  settings: {short_path(ENV_FILE)}")
             while world.emulator.running:
@@ -86,6 +98,7 @@ def _world(
     running: ExitStack,
     emulator_port: int,
     portal_url: str,
+    sign_up: str,
     tell: Tell,
     *,
     state: Path | None = None,
@@ -93,22 +106,26 @@ def _world(
 ) -> World:
     try:
         emulator = running.enter_context(emulator_process.start(port=emulator_port, state=state, reset=reset))
-        return open_world(emulator, portal_url, tell, state=state)
+        return open_world(emulator, portal_url, tell, state=state, sign_up=sign_up)
     except (EmulatorFailed, DeployFailed) as error:
         raise CannotRun(str(error)) from error
 
 
-def open_world(emulator: Emulator, portal_url: str, tell: Tell, *, state: Path | None) -> World:
+def open_world(
+    emulator: Emulator, portal_url: str, tell: Tell, *, state: Path | None, sign_up: str = SIGN_UPS[0]
+) -> World:
     """Resumes the world kept in `state`, or builds a new one. Raises CannotRun, DeployFailed."""
     if state is None:
-        return build(emulator=emulator, portal_url=portal_url, tell=tell)
+        return build(emulator=emulator, portal_url=portal_url, sign_up=sign_up, tell=tell)
     password = state / KEPT_PASSWORD
     if password.exists():
+        if (kept := kept_sign_up(emulator)) != sign_up:
+            raise CannotRun(f"The data in {state} needs SIGN_UP={kept}. Start afresh with --reset.")
         tell(f"Continuing with the data in {state}")
         return resume(emulator=emulator, portal_url=portal_url, password=password.read_text("utf-8"), tell=tell)
     if is_built(emulator):
         raise CannotRun(f"The demo in {state} is incomplete. Start afresh with --reset.")
-    world = build(emulator=emulator, portal_url=portal_url, tell=tell)
+    world = build(emulator=emulator, portal_url=portal_url, sign_up=sign_up, tell=tell)
     # Written last: this file marks people and rows as complete.
     write_privately(password, world.password)
     return world
@@ -128,6 +145,13 @@ def _port(variable: str, default: int, *, must_be_free: bool = True) -> int:
     return int(text)
 
 
+def _sign_up() -> str:
+    given = os.environ.get("SIGN_UP") or SIGN_UPS[0]
+    if given not in SIGN_UPS:
+        raise CannotRun(f"SIGN_UP={given} is neither {' nor '.join(SIGN_UPS)}.")
+    return given
+
+
 def _write_environment(world: World) -> dict[str, str]:
     """Writes the demo's settings to a file that only its owner can read, for commands in other terminals."""
     # Sessions and credentials of an earlier world are useless in this one.
@@ -137,7 +161,8 @@ def _write_environment(world: World) -> dict[str, str]:
         "PORTAL_URL": world.portal_url,
         "DATABASE_URL": f"sqlite:///{DATABASE_FILE}",
         "CACHE_URL": f"filecache://{VAR / 'cache'}",
-        "EMAIL_URL": "consolemail://",
+        "EMAIL_URL": f"smtp://localhost:{world.emulator.smtp_port}",
+        "MAIL_FROM": MAIL_FROM,
         "TOKEN_ENCRYPTION_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
         **world.settings,
         **_as_variables(portal_credentials(world)),
@@ -210,6 +235,14 @@ def _signals_as_ctrl_c() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+_HOW_TO_SIGN_UP = {
+    "portal": """A visitor can sign up at {portal}/signup/
+  The invitation is in the mailbox.""",
+    "hosted-ui": """A visitor can sign up on the sign-in pages: {portal}/oidc/authenticate/, then "New here? Sign up"
+  The code is in the mailbox.""",
+}
+
+
 def _welcome(world: World, portal_pid: int) -> str:
     people = "\n".join(
         f"  {member.email:<28} {member.role:<9} {member.organisation.name if member.organisation else 'the platform'}"
@@ -218,10 +251,13 @@ def _welcome(world: World, portal_pid: int) -> str:
     foreign = urlencode({"pk": GLOBEX.space.collection("orders")})
     return f"""
 Portal:     {world.portal_url}
-Local AWS:  {world.emulator.endpoint_url}   (mail: {world.emulator.endpoint_url}/mailbox)
+Local AWS:  {world.emulator.endpoint_url}
+Mailbox:    {world.emulator.endpoint_url}/mailbox
 password: {world.password}
 
 {people}
+
+{_HOW_TO_SIGN_UP[world.settings["SIGN_UP"]].format(portal=world.portal_url)}
 
 Sign in as {ACME_OWNER.email}, ask for a key of Globex and see AWS refuse it:
   {world.portal_url}/access/?{foreign}

@@ -21,6 +21,8 @@ from tenants.aws.stack import stack_settings
 TEMPLATE = BASE / "infra" / "template.yaml"
 STACK_NAME = "portal"
 EXPORT_BUCKET = "portal-exports"
+MAIL_FROM = "Tenant portal <no-reply@portal.example>"
+SIGN_UPS = ("portal", "hosted-ui")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,14 @@ class World:
         return f"cognito-idp.{self.settings['AWS_REGION']}.amazonaws.com/{self.settings['COGNITO_USER_POOL_ID']}"
 
 
-def build(*, emulator: Emulator, portal_url: str, tell: Callable[[str], None] = lambda _: None) -> World:
-    """Deploys infra/template.yaml into a running emulator, creates the cast and writes their rows as them."""
-    outputs, settings = _deploy(emulator, portal_url, tell)
+def build(
+    *, emulator: Emulator, portal_url: str, sign_up: str = "portal", tell: Callable[[str], None] = lambda _: None
+) -> World:
+    """Deploys infra/template.yaml into a running emulator, creates the cast and writes their rows as them.
+
+    `sign_up` is the template's parameter SignUp.
+    """
+    outputs, settings = _deploy(emulator, portal_url, sign_up, tell)
     deployer = seeding.clients(emulator.endpoint_url, emulator.root)
     tell("Creating people")
     password = new_password()
@@ -85,8 +92,8 @@ def build(*, emulator: Emulator, portal_url: str, tell: Callable[[str], None] = 
 def resume(
     *, emulator: Emulator, portal_url: str, password: str, tell: Callable[[str], None] = lambda _: None
 ) -> World:
-    """The world in an emulator that kept its data. Updates the stack; people and rows stay as they are."""
-    outputs, settings = _deploy(emulator, portal_url, tell)
+    """The world in an emulator that kept its data. Updates the stack; people, rows and the way to sign up stay."""
+    outputs, settings = _deploy(emulator, portal_url, kept_sign_up(emulator), tell)
     user_pool = seeding.clients(emulator.endpoint_url, emulator.root)("cognito-idp")
     emails = {member.email for member in CAST}
     subs = seeding.subs_by_email(user_pool, settings["COGNITO_USER_POOL_ID"])
@@ -108,7 +115,17 @@ def is_built(emulator: Emulator) -> bool:
     return any(summary["StackName"] == STACK_NAME and summary["StackStatus"] != "DELETE_COMPLETE" for summary in found)
 
 
-def _deploy(emulator: Emulator, portal_url: str, tell: Callable[[str], None]) -> tuple[dict[str, str], dict[str, str]]:
+def kept_sign_up(emulator: Emulator) -> str:
+    """How people sign up in the stack of an earlier run. It cannot change: a user pool keeps its schema."""
+    stacks = seeding.clients(emulator.endpoint_url, emulator.root)("cloudformation")
+    parameters = stacks.describe_stacks(StackName=STACK_NAME)["Stacks"][0].get("Parameters", [])
+    given = {entry["ParameterKey"]: entry["ParameterValue"] for entry in parameters}
+    return str(given.get("SignUp", SIGN_UPS[0]))
+
+
+def _deploy(
+    emulator: Emulator, portal_url: str, sign_up: str, tell: Callable[[str], None]
+) -> tuple[dict[str, str], dict[str, str]]:
     """The stack's outputs, then its settings."""
     tell("Deploying infra/template.yaml")
     parameters = {
@@ -118,6 +135,9 @@ def _deploy(emulator: Emulator, portal_url: str, tell: Callable[[str], None]) ->
         "ExportBucket": EXPORT_BUCKET,
         "PublicReads": "true",
         "BrowserReads": "true",
+        "SignUp": sign_up,
+        "MailSource": MAIL_FROM,
+        "MailIdentityArn": "arn:aws:ses:eu-west-1:123456789012:identity/portal.example",
         "DeletionProtection": "false",
     }
     seeding.make_bucket(emulator.endpoint_url, emulator.root, EXPORT_BUCKET)

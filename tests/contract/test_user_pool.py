@@ -109,3 +109,19 @@ def test_a_weak_password_is_refused(where: Where, person: dict[str, str]) -> Non
 def test_a_missing_user_pool_is_not_found(where: Where) -> None:
     call = where.admin("cognito-idp").describe_user_pool
     assert refusal(call, UserPoolId=f"{where.region}_Elsewhere")[:2] == ("ResourceNotFoundException", 400)
+
+
+@pytest.mark.fact("A1.20")
+def test_the_password_of_somebody_who_never_signed_in_is_not_reset(where: Where, person: dict[str, str]) -> None:
+    reset = where.admin("cognito-idp").admin_reset_user_password
+    code, status, message = refusal(reset, **person)
+    assert (code, status) == ("NotAuthorizedException", 400)
+    assert message == "User password cannot be reset in the current state."
+
+
+@pytest.mark.fact("A1.18")
+def test_only_an_unused_invitation_is_sent_again(where: Where, person: dict[str, str]) -> None:
+    pools = where.admin("cognito-idp")
+    pools.admin_set_user_password(**person, Password=f"Contract-7-{secrets.token_hex(4)}", Permanent=True)
+    code, status, _ = refusal(pools.admin_create_user, **person, MessageAction="RESEND")
+    assert (code, status) == ("UnsupportedUserStateException", 400)

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def environment(**changes: str) -> dict[str, str]:
     inherited = {
         name: value for name, value in os.environ.items()
         if not name.startswith(("AWS_", "DJANGO_", "COGNITO_", "PORTAL_", "RECORDS_"))
-        and name not in {"DATABASE_URL", "CACHE_URL", "EMAIL_URL", "TOKEN_ENCRYPTION_KEYS"}
+        and name not in {"DATABASE_URL", "CACHE_URL", "EMAIL_URL", "TOKEN_ENCRYPTION_KEYS", "SIGN_UP", "MAIL_FROM"}
     }  # fmt: skip
     return {**inherited, **changes}
 
@@ -57,11 +57,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def demo(project: Path) -> Iterator[Demo]:
+    with running_demo(project) as demo:
+        yield demo
+
+
+@contextmanager
+def running_demo(folder: Path, **changes: str) -> Iterator[Demo]:
     port, emulator_port = free_port(), free_port()
     process = subprocess.Popen(
         [sys.executable, "manage.py", "demo"],
-        cwd=project,
-        env=environment(PORT=str(port), EMULATOR_PORT=str(emulator_port)),
+        cwd=folder,
+        env=environment(PORT=str(port), EMULATOR_PORT=str(emulator_port), **changes),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -70,7 +76,7 @@ def demo(project: Path) -> Iterator[Demo]:
     output = _read_until(process, "Ctrl-C ends everything.")
     password = re.search(r"^password: (\S+)$", output, re.MULTILINE)
     assert password, output
-    yield Demo(project, f"http://localhost:{port}", f"http://localhost:{emulator_port}", password[1], output, process)
+    yield Demo(folder, f"http://localhost:{port}", f"http://localhost:{emulator_port}", password[1], output, process)
     process.send_signal(signal.SIGINT)
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=15)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -11,14 +12,17 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import requests
 
+from emulator.client.sign_in import fill_in
 from portal.demo.cast import CAST, GLOBEX
-from tests.demo.conftest import Demo, environment, free_port
+from tests.demo.conftest import Demo, environment, free_port, running_demo
 
 
 def run(folder: Path, *command: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -41,6 +45,62 @@ def settings_of(demo: Demo, *files: str) -> dict[str, str]:
 def test_the_demo_prints_its_addresses_people_and_what_to_try(demo: Demo) -> None:
     for expected in (demo.url, demo.emulator_url, str(GLOBEX.org_id), *(member.email for member in CAST)):
         assert expected in demo.output
+    assert f"Mailbox:    {demo.emulator_url}/mailbox\n" in demo.output
+    assert f"A visitor can sign up at {demo.url}/signup/\n" in demo.output
+
+
+def test_the_demos_own_mail_is_in_the_mailbox(demo: Demo) -> None:
+    settings = settings_of(demo)
+    assert settings["COGNITO_MAILS"] == "ses"
+    sent = run(demo.folder, "sendtestemail", "somebody@acme.example", **settings)
+    assert (sent.returncode, sent.stderr) == (0, "")
+    found = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": "somebody@acme.example"}, timeout=5)
+    (mail,) = found.json()["mails"]
+    assert (mail["kind"], mail["sender"]) == ("portal", settings["MAIL_FROM"])
+
+
+def test_the_demo_with_sign_up_on_the_hosted_pages(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns("var"))
+    with running_demo(folder, SIGN_UP="hosted-ui") as demo:
+        assert 'then "New here? Sign up"' in demo.output
+        assert settings_of(demo)["SIGN_UP"] == "hosted-ui"
+        assert "owner@acme.example" in demo.output
+        browser, email = requests.Session(), "new@initech.example"
+        page = browser.get(f"{demo.url}/oidc/authenticate/", timeout=5)
+        back = f"{demo.url}/oidc/callback/"
+        # Somebody whom the deployer made.
+        made = fill_in(browser, page, {"username": "owner@acme.example", "password": demo.password}, back)
+        assert "code" in made
+        visitor = requests.Session()
+        page = visitor.get(f"{demo.url}/oidc/authenticate/", timeout=5)
+        link = re.search(r'href="(/signup\?[^"]+)"', page.text)
+        assert link
+        page = visitor.get(f"{demo.emulator_url}{unescape(link[1])}", timeout=5)
+        typed = {
+            "username": email,
+            "password": "Correct-horse-7-battery",
+            "confirm_password": "Correct-horse-7-battery",
+        }
+        page = post_form(visitor, page, typed)
+        mail = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": email}, timeout=5).json()["mails"][0]
+        code = re.search(r"^\d{6}$", mail["body"], re.MULTILINE)
+        assert code
+        assert "code" in fill_in(visitor, page, {"username": email, "code": code[0]}, back)
+
+
+def post_form(browser: requests.Session, page: requests.Response, typed: dict[str, str]) -> requests.Response:
+    hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
+    action = re.search(r'action="([^"]+)"', page.text)
+    assert action
+    return browser.post(urljoin(page.url, unescape(action[1])), data={**hidden, **typed}, timeout=5)
+
+
+@pytest.mark.parametrize("command", ["demo", "emulator"])
+def test_an_unknown_way_to_sign_up_is_reported_in_one_line(project: Path, command: str) -> None:
+    answer = run(project, command, SIGN_UP="portals", PORT=str(free_port()), EMULATOR_PORT=str(free_port()))
+    assert answer.returncode == 1
+    assert answer.stderr.strip() == "CommandError: SIGN_UP=portals is neither portal nor hosted-ui."
 
 
 def test_the_demo_serves_pages_and_static_files(demo: Demo) -> None:

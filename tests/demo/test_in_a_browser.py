@@ -175,3 +175,17 @@ def test_no_page_scrolls_sideways(page: Any, demo: Demo, viewport: dict[str, int
         page.goto(demo.url + address)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= viewport["width"], f"{address} is {width} px wide"
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_the_link_in_a_mail_leads_to_the_portal(page: Any, demo: Demo, size: dict[str, int]) -> None:
+    page.set_viewport_size(size)
+    page.goto(f"{demo.url}/oidc/authenticate/")
+    page.get_by_role("link", name="Forgot your password?").click()
+    page.get_by_label("E-mail").fill(ACME_OWNER.email)
+    page.get_by_role("button").first.click()
+    page.goto(f"{demo.emulator_url}/mailbox?to={ACME_OWNER.email}")
+    page.get_by_role("link", name="Reset your password").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.frame_locator("iframe").get_by_role("link", name=demo.url).click()
+    page.wait_for_url(f"{demo.url}/")

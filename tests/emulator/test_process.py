@@ -51,11 +51,11 @@ def test_a_port_taken_on_one_address_counts_as_taken() -> None:
             start(port=taken.getsockname()[1])
 
 
-def test_only_one_loopback_port_is_open(stack: Stack) -> None:
-    port = int(stack.emulator.endpoint_url.rpartition(":")[2])
+def test_only_two_loopback_ports_are_open(stack: Stack) -> None:
+    ports = {int(stack.emulator.endpoint_url.rpartition(":")[2]), stack.emulator.smtp_port}
     listening = [entry.laddr for entry in psutil.Process(stack.emulator.pid).net_connections("inet") if not entry.raddr]
     assert listening
-    assert {(entry.ip in ("127.0.0.1", "::1"), entry.port) for entry in listening} == {(True, port)}
+    assert {(entry.ip in ("127.0.0.1", "::1"), entry.port) for entry in listening} == {(True, port) for port in ports}
 
 
 def test_the_emulator_stops_with_its_parent() -> None:

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from emulator.client import seeding
 from emulator.client.process import Emulator, start
 from emulator.state.directory import KEPT_PASSWORD
 from portal.demo.cast import ACME, ACME_OWNER, GLOBEX_OWNER
+from portal.demo.processes import CannotRun
 from portal.demo.running import open_world
 from portal.demo.world import World
 
@@ -35,6 +38,16 @@ def test_a_restart_keeps_the_demo_and_its_deletions(tmp_path: Path) -> None:
             assert second.settings[name].startswith(emulator.endpoint_url)
         assert _count(emulator, second) == rows
     assert messages.count("Creating people") == 1
+
+
+def test_a_saved_demo_keeps_its_way_to_sign_up(tmp_path: Path) -> None:
+    with start(state=tmp_path) as emulator:
+        first = open_world(emulator, PORTAL, lambda _: None, state=tmp_path, sign_up="hosted-ui")
+        assert first.settings["SIGN_UP"] == "hosted-ui"
+        with pytest.raises(CannotRun, match="needs SIGN_UP=hosted-ui"):
+            open_world(emulator, PORTAL, lambda _: None, state=tmp_path)
+        again = open_world(emulator, PORTAL, lambda _: None, state=tmp_path, sign_up="hosted-ui")
+        assert again.settings["SIGN_UP"] == "hosted-ui"
 
 
 def _owners_rows(emulator: Emulator, world: World) -> Any:

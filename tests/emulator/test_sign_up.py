@@ -1,6 +1,8 @@
 """A stack with self sign-up: the pages, the codes, and the function that creates an organisation."""
 
+import re
 import uuid
+from html import unescape
 from typing import Any
 
 import boto3
@@ -46,12 +48,50 @@ def test_signing_up_creates_an_organisation(newcomer: Browser, open_stack: Stack
     wrong = newcomer.submit(page, username=email, code=wrong_code(code))
     assert BAD_CODE in wrong.text
     done = newcomer.submit(wrong, username=email, code=code)
-    assert "Your address is confirmed. Sign in." in done.text
-    token = claims(
-        newcomer.exchange(code_in(newcomer.submit(done, username=email, password=PASSWORD))).json()["id_token"]
-    )
+    token = claims(newcomer.exchange(code_in(done)).json()["id_token"])
     assert str(uuid.UUID(token["custom:org"])) == token["custom:org"]
     assert (token["custom:role"], token["email"], token["email_verified"]) == ("owner", email, True)
+
+
+def test_a_browser_that_did_not_sign_up_must_sign_in_after_the_code(newcomer: Browser, open_stack: Stack) -> None:
+    email, another = address(), Browser(open_stack)
+    sign_up(newcomer, email)
+    code = mailed_code(open_stack.emulator, email)
+    done = another.submit(open_page(another, "/confirmUser"), username=email, code=code)
+    assert "Your address is confirmed. Sign in." in done.text
+    assert code_in(another.submit(done, username=email, password=PASSWORD))
+
+
+def test_a_browser_goes_on_signed_in_only_as_the_person_who_signed_up(newcomer: Browser, open_stack: Stack) -> None:
+    mine, other = address(), address()
+    sign_up(Browser(open_stack), other)
+    page = sign_up(newcomer, mine)
+    done = newcomer.submit(page, username=other, code=mailed_code(open_stack.emulator, other))
+    assert "Your address is confirmed. Sign in." in done.text
+    assert newcomer.authorize(prompt="none").headers["Location"].count("error=login_required") == 1
+
+
+def test_an_unconfirmed_person_who_signs_in_goes_on_after_the_code(open_stack: Stack) -> None:
+    email, browser = address(), Browser(open_stack)
+    sign_up(Browser(open_stack), email)
+    page = browser.submit(browser.page(), username=email, password=PASSWORD)
+    assert "Your address is not confirmed yet." in page.text
+    assert code_in(browser.submit(page, username=email, code=mailed_code(open_stack.emulator, email)))
+    assert code_in(browser.authorize())
+
+
+def test_a_disabled_person_is_not_signed_in_by_the_code(newcomer: Browser, open_stack: Stack) -> None:
+    email = address()
+    page = sign_up(newcomer, email)
+    open_stack.root("cognito-idp").admin_disable_user(UserPoolId=open_stack.pool_id, Username=email)
+    done = newcomer.submit(page, username=email, code=mailed_code(open_stack.emulator, email))
+    assert "Location" not in done.headers
+
+
+def test_the_sign_in_page_leads_to_the_sign_up_page(newcomer: Browser) -> None:
+    page = newcomer.page()
+    (link,) = re.findall(r'href="(/signup\?[^"]+)"', page.text)
+    assert "<h1>Sign up</h1>" in newcomer.http.get(newcomer.url(unescape(link)), timeout=10).text
 
 
 def test_two_people_never_share_an_organisation(newcomer: Browser) -> None:
@@ -188,16 +228,16 @@ def test_a_new_code_replaces_the_first(newcomer: Browser, open_stack: Stack) -> 
     email = address()
     page = sign_up(newcomer, email)
     query = newcomer.query()
-    csrf = newcomer.http.cookies["XSRF-TOKEN"]
+    hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
     again = newcomer.http.post(
-        newcomer.url("/resendcode"), params=query, data={"username": email, "_csrf": csrf}, timeout=10
+        newcomer.url("/resendcode"), params=query, data={"username": email, **hidden}, timeout=10
     )
     assert "another code has been mailed" in again.text
     codes = [mail["body"].rstrip(".")[-6:] for mail in mails(open_stack.emulator, email)]
     assert len(codes) == 2
     if codes[0] != codes[1]:
-        assert BAD_CODE in newcomer.submit(page, username=email, code=codes[1]).text
-    assert "confirmed" in newcomer.submit(page, username=email, code=codes[0]).text
+        assert BAD_CODE in newcomer.submit(again, username=email, code=codes[1]).text
+    assert code_in(newcomer.submit(again, username=email, code=codes[0]))
 
 
 def test_an_address_signs_up_once(newcomer: Browser) -> None:

@@ -228,12 +228,22 @@ def word(event, context):
     api.confirm_sign_up(ClientId=client_id, Username=email, ConfirmationCode=mailed_code(emulator, email))
 
 
-def test_an_invitation_without_placeholders_creates_no_user(emulator: Emulator) -> None:
-    code = "def word(event, context):\n    event['response']['emailMessage'] = 'hello'\n    return event\n"
+@pytest.mark.parametrize("body", ["hello", "the code is {####}", "you are {username}"])
+def test_an_invitation_without_its_placeholders_is_sent_in_the_pools_text(emulator: Emulator, body: str) -> None:
+    code = f"def word(event, context):\n    event['response'].update(emailMessage='{body}', emailSubject='Mine')\n"
+    stack, email = build_with_triggers(emulator, f"{code}    return event\n", CustomMessage="word"), address()
+    stack.root("cognito-idp").admin_create_user(UserPoolId=stack.pool_id, Username=email)
+    (mail,) = mails(emulator, email)
+    assert mail["subject"] == "Mine"
+    assert mail["body"].startswith(f"Your username is {email} and temporary password is ")
+
+
+def test_a_failing_custom_message_creates_no_user(emulator: Emulator) -> None:
+    code = "def word(event, context):\n    raise Exception('no')\n"
     stack, email = build_with_triggers(emulator, code, CustomMessage="word"), address()
     pools = stack.root("cognito-idp")
     assert refusal(pools.admin_create_user, UserPoolId=stack.pool_id, Username=email)["code"] == (
-        "InvalidLambdaResponseException"
+        "UserLambdaValidationException"
     )
     assert refusal(pools.admin_get_user, UserPoolId=stack.pool_id, Username=email)["code"] == "UserNotFoundException"
 

@@ -54,8 +54,8 @@ def sign_up(form: Form, *, more: Mapping[str, tuple[str, str]]) -> Reply:
     return _form_page("Sign up", "sign_up.html", form, raw={"more": "".join(fields)})
 
 
-def confirm(form: Form, *, resend: str) -> Reply:
-    return _form_page("Confirm your address", "confirm.html", form, resend=resend)
+def confirm(form: Form, *, resend: str, waiting: str) -> Reply:
+    return _form_page("Confirm your address", "confirm.html", form, resend=resend, waiting=waiting)
 
 
 def forgot(form: Form) -> Reply:
@@ -110,20 +110,34 @@ def _page(
     return page_reply(text, status=400 if error else status, form_action=form_action)
 
 
-def page_reply(text: str, *, status: int = 200, form_action: str = "") -> Reply:
-    """A page that loads only its stylesheet, cannot be framed, and is not cached."""
+def page_reply(text: str, *, status: int = 200, form_action: str = "", framed: bool = False) -> Reply:
+    """A page that loads only its stylesheet, cannot be framed, and is not cached. `framed`: it has a frame of ours."""
+    frames = "frame-src 'self'; " if framed else ""
     policy = (
         "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action 'self' {form_action}".rstrip()
+        f"{frames}form-action 'self' {form_action}".rstrip()
     )
-    security = (
+    return Reply(status, text.encode(), (_HTML, *_security(policy, frames="DENY")))
+
+
+def mail_frame(content: str) -> Reply:
+    """A mail's HTML, which anybody may have written. A link in it opens in the whole window, when it is clicked."""
+    policy = (
+        "sandbox allow-top-navigation-by-user-activation; default-src 'none'; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
+    text = f'<!doctype html><base target="_top">{content}'
+    return Reply(200, text.encode(errors="replace"), (_HTML, *_security(policy, frames="SAMEORIGIN")))
+
+
+def _security(policy: str, *, frames: str) -> tuple[tuple[str, str], ...]:
+    return (
         ("Content-Security-Policy", policy),
         ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
+        ("X-Frame-Options", frames),
         ("Referrer-Policy", "no-referrer"),
         ("Cache-Control", "no-store"),
     )
-    return Reply(status, text.encode(), (_HTML, *security))
 
 
 def render(template: str, values: Mapping[str, str], *, raw: Mapping[str, str] | None = None) -> str:
