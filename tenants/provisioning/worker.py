@@ -23,6 +23,7 @@ from tenants.models import Halted, Member, Provisioning, ProvisioningHour
 from tenants.models import Worker as WorkerRow
 from tenants.provisioning.dispatcher import Dispatcher, Tally, Tools
 from tenants.provisioning.halt import clear_halt, halt, is_halted, make_probe_due, why_halted
+from tenants.provisioning.queue import due
 
 _log = logging.getLogger(__name__)
 THREADS = 16
@@ -125,7 +126,7 @@ class Worker:
             self._note_well()
         self._beat(forever=forever)
         if not busy:
-            if not forever and not _waits_for_another_try():
+            if not forever and not due().exists() and not _waits_for_another_try():
                 return False
             self.stop.wait(TICK_SECONDS)
         return True

@@ -17,15 +17,30 @@ from tenants.aws.clients import directory_client
 from tenants.aws.directory import PAGE, Directory
 from tenants.aws.failures import scope_of
 from tenants.domain.errors import (
+    MailLimitReached,
     Misconfigured,
+    NotInvited,
     PortalError,
     RefusedByCognito,
     Throttled,
+    UndeliverableMail,
     Unreachable,
     UserExists,
     UserGone,
 )
-from tenants.domain.user_plan import Create, Delete, DesiredUser, Disable, Enable, Seen, SetRole, SignOut
+from tenants.domain.user_plan import (
+    Change,
+    Create,
+    Delete,
+    DesiredUser,
+    Disable,
+    Enable,
+    Resend,
+    Seen,
+    SetNames,
+    SetRole,
+    SignOut,
+)
 from tests.world.cognito_answers import ANSWERS
 from tests.world.faults import Switches
 
@@ -75,6 +90,54 @@ def test_an_invitation_is_mailed_only_if_wanted(directory: Directory, world: Wor
     for wanted in (invited, silent):
         directory.create(wanted)
     assert (mails_to(world, invited.email), mails_to(world, silent.email)) == (1, 0)
+
+
+def test_a_resend_mails_again_and_is_one_call(directory: Directory, switches: Switches, world: World) -> None:
+    made = directory.create(newcomer(mail_invitation=True))
+    switches.forget()
+    again = directory.perform(Resend(), made)
+    assert switches.calls() == {f"{SERVICE}.AdminCreateUser": 1}
+    assert again == made == directory.look(made.sub)
+    assert again is not None
+    assert made.modified_at is not None
+    assert again.modified_at is not None
+    assert again.modified_at >= made.modified_at
+    assert mails_to(world, made.email) == 2
+
+
+def test_nobody_is_invited_again_who_has_a_password(directory: Directory, world: World) -> None:
+    made = directory.create(newcomer())
+    pool = seeding.clients(world.emulator.endpoint_url, world.emulator.root)("cognito-idp")
+    pool.admin_set_user_password(
+        UserPoolId=directory.pool_id, Username=made.email, Password=f"Aa1!{uuid.uuid4()}", Permanent=True
+    )
+    with pytest.raises(NotInvited, match="FORCE_CHANGE_PASSWORD"):
+        directory.resend(made.sub)
+
+
+def test_a_mail_that_is_not_delivered_leaves_the_user_made(directory: Directory, switches: Switches) -> None:
+    switches.fail("Mail.Send", fault="undelivered-mail", count=1)
+    wanted = newcomer(mail_invitation=True)
+    with pytest.raises(UndeliverableMail, match="Unable to deliver the message"):
+        directory.create(wanted)
+    assert directory.look(wanted.email) is not None
+
+
+def test_the_daily_limit_of_mails_is_no_throttle(directory: Directory, switches: Switches) -> None:
+    switches.fail("Mail.Send", fault="daily-mail-limit", count=1)
+    with pytest.raises(MailLimitReached) as raised:
+        directory.create(newcomer(mail_invitation=True))
+    assert scope_of(raised.value) == "mails"
+
+
+def test_names_for_the_mail_are_written_cut_changed_and_deleted(directory: Directory) -> None:
+    made = directory.create(newcomer(organisation="A" * 300, invited_by="Olga"))
+    assert (made.organisation, made.invited_by) == ("A" * 256, "Olga")
+    changed = directory.perform(SetNames("Acme", ""), made)
+    seen = directory.look(made.sub)
+    assert changed is not None
+    assert seen is not None
+    assert (changed.organisation, changed.invited_by) == (seen.organisation, seen.invited_by) == ("Acme", "")
 
 
 def test_users_are_found_by_sub_and_by_address_in_any_case(directory: Directory) -> None:
@@ -157,10 +220,10 @@ def test_a_change_without_a_user_is_a_mistake(directory: Directory) -> None:
         directory.perform(Disable(), None)
 
 
-@pytest.mark.parametrize("change", [SetRole("viewer"), Enable(), Disable(), SignOut(), Delete()])
-def test_every_change_of_a_deleted_user_raises_user_gone(
-    directory: Directory, change: SetRole | Enable | Disable | SignOut | Delete
-) -> None:
+@pytest.mark.parametrize(
+    "change", [SetRole("viewer"), Enable(), Disable(), SetNames("Acme", "Olga"), Resend(), SignOut(), Delete()]
+)
+def test_every_change_of_a_deleted_user_raises_user_gone(directory: Directory, change: Change) -> None:
     made = directory.create(newcomer())
     directory.delete(made.sub)
     with pytest.raises(UserGone):

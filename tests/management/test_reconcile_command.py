@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -141,6 +142,40 @@ def test_json_has_an_object_a_difference_and_one_at_the_end(
         },
     ]
     assert Ran(capsys, "--tenant", str(tenant.org_id), "--repair", "--json").code == 0
+
+
+def test_people_who_need_another_mail_are_named_with_the_remedy(
+    stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settled_tenant(stage, "Forgetful", 3, domain=domain)
+    members = Member.objects.filter(person__email__endswith=f"@{domain}")
+    members.filter(person__email__startswith="p1").update(mailed_at=timezone.now() - timedelta(days=9))
+    members.filter(person__email__startswith="p2").update(mail_problem="Mailbox full.")
+    ran = Ran(capsys)
+    assert ran.code == 0
+    assert f"p1@{domain}: lapsed on " in ran.out
+    assert f"p2@{domain}: mail not delivered: Mailbox full. Mail it again: manage.py member resend p2@" in ran.out
+    assert "Invitations that lapsed or were not delivered: 2." in ran.out
+    *notes, summary = Ran(capsys, "--json").objects
+    assert [(note["note"], note["invitation"]) for note in notes] == [
+        ("invitation", "lapsed"),
+        ("invitation", "not-delivered"),
+    ]
+    assert summary["to_resend"] == 2
+
+
+def test_who_signed_up_is_listed_and_the_exit_code_is_0(
+    stage: Stage, domain: str, capsys: pytest.CaptureFixture[str], settings: Any
+) -> None:
+    stage.make_by_hand(f"hank@{domain}", org=str(uuid.uuid4()), role="owner")
+    assert Ran(capsys).code == 3
+    settings.SIGN_UP = "hosted-ui"
+    ran = Ran(capsys)
+    assert ran.code == 0
+    assert f"hank@{domain}: signed up, and has not named the organisation yet. This is no difference." in ran.out
+    waiting, summary = Ran(capsys, "--json").objects
+    assert (waiting["kind"], waiting["email"], waiting["outlook"]) == ("waiting", f"hank@{domain}", "nothing to do")
+    assert (summary["found"], summary["kinds"], summary["waiting"]) == (0, {}, 1)
 
 
 def test_too_many_missing_users_are_shown_and_refused_with_what_to_type(

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +19,8 @@ from django.utils import timezone
 from portal.environment import BASE
 from tenants.domain.roles import Role
 from tenants.health.worker_metrics import serve_metrics
-from tenants.members.roster import disable, remove, set_role
+from tenants.members.invitation_state import Invited, invitation_state
+from tenants.members.roster import add_member, disable, mark_due, remove, set_role
 from tenants.models import Lease, Member, Provisioning, ProvisioningHour, Worker
 from tenants.provisioning.dispatcher import Tally
 from tests.world.faults import Switches
@@ -60,7 +63,7 @@ def kill_workers(stage: Stage, *options: str) -> int:
         env=environment_of(stage, COGNITO_CALLS_PER_SECOND="UserCreation=80,UserUpdate=80,UserRead=80,UserList=80"),
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
@@ -98,6 +101,54 @@ def test_workers_killed_line_by_line_lose_nothing_and_make_none_twice(stage: Sta
     prepare_members(stage, domain, 8)
     assert kill_workers(stage, "--every", "41", "--workers", "1") > 8
     assert_nothing_is_due(stage, domain, 8)
+
+
+def prepare_invitations(stage: Stage, domain: str) -> list[str]:
+    """Half are to be created and mailed, half were mailed a week ago and are to be mailed again. Their addresses."""
+    tenant = tenant_with_people("Invited", 1, domain=domain)
+    emails = [f"{name}{number}@{domain}" for name in ("new", "again") for number in range(3)]
+    add = partial(add_member, tenant=tenant, name="", role=Role.VIEWER, by=SOMEBODY)
+    for email in emails[3:]:
+        add(email=email)
+    stage.work()
+    again = Member.objects.filter(person__email__in=emails[3:])
+    again.update(mailed_at=timezone.now() - timedelta(days=8))
+    mark_due(again, resend=True)
+    for email in emails[:3]:
+        add(email=email)
+    return emails
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_killed_line_by_line_mail_everybody_at_least_once(stage: Stage, domain: str) -> None:
+    emails = prepare_invitations(stage, domain)
+    assert kill_workers(stage, "--every", "67", "--workers", "1") > 8
+    assert_all_agree(stage, domain, len(emails) + 1)
+    least = {"new": 1, "again": 2}
+    assert all(stage.mails_to(email) >= least[email.partition("@")[0][:-1]] for email in emails)
+    assert {invitation_state(member_called(email)).name for email in emails} == {Invited.INVITED}
+    assert not Member.objects.filter(resend=True).exists()
+    assert stage.work().applied == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fault", ["undelivered-mail", "daily-mail-limit"])
+def test_workers_killed_while_mails_fail_make_nobody_twice(
+    stage: Stage, switches: Switches, domain: str, fault: str
+) -> None:
+    emails = prepare_invitations(stage, domain)
+    switches.fail("Mail.Send", fault=fault, count=None)
+    kill_workers(stage, "--every", "67", "--workers", "1")
+    users = [user.email for user in stage.users_of(domain)]
+    assert len(users) == len(set(users))
+    switches.mend()
+    Lease.objects.update(until=timezone.now())
+    stage.work()
+    assert_all_agree(stage, domain, len(emails) + 1)
+    mark_due(Member.objects.filter(person__email__in=emails), resend=True)
+    stage.work()
+    assert all(stage.mails_to(email) >= 1 for email in emails)
+    assert {invitation_state(member_called(email)).name for email in emails} == {Invited.INVITED}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
 from django.db import connection
 from django.db.models import QuerySet
 
@@ -59,6 +61,24 @@ class Stage:
     def user(self, member: Member | str) -> Seen | None:
         email = member if isinstance(member, str) else Member.objects.get(pk=member.pk).person.email
         return self.tools.directory.look(email)
+
+    def mails_to(self, email: str) -> int:
+        """How many invitations and codes were delivered to the address."""
+        page = requests.get(f"{self.world.emulator.endpoint_url}/mailbox.json", params={"to": email}, timeout=5)
+        page.raise_for_status()
+        return len(page.json()["mails"])
+
+    def attributes_of(self, email: str) -> dict[str, str]:
+        """As the pool has them."""
+        user = self.by_hand.admin_get_user(UserPoolId=self.tools.directory.pool_id, Username=email)
+        return {entry["Name"]: entry["Value"] for entry in user["UserAttributes"]}
+
+    def choose_password(self, email: str) -> None:
+        """As somebody does who follows their invitation."""
+        pool = self.tools.directory.pool_id
+        self.by_hand.admin_set_user_password(
+            UserPoolId=pool, Username=email, Password=f"Aa1!{uuid.uuid4()}", Permanent=True
+        )
 
     def make_by_hand(self, email: str, *, org: str = "", role: str = "") -> str:
         attributes = {"email": email, "email_verified": "true", "custom:org": org, "custom:role": role}

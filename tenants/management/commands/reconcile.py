@@ -114,7 +114,8 @@ class Command(BaseCommand):
                 facts = {"note": "invitation", "email": email, "invitation": state.name, "why": state.in_words}
                 self.stdout.write(json.dumps(facts))
             else:
-                self.stdout.write(f"{email}: {state.in_words}. Mail it again: manage.py member resend {email}")
+                why = state.in_words.rstrip(".")
+                self.stdout.write(f"{email}: {why}. Mail it again: manage.py member resend {email}")
 
     def note_address(self, here: str, there: str) -> None:
         """People are known by their sub, so another address is not repaired. It is only reported."""
