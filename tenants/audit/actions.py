@@ -38,6 +38,10 @@ class Action(StrEnum):
     MEMBER_CONFLICT = "member.conflict"
     MEMBER_NOT_REACHED = "member.mail-not-delivered"
 
+    # A sign-up's user in Cognito, before its tenant exists.
+    SIGN_UP_MAILED = "sign-up.mailed"
+    SIGN_UP_ENDED = "sign-up.ended"
+
     SIGNED_IN = "person.signed-in"
     SIGN_IN_FAILED = "person.sign-in-failed"
     SIGNED_OUT = "person.signed-out"

@@ -90,6 +90,14 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     A.MEMBER_STUCK: ("Cognito cannot be made to match for {target}.",),
     A.MEMBER_CONFLICT: ("In Cognito, {target} is a user outside this organisation.",),
     A.MEMBER_NOT_REACHED: ("The invitation of {target} was not delivered.",),
+    A.SIGN_UP_MAILED: (
+        "{who} invited the owner of {target}, who had signed up.",
+        "{who} invited somebody who had signed up.",
+    ),
+    A.SIGN_UP_ENDED: (
+        "{who} deleted the user for {target}: its sign-up has ended.",
+        "{who} deleted a user whose sign-up has ended.",
+    ),
     A.SIGNED_IN: ("{who} signed in as {after.role}.", "{who} signed in."),
     A.SIGN_IN_FAILED: ("A sign-in went wrong.",),
     A.SIGNED_OUT: ("{who} signed out.",),

@@ -106,6 +106,10 @@ class Directory:
         """Texts for the invitation's mail; Cognito deletes an attribute that is set to ""."""
         self._update(sub, {"custom:org_name": names.organisation, "custom:invited_by": names.invited_by})
 
+    def set_own_name(self, sub: str, name: str) -> None:
+        """The person's, as pages show it."""
+        self._update(sub, {"name": name})
+
     def _update(self, sub: str, values: Mapping[str, str]) -> None:
         attributes: list[AttributeTypeTypeDef] = [{"Name": name, "Value": value} for name, value in values.items()]
         with translate_errors(PEOPLE):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from tenants.domain.org_id import is_org_id
+from tenants.domain.roles import Role
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
@@ -37,6 +40,11 @@ class Claims:
         """The reverse of `for_session`. Raises KeyError, TypeError or ValueError for anything else."""
         texts = {name: _required_text(stored, name) for name in ("sub", "email", "name", "org", "role")}
         return cls(**texts, expires_at=int(str(stored["expires_at"])))
+
+    @property
+    def may_own_an_organisation(self) -> bool:
+        """Whether they are those of an owner, perhaps of an organisation that has no tenant yet."""
+        return self.role == Role.OWNER and is_org_id(self.org)
 
     def for_session(self) -> dict[str, str | int]:
         return asdict(self)

@@ -8,6 +8,7 @@ Leaves carry what a page or a log needs; `str()` of a leaf is a sentence for the
     ├── SessionEnded            the session could not be renewed
     ├── SignInFailed            the sign-in itself failed
     ├── NoOrganisation          signed in, but not a member of any tenant
+    ├── ArrivalNeeded           the owner of a sign-up, whose tenant is made on the page /welcome/
     ├── MembershipEnded         removed or disabled
     ├── MembershipChanged       Cognito and the database still differ
     ├── TenantSuspended
@@ -80,6 +81,13 @@ class SignInFailed(PortalError):
 class NoOrganisation(PortalError):
     def __init__(self) -> None:
         super().__init__("You are signed in, but you are not a member of an organisation yet.")
+
+
+class ArrivalNeeded(PortalError):
+    """The token carries an organisation that the portal has no tenant of yet."""
+
+    def __init__(self) -> None:
+        super().__init__("Your organisation is not set up yet. Nothing was done; set it up first, then try again.")
 
 
 class MembershipEnded(PortalError):

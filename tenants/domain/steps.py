@@ -21,6 +21,7 @@ Choices = tuple[tuple[str, str], ...]
 class Field:
     """Something to fill in. `widget` is text, lines, code, email, choice or hidden.
 
+    `autocomplete` is what a browser may fill in, by its name in HTML.
     `choices` returns (value, label) pairs. `value` is what a form begins with, `error` what is wrong with it.
     """
 
@@ -32,6 +33,7 @@ class Field:
     value: str = ""
     error: str = ""
     optional: bool = False
+    autocomplete: str = "off"
 
 
 WHY = Field("reason", "Reason", "Kept in the audit trail.", widget="lines")

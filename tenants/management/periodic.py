@@ -12,9 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.db import close_old_connections, connections
 
+from tenants.mail import outbox
+from tenants.provisioning import sign_ups
 from tenants.provisioning.dispatcher import Tools
 
 _log = logging.getLogger(__name__)
@@ -34,9 +37,13 @@ class Job:
     every: float = EVERY_SECONDS
 
 
-def jobs(tools: Tools) -> tuple[Job, ...]:  # noqa: ARG001 - for jobs that call Cognito
+def jobs(tools: Tools) -> tuple[Job, ...]:
     """Of this release, in the order in which `run_once` does them."""
-    return ()
+    return (
+        Job("sign-ups", partial(sign_ups.process, tools)),
+        Job("expired-sign-ups", partial(sign_ups.expire, tools)),
+        Job("mails", outbox.send_due),
+    )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
@@ -24,11 +25,13 @@ from tenants.domain.tenant_state import MAY_SIGN_IN, TenantState, in_words
 from tenants.domain.user_plan import Change, Conflict, DesiredUser, plan
 from tenants.members.addresses import address
 from tenants.members.rights import check_allowed
+from tenants.members.sign_up import give_way
 from tenants.models import Member, Person, Provisioning, Tenant
 from tenants.sign_in.standing import forget_standing
 
 _NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
 _NO_TENANT = "Choose a tenant. Only operators are in none."
+_TO_GIVE_WAY = timedelta(seconds=2)
 _audit_refusals = audit_refusals(Action.MEMBER_REFUSED)
 # Of what a change sets, what the audit trail keeps.
 _RECORDED = ("role", "enabled", "removed")
@@ -74,7 +77,10 @@ def add_member(
     language: str = "en",
     why: str = "",
 ) -> Member:
-    """Adds a person to `tenant`, or adds an operator if that is None. Raises InvalidInput, NotAllowed, NotNow."""
+    """Adds a person to `tenant`, or adds an operator if that is None. A pending sign-up of the address ends.
+
+    Raises InvalidInput, NotAllowed, NotNow.
+    """
     email, language, role = address(email), texts.language(language), _role(role)
     name, why = texts.display_name(name, field="name") if name else "", texts.reason_if_given(why)
     if (tenant is None) != (role == Role.OPERATOR):
@@ -86,6 +92,8 @@ def add_member(
         check_allowed(by, MemberAction.INVITE, tenant=tenant, new_role=role)
         person = _person_to_invite(email, name, language, tenant)
         now = timezone.now()
+        # Of a pending sign-up with the address, the worker deletes the unused user first.
+        due_at = now + _TO_GIVE_WAY if give_way(email) else now
         with _refuse_second_membership(person, tenant):
             member = Member.objects.create(
                 person=person,
@@ -94,7 +102,7 @@ def add_member(
                 invited_by=invited_by,
                 invited_at=now,
                 mail_invitation=mail_invitation,
-                due_at=now,
+                due_at=due_at,
             )
         record(Action.MEMBER_ADDED, by=by, org=member.org_id, target=str(person), after={"role": role}, why=why)
     forget_standing(person.pk)

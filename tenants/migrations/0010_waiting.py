@@ -12,7 +12,7 @@ def check(kinds):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0009_joined'),
+        ('tenants', '0010_mail'),
     ]
 
     operations = [

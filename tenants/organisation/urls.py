@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from tenants.organisation import access, direct, home, records
+from tenants.organisation import access, direct, home, records, sign_up, welcome
 from tenants.organisation.record_addresses import from_segment, to_segment
 
 
@@ -20,6 +20,9 @@ register_converter(KeySegment, "key")
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("signup/", sign_up.sign_up, name="sign_up"),
+    path("signup/sent/", sign_up.sign_up_sent, name="sign_up_sent"),
+    path("welcome/", welcome.welcome, name="welcome"),
     path("records/", records.collections, name="collections"),
     path("records/<key:collection>/", records.collection, name="collection"),
     path("records/<key:collection>/<key:key>/", records.record, name="record"),

@@ -63,6 +63,7 @@ def _places(request: HttpRequest, who: SignedIn | None) -> list[Link]:
         if who.standing.role == Role.OPERATOR:
             names.append(("Operators", "operators:overview"))
     if who is None:
+        names.append(("Create an organisation", "sign_up"))
         names += [*([("Public records", "public_collections")] if settings.PUBLIC_READS else []), *_direct()]
     return [_link(request, label, reverse(name)) for label, name in names]
 

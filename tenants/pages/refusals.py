@@ -41,6 +41,7 @@ REFUSALS: dict[type[errors.PortalError], Refusal] = {
     IdentityUnknown: Refusal(401, "session_ended", recorded=True),
     errors.SignInFailed: Refusal(400, "sign_in_failed", logging.WARNING, recorded=True),
     errors.NoOrganisation: Refusal(403, "no_organisation", recorded=True),
+    errors.ArrivalNeeded: Refusal(403, "arrival_needed"),
     errors.MembershipEnded: Refusal(403, "membership_ended", recorded=True),
     errors.MembershipChanged: Refusal(403, "membership_changed", logging.WARNING, recorded=True),
     errors.TenantSuspended: Refusal(403, "suspended", recorded=True),
@@ -80,6 +81,8 @@ def refuse(request: HttpRequest, error: errors.PortalError) -> HttpResponse:
         return HttpResponse(status=204, headers={"HX-Redirect": request.get_full_path()})
     if isinstance(error, errors.SignInNeeded) and request.method == "GET":
         return HttpResponseRedirect(_sign_in_address(request))
+    if isinstance(error, errors.ArrivalNeeded) and request.method == "GET":
+        return HttpResponseRedirect(reverse("welcome"))
     response = _page(request, refusal.template, refusal.status, error=error, sent=_sent(request))
     if isinstance(error, errors.Unavailable):
         response["Retry-After"] = str(error.retry_after)

@@ -32,11 +32,15 @@ _View = TypeVar("_View", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """`in_words` is for the documentation and the tests' matrix. With `roles` None nobody needs to sign in."""
+    """`in_words` is for the documentation and the tests' matrix. With `roles` None nobody needs to sign in.
+
+    `newcomers`: also people who have signed in and are members of nothing.
+    """
 
     in_words: str
     roles: tuple[Role, ...] | None
     looks_at_session: bool = True
+    newcomers: bool = False
 
 
 def _declare(access: Access) -> Callable[[_View], _View]:
@@ -51,6 +55,9 @@ def _declare(access: Access) -> Callable[[_View], _View]:
 open_to_all = _declare(Access("everybody, signed in or not", None, looks_at_session=False))
 # A visitor, or somebody signed in and in good standing.
 visitors_welcome = _declare(Access("everybody", None))
+# The pages of a sign-up, where somebody may be signed in whose organisation does not exist yet.
+visitors_and_newcomers = _declare(Access("everybody, members of nothing too", None, newcomers=True))
+newcomers_welcome = _declare(Access("everybody who is signed in, members of nothing too", tuple(Role), newcomers=True))
 signed_in_only = _declare(Access("everybody who is signed in", tuple(Role)))
 members_only = _declare(Access("members of an organisation", IN_AN_ORGANISATION))
 operators_only = _declare(Access("operators of the platform", (Role.OPERATOR,)))
@@ -67,8 +74,8 @@ def access_of(view: Callable[..., Any]) -> Access:
 def admit(request: HttpRequest, access: Access) -> SignedIn | None:
     """The person at the door, in good standing and with renewed claims if need be; None for a welcome visitor.
 
-    Raises SignInNeeded, SessionEnded, NoOrganisation, MembershipEnded, MembershipChanged, TenantSuspended, RoleTooLow,
-    OnlyOperatorsPages or Unavailable.
+    Raises SignInNeeded, SessionEnded, ArrivalNeeded, NoOrganisation, MembershipEnded, MembershipChanged,
+    TenantSuspended, RoleTooLow, OnlyOperatorsPages or Unavailable.
     """
     who = unchecked_person(request) if access.looks_at_session else None
     if who is None:
@@ -78,6 +85,10 @@ def admit(request: HttpRequest, access: Access) -> SignedIn | None:
     if who.break_glass is not None:
         return _admit_break_glass(who, who.break_glass, access)
     note(sub=who.claims.sub, org=who.claims.org)
+    if sessions().needs_renewal(who.claims):
+        who = _renew(request, who, even_if_fresh=False)
+    if access.newcomers and not who.standing.role:
+        return who
     who = _in_good_standing(request, who)
     if access.roles is not None and who.standing.role not in access.roles:
         raise RoleTooLow(have=who.standing.role, need=access.roles)
@@ -150,8 +161,6 @@ def _admit_break_glass(who: SignedIn, opened: BreakGlass, access: Access) -> Sig
 
 
 def _in_good_standing(request: HttpRequest, who: SignedIn) -> SignedIn:
-    if sessions().needs_renewal(who.claims):
-        who = _renew(request, who, even_if_fresh=False)
     try:
         check_standing(who.standing, who.claims)
     except ClaimsOutOfDate:

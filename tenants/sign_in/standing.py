@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.db import transaction
 
 from tenants.domain.claims import Claims
-from tenants.domain.errors import MembershipEnded, NoOrganisation, PortalError, TenantSuspended
+from tenants.domain.errors import ArrivalNeeded, MembershipEnded, NoOrganisation, PortalError, TenantSuspended
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
 from tenants.domain.texts import readable_address
@@ -73,7 +73,12 @@ def forget_standing(*person_ids: int) -> None:
 
 
 def check_standing(standing: Standing, claims: Claims) -> None:
-    """Returns if the person may enter. Raises NoOrganisation, MembershipEnded, TenantSuspended or ClaimsOutOfDate."""
+    """Returns if the person may enter.
+
+    Raises ArrivalNeeded, NoOrganisation, MembershipEnded, TenantSuspended or ClaimsOutOfDate.
+    """
+    if not standing.role and claims.may_own_an_organisation:
+        raise ArrivalNeeded
     _check_database(standing)
     if (claims.sub, claims.org, claims.role) != (standing.sub, standing.org, standing.role):
         raise ClaimsOutOfDate

@@ -22,7 +22,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from mozilla_django_oidc.utils import absolutify
-from mozilla_django_oidc.views import OIDCAuthenticationCallbackView
+from mozilla_django_oidc.views import OIDCAuthenticationCallbackView, OIDCAuthenticationRequestView
 
 from tenants.domain.errors import SignInFailed
 from tenants.domain.log_context import note
@@ -60,6 +60,18 @@ class CognitoBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
 
     def get_user(self, user_id: Any) -> Person | None:
         return Person.objects.filter(pk=user_id).first()
+
+
+class SignUpRequest(OIDCAuthenticationRequestView):  # type: ignore[misc]
+    """Starts a sign-in on Cognito's sign-up page, for stacks where people sign up there.
+
+    That page takes the parameters of the authorization endpoint. Somebody who has confirmed their address is signed in:
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-managed-login.html
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.OIDC_OP_AUTH_ENDPOINT = f"{settings.COGNITO_DOMAIN}/signup"
 
 
 class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]

@@ -20,13 +20,13 @@ DOORS = {
     "lifecycle": "closing details metadata preview search steps suspension suspension_list transitions wiring",
     "mail": "outbox",
     "management": "",
-    "members": "addresses in_cognito invitation_state roster steps",
+    "members": "addresses in_cognito invitation_state roster sign_up sign_up_queue steps",
     "models": f"{' '.join(models.__all__)} keyset",
     "operators": "urls",
     "organisation": "urls",
     "pages": "lists refusals step_pages",
-    "provisioning": "attempt dispatcher.Tally dispatcher.Tools halt one_member pace queue results.Outcome wiring "
-    "worker",
+    "provisioning": "attempt dispatcher.Tally dispatcher.Tools halt one_member pace queue results.Outcome sign_ups "
+    "wiring worker",
     "records": "reading wiring",
     "sign_in": "access break_glass federation.Federation sessions.SignedIn standing wiring",
 }

@@ -30,6 +30,10 @@ LET_IN = {
     "oidc_authentication_callback": EVERYBODY,
     "oidc_logout": EVERYBODY,
     "break_glass": EVERYBODY,
+    "oidc_sign_up": EVERYBODY,
+    "sign_up": EVERYBODY,
+    "sign_up_sent": EVERYBODY,
+    "welcome": {"operator", "member"},
     "collections": {"member"},
     "collection": {"member"},
     "record": {"member"},
@@ -59,9 +63,13 @@ LET_IN = {
 ANSWERS = {
     "oidc_authentication_callback": 400,
     "oidc_authentication_init": 302,
+    "oidc_sign_up": 302,
     "oidc_logout": 405,
     "operators:audit_export": 405,
     "metrics": 404,
+    # To the form, where nothing was sent, and home, for members.
+    "sign_up_sent": 302,
+    "welcome": 302,
 }
 # The answer depends on more than the person. It has tests of its own.
 NOT_ASKED = {"readyz"}

@@ -101,14 +101,15 @@ def start_worker(tools: Any, *, threads: int = 4, at_line: int = 0) -> int:
     try:
         worker = Worker(tools, threading.Event(), threads=threads)
         if at_line:
-            _die_at(at_line)
+            die_at(at_line)
         worker.work(forever=False)
         code = int(bool(worker.tally.halted))
     finally:
         os._exit(code)
 
 
-def _die_at(line: int) -> None:
+def die_at(line: int) -> None:
+    """Kills this process at that line of the portal's own code, counted from now on."""
     left = [line]
 
     def count_line(frame: FrameType, event: str, _: object) -> Any:

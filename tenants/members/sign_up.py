@@ -1,0 +1,129 @@
+"""Sign-ups of new organisations, as rows: what a visitor typed, until the owner signs in for the first time.
+
+A request counts, writes one row and looks at nothing else, so that its answer cannot tell whether an address is known.
+The worker acts on the rows (`tenants.provisioning.sign_ups`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from tenants.domain.claims import Claims
+from tenants.domain.errors import InvalidInput
+from tenants.domain.networks import wide_network_of
+from tenants.domain.texts import display_name
+from tenants.domain.user_plan import INVITATION_LASTS
+from tenants.members.addresses import address
+from tenants.models import RateCount, SignUp
+
+# As long as the temporary password in the mail works.
+LASTS = INVITATION_LASTS
+_AT_ONCE = timedelta(milliseconds=1)
+_HOUR = 3600
+# A school or an office may be one network: a class of twenty can sign up together.
+MOST_OF_A_NETWORK = 20
+# Each row becomes a mail. The worker sends a few a second, so an hour's worth is done within minutes.
+MOST_OF_THE_SITE = 600
+# Somebody who misses a mail asks again once or twice. More is somebody filling another person's mailbox.
+MOST_MAILS_TO_AN_ADDRESS = 5
+# Older counts are of no window any more. Nobody counts in windows longer than a day.
+_COUNTS_KEPT_SECONDS = 2 * 86_400
+_COUNTS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class NewSignUp:
+    """What a visitor typed, as it is stored."""
+
+    organisation: str
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """So many sign-ups came from this network, or altogether, that no more are taken for `retry_after` seconds."""
+
+    retry_after: int
+
+
+_CHECKS: Mapping[str, tuple[Callable[[str], str], str]] = {
+    "organisation": (partial(display_name, field="organisation"), "Enter the name of your organisation."),
+    "name": (partial(display_name, field="name"), "Enter your name."),
+    "email": (address, "Enter your e-mail address."),
+}
+
+
+def read(typed: Mapping[str, str]) -> NewSignUp | dict[str, str]:
+    """What was typed, or all that is wrong with it: a sentence for each field."""
+    read: dict[str, str] = {}
+    wrong: dict[str, str] = {}
+    for field, (check, if_empty) in _CHECKS.items():
+        text = typed.get(field, "")
+        try:
+            read[field] = check(text)
+        except InvalidInput as problem:
+            wrong[field] = problem.message if text.strip() else if_empty
+    return wrong or NewSignUp(**read)
+
+
+def ask(new: NewSignUp, *, client: str) -> TooMany | None:
+    """Writes the sign-up down, unless too many came before. `client` is the visitor's address in the network."""
+    counts = (
+        (f"sign-ups of {wide_network_of(client)}", MOST_OF_A_NETWORK),
+        ("sign-ups of the site", MOST_OF_THE_SITE),
+    )
+    # In this order: a network that sends too many does not use up what the others may send.
+    if any(RateCount.objects.add_one(what, seconds=_HOUR) > most for what, most in counts):
+        return TooMany(retry_after=_HOUR - int(time.time()) % _HOUR)
+    now = timezone.now()
+    SignUp.objects.create(
+        organisation=new.organisation, name=new.name, email=new.email, created_at=now, expires_at=now + LASTS
+    )
+    return None
+
+
+def may_be_mailed(email: str) -> bool:
+    """Counts a mail to this address. False where it has had enough in this hour."""
+    return RateCount.objects.add_one(f"sign-up mails to {email}", seconds=_HOUR) <= MOST_MAILS_TO_AN_ADDRESS
+
+
+def may_be_told(email: str) -> bool:
+    """Counts a mail that says that somebody tried to sign up with a known address: at most one an hour."""
+    return RateCount.objects.add_one(f"told of a sign-up {email}", seconds=_HOUR) == 1
+
+
+def give_way(email: str) -> bool:
+    """Ends pending sign-ups of an address that an organisation invites. Whether there were any.
+
+    The worker deletes the sign-up's unused user, then the member's own is created.
+    """
+    # Just after its beginning, whatever the clocks of two machines say: a row cannot end before it began.
+    return bool(SignUp.objects.filter(email=email).update(expires_at=F("created_at") + _AT_ONCE, due_at=None))
+
+
+def arriving(claims: Claims) -> SignUp | None:
+    """The sign-up whose owner has signed in with these claims, locked until the transaction ends.
+
+    Only the portal gives a user an organisation. A worker that was killed may not have written down the user's sub.
+    """
+    if not claims.may_own_an_organisation:
+        return None
+    theirs = Q(sub=UUID(claims.sub)) | Q(sub=None, email=claims.email.casefold())
+    return SignUp.objects.select_for_update().filter(theirs, org_id=UUID(claims.org)).first()
+
+
+def forget_old_counts() -> int:
+    """Deletes some counts of windows that have ended. Returns how many."""
+    ended = RateCount.objects.filter(began_at__lt=time.time() - _COUNTS_KEPT_SECONDS)
+    old = list(ended.order_by("began_at").values_list("pk", flat=True)[:_COUNTS_AT_ONCE])
+    # A count that has begun a new window meanwhile stays.
+    return ended.filter(pk__in=old).delete()[0] if old else 0
