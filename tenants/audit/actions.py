@@ -30,6 +30,10 @@ class Action(StrEnum):
     MEMBER_REMOVED = "member.removed"
     MEMBER_RETRIED = "member.retried"
     MEMBER_REFUSED = "member.refused"
+    MEMBER_LEFT = "member.left"
+    MEMBER_REVOKED = "member.revoked"
+    MEMBER_RESENT = "member.resent"
+    OWNERSHIP_TRANSFERRED = "member.ownership-transferred"
     # What happened to the member's user in Cognito.
     MEMBER_PROVISIONED = "member.provisioned"
     MEMBER_ADOPTED = "member.adopted"

@@ -27,6 +27,10 @@ _VERBS = {
     "add_member": "add",
     "set_role": "change the role of",
     "try_now": "have Cognito retried for",
+    "leave": "end the membership of",
+    "revoke": "take back the invitation of",
+    "resend": "have the invitation mailed again to",
+    "transfer": "transfer the ownership of",
 }
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
@@ -80,6 +84,13 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     A.MEMBER_REMOVED: ("{who} removed {target}.",),
     A.MEMBER_RETRIED: ("{who} had Cognito retried for {target}.",),
     A.MEMBER_REFUSED: ("{who} tried to {verb} {target}: refused.", "{who} was refused a change of {target}."),
+    A.MEMBER_LEFT: ("{target} left.",),
+    A.MEMBER_REVOKED: ("{who} took back the invitation of {target}.",),
+    A.MEMBER_RESENT: ("{who} had the invitation of {target} mailed again.",),
+    A.OWNERSHIP_TRANSFERRED: (
+        "{who} made {target} owner in place of {before.owner}.",
+        "{who} made {target} owner.",
+    ),
     A.MEMBER_PROVISIONED: (
         "Done in Cognito for {target}: {after.changes}.",
         "Already done in Cognito for {target}: {after.found}.",
