@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tenants.domain.actor import Actor, ActorKind
-from tenants.domain.roles import Role
+from tenants.domain.errors import NotAllowed
+from tenants.domain.roles import IN_AN_ORGANISATION, Role
 
 
 class MemberAction(StrEnum):
@@ -92,6 +93,8 @@ MAY: Mapping[str, Mapping[MemberAction, Rule]] = {
     ActorKind.WORKER: _EVERYTHING,
     ActorKind.VISITOR: {},
 }
+# The roles of an organisation that see who is in it.
+MANAGERS = tuple(role for role in IN_AN_ORGANISATION if MAY[role].get(A.SEE, R.NO) != R.NO)
 _ON_ONESELF = "You cannot do this to yourself. To go, leave the organisation."
 _ONLY_ONESELF = "Only they themselves can do this."
 MAKES_NOBODY = "Break-glass access makes, raises and enables nobody. Somebody who is signed in has to do it."
@@ -111,6 +114,12 @@ def why_not(by: Actor, action: MemberAction, about: Question) -> str:
     if about.of_operators:
         return ""
     return (_on_oneself(action, about) if about.is_self else _on_others(action)) or _BY_RULE[rule](about)
+
+
+def check_makes_people(by: Actor) -> None:
+    """For what lets people in who never were: creating and activating a tenant. Raises NotAllowed."""
+    if by.kind == ActorKind.BREAK_GLASS:
+        raise NotAllowed(MAKES_NOBODY)
 
 
 def _on_others(action: MemberAction) -> str:

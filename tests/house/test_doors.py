@@ -20,7 +20,7 @@ DOORS = {
     "lifecycle": "closing details metadata preview search steps suspension suspension_list transitions wiring",
     "mail": "outbox",
     "management": "",
-    "members": "addresses in_cognito roster steps",
+    "members": "addresses in_cognito open_recovery recovery rights roster steps",
     "models": f"{' '.join(models.__all__)} keyset",
     "operators": "urls",
     "organisation": "urls",

@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from portal.demo.cast import ACME, ACME_EDITOR, ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, OPERATOR, CastMember
 from portal.demo.world import World
+from tenants.domain.roles import Role
 from tenants.models import AuditEvent, Member, Tenant
 from tests.world.fixtures import Browser
 
@@ -16,9 +17,11 @@ Browse = Callable[[CastMember], Browser]
 PEOPLE = (None, OPERATOR, ACME_OWNER, ACME_EDITOR, ACME_VIEWER, GLOBEX_OWNER)
 SAMPLES = {"collection": "orders", "key": "ORD-2026-0001"}
 PUBLIC_SAMPLES = {"collection": "news", "key": "2026-01-05"}
-EVERYBODY, OPERATORS = {"visitor", "operator", "member"}, {"operator"}
+EVERYBODY, OPERATORS = {"visitor", "operator", "owner", "member"}, {"operator"}
+MEMBERS = {"owner", "member"}
 TENANT_STEPS = (
-    "activate", "rename", "slug", "plan", "metadata", "add-member", "suspend", "reactivate", "close", "reopen",
+    "activate", "rename", "slug", "plan", "metadata", "add-member", "recover-owner", "cancel-recovery", "suspend",
+    "reactivate", "close", "reopen",
 )  # fmt: skip
 # Who may open each page. Written again here, because the test checks the declarations of the views.
 LET_IN = {
@@ -30,14 +33,17 @@ LET_IN = {
     "oidc_authentication_callback": EVERYBODY,
     "oidc_logout": EVERYBODY,
     "break_glass": EVERYBODY,
-    "collections": {"member"},
-    "collection": {"member"},
-    "record": {"member"},
+    "collections": MEMBERS,
+    "collection": MEMBERS,
+    "record": MEMBERS,
     "public_collections": EVERYBODY,
     "public_collection": EVERYBODY,
     "public_record": EVERYBODY,
     "direct": EVERYBODY,
-    "access": {"operator", "member"},
+    "access": {"operator", *MEMBERS},
+    # Acme's editor and viewer see no owner recovery.
+    "recovery": {"owner"},
+    "recovery_veto": EVERYBODY,
     "operators:overview": OPERATORS,
     "operators:tenants": OPERATORS,
     "operators:tenant_new": OPERATORS,
@@ -65,6 +71,8 @@ ANSWERS = {
     "oidc_logout": 405,
     "operators:audit_export": 405,
     "metrics": 404,
+    # No recovery has this key.
+    "recovery_veto": 404,
 }
 # The answer depends on more than the person. It has tests of its own.
 NOT_ASKED = {"readyz"}
@@ -92,9 +100,14 @@ def addresses() -> dict[str, str]:
     return made
 
 
+def kind_of(person: CastMember | None) -> str:
+    if person is None:
+        return "visitor"
+    return "operator" if person is OPERATOR else "owner" if person.role == Role.OWNER else "member"
+
+
 def expected_status(name: str, person: CastMember | None) -> int:
-    kind = "visitor" if person is None else "operator" if person is OPERATOR else "member"
-    if kind in LET_IN[name]:
+    if kind_of(person) in LET_IN[name]:
         return ANSWERS.get(name, 200)
     return 302 if person is None else 403
 
