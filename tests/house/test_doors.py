@@ -28,7 +28,8 @@ DOORS = {
     "provisioning": "attempt dispatcher.Tally dispatcher.Tools halt one_member pace queue results.Outcome wiring "
     "worker",
     "records": "reading wiring",
-    "sign_in": "access break_glass federation.Federation sessions.SignedIn standing wiring",
+    "sign_in": "access break_glass federation.Federation federation.forget_credentials sessions.SignedIn "
+    "standing wiring",
 }
 OPEN = {"domain", "limits"}
 
