@@ -38,7 +38,7 @@ _AT_A_TERMINAL = {
 
 def who_in_words(by: Actor) -> str:
     """Members are named, people of the platform are not."""
-    return _IN_WORDS.get(by.kind, by.name)
+    return f"the {by.role} {by.name}" if by.kind == ActorKind.MEMBER else _IN_WORDS[by.kind]
 
 
 def tell_person(action: Action, member: Member, *, by: Actor, why: str, role: str = "") -> None:

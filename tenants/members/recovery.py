@@ -92,7 +92,7 @@ def check_may_ask(tenant: Tenant, *, clock: Clock = timezone.now) -> None:
 @_audit_refusals
 def veto(recovery: OwnerRecovery, *, by: Actor) -> OwnerRecovery:
     """An owner or an admin stops it. Raises NotAllowed, NotNow if it has ended."""
-    what = f"{who_in_words(by)} stopped it."
+    what = f"It was stopped by {who_in_words(by)}."
     return _stop(recovery, RecoveryResult.VETOED, MemberAction.VETO_RECOVERY, by=by, why="", what=what)
 
 
