@@ -30,6 +30,18 @@ class Action(StrEnum):
     MEMBER_REMOVED = "member.removed"
     MEMBER_RETRIED = "member.retried"
     MEMBER_REFUSED = "member.refused"
+    MEMBER_LEFT = "member.left"
+    MEMBER_REVOKED = "member.revoked"
+    MEMBER_RESENT = "member.resent"
+    OWNERSHIP_TRANSFERRED = "member.ownership-transferred"
+    # An operator's request to make somebody an owner, and how it ended. Owners and admins can stop it.
+    RECOVERY_ASKED = "recovery.asked"
+    RECOVERY_DONE = "recovery.done"
+    RECOVERY_VETOED = "recovery.stopped"
+    RECOVERY_CANCELLED = "recovery.cancelled"
+    RECOVERY_ENDED = "recovery.ended"
+    RECOVERY_REFUSED = "recovery.refused"
+    OWNER_REPLACED = "recovery.replaced"
     # What happened to the member's user in Cognito.
     MEMBER_PROVISIONED = "member.provisioned"
     MEMBER_ADOPTED = "member.adopted"

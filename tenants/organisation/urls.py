@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from tenants.organisation import access, direct, home, records, sign_up, welcome
+from tenants.organisation import access, direct, home, records, recovery, sign_up, welcome
 from tenants.organisation.record_addresses import from_segment, to_segment
 
 
@@ -31,4 +31,7 @@ urlpatterns = [
     path("public/<key:collection>/<key:key>/", records.public_record, name="public_record"),
     path("access/", access.access, name="access"),
     path("direct/", direct.direct, name="direct"),
+    path("recovery/", recovery.waiting, name="recovery"),
+    # The log leaves the key out: portal/observability.py.
+    path("recovery/<str:key>/", recovery.by_link, name="recovery_veto"),
 ]

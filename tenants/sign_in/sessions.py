@@ -23,7 +23,7 @@ from tenants.aws.id_tokens import IdTokenVerifier
 from tenants.aws.token_endpoint import TokenEndpoint, Tokens
 from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.claims import Claims
-from tenants.domain.errors import NoOrganisation, PortalError, SessionEnded, SignInFailed
+from tenants.domain.errors import MembershipChanged, NoOrganisation, PortalError, SessionEnded, SignInFailed
 from tenants.domain.keys import Space, own_space
 from tenants.domain.org_id import OrgId
 from tenants.domain.roles import Role
@@ -120,6 +120,17 @@ class Sessions:
             raise SessionEnded(f"tokens cannot be opened: {error}") from error
         return Tokens(id_token=id_token, refresh_token=refresh_token)
 
+    def id_token_for(self, who: SignedIn) -> str:
+        """Raises SessionEnded, and MembershipChanged if another request has got a token for another role meanwhile.
+
+        Otherwise credentials would be kept as those of a role that they are not for.
+        """
+        id_token = self.tokens_of(who.sign_in_id).id_token
+        claims = self._claims_in(id_token)
+        if claims and (claims.org, claims.role) != (who.claims.org, who.claims.role):
+            raise MembershipChanged(who.standing.tenant_name)
+        return id_token
+
     def replace_tokens(self, sign_in_id: uuid.UUID, tokens: Tokens) -> bool:
         """False where the browser has signed out meanwhile: then nothing is kept."""
         row = SignIn.objects.filter(pk=sign_in_id)
@@ -169,9 +180,13 @@ class Sessions:
 def _note_sign_in(person: Person) -> None:
     """An invitation is over. From an owner's first sign-in on, operators make nobody a member of the tenant."""
     now = timezone.now()
-    Member.objects.filter(person=person, removed=False).update(signed_in_at=now)
-    owned = Member.objects.filter(person=person, removed=False, role=Role.OWNER).values("tenant")
-    Tenant.objects.filter(pk__in=owned, owner_signed_in_at=None).update(owner_signed_in_at=now)
+    # Locked before the member, as everywhere, and the member is read after that: somebody may just be replacing them.
+    waiting = Tenant.objects.filter(members__person=person, owner_signed_in_at=None)
+    tenant = waiting.select_for_update(of=("self",)).first()
+    members = Member.objects.filter(person=person, removed=False)
+    members.update(signed_in_at=now)
+    if tenant is not None and members.filter(tenant=tenant, role=Role.OWNER).exists():
+        Tenant.objects.filter(pk=tenant.pk).update(owner_signed_in_at=now)
 
 
 def _place(sign_in_id: uuid.UUID) -> str:

@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from portal.demo.cast import ACME, ACME_EDITOR, ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, OPERATOR, CastMember
 from portal.demo.world import World
+from tenants.domain.roles import Role
 from tenants.models import AuditEvent, Member, Tenant
 from tests.world.fixtures import Browser
 
@@ -16,9 +17,11 @@ Browse = Callable[[CastMember], Browser]
 PEOPLE = (None, OPERATOR, ACME_OWNER, ACME_EDITOR, ACME_VIEWER, GLOBEX_OWNER)
 SAMPLES = {"collection": "orders", "key": "ORD-2026-0001"}
 PUBLIC_SAMPLES = {"collection": "news", "key": "2026-01-05"}
-EVERYBODY, OPERATORS = {"visitor", "operator", "member"}, {"operator"}
+EVERYBODY, OPERATORS = {"visitor", "operator", "owner", "member"}, {"operator"}
+MEMBERS = {"owner", "member"}
 TENANT_STEPS = (
-    "activate", "rename", "slug", "plan", "metadata", "add-member", "suspend", "reactivate", "close", "reopen",
+    "activate", "rename", "slug", "plan", "metadata", "add-member", "recover-owner", "cancel-recovery", "suspend",
+    "reactivate", "close", "reopen",
 )  # fmt: skip
 # Who may open each page. Written again here, because the test checks the declarations of the views.
 LET_IN = {
@@ -34,14 +37,17 @@ LET_IN = {
     "sign_up": EVERYBODY,
     "sign_up_sent": EVERYBODY,
     "welcome": {"operator", "member"},
-    "collections": {"member"},
-    "collection": {"member"},
-    "record": {"member"},
+    "collections": MEMBERS,
+    "collection": MEMBERS,
+    "record": MEMBERS,
     "public_collections": EVERYBODY,
     "public_collection": EVERYBODY,
     "public_record": EVERYBODY,
     "direct": EVERYBODY,
-    "access": {"operator", "member"},
+    "access": {"operator", *MEMBERS},
+    # Acme's editor and viewer see no owner recovery.
+    "recovery": {"owner"},
+    "recovery_veto": EVERYBODY,
     "operators:overview": OPERATORS,
     "operators:tenants": OPERATORS,
     "operators:tenant_new": OPERATORS,
@@ -51,7 +57,10 @@ LET_IN = {
     **{f"operators:tenants_{step}": OPERATORS for step in ("suspend", "reactivate", "close")},
     "operators:members": OPERATORS,
     "operators:member": OPERATORS,
-    **{f"operators:member_{step}": OPERATORS for step in ("try-now", "role", "enable", "disable", "remove")},
+    **{
+        f"operators:member_{step}": OPERATORS
+        for step in ("try-now", "role", "enable", "resend", "disable", "revoke", "remove")
+    },
     "operators:members_try-now": OPERATORS,
     "operators:drift": OPERATORS,
     "operators:audit": OPERATORS,
@@ -70,6 +79,8 @@ ANSWERS = {
     # To the form, where nothing was sent, and home, for members.
     "sign_up_sent": 302,
     "welcome": 302,
+    # No recovery has this key.
+    "recovery_veto": 404,
 }
 # The answer depends on more than the person. It has tests of its own.
 NOT_ASKED = {"readyz"}
@@ -97,9 +108,14 @@ def addresses() -> dict[str, str]:
     return made
 
 
+def kind_of(person: CastMember | None) -> str:
+    if person is None:
+        return "visitor"
+    return "operator" if person is OPERATOR else "owner" if person.role == Role.OWNER else "member"
+
+
 def expected_status(name: str, person: CastMember | None) -> int:
-    kind = "visitor" if person is None else "operator" if person is OPERATOR else "member"
-    if kind in LET_IN[name]:
+    if kind_of(person) in LET_IN[name]:
         return ANSWERS.get(name, 200)
     return 302 if person is None else 403
 
