@@ -30,6 +30,9 @@ class Action(StrEnum):
     MEMBER_REMOVED = "member.removed"
     MEMBER_RETRIED = "member.retried"
     MEMBER_REFUSED = "member.refused"
+    MEMBER_INVITED = "member.invited"
+    MEMBER_COULD_NOT_JOIN = "member.could-not-join"
+    MEMBER_INVITATION_DISMISSED = "member.invitation-dismissed"
     # What happened to the member's user in Cognito.
     MEMBER_PROVISIONED = "member.provisioned"
     MEMBER_ADOPTED = "member.adopted"

@@ -27,6 +27,7 @@ _VERBS = {
     "add_member": "add",
     "set_role": "change the role of",
     "try_now": "have Cognito retried for",
+    "dismiss": "dismiss the invitation of",
 }
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
@@ -80,6 +81,9 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     A.MEMBER_REMOVED: ("{who} removed {target}.",),
     A.MEMBER_RETRIED: ("{who} had Cognito retried for {target}.",),
     A.MEMBER_REFUSED: ("{who} tried to {verb} {target}: refused.", "{who} was refused a change of {target}."),
+    A.MEMBER_INVITED: ("{who} invited {target} as {after.role}.", "{who} invited {target}."),
+    A.MEMBER_COULD_NOT_JOIN: ("{target} could not join.",),
+    A.MEMBER_INVITATION_DISMISSED: ("{who} dismissed the invitation of {target}.",),
     A.MEMBER_PROVISIONED: (
         "Done in Cognito for {target}: {after.changes}.",
         "Already done in Cognito for {target}: {after.found}.",
