@@ -6,7 +6,7 @@ import uuid
 
 from django.core.management import CommandError
 
-from tenants.domain.texts import email_address
+from tenants.members.addresses import address
 from tenants.models import Member, Tenant
 
 
@@ -24,7 +24,7 @@ def tenant_called(text: str) -> Tenant:
 
 def member_called(email: str, *, tenant: Tenant | None = None) -> Member:
     """By the e-mail address, in this tenant if one is given. Raises CommandError, InvalidInput."""
-    rows = Member.objects.select_related("person", "tenant").filter(person__email=email_address(email))
+    rows = Member.objects.select_related("person", "tenant").filter(person__email=address(email))
     found = list((rows.filter(tenant=tenant) if tenant else rows)[:2])
     if not found:
         raise CommandError(f"There is no member “{email}”{f' in {tenant}' if tenant else ''}.")

@@ -22,6 +22,7 @@ from tenants.domain.permissions import MemberAction
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.domain.tenant_state import MAY_SIGN_IN, TenantState, in_words
 from tenants.domain.user_plan import Change, Conflict, DesiredUser, plan
+from tenants.members.addresses import address
 from tenants.members.rights import check_allowed
 from tenants.models import Member, Person, Provisioning, Tenant
 from tenants.sign_in.standing import forget_standing
@@ -69,7 +70,7 @@ def add_member(
     why: str = "",
 ) -> Member:
     """Adds a person to `tenant`, or adds an operator if that is None. Raises InvalidInput, NotAllowed, NotNow."""
-    email, language, role = texts.email_address(email), texts.language(language), _role(role)
+    email, language, role = address(email), texts.language(language), _role(role)
     name, why = texts.display_name(name, field="name") if name else "", texts.reason_if_given(why)
     if (tenant is None) != (role == Role.OPERATOR):
         raise InvalidInput(_NO_SUCH_ROLE if tenant else _NO_TENANT, field="role")

@@ -19,7 +19,7 @@ DOORS = {
     "health": "blockers overview worker_metrics",
     "lifecycle": "closing details metadata preview search steps suspension suspension_list transitions wiring",
     "management": "",
-    "members": "in_cognito roster steps",
+    "members": "addresses in_cognito roster steps",
     "models": f"{' '.join(models.__all__)} keyset",
     "operators": "urls",
     "organisation": "urls",
