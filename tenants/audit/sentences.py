@@ -28,6 +28,8 @@ _VERBS = {
     "set_role": "change the role of",
     "try_now": "have Cognito retried for",
     "dismiss": "dismiss the invitation of",
+    "dismiss_all": "dismiss invitations of",
+    "invite": "invite people into",
 }
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tenants.domain.actor import Actor, ActorKind
-from tenants.domain.roles import Role
+from tenants.domain.roles import IN_AN_ORGANISATION, Role
 
 
 class MemberAction(StrEnum):
@@ -91,6 +91,8 @@ MAY: Mapping[str, Mapping[MemberAction, Rule]] = {
     ActorKind.WORKER: _EVERYTHING,
     ActorKind.VISITOR: {},
 }
+# The roles of an organisation that see who is in it.
+MANAGERS = tuple(role for role in IN_AN_ORGANISATION if MAY[role].get(A.SEE, R.NO) != R.NO)
 _ON_ONESELF = "You cannot do this to yourself. To go, leave the organisation."
 _MAKES_NOBODY = "Break-glass access makes, raises and enables nobody. Somebody who is signed in has to do it."
 

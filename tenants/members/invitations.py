@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 from django.db import transaction
 from django.utils import timezone
@@ -28,6 +29,7 @@ from tenants.members.rights import check_allowed, why_not_allowed
 from tenants.models import Invitation, Member, Person, RateCount, Tenant
 
 _log = logging.getLogger(__name__)
+_Value = TypeVar("_Value")
 # Otherwise anybody with an organisation could mail the whole world.
 MOST_AN_HOUR = 5_000
 # Of the same organisation to the same address. Each one is a mail.
@@ -153,9 +155,9 @@ def _is_member(member: Member) -> str:
     return f"Is a member already, as {member.role}{'' if member.enabled else ', and disabled'}."
 
 
-def _in_parts(emails: Sequence[str]) -> Iterable[Sequence[str]]:
+def _in_parts(values: Sequence[_Value]) -> Iterable[Sequence[_Value]]:
     """A query with too many values would be refused by the database."""
-    return (emails[start : start + _QUERIED_AT_A_TIME] for start in range(0, len(emails), _QUERIED_AT_A_TIME))
+    return (values[start : start + _QUERIED_AT_A_TIME] for start in range(0, len(values), _QUERIED_AT_A_TIME))
 
 
 def _within_limit(tenant: Tenant, checked: Sequence[_Checked]) -> list[_Checked]:
@@ -209,8 +211,27 @@ def dismiss(invitation: Invitation, *, by: Actor) -> bool:
             return False
         check_allowed(by, MemberAction.REVOKE, tenant=row.tenant, new_role=row.role)
         row.delete()
-        record(Action.MEMBER_INVITATION_DISMISSED, by=by, org=row.tenant.org_id, target=row.email, before={"role": row.role})
+        record_all([_dismissal(row, row.tenant, by)])
     return True
+
+
+@audit_refusals(Action.MEMBER_REFUSED)
+def dismiss_all(tenant: Tenant, *, by: Actor) -> int:
+    """Those who could not join, as far as the person may: an admin leaves owners. Returns how many there were."""
+    with transaction.atomic():
+        check_allowed(by, MemberAction.REVOKE, tenant=tenant)
+        refusals = {one: why_not_allowed(by, MemberAction.REVOKE, tenant=tenant, new_role=one) for one in IN_AN_ORGANISATION}
+        may = [role for role, refusal in refusals.items() if not refusal]
+        rows = list(Invitation.objects.select_for_update().filter(tenant=tenant, role__in=may).exclude(why=""))
+        for keys in _in_parts([row.pk for row in rows]):
+            Invitation.objects.filter(pk__in=keys).delete()
+        record_all([_dismissal(row, tenant, by) for row in rows])
+    return len(rows)
+
+
+def _dismissal(invitation: Invitation, tenant: Tenant, by: Actor) -> NewEntry:
+    before = {"role": invitation.role}
+    return NewEntry(Action.MEMBER_INVITATION_DISMISSED, by, tenant.org_id, invitation.email, before)
 
 
 def take_in() -> int:

@@ -23,7 +23,7 @@ from tenants.members.roster import desired_user, planned_changes
 from tenants.members.steps import MEMBER_STEPS, TRY_NOW
 from tenants.models import Member, Person, Provisioning, Tenant
 from tenants.models.keyset import Branch
-from tenants.operators.bulk import BulkStep
+from tenants.pages.bulk import BulkStep
 from tenants.operators.decorators import page_view
 from tenants.operators.member_rows import member_row, member_rows
 from tenants.pages.lists import Filter, apply_filters, query_param, read_choices, read_page

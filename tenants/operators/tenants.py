@@ -21,7 +21,7 @@ from tenants.lifecycle.steps import CLOSE, REACTIVATE, SUSPEND, TENANT_STEPS, pl
 from tenants.lifecycle.suspension import Rings, rings
 from tenants.members.in_cognito import no_worker
 from tenants.models import Closing, Member, Provisioning, Suspension, Tenant
-from tenants.operators.bulk import BulkStep
+from tenants.pages.bulk import BulkStep
 from tenants.operators.decorators import page_view
 from tenants.operators.member_rows import member_rows
 from tenants.operators.metadata_rows import metadata_rows

@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from tenants.domain.claims import Claims
 from tenants.domain.errors import MembershipChanged, Misconfigured, OnlyOperatorsPages, RoleTooLow, SignInNeeded
 from tenants.domain.log_context import note
+from tenants.domain.permissions import MANAGERS
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.sign_in.break_glass import ACCESS_LASTS, BreakGlass, access_by
 from tenants.sign_in.sessions import SignedIn
@@ -53,6 +54,8 @@ open_to_all = _declare(Access("everybody, signed in or not", None, looks_at_sess
 visitors_welcome = _declare(Access("everybody", None))
 signed_in_only = _declare(Access("everybody who is signed in", tuple(Role)))
 members_only = _declare(Access("members of an organisation", IN_AN_ORGANISATION))
+# Which of them may do what to whom is asked again by each step.
+managers_only = _declare(Access("those who manage an organisation’s members", MANAGERS))
 operators_only = _declare(Access("operators of the platform", (Role.OPERATOR,)))
 
 

@@ -19,15 +19,15 @@ DOORS = {
     "health": "blockers overview worker_metrics",
     "lifecycle": "closing details metadata preview search steps suspension suspension_list transitions wiring",
     "management": "",
-    "members": "addresses in_cognito roster steps",
+    "members": "addresses in_cognito invitation_lines invitation_state invitations rights roster steps",
     "models": f"{' '.join(models.__all__)} keyset",
     "operators": "urls",
     "organisation": "urls",
-    "pages": "lists refusals step_pages",
+    "pages": "bulk lists refusals step_pages",
     "provisioning": "attempt dispatcher.Tally dispatcher.Tools halt one_member pace queue results.Outcome wiring "
     "worker",
     "records": "reading wiring",
-    "sign_in": "access break_glass federation.Federation sessions.SignedIn standing wiring",
+    "sign_in": "access break_glass federation.Federation sessions.SignedIn standing views.sign_out wiring",
 }
 OPEN = {"domain", "limits"}
 
