@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
     ),
     "CACHE_URL": ("such as redis://host:6379/0; must be shared by all processes", "filecache:///var/cache"),
     "EMAIL_URL": ("such as smtp+tls://user:password@host:587", "consolemail://"),
+    "MAIL_FROM": ("sender of the portal's own mails, such as Portal <no-reply@example.com>", "portal@localhost"),
     "TOKEN_ENCRYPTION_KEYS": ("base64 of 32 random bytes; several separated by commas, the first encrypts", None),
     "AWS_REGION": ("such as eu-west-1", None),
     "AWS_ENDPOINT_URL": ("only for the emulator; empty means AWS itself", ""),
@@ -47,12 +49,15 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
     "TENANT_ROLE_ARN": ("from the stack", None),
     "SUSPENSION_POLICY_ARN": ("from the stack", None),
     "CLOSING_ROLE_ARN": ("from the stack; only the closing job needs it", ""),
+    "SIGN_UP": ("from the stack: portal or hosted-ui, where people sign up", "portal"),
+    "COGNITO_MAILS": ("from the stack: ses or cognito-default, how Cognito sends its mails", "cognito-default"),
     "TENANT_PLANS": ("names separated by commas; a new tenant gets the first", "free,team,business"),
     "TENANT_METADATA_SCHEMA": (
         "a JSON schema, or the path of a file with one",
         '{"type": "object", "maxProperties": 50}',
     ),
     "CLOSING_GRACE_DAYS": ("days during which a tenant that is being closed can be reopened", "30"),
+    "OWNER_RECOVERY_HOURS": ("hours during which an organisation's owners can stop an owner recovery", "72"),
     "COGNITO_CALLS_PER_SECOND": (
         "quotas of the user pool by category; the defaults are those of a new AWS account",
         "UserCreation=50,UserUpdate=25,UserRead=120,UserList=30",
@@ -223,6 +228,25 @@ def _days(value: str) -> None:
         raise ValueError("must be a number of days, 36500 at most")
 
 
+def _hours(value: str) -> None:
+    if not (value.isascii() and value.isdecimal() and 1 <= int(value) <= 720):
+        raise ValueError("must be a whole number of hours from 1 to 720")
+
+
+def _sender(value: str) -> None:
+    _, address = parseaddr(value)
+    if not re.fullmatch(_ADDRESS, address) or not value.isprintable() or value.count("@") != 1:
+        raise ValueError("does not look like Portal <no-reply@example.com>")
+
+
+def _one_of(*choices: str) -> Callable[[str], None]:
+    def check(value: str) -> None:
+        if value not in choices:
+            raise ValueError(f"must be {' or '.join(choices)}")
+
+    return check
+
+
 def _digit(value: str) -> None:
     if not (value.isascii() and value.isdecimal() and int(value) < 10):
         raise ValueError("must be a number from 0 to 9")
@@ -234,6 +258,7 @@ def _metrics_token(value: str) -> None:
 
 
 _REGION = r"[a-z]{2}(?:-[a-z]+)+-\d"
+_ADDRESS = r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+"
 
 _CHECKS: dict[str, Callable[[str], Any]] = {
     "DJANGO_SECRET_KEY": _secret_key,
@@ -242,6 +267,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "DATABASE_URL": _database_url,
     "CACHE_URL": _cache_url,
     "EMAIL_URL": _service_url,
+    "MAIL_FROM": _sender,
     "TOKEN_ENCRYPTION_KEYS": _token_keys,
     "PUBLIC_READS": _true_or_false,
     "AWS_REGION": _pattern(_REGION, "eu-west-1"),
@@ -252,6 +278,9 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "RECORDS_API_URL": _api_url,
     "TENANT_ROLE_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:role/.+", "arn:aws:iam::123456789012:role/name"),
     "CLOSING_ROLE_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:role/.+", "arn:aws:iam::123456789012:role/name"),
+    "SIGN_UP": _one_of("portal", "hosted-ui"),
+    "COGNITO_MAILS": _one_of("ses", "cognito-default"),
+    "OWNER_RECOVERY_HOURS": _hours,
     "TENANT_PLANS": _plans,
     "TENANT_METADATA_SCHEMA": _metadata_schema,
     "CLOSING_GRACE_DAYS": _days,

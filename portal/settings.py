@@ -65,7 +65,7 @@ DATABASES = {"default": ENV.database}
 CACHES = {"default": ENV.cache}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 vars().update(ENV.email)
-DEFAULT_FROM_EMAIL = "portal@localhost"
+DEFAULT_FROM_EMAIL = ENV.text["MAIL_FROM"]
 
 # ── Sessions and forms ───────────────────────────────────────────────────────────────────────────────────────────
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
@@ -108,6 +108,8 @@ RECORDS_API_URL = ENV.text["RECORDS_API_URL"]
 TENANT_ROLE_ARN = ENV.text["TENANT_ROLE_ARN"]
 SUSPENSION_POLICY_ARN = ENV.text["SUSPENSION_POLICY_ARN"]
 CLOSING_ROLE_ARN = ENV.text["CLOSING_ROLE_ARN"]
+SIGN_UP = ENV.text["SIGN_UP"]
+COGNITO_MAILS = ENV.text["COGNITO_MAILS"]
 TOKEN_KEYS = ENV.token_keys
 AWS_CONNECTIONS = gunicorn.threads
 
@@ -115,6 +117,7 @@ AWS_CONNECTIONS = gunicorn.threads
 TENANT_PLANS = ENV.plans
 TENANT_METADATA_SCHEMA = ENV.metadata_schema
 CLOSING_GRACE_DAYS = int(ENV.text["CLOSING_GRACE_DAYS"])
+OWNER_RECOVERY_HOURS = int(ENV.text["OWNER_RECOVERY_HOURS"])
 COGNITO_CALLS_PER_SECOND = ENV.calls_per_second
 AUDIT_KEEP_DAYS = int(ENV.text["AUDIT_KEEP_DAYS"])
 METRICS_TOKEN = ENV.text["METRICS_TOKEN"]

@@ -33,6 +33,10 @@ class Action(StrEnum):
     MEMBER_INVITED = "member.invited"
     MEMBER_COULD_NOT_JOIN = "member.could-not-join"
     MEMBER_INVITATION_DISMISSED = "member.invitation-dismissed"
+    MEMBER_LEFT = "member.left"
+    MEMBER_REVOKED = "member.revoked"
+    MEMBER_RESENT = "member.resent"
+    OWNERSHIP_TRANSFERRED = "member.ownership-transferred"
     # What happened to the member's user in Cognito.
     MEMBER_PROVISIONED = "member.provisioned"
     MEMBER_ADOPTED = "member.adopted"

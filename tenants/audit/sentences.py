@@ -30,6 +30,10 @@ _VERBS = {
     "dismiss": "dismiss the invitation of",
     "dismiss_all": "dismiss invitations of",
     "invite": "invite people into",
+    "leave": "end the membership of",
+    "revoke": "take back the invitation of",
+    "resend": "have the invitation mailed again to",
+    "transfer": "transfer the ownership of",
 }
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
@@ -86,6 +90,13 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     A.MEMBER_INVITED: ("{who} invited {target} as {after.role}.", "{who} invited {target}."),
     A.MEMBER_COULD_NOT_JOIN: ("{target} could not join.",),
     A.MEMBER_INVITATION_DISMISSED: ("{who} dismissed the invitation of {target}.",),
+    A.MEMBER_LEFT: ("{target} left.",),
+    A.MEMBER_REVOKED: ("{who} took back the invitation of {target}.",),
+    A.MEMBER_RESENT: ("{who} had the invitation of {target} mailed again.",),
+    A.OWNERSHIP_TRANSFERRED: (
+        "{who} made {target} owner in place of {before.owner}.",
+        "{who} made {target} owner.",
+    ),
     A.MEMBER_PROVISIONED: (
         "Done in Cognito for {target}: {after.changes}.",
         "Already done in Cognito for {target}: {after.found}.",

@@ -24,6 +24,8 @@ _FROM_OUTPUTS = {
     "SUSPENSION_POLICY_ARN": "SuspensionPolicyArn",
     "CLOSING_ROLE_ARN": "ClosingRoleArn",
     "RECORDS_API_URL": "RecordsApiUrl",
+    "SIGN_UP": "SignUp",
+    "COGNITO_MAILS": "Mails",
 }
 
 

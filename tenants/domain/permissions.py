@@ -57,6 +57,7 @@ class Question:
     is_self: bool = False
     of_operators: bool = False
     owner_has_signed_in: bool = False
+    is_disabled: bool = False
     disabled_by_operator: bool = False
 
 
@@ -94,7 +95,8 @@ MAY: Mapping[str, Mapping[MemberAction, Rule]] = {
 # The roles of an organisation that see who is in it.
 MANAGERS = tuple(role for role in IN_AN_ORGANISATION if MAY[role].get(A.SEE, R.NO) != R.NO)
 _ON_ONESELF = "You cannot do this to yourself. To go, leave the organisation."
-_MAKES_NOBODY = "Break-glass access makes, raises and enables nobody. Somebody who is signed in has to do it."
+_ONLY_ONESELF = "Only they themselves can do this."
+MAKES_NOBODY = "Break-glass access makes, raises and enables nobody. Somebody who is signed in has to do it."
 
 
 def rule_for(by: Actor, action: MemberAction) -> Rule:
@@ -110,7 +112,11 @@ def why_not(by: Actor, action: MemberAction, about: Question) -> str:
         return ""
     if about.of_operators:
         return ""
-    return (_on_oneself(action, about) if about.is_self else "") or _BY_RULE[rule](about)
+    return (_on_oneself(action, about) if about.is_self else _on_others(action)) or _BY_RULE[rule](about)
+
+
+def _on_others(action: MemberAction) -> str:
+    return _ONLY_ONESELF if action in (A.LEAVE, A.TRANSFER) else ""
 
 
 def _on_oneself(action: MemberAction, about: Question) -> str:
@@ -129,11 +135,13 @@ def _is_lower(role: str, *, than: str) -> bool:
 
 def _no(by: Actor, action: MemberAction) -> str:
     if by.kind == ActorKind.BREAK_GLASS:
-        return _MAKES_NOBODY
+        return MAKES_NOBODY
     if by.kind == ActorKind.OPERATOR:
         return "Only the organisation’s own people can do this."
     if action in (A.TRY_NOW, A.RECOVER_OWNER):
         return "Only operators can do this."
+    if action == A.TRANSFER:
+        return "Only owners can do this."
     return "Only owners can do this." if by.role == Role.ADMIN else "Only owners and admins can do this."
 
 
@@ -151,7 +159,9 @@ def _before_an_owner(about: Question) -> str:
 
 
 def _only_of_operators(about: Question) -> str:
-    return "" if about.disabled_by_operator else "The organisation itself disabled them, so only it can enable them."
+    if about.disabled_by_operator or not about.is_disabled:
+        return ""
+    return "The organisation itself disabled them, so only it can enable them."
 
 
 def _only_of_theirs(about: Question) -> str:

@@ -29,7 +29,8 @@ def why_not_allowed(
     if by.kind == ActorKind.MEMBER:
         acting = _acting_member(by, tenant)
         if acting is None:
-            return f"You are not a member of {tenant or 'the operators'}."
+            # Does not name it: that would tell a stranger about another organisation.
+            return "You are not a member of this organisation."
         by = replace(by, role=acting.role)
     return why_not(by, action, _question(by, tenant, member, new_role))
 
@@ -56,6 +57,7 @@ def _question(by: Actor, tenant: Tenant | None, member: Member | None, new_role:
         new_role=new_role,
         is_self=member is not None and str(member.person.sub) == by.id,
         of_operators=tenant is None,
+        is_disabled=member is not None and not member.enabled,
         owner_has_signed_in=tenant is not None and tenant.owner_signed_in_at is not None,
         disabled_by_operator=member is not None and member.disabled_by_operator,
     )

@@ -6,11 +6,11 @@ the checks here say so in words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from tenants.audit import audit_refusals, record
@@ -28,11 +28,14 @@ from tenants.models import Member, Person, Provisioning, Tenant
 from tenants.sign_in.standing import forget_standing
 
 _NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
+_GONE = {"removed": True, "sign_out": True}
 _NO_TENANT = "Choose a tenant. Only operators are in none."
 _audit_refusals = audit_refusals(Action.MEMBER_REFUSED)
 # Of what a change sets, what the audit trail keeps.
 _RECORDED = ("role", "enabled", "removed")
-_OPERATING = (ActorKind.OPERATOR, ActorKind.BREAK_GLASS)
+_OPERATING = (ActorKind.OPERATOR, ActorKind.BREAK_GLASS, ActorKind.TERMINAL)
+# Cognito calls them so once they have chosen a password. Members of an earlier release have no `signed_in_at`.
+_CONFIRMED = "CONFIRMED"
 
 
 def desired_user(member: Member) -> DesiredUser | None:
@@ -98,32 +101,82 @@ def add_member(
 
 @_audit_refusals
 def set_role(member: Member, role: str, *, by: Actor, why: str = "") -> Member:
-    """Raises InvalidInput if the member is or would be an operator, NotNow for the only owner."""
+    """Raises InvalidInput if the member is or would be an operator, NotAllowed, NotNow for the only owner."""
     role = _role(role)
     if (role == Role.OPERATOR) != (member.tenant_id is None):
         raise InvalidInput("A change of role cannot make a member an operator, or an operator a member.", field="role")
-    return _change(member, MemberAction.SET_ROLE, Action.MEMBER_ROLE_CHANGED, by=by, why=why, role=role)
+    return _change(member, MemberAction.SET_ROLE, Action.MEMBER_ROLE_CHANGED, {"role": role}, by=by, why=why)
 
 
 @_audit_refusals
 def disable(member: Member, *, by: Actor, why: str = "") -> Member:
-    """They stay in the tenant but cannot sign in. Raises NotNow for the only owner."""
+    """They stay in the tenant but cannot sign in. Raises NotAllowed, NotNow for the only owner."""
     of_operators = by.kind in _OPERATING
     should_be = {"enabled": False, "sign_out": True, "disabled_by_operator": of_operators}
-    return _change(member, MemberAction.DISABLE, Action.MEMBER_DISABLED, by=by, why=why, **should_be)
+    return _change(member, MemberAction.DISABLE, Action.MEMBER_DISABLED, should_be, by=by, why=why)
 
 
 @_audit_refusals
 def enable(member: Member, *, by: Actor, why: str = "") -> Member:
-    """Ends what `disable` did. Raises NotNow once the tenant is being closed."""
+    """Ends what `disable` did. Raises NotAllowed, and NotNow once the tenant is being closed."""
     should_be = {"enabled": True, "sign_out": False, "disabled_by_operator": False}
-    return _change(member, MemberAction.ENABLE, Action.MEMBER_ENABLED, by=by, why=why, **should_be)
+    return _change(member, MemberAction.ENABLE, Action.MEMBER_ENABLED, should_be, by=by, why=why)
 
 
 @_audit_refusals
 def remove(member: Member, *, by: Actor, why: str = "") -> Member:
-    """A worker deletes their user in Cognito, then the row. Raises NotNow for the only owner."""
-    return _change(member, MemberAction.REMOVE, Action.MEMBER_REMOVED, by=by, why=why, removed=True, sign_out=True)
+    """A worker deletes their user in Cognito, then the row. Raises NotAllowed, NotNow for the only owner."""
+    return _change(member, MemberAction.REMOVE, Action.MEMBER_REMOVED, _GONE, by=by, why=why)
+
+
+@_audit_refusals
+def leave(member: Member, *, by: Actor, why: str = "") -> Member:
+    """What `remove` does, done by the member. Raises NotAllowed, NotNow for the only owner."""
+    return _change(member, MemberAction.LEAVE, Action.MEMBER_LEFT, _GONE, by=by, why=why)
+
+
+@_audit_refusals
+def revoke(member: Member, *, by: Actor, why: str = "") -> Member:
+    """Takes back the invitation of somebody who has never signed in. Raises NotAllowed, NotNow."""
+    asks, action = MemberAction.REVOKE, Action.MEMBER_REVOKED
+    return _change(member, asks, action, _GONE, by=by, why=why, check=check_never_signed_in)
+
+
+@_audit_refusals
+def resend(member: Member, *, by: Actor, why: str = "") -> Member:
+    """A worker has Cognito mail the invitation again. Raises NotAllowed, NotNow once they have signed in."""
+    should_be = {"resend": True, "mail_invitation": True}
+    return _change(member, MemberAction.RESEND, Action.MEMBER_RESENT, should_be, by=by, why=why, check=check_may_resend)
+
+
+@_audit_refusals
+def transfer(member: Member, *, to: Member, by: Actor, why: str = "") -> Member:
+    """`to` becomes an owner and `member`, who is one, an admin: both or neither. Returns `member`.
+
+    Raises InvalidInput, NotAllowed, NotNow.
+    """
+    why = texts.reason_if_given(why)
+    with transaction.atomic():
+        tenant = _locked_tenant(member)
+        if tenant is None:
+            raise NotNow("Operators own no organisation.")
+        giver, heir = _locked(member), _locked(to)
+        check_allowed(by, MemberAction.TRANSFER, tenant=tenant, member=giver, new_role=Role.OWNER)
+        check_may_transfer(giver, to=heir)
+        mark_due(Member.objects.filter(pk=heir.pk), role=Role.OWNER)
+        mark_due(Member.objects.filter(pk=giver.pk), role=Role.ADMIN)
+        _note_owner(tenant, heir)
+        forget_standing(giver.person_id, heir.person_id)
+        record(
+            Action.OWNERSHIP_TRANSFERRED,
+            by=by,
+            org=tenant.org_id,
+            target=str(heir.person),
+            before={"owner": str(giver.person), "role": heir.role},
+            after={"role": Role.OWNER},
+            why=why,
+        )
+    return _fresh(giver)
 
 
 @_audit_refusals
@@ -161,44 +214,124 @@ def owners(tenant: Tenant) -> QuerySet[Member]:
     return Member.objects.filter(tenant=tenant, role=Role.OWNER, enabled=True, removed=False)
 
 
+def signed_in_members() -> Q:
+    """Members who have signed in, or could: they have chosen a password."""
+    return Q(signed_in_at__isnull=False) | Q(seen_status=_CONFIRMED)
+
+
+def has_signed_in(member: Member) -> bool:
+    """Says of one member what `signed_in_members` says of rows."""
+    return member.signed_in_at is not None or member.seen_status == _CONFIRMED
+
+
+def check_never_signed_in(member: Member) -> None:
+    """Raises NotNow."""
+    if has_signed_in(member):
+        raise NotNow(f"{member.person} has signed in already, so there is no invitation any more.")
+
+
+def check_may_resend(member: Member) -> None:
+    """Raises NotNow for somebody who has signed in, or may not."""
+    check_never_signed_in(member)
+    if not member.enabled:
+        raise NotNow(f"{member.person} is disabled. Enable them first.")
+    if member.tenant is not None and member.tenant.state not in MAY_SIGN_IN:
+        raise NotNow(f"{member.tenant} {in_words(member.tenant.state)}, so nobody is invited now.")
+
+
+def check_may_transfer(member: Member, *, to: Member) -> None:
+    """Raises InvalidInput if `to` cannot be the owner, NotNow if `member` is none."""
+    if member.role != Role.OWNER:
+        raise NotNow(f"{member.person} is not an owner. Nothing was changed.")
+    if to.tenant_id != member.tenant_id or to.pk == member.pk:
+        raise InvalidInput("Choose another member of this organisation.", field="to")
+    if to.role == Role.OWNER:
+        raise InvalidInput(f"{to.person} is an owner already.", field="to")
+    if not to.enabled:
+        raise InvalidInput(f"{to.person} is disabled. Enable them first.", field="to")
+    if not has_signed_in(to):
+        raise InvalidInput(f"{to.person} has never signed in, so it is not known whether they can.", field="to")
+
+
 def _change(
-    member: Member, asks: MemberAction, action: Action, *, by: Actor, why: str, **should_be: bool | str
+    member: Member,
+    asks: MemberAction,
+    action: Action,
+    should_be: Mapping[str, bool | str],
+    *,
+    by: Actor,
+    why: str,
+    check: Callable[[Member], None] = lambda _: None,
 ) -> Member:
     why = texts.reason_if_given(why)
     with transaction.atomic():
-        tenant = Tenant.objects.locked(member.tenant) if member.tenant else None
-        if tenant is not None:
-            check_may_change(tenant)
-        else:
-            # There is no tenant to lock. If two operators remove each other, the second one is refused.
-            list(_operators().select_for_update().order_by("pk"))
-        rows = Member.objects.select_for_update(of=("self",)).select_related("person", "tenant")
-        current = rows.filter(pk=member.pk, removed=False).first()
-        if current is None:
-            raise _removed(member)
+        tenant = _locked_tenant(member)
+        current = _locked(member)
         check_allowed(by, asks, tenant=tenant, member=current, new_role=str(should_be.get("role", "")))
+        check(current)
         before = {name: getattr(current, name) for name in should_be if name in _RECORDED}
         after = {name: value for name, value in should_be.items() if name in _RECORDED}
-        if before == after:
+        if before and before == after:
             return current
         check_owner_remains(current, should_be)
         mark_due(Member.objects.filter(pk=current.pk), **should_be)
+        if tenant is not None and should_be.get("role") == Role.OWNER:
+            _note_owner(tenant, current)
         forget_standing(current.person_id)
         record(action, by=by, org=current.org_id, target=str(current.person), before=before, after=after, why=why)
-    return Member.objects.select_related("person", "tenant").get(pk=current.pk)
+    return _fresh(current)
+
+
+def _locked_tenant(member: Member) -> Tenant | None:
+    """Raises NotNow if its members cannot change now. For an operator, all operators are locked."""
+    if member.tenant is None:
+        # There is no tenant to lock. If two operators remove each other, the second one is refused.
+        list(_operators().select_for_update().order_by("pk"))
+        return None
+    tenant = Tenant.objects.locked(member.tenant)
+    check_may_change(tenant)
+    return tenant
+
+
+def _locked(member: Member) -> Member:
+    """The row as it is now. Raises NotNow for a removed member."""
+    rows = Member.objects.select_for_update(of=("self",)).select_related("person", "tenant")
+    current = rows.filter(pk=member.pk, removed=False).first()
+    if current is None:
+        raise _removed(member)
+    return current
+
+
+def _fresh(member: Member) -> Member:
+    return Member.objects.select_related("person", "tenant").get(pk=member.pk)
+
+
+def _note_owner(tenant: Tenant, member: Member) -> None:
+    """A member who has signed in becomes an owner: from now on operators make nobody a member of the tenant."""
+    if tenant.owner_signed_in_at is None and has_signed_in(member):
+        Tenant.objects.filter(pk=tenant.pk).update(owner_signed_in_at=timezone.now())
 
 
 def check_owner_remains(member: Member, should_be: Mapping[str, bool | str]) -> None:
-    """Raises NotNow if with these fields the tenant would have no owner, or the platform no operator."""
+    """Raises NotNow if with these fields the tenant would have no owner, or the platform no operator.
+
+    An owner who has signed in counts only on others who have: an organisation that nobody can enter has no owner.
+    """
     stays = should_be.get("role", member.role) == member.role and should_be.get("enabled", member.enabled)
     if stays and not should_be.get("removed", False):
         return
     if member.tenant is None:
-        peers, what = _operators(), "operator. Add another one first."
+        peers, kind, whose = _operators(), "operator", ""
     else:
-        peers, what = owners(member.tenant), f"owner of {member.tenant}. Make somebody else an owner first."
-    if member in peers and not peers.exclude(pk=member.pk).exists():
-        raise NotNow(f"{member.person} is the only {what}")
+        peers, kind, whose = owners(member.tenant), "owner", f" of {member.tenant}"
+    if member not in peers:
+        return
+    others = peers.exclude(pk=member.pk)
+    if not others.exists():
+        first = "Make somebody else an owner first." if member.tenant else "Add another one first."
+        raise NotNow(f"{member.person} is the only {kind}{whose}. {first}")
+    if has_signed_in(member) and not others.filter(signed_in_members()).exists():
+        raise NotNow(f"{member.person} is the only {kind}{whose} who has signed in. Another one has to do so first.")
 
 
 def check_may_change(tenant: Tenant) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tenants.domain import texts
 from tenants.domain.actor import Actor
+from tenants.domain.errors import InvalidInput
 from tenants.domain.permissions import MemberAction
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.domain.steps import WHY_OPTIONAL, Choices, Field, Step, Typed, refusal_of, with_reason
@@ -125,6 +127,7 @@ ROLE = Step(
     expects=lambda _member, _typed: _with_worker(
         "Until Cognito has the new role too, the portal does not let them in.",
         "The worker usually sets it in Cognito within seconds. Their next page is opened with the new role.",
+        "From then on the portal calls AWS for them with the new role only, and never with the old one.",
         "AWS credentials already issued to them carry the old role until they expire, for up to an hour.",
     ),
     then=lambda member: (in_cognito(member),),
@@ -212,6 +215,109 @@ REMOVE = Step(
 )
 
 
+def _revoking_prevented(member: Member) -> str:
+    signed_in = refusal_of(lambda: roster.check_never_signed_in(member))
+    return _prevented(member) or signed_in or _only_owner(member, removed=True)
+
+
+REVOKE = Step(
+    name="revoke",
+    verb="Revoke invitation",
+    help="take back the invitation of somebody who never signed in",
+    heading=lambda member: f"Revoke the invitation of {member.person}",
+    expects=lambda member, _: _with_worker(
+        "The temporary password in the invitation stops working once their user is deleted.",
+        in_cognito(member, removed=True, sign_out=True),
+        "Nobody is mailed. They can be invited again.",
+    ),
+    prevented=_revoking_prevented,
+    does=with_reason(roster.revoke),
+    done=_says("is not invited any more. The worker deletes their user in Cognito."),
+    allowed=may(MemberAction.REVOKE),
+    grave=True,
+)
+
+
+def _resending_prevented(member: Member) -> str:
+    return _prevented(member) or refusal_of(lambda: roster.check_may_resend(member))
+
+
+RESEND = Step(
+    name="resend",
+    verb="Send invitation again",
+    help="mail the invitation again to somebody who never signed in",
+    heading=lambda member: f"Send {member.person} the invitation again",
+    expects=lambda member, _: _with_worker(
+        f"The worker has Cognito mail {member.person} a new temporary password, usually within seconds.",
+        "A temporary password that they have from before stops working.",
+    ),
+    prevented=_resending_prevented,
+    does=with_reason(roster.resend),
+    done=_says("is sent the invitation again, usually within seconds."),
+    allowed=may(MemberAction.RESEND),
+)
+
+
+def _leaving_prevented(member: Member) -> str:
+    return _prevented(member) or _only_owner(member, removed=True)
+
+
+LEAVE = Step(
+    name="leave",
+    verb="Leave",
+    help="end one’s own membership",
+    heading=lambda member: f"Leave {member.tenant}",
+    fields=(),
+    expects=lambda member, _: _with_worker(
+        "From your next request on, the portal does not let you in.",
+        "Your user in Cognito is deleted, so you cannot sign in any more.",
+        "AWS credentials already issued to you work until they expire, for up to an hour.",
+        f"To come back, somebody at {member.tenant} has to invite you again.",
+        "Records that you wrote stay with the organisation.",
+    ),
+    prevented=_leaving_prevented,
+    does=lambda member, typed, by: roster.leave(member, why=typed.get("reason", ""), by=by),
+    done=lambda member: f"You have left {member.tenant}.",
+    allowed=may(MemberAction.LEAVE),
+    grave=True,
+)
+
+
+def _transfer(member: Member, typed: Typed, by: Actor) -> Member:
+    email = texts.email_address(typed["to"])
+    members = Member.objects.select_related("person", "tenant").filter(tenant=member.tenant, removed=False)
+    to = members.filter(person__email=email).first()
+    if to is None:
+        raise InvalidInput(f"{email} is not a member of {member.tenant}.", field="to")
+    return roster.transfer(member, to=to, why=typed["reason"], by=by)
+
+
+def _transferring_prevented(member: Member) -> str:
+    return _prevented(member) or ("" if member.role == Role.OWNER else f"{member.person} is not an owner.")
+
+
+TRANSFER = Step(
+    name="transfer",
+    verb="Transfer ownership",
+    help="make another member owner in one’s own place, and become an admin",
+    heading=lambda member: f"Transfer {member.person}’s ownership of {member.tenant}",
+    fields=(
+        Field("to", "E-mail address of the new owner", "A member who has signed in before.", widget="email"),
+        WHY_OPTIONAL,
+    ),
+    expects=lambda member, _: _with_worker(
+        f"The other member becomes an owner, and {member.person} an admin. Both are changed at once, or neither.",
+        "Until Cognito has the new roles too, the portal lets neither of them in. That usually takes seconds.",
+        "Only an owner can undo this.",
+    ),
+    prevented=_transferring_prevented,
+    does=_transfer,
+    done=_says("is an admin now, and no longer an owner."),
+    allowed=may(MemberAction.TRANSFER),
+    grave=True,
+)
+
+
 def _try_now(member: Member, typed: Typed, by: Actor) -> Member:
     roster.try_now(member, why=typed.get("reason", ""), by=by)
     return member
@@ -238,4 +344,6 @@ TRY_NOW = Step(
     does=_try_now,
     done=_says("is next in line. Look again in a few seconds."),
 )
-MEMBER_STEPS = (TRY_NOW, ROLE, ENABLE, DISABLE, REMOVE)
+# What operators do with a member, and what an organisation's own people do.
+MEMBER_STEPS = (TRY_NOW, ROLE, ENABLE, RESEND, DISABLE, REVOKE, REMOVE)
+OWN_MEMBER_STEPS = (ROLE, ENABLE, RESEND, TRANSFER, DISABLE, REVOKE, REMOVE)

@@ -5,7 +5,7 @@ Records of tenants are not here. They are in DynamoDB, and only a person's own c
 
 from tenants.models.audit import AuditEvent, AuditHead
 from tenants.models.joining import Invitation, OwnerRecovery, RecoveryResult, SignUp, SignUpState
-from tenants.models.mail import OutgoingMail
+from tenants.models.mail import MailOutage, OutgoingMail
 from tenants.models.people import MOST_EMAIL, BreakGlassLink, Member, Person, Provisioning, SignIn
 from tenants.models.provisioning import (
     SILENT_AFTER,
@@ -38,6 +38,7 @@ __all__ = [
     "Halted",
     "Invitation",
     "Lease",
+    "MailOutage",
     "Member",
     "OutgoingMail",
     "OwnerRecovery",

@@ -73,6 +73,9 @@ def test_boto3_is_imported_only_where_aws_is_called() -> None:
 def test_templates_have_no_inline_script_or_style() -> None:
     for path in files("html"):
         text = (BASE / path).read_text()
+        if path.startswith("templates/mail/"):
+            # A mail has no stylesheet to link to.
+            text = re.sub(r"\sstyle=", " ", text)
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|hx-on|<script(?![^>]*\bsrc=)", text), path
 
 

@@ -18,6 +18,7 @@ DOORS = {
     "drift": "repair run walk.Listener",
     "health": "blockers overview worker_metrics",
     "lifecycle": "closing details metadata preview search steps suspension suspension_list transitions wiring",
+    "mail": "outbox",
     "management": "",
     "members": "addresses in_cognito invitation_lines invitation_state invitations rights roster steps",
     "models": f"{' '.join(models.__all__)} keyset",

@@ -60,6 +60,15 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("TRUSTED_PROXIES", "-1", "must be a number from 0 to 9"),
         ("TRUSTED_PROXIES", "10", "must be a number from 0 to 9"),
         ("PUBLIC_READS", "yes", "must be true or false"),
+        ("SIGN_UP", "hosted", "must be portal or hosted-ui"),
+        ("COGNITO_MAILS", "SES", "must be ses or cognito-default"),
+        ("OWNER_RECOVERY_HOURS", "0", "from 1 to 720"),
+        ("OWNER_RECOVERY_HOURS", "721", "from 1 to 720"),
+        ("OWNER_RECOVERY_HOURS", "1.5", "from 1 to 720"),
+        ("MAIL_FROM", "Acme Portal", "does not look like"),
+        ("MAIL_FROM", "a@example.com, b@example.com", "does not look like"),
+        ("MAIL_FROM", "Acme\nBcc: x <no-reply@example.com>", "does not look like"),
+        ("MAIL_FROM", "Acme \u202e <no-reply@example.com>", "does not look like"),
         ("RECORDS_API_URL", "https://api.example.com/stage/", "ends with a slash"),
         ("RECORDS_API_URL", "https://api.example.com/stage?x", "something after the host"),
         ("RECORDS_API_URL", "http://api.example.com/stage", "must begin with https://"),
@@ -78,6 +87,13 @@ def test_a_malformed_setting_is_named_with_the_problem_not_the_value(name: str, 
 )
 def test_an_api_may_be_served_under_a_path(url: str) -> None:
     assert read({**GOOD, "RECORDS_API_URL": url}).text["RECORDS_API_URL"] == url
+
+
+@pytest.mark.parametrize(
+    "sender", ["portal@localhost", "Acme Portal <no-reply@example.com>", "Größe <a+b@example.com>"]
+)
+def test_a_sender_may_have_a_name(sender: str) -> None:
+    assert read({**GOOD, "MAIL_FROM": sender}).text["MAIL_FROM"] == sender
 
 
 def test_spaces_around_host_names_are_ignored() -> None:

@@ -47,7 +47,10 @@ LET_IN = {
     **{f"operators:tenants_{step}": OPERATORS for step in ("suspend", "reactivate", "close")},
     "operators:members": OPERATORS,
     "operators:member": OPERATORS,
-    **{f"operators:member_{step}": OPERATORS for step in ("try-now", "role", "enable", "disable", "remove")},
+    **{
+        f"operators:member_{step}": OPERATORS
+        for step in ("try-now", "role", "enable", "resend", "disable", "revoke", "remove")
+    },
     "operators:members_try-now": OPERATORS,
     "operators:drift": OPERATORS,
     "operators:audit": OPERATORS,

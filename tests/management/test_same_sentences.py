@@ -5,19 +5,21 @@ from __future__ import annotations
 import io
 import json
 import re
+import uuid
 from html import unescape
 
 import pytest
 from django.core.management import call_command
 
 from portal.demo.cast import ACME_EDITOR
+from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.roles import Role
 from tenants.domain.steps import Step
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.steps import CREATE, TENANT_STEPS
 from tenants.members.roster import disable
-from tenants.members.steps import ADD, ENABLE, MEMBER_STEPS
-from tenants.models import Member, Provisioning, Worker
+from tenants.members.steps import ADD, ENABLE, MEMBER_STEPS, RESEND, REVOKE
+from tenants.models import Member, Person, Provisioning, Worker
 from tests.world.fixtures import Browser
 from tests.world.stage import SOMEBODY, member_called
 from tests.world.use_cases import tenant_in
@@ -90,6 +92,8 @@ def test_a_members_step_says_the_same_on_its_page_and_in_a_dry_run(
         disable(member, by=SOMEBODY)
     if step.name == "try-now":
         Member.objects.filter(pk=member.pk).update(provisioning=Provisioning.STUCK, last_error="Cognito said no.")
+    if step in (RESEND, REVOKE):
+        Member.objects.filter(pk=member.pk).update(seen_status="FORCE_CHANGE_PASSWORD", signed_in_at=None)
     page = on_the_page(operator, f"members/{member.pk}/{step.name}")
     name = "retry" if step.name == "try-now" else step.name
     would = at_the_terminal("member", name, ACME_EDITOR.email, *TYPED.get(step.name, []))
@@ -124,6 +128,17 @@ def test_what_disabling_says_of_cognito_is_what_the_worker_plans(operator: Brows
     )
 
 
-def test_every_step_is_open_to_operators_and_no_tenants_step_to_others() -> None:
-    assert all(Role.OPERATOR in step.who for step in (*TENANT_STEPS, *MEMBER_STEPS, CREATE))
-    assert {step.name for step in TENANT_STEPS if step.who != (Role.OPERATOR,)} == {"add-member"}
+def test_every_step_is_open_to_operators_until_an_owner_signs_in(db: None) -> None:
+    tenant = tenant_in(S.ACTIVE)
+    member = member_called("owner@initech.example")
+    assert [step.allowed(tenant, SOMEBODY) for step in TENANT_STEPS] == [""] * len(TENANT_STEPS)
+    assert [step.allowed(member, SOMEBODY) for step in MEMBER_STEPS] == [""] * len(MEMBER_STEPS)
+    assert CREATE.allowed(None, SOMEBODY) == ""
+
+
+def test_no_step_of_a_tenant_is_open_to_its_own_people_but_adding_a_member(db: None) -> None:
+    tenant = tenant_in(S.ACTIVE)
+    owner = member_called("owner@initech.example").person
+    Person.objects.filter(pk=owner.pk).update(sub=uuid.UUID(int=7))
+    by = Actor(str(uuid.UUID(int=7)), owner.email, ActorKind.MEMBER, Role.OWNER)
+    assert [step.name for step in TENANT_STEPS if not step.allowed(tenant, by)] == ["add-member"]

@@ -14,7 +14,7 @@ from tenants.management.errors import in_one_line
 from tenants.management.lookup import member_called, tenant_called
 from tenants.management.output import in_columns, member_facts, member_row
 from tenants.management.step_commands import Options, add_step, argument, take, whole_number
-from tenants.members.steps import ADD, DISABLE, ENABLE, REMOVE, ROLE, TRY_NOW
+from tenants.members.steps import ADD, DISABLE, ENABLE, REMOVE, RESEND, REVOKE, ROLE, TRANSFER, TRY_NOW
 from tenants.models import Member, Provisioning, Tenant
 
 _EMAIL = argument("email", metavar="EMAIL")
@@ -26,7 +26,7 @@ _NEW = (
 )
 _ROLE_OF_NEW = argument("--role", required=True, choices=[role.value for role in Role])
 _ROLE = argument("role", choices=[role.value for role in IN_AN_ORGANISATION])
-_CHANGES = (ROLE, DISABLE, ENABLE, REMOVE, replace(TRY_NOW, name="retry"))
+_CHANGES = (ROLE, TRANSFER, DISABLE, ENABLE, RESEND, REVOKE, REMOVE, replace(TRY_NOW, name="retry"))
 
 
 class Command(BaseCommand):
