@@ -23,6 +23,7 @@ from tenants.domain.actor import WORKER, Actor, ActorKind
 from tenants.domain.errors import InvalidInput, NotNow
 from tenants.domain.permissions import MemberAction
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.mail import outbox
 from tenants.members import addresses, roster
 from tenants.members.invitation_lines import NewInvitation
 from tenants.members.rights import check_allowed, why_not_allowed
@@ -30,6 +31,7 @@ from tenants.models import Invitation, Member, Person, RateCount, Tenant
 
 _log = logging.getLogger(__name__)
 _Value = TypeVar("_Value")
+_INVITE, _REVOKE = MemberAction.INVITE, MemberAction.REVOKE
 # Otherwise anybody with an organisation could mail the whole world.
 MOST_AN_HOUR = 5_000
 # Of the same organisation to the same address. Each one is a mail.
@@ -89,7 +91,7 @@ def invite(
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
         roster.check_may_change(tenant)
-        check_allowed(by, MemberAction.INVITE, tenant=tenant)
+        check_allowed(by, _INVITE, tenant=tenant)
         checked = _without_known(tenant, _read(tenant, lines, role, by))
         checked = _within_limit(tenant, checked)
         _write(tenant, [one for one in checked if one.answer is None], by=by, mail=mail, why=why)
@@ -97,9 +99,7 @@ def invite(
 
 
 def _read(tenant: Tenant, lines: Sequence[NewInvitation], role: str, by: Actor) -> list[_Checked]:
-    refusals = {
-        one: why_not_allowed(by, MemberAction.INVITE, tenant=tenant, new_role=one) for one in IN_AN_ORGANISATION
-    }
+    refusals = {one: why_not_allowed(by, _INVITE, tenant=tenant, new_role=one) for one in IN_AN_ORGANISATION}
     seen: set[str] = set()
     checked = []
     for line in lines:
@@ -206,10 +206,12 @@ def _person_of(by: Actor) -> Person | None:
 def dismiss(invitation: Invitation, *, by: Actor) -> bool:
     """Deletes the invitation of somebody who is no member yet, or could not join. False if that was done already."""
     with transaction.atomic():
-        row = Invitation.objects.select_for_update(of=("self",)).select_related("tenant").filter(pk=invitation.pk).first()
+        row = (
+            Invitation.objects.select_for_update(of=("self",)).select_related("tenant").filter(pk=invitation.pk).first()
+        )
         if row is None:
             return False
-        check_allowed(by, MemberAction.REVOKE, tenant=row.tenant, new_role=row.role)
+        check_allowed(by, _REVOKE, tenant=row.tenant, new_role=row.role)
         row.delete()
         record_all([_dismissal(row, row.tenant, by)])
     return True
@@ -219,8 +221,8 @@ def dismiss(invitation: Invitation, *, by: Actor) -> bool:
 def dismiss_all(tenant: Tenant, *, by: Actor) -> int:
     """Those who could not join, as far as the person may: an admin leaves owners. Returns how many there were."""
     with transaction.atomic():
-        check_allowed(by, MemberAction.REVOKE, tenant=tenant)
-        refusals = {one: why_not_allowed(by, MemberAction.REVOKE, tenant=tenant, new_role=one) for one in IN_AN_ORGANISATION}
+        check_allowed(by, _REVOKE, tenant=tenant)
+        refusals = {one: why_not_allowed(by, _REVOKE, tenant=tenant, new_role=one) for one in IN_AN_ORGANISATION}
         may = [role for role, refusal in refusals.items() if not refusal]
         rows = list(Invitation.objects.select_for_update().filter(tenant=tenant, role__in=may).exclude(why=""))
         for keys in _in_parts([row.pk for row in rows]):
@@ -247,15 +249,16 @@ def take_in() -> int:
 
 def _take_next() -> bool:
     with transaction.atomic():
-        rows = Invitation.objects.select_for_update(of=("self",), skip_locked=True).select_related("tenant", "invited_by")
+        rows = Invitation.objects.select_for_update(of=("self",), skip_locked=True).select_related(
+            "tenant", "invited_by"
+        )
         invitation = rows.filter(due_at__lte=timezone.now()).order_by("due_at", "id").first()
         if invitation is None:
             return False
         try:
             with transaction.atomic():
                 _take_in(invitation)
-        except Exception as error:
-            # One invitation must not stop all others.
+        except Exception as error:  # noqa: BLE001 - one invitation must not stop all others
             _log.exception("invitation not taken in", extra={"invitation": invitation.pk, "why": type(error).__name__})
             _put_off(invitation, type(error).__name__)
     return True
@@ -263,7 +266,7 @@ def _take_next() -> bool:
 
 def _take_in(invitation: Invitation) -> None:
     tenant, by = invitation.tenant, _inviter(invitation)
-    if by is None or why_not_allowed(by, MemberAction.INVITE, tenant=tenant, new_role=invitation.role):
+    if by is None or why_not_allowed(by, _INVITE, tenant=tenant, new_role=invitation.role):
         _end(invitation, _MAY_NOT_INVITE)
         return
     present = Member.objects.select_related("tenant").filter(person__email=invitation.email).first()
@@ -277,6 +280,15 @@ def _take_in(invitation: Invitation) -> None:
         invitation.delete()
     else:
         _end(invitation, COULD_NOT_JOIN)
+        _mail_once_a_day(invitation, by)
+
+
+def _mail_once_a_day(invitation: Invitation, by: Actor) -> None:
+    """To the owner of the address, who belongs to another organisation."""
+    org = invitation.tenant.org_id
+    if RateCount.objects.add_one(f"could not join {org} {invitation.email}", seconds=_DAY) == 1:
+        about = {"organisation": invitation.tenant.name, "by": by.name}
+        outbox.post("could_not_join", to=invitation.email, about=about, org=org)
 
 
 def _add(invitation: Invitation, by: Actor) -> None:
@@ -305,9 +317,11 @@ def _inviter(invitation: Invitation) -> Actor | None:
     """With the rights that they have now. None for somebody who is in no organisation any more."""
     if invitation.terminal:
         return Actor("command", invitation.terminal, ActorKind.TERMINAL)
-    membership = Member.objects.select_related("person").filter(
-        person=invitation.invited_by_id, enabled=True, removed=False
-    ).first()
+    membership = (
+        Member.objects.select_related("person")
+        .filter(person=invitation.invited_by_id, enabled=True, removed=False)
+        .first()
+    )
     if membership is None:
         return None
     kind = ActorKind.OPERATOR if membership.role == Role.OPERATOR else ActorKind.MEMBER

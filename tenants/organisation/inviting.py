@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -21,6 +21,7 @@ from tenants.members.invitation_lines import MOST_BYTES, MOST_LINES, NewInvitati
 from tenants.members.invitations import Answer, Answered
 from tenants.members.rights import why_not_allowed
 from tenants.models import Invitation, Tenant
+from tenants.organisation.members import own_org
 from tenants.sign_in.access import managers_only, signed_in
 from tenants.sign_in.sessions import SignedIn
 
@@ -31,7 +32,7 @@ class _Form:
 
     people: str = ""
     role: str = Role.VIEWER
-    problem: InvalidInput | None = None
+    problem: InvalidInput | NotNow | None = None
 
 
 @managers_only
@@ -44,11 +45,9 @@ def invite(request: HttpRequest) -> HttpResponse:
     form = _Form(request.POST.get("people", ""), request.POST.get("role", ""))
     try:
         answers = invitations.invite(tenant, lines=_lines(request, form), role=form.role, by=who.actor)
-    except InvalidInput as problem:
-        return _page(request, who, tenant, _Form(form.people, form.role, problem), status=400)
-    except NotNow as refusal:
-        problem = InvalidInput(refusal.message, field="people")
-        return _page(request, who, tenant, _Form(form.people, form.role, problem), status=409)
+    except (InvalidInput, NotNow) as problem:
+        status = 409 if isinstance(problem, NotNow) else 400
+        return _page(request, who, tenant, replace(form, problem=problem), status=status)
     if all(answer.answered == Answered.INVITED for answer in answers):
         messages.success(request, _invited(answers))
         return HttpResponseRedirect(reverse("members"))
@@ -59,7 +58,7 @@ def invite(request: HttpRequest) -> HttpResponse:
 @require_POST
 def dismiss(request: HttpRequest, pk: int) -> HttpResponse:
     who = signed_in(request)
-    invitation = Invitation.objects.filter(tenant__org_id=who.org, pk=pk).first()
+    invitation = Invitation.objects.filter(tenant__org_id=own_org(who), pk=pk).first()
     if invitation is not None and invitations.dismiss(invitation, by=who.actor):
         messages.success(request, f"The invitation of {invitation.email} was dismissed.")
     return redirect("members")
@@ -77,7 +76,7 @@ def dismiss_all(request: HttpRequest) -> HttpResponse:
 
 
 def _own_tenant(who: SignedIn) -> Tenant:
-    return get_object_or_404(Tenant, org_id=who.org)
+    return get_object_or_404(Tenant, org_id=own_org(who))
 
 
 def _lines(request: HttpRequest, form: _Form) -> list[NewInvitation]:
@@ -108,7 +107,9 @@ def _answered(
 
 def _invited(answers: Sequence[Answer]) -> str:
     invited = [answer for answer in answers if answer.answered == Answered.INVITED]
-    mailed = "Cognito mails them, usually within seconds." if not no_worker() else f"Nobody is mailed yet. {no_worker()}"
+    mailed = (
+        "Cognito mails them, usually within seconds." if not no_worker() else f"Nobody is mailed yet. {no_worker()}"
+    )
     return f"{_count(len(invited))} invited. {mailed}"
 
 
@@ -120,6 +121,7 @@ def _page(
     request: HttpRequest, who: SignedIn, tenant: Tenant, form: _Form, *, status: int = 200, **more: object
 ) -> HttpResponse:
     problem = form.problem
+    about_file = isinstance(problem, InvalidInput) and problem.field == "file"
     fields = [
         Field(
             "people",
@@ -128,14 +130,14 @@ def _page(
             "With a role of their own: ada@example.com, Ada Lovelace, editor.",
             widget="code",
             value=form.people,
-            error=problem.message if problem and problem.field != "file" else "",
+            error=problem.message if problem and not about_file else "",
         ),
         Field("role", "Role for all others", widget="choice", choices=lambda: _roles(who, tenant), value=form.role),
     ]
     context = {
         "people": fields[0],
         "role": fields[1],
-        "file_error": problem.message if problem and problem.field == "file" else "",
+        "file_error": problem.message if problem and about_file else "",
         "problem": problem,
         "most": MOST_LINES,
         **more,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,13 +16,14 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
+from tenants.domain.errors import NoOrganisation
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.domain.steps import WHY_OPTIONAL, Step, possible_steps
 from tenants.members.in_cognito import no_worker
 from tenants.members.invitation_state import invitation_state
 from tenants.members.roster import signed_in_members
 from tenants.members.steps import LEAVE, OWN_MEMBER_STEPS, REMOVE, RESEND, REVOKE
-from tenants.models import Invitation, Member, Tenant
+from tenants.models import Invitation, Member
 from tenants.models.keyset import Branch
 from tenants.pages.bulk import BulkStep, bulk_view
 from tenants.pages.lists import Filter, apply_filters, query_param, read_choices, read_page
@@ -85,7 +87,7 @@ def list_page(request: HttpRequest) -> HttpResponse:
     who, choices, text = signed_in(request), read_choices(request, FILTERS), query_param(request, "q")
     rows = _beginning_with(apply_filters(_own_members(who), FILTERS, choices), text)
     page = read_page([Branch(rows, ("id",))], request)
-    invitations = Invitation.objects.filter(tenant__org_id=who.org).order_by("-id")
+    invitations = Invitation.objects.filter(tenant__org_id=own_org(who)).order_by("-id")
     waiting = invitations.filter(why="").count()
     context = {
         "page": page,
@@ -160,8 +162,15 @@ _DONE = {
 }
 
 
+def own_org(who: SignedIn) -> UUID:
+    """Raises NoOrganisation."""
+    if who.org is None:
+        raise NoOrganisation
+    return who.org
+
+
 def _own_members(who: SignedIn) -> QuerySet[Member]:
-    return Member.objects.select_related("person", "tenant", "invited_by").filter(tenant__org_id=who.org)
+    return Member.objects.select_related("person", "tenant", "invited_by").filter(tenant__org_id=own_org(who))
 
 
 def _find(who: SignedIn, pk: int) -> Member:

@@ -14,7 +14,8 @@ N = NewInvitation
     ("text", "people"),
     [
         ("a@x.example", [N("a@x.example")]),
-        ("a@x.example, b@x.example;c@x.example\nd@x.example\r\n\n e@x.example ", [N(f"{c}@x.example") for c in "abcde"]),
+        ("a@x.example, b@x.example;c@x.example\nd@x.example\r\n\n e@x.example ",
+         [N(f"{name}@x.example") for name in "abcde"]),
         ("a@x.example b@x.example", [N("a@x.example"), N("b@x.example")]),
         ("Ada Lovelace <ada@x.example>; <b@x.example>", [N("ada@x.example", "Ada Lovelace"), N("b@x.example")]),
         ('"Byron, Ada" <ada@x.example>, b@x.example', [N("ada@x.example", "Byron, Ada"), N("b@x.example")]),
