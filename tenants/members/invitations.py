@@ -25,6 +25,7 @@ from tenants.domain.permissions import MemberAction
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.mail import outbox
 from tenants.members import addresses, roster
+from tenants.members.in_cognito import is_locked, no_worker
 from tenants.members.invitation_lines import NewInvitation
 from tenants.members.rights import check_allowed, why_not_allowed
 from tenants.models import Invitation, Member, Person, RateCount, Tenant
@@ -77,6 +78,18 @@ class _Checked:
     name: str = ""
     role: str = ""
     answer: Answer | None = None
+
+
+def invite_expects(tenant: Tenant, *, mail: bool = True) -> tuple[str, ...]:
+    """What will happen, before anybody is invited."""
+    if is_locked(tenant):
+        return (f"Cognito gets no user, and nobody is mailed, until members of {tenant} may sign in.",)
+    mailed = "Cognito mails each of them a temporary password, which works for 7 days" if mail else "nobody is mailed"
+    return (
+        f"The worker makes them members, usually within seconds, and {mailed}.",
+        "For now, one address is in one organisation. Those who could not join are listed with the members.",
+        *filter(None, [no_worker()]),
+    )
 
 
 @audit_refusals(Action.MEMBER_REFUSED)

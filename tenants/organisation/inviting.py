@@ -140,6 +140,7 @@ def _page(
         "file_error": problem.message if problem and about_file else "",
         "problem": problem,
         "most": MOST_LINES,
+        "expects": invitations.invite_expects(tenant),
         **more,
     }
     return render(request, "organisation/members/invite.html", context, status=status)
