@@ -43,6 +43,7 @@ class Action(StrEnum):
     MEMBER_DELETED = "member.deleted"
     MEMBER_STUCK = "member.stuck"
     MEMBER_CONFLICT = "member.conflict"
+    MEMBER_NOT_REACHED = "member.mail-not-delivered"
 
     SIGNED_IN = "person.signed-in"
     SIGN_IN_FAILED = "person.sign-in-failed"
@@ -50,6 +51,7 @@ class Action(StrEnum):
     REFUSED = "person.refused"
 
     PROVISIONING_HALTED = "provisioning.halted"
+    INVITATIONS_HALTED = "invitations.halted"
     RECONCILED = "reconciliation.finished"
     RECONCILIATION_STOPPED = "reconciliation.stopped"
     DRIFT_REPAIRED = "drift.repaired"

@@ -106,11 +106,13 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     A.MEMBER_DELETED: ("The user {target} was deleted from Cognito.",),
     A.MEMBER_STUCK: ("Cognito cannot be made to match for {target}.",),
     A.MEMBER_CONFLICT: ("In Cognito, {target} is a user outside this organisation.",),
+    A.MEMBER_NOT_REACHED: ("The invitation of {target} was not delivered.",),
     A.SIGNED_IN: ("{who} signed in as {after.role}.", "{who} signed in."),
     A.SIGN_IN_FAILED: ("A sign-in went wrong.",),
     A.SIGNED_OUT: ("{who} signed out.",),
     A.REFUSED: ("{who} was refused the page {target}.", "{who} was refused a page."),
     A.PROVISIONING_HALTED: ("Provisioning was halted.",),
+    A.INVITATIONS_HALTED: ("Invitations were halted: Cognito sends no mails at the moment.",),
     A.RECONCILED: (
         "{who} compared {target} with Cognito: {differences}, {after.repaired} repaired.",
         "{who} compared {target} with Cognito.",

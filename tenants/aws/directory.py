@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from tenants.aws.failures import PEOPLE, translate_errors
 from tenants.domain.errors import UserGone
-from tenants.domain.user_plan import Change, Create, Delete, DesiredUser, Disable, Enable, Seen, SetRole, SignOut
+from tenants.domain.user_plan import (
+    MOST_IN_MAIL,
+    Change,
+    Create,
+    Delete,
+    DesiredUser,
+    Disable,
+    Enable,
+    Resend,
+    Seen,
+    SetNames,
+    SetRole,
+    SignOut,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -40,7 +53,10 @@ class Directory:
     pool_id: str
 
     def create(self, wanted: DesiredUser) -> Seen:
-        """The new user is always enabled. Raises UserExists, and RefusedByCognito for an attribute or the mail."""
+        """The new user is always enabled. Raises UserExists, RefusedByCognito for an attribute, and as `resend` does.
+
+        Cognito has made the user who raises UndeliverableMail, and perhaps the one who raises MailLimitReached.
+        """
         attributes = {
             "email": wanted.email,
             # Without it, nobody could sign in or reset a password with the address.
@@ -48,8 +64,10 @@ class Directory:
             "name": wanted.name,
             "custom:org": wanted.org,
             "custom:role": wanted.role,
+            "custom:org_name": wanted.organisation[:MOST_IN_MAIL],
+            "custom:invited_by": wanted.invited_by[:MOST_IN_MAIL],
         }
-        message: Any = {} if wanted.mail_invitation else {"MessageAction": "SUPPRESS"}
+        message: Any = {} if wanted.is_mailed else {"MessageAction": "SUPPRESS"}
         with translate_errors(PEOPLE):
             user = self.client.admin_create_user(
                 UserPoolId=self.pool_id,
@@ -57,6 +75,17 @@ class Directory:
                 UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items() if value],
                 DesiredDeliveryMediums=["EMAIL"],
                 **message,
+            )["User"]
+        return _seen(user, user["Attributes"])
+
+    def resend(self, sub: str) -> Seen:
+        """Mails a new temporary password to somebody who has not signed in yet.
+
+        Raises UndeliverableMail, MailLimitReached, and NotInvited for a user who has a password of their own.
+        """
+        with translate_errors(PEOPLE):
+            user = self.client.admin_create_user(
+                UserPoolId=self.pool_id, Username=sub, MessageAction="RESEND", DesiredDeliveryMediums=["EMAIL"]
             )["User"]
         return _seen(user, user["Attributes"])
 
@@ -71,7 +100,14 @@ class Directory:
 
     def set_role(self, sub: str, role: str) -> None:
         """Tokens issued before keep their role until they expire."""
-        attributes: list[AttributeTypeTypeDef] = [{"Name": "custom:role", "Value": role}]
+        self._update(sub, {"custom:role": role})
+
+    def set_names(self, sub: str, names: SetNames) -> None:
+        """Texts for the invitation's mail; Cognito deletes an attribute that is set to ""."""
+        self._update(sub, {"custom:org_name": names.organisation, "custom:invited_by": names.invited_by})
+
+    def _update(self, sub: str, values: Mapping[str, str]) -> None:
+        attributes: list[AttributeTypeTypeDef] = [{"Name": name, "Value": value} for name, value in values.items()]
         with translate_errors(PEOPLE):
             self.client.admin_update_user_attributes(UserPoolId=self.pool_id, Username=sub, UserAttributes=attributes)
 
@@ -119,6 +155,11 @@ class Directory:
             case Disable():
                 self.disable(seen.sub)
                 return replace(seen, enabled=False)
+            case SetNames(organisation, invited_by):
+                self.set_names(seen.sub, change)
+                return replace(seen, organisation=organisation, invited_by=invited_by)
+            case Resend():
+                return self.resend(seen.sub)
             case SignOut():
                 self.sign_out(seen.sub)
                 return seen
@@ -140,4 +181,7 @@ def _seen(user: Mapping[str, Any], attributes: Sequence[AttributeTypeTypeDef]) -
         role=values.get("custom:role", ""),
         enabled=user["Enabled"],
         status=user["UserStatus"],
+        organisation=values.get("custom:org_name", ""),
+        invited_by=values.get("custom:invited_by", ""),
+        modified_at=user.get("UserLastModifiedDate"),
     )

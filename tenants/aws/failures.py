@@ -20,11 +20,14 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from tenants.domain.errors import (
     DeniedByAws,
     InvalidInput,
+    MailLimitReached,
     Misconfigured,
+    NotInvited,
     PortalError,
     RefusedByCognito,
     Throttled,
     Unavailable,
+    UndeliverableMail,
     Unreachable,
     UserExists,
     UserGone,
@@ -38,8 +41,11 @@ CLOSING = "The closing role (STS)"
 EXPORTS = "The export bucket (S3)"
 STACK = "The stack"
 
-# A passing failure is worth a retry, a member's concerns one person, a systemic one would meet every other call too.
-Scope = Literal["passing", "member", "systemic"]
+# A passing failure is worth a retry, a member's concerns one person, a systemic one would meet every other call too,
+# and one of mails every other call that Cognito mails somebody about.
+Scope = Literal["passing", "member", "mails", "systemic"]
+# The API reference does not list it among the errors of AdminCreateUser. Others end with "limit exceeded" too.
+_DAILY_MAIL_LIMIT = "exceeded daily email limit"
 
 
 class CredentialsExpired(Unavailable):
@@ -134,7 +140,15 @@ def _refused(error: AwsError) -> PortalError:
 
 
 def _undeliverable(error: AwsError) -> PortalError:
-    return RefusedByCognito(f"the invitation could not be delivered ({error.text or error.code})")
+    return UndeliverableMail(error.text or error.code)
+
+
+def _not_invited(error: AwsError) -> PortalError:
+    return NotInvited(error.text or error.code)
+
+
+def _limit_exceeded(error: AwsError) -> PortalError:
+    return MailLimitReached() if _DAILY_MAIL_LIMIT in error.text.lower() else _throttled(error)
 
 
 def _not_authorized_for_user(error: AwsError) -> PortalError:
@@ -207,7 +221,7 @@ BY_SERVICE: Mapping[str, Meanings] = {
         "InvalidParameterException": _refused,
         "ValidationException": _refused,
         "InvalidPasswordException": _refused,
-        "UnsupportedUserStateException": _refused,
+        "UnsupportedUserStateException": _not_invited,
         "PreconditionNotMetException": _refused,
         "UserLambdaValidationException": _refused,
         "UserNotConfirmedException": _refused,
@@ -215,6 +229,8 @@ BY_SERVICE: Mapping[str, Meanings] = {
         "CodeMismatchException": _refused,
         "ExpiredCodeException": _refused,
         "CodeDeliveryFailureException": _undeliverable,
+        # Concerns everybody who has to be mailed, or passes.
+        "LimitExceededException": _limit_exceeded,
         # Pass.
         "UserImportInProgressException": _throttled,
         "ConcurrentModificationException": _throttled,
@@ -268,14 +284,18 @@ def meanings(service: str) -> Meanings:
 
 
 def scope_of(error: PortalError) -> Scope:
-    """Whether to try again later (passing), to set this member aside (member) or to stop (systemic, the default)."""
+    """Whether to try again later (passing), to set this member aside (member), to mail nobody for a while (mails), or
+    to stop (systemic, the default).
+    """
     match error:
         case CredentialsExpired():
             return "systemic"
         case Unavailable():
             return "passing"
-        case UserExists() | UserGone() | RefusedByCognito() | InvalidInput():
+        case UserExists() | UserGone() | RefusedByCognito() | NotInvited() | UndeliverableMail() | InvalidInput():
             return "member"
+        case MailLimitReached():
+            return "mails"
         case _:
             return "systemic"
 

@@ -20,6 +20,9 @@ Leaves carry what a page or a log needs; `str()` of a leaf is a sentence for the
     ├── UserExists              the user pool already has a user with this address
     ├── UserGone                the user pool no longer has this user
     ├── RefusedByCognito        the user pool refuses this person's data
+    ├── NotInvited              the user has a password of their own, so Cognito sends no invitation again
+    ├── UndeliverableMail       the user pool could not deliver the invitation
+    ├── MailLimitReached        the user pool sends no more mails today
     ├── NotNow                  the present state does not allow it
     ├── Unavailable             passes; nothing was lost
     │   ├── Throttled
@@ -28,6 +31,8 @@ Leaves carry what a page or a log needs; `str()` of a leaf is a sentence for the
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 
 class PortalError(Exception):
@@ -171,6 +176,39 @@ class RefusedByCognito(PortalError):
     def __init__(self, why: str) -> None:
         super().__init__(f"Cognito does not accept this person’s data: {why}")
         self.why = why
+
+
+class NotInvited(PortalError):
+    """`why` is Cognito's own text."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Cognito does not send this person another invitation: {why}")
+        self.why = why
+
+
+class UndeliverableMail(PortalError):
+    """`why` is Cognito's own text. The user it was meant for is there."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The invitation could not be delivered: {why}")
+        self.why = why
+
+
+class MailLimitReached(PortalError):
+    """The text is the same for all members, so that the members who wait for the mails can be found by it."""
+
+    WHY: ClassVar[str] = (
+        "Cognito sends no more mails today: its daily limit is reached. Without Amazon SES, Cognito sends 50 a day. "
+        "Set the stack's parameters MailSource and MailIdentityArn to send with Amazon SES. Invitations go out by "
+        "themselves once Cognito sends mails again."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("Invitations are not being sent at the moment. They go out by themselves later.")
+
+    @property
+    def for_operators(self) -> str:
+        return self.WHY
 
 
 class Unavailable(PortalError):

@@ -5,9 +5,18 @@ Decides, and does nothing. Every change of a user in Cognito goes through `plan`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
+
+# Cognito's UserStatus of somebody who has a temporary password, and has never signed in with it.
+INVITED = "FORCE_CHANGE_PASSWORD"
+# The template's TemporaryPasswordValidityDays.
+INVITATION_LASTS = timedelta(days=7)
+# The longest value that custom:org_name and custom:invited_by take.
+MOST_IN_MAIL = 256
 
 
 class Quota(StrEnum):
@@ -24,7 +33,11 @@ class Quota(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DesiredUser:
-    """A user that should exist. `org` is "" for operators; `sign_out`: tokens issued so far must stop working."""
+    """A user that should exist. `org` is "" for operators; `sign_out`: tokens issued so far must stop working.
+
+    `resend`: an invitation has to be mailed, also to a user who exists already. `organisation` and `invited_by` are
+    names for the text of that mail, "" where it has none; Cognito keeps the first `MOST_IN_MAIL` characters.
+    """
 
     email: str
     name: str
@@ -33,11 +46,22 @@ class DesiredUser:
     enabled: bool
     mail_invitation: bool = True
     sign_out: bool = False
+    resend: bool = False
+    organisation: str = ""
+    invited_by: str = ""
+
+    @property
+    def is_mailed(self) -> bool:
+        """Whether Cognito mails an invitation when the user is created."""
+        return self.mail_invitation or self.resend
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A user as the pool has it; `status` is Cognito's UserStatus, such as FORCE_CHANGE_PASSWORD."""
+    """A user as the pool has it; `status` is Cognito's UserStatus, such as FORCE_CHANGE_PASSWORD.
+
+    `modified_at` is by AWS's clock. It and the names in the invitation are None where only the database was asked.
+    """
 
     sub: str
     email: str
@@ -46,6 +70,14 @@ class Seen:
     role: str
     enabled: bool
     status: str
+    organisation: str | None = field(default=None, compare=False)
+    invited_by: str | None = field(default=None, compare=False)
+    modified_at: datetime | None = field(default=None, compare=False)
+
+    @property
+    def is_invited(self) -> bool:
+        """They have a temporary password, and may be sent another one."""
+        return self.status == INVITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +119,30 @@ class SignOut:
 
 
 @dataclass(frozen=True, slots=True)
+class SetNames:
+    """What the text of the invitation is made from."""
+
+    organisation: str
+    invited_by: str
+    category: ClassVar[Quota] = Quota.UPDATE
+    in_words: ClassVar[str] = "set who invites them, for the mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """Mails a new temporary password. The one before stops working."""
+
+    category: ClassVar[Quota] = Quota.CREATION
+    in_words: ClassVar[str] = "mail the invitation again"
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     category: ClassVar[Quota] = Quota.UPDATE
     in_words: ClassVar[str] = "delete"
 
 
-Change = Create | SetRole | Enable | Disable | SignOut | Delete
+Change = Create | SetRole | Enable | Disable | SetNames | Resend | SignOut | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +170,25 @@ def plan(desired: DesiredUser | None, seen: Seen | None, *, org: str) -> tuple[C
         changes.append(SetRole(desired.role))
     if seen.enabled != desired.enabled:
         changes.append(Enable() if desired.enabled else Disable())
+    changes += _invitation(desired, seen)
     if desired.sign_out or (seen.enabled and not desired.enabled):
         changes.append(SignOut())
     return tuple(changes)
+
+
+def is_mailed(change: object) -> bool:
+    """Whether Cognito mails an invitation with it."""
+    return isinstance(change, Resend) or (isinstance(change, Create) and change.desired.is_mailed)
+
+
+def _invitation(desired: DesiredUser, seen: Seen) -> Iterator[Change]:
+    """Nobody is mailed who may not sign in, or who has a password of their own by now."""
+    if not (desired.resend and desired.enabled and seen.is_invited):
+        return
+    names = desired.organisation[:MOST_IN_MAIL], desired.invited_by[:MOST_IN_MAIL]
+    if seen.organisation is not None and names != (seen.organisation, seen.invited_by):
+        yield SetNames(*names)
+    yield Resend()
 
 
 def _not_theirs(seen: Seen, org: str) -> str:

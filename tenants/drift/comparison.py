@@ -8,7 +8,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from tenants.domain.user_plan import Change, Create, Delete, DesiredUser, Disable, Enable, Seen, SetRole, SignOut
+from tenants.domain.user_plan import (
+    Change,
+    Create,
+    Delete,
+    DesiredUser,
+    Disable,
+    Enable,
+    Resend,
+    Seen,
+    SetNames,
+    SetRole,
+    SignOut,
+)
 from tenants.models import MOST_EMAIL, Drift, DriftKind, Member, Provisioning
 from tenants.provisioning.attempt import Attempt
 from tenants.provisioning.queue import attempt_for
@@ -80,7 +92,7 @@ def _of_change(member: Member, attempt: Attempt, change: Change) -> Drift | None
             return None if seen is None else _drift(member, DriftKind.ENABLED, "disabled", "enabled", seen)
         case Delete():
             return _drift(member, DriftKind.UNKNOWN_USER, NO_USER, "the user of a removed member", seen)
-        case SignOut():
+        case SignOut() | SetNames() | Resend():
             return None
         case _:
             assert_never(change)

@@ -12,7 +12,8 @@ from django.db.models import Sum
 
 from tenants.audit.reading import trail_head
 from tenants.health.overview import MOST_MEMBERS, MOST_TENANTS, Overview, overview
-from tenants.models import ProvisioningHour
+from tenants.models import Halted, ProvisioningHour
+from tenants.provisioning.halt import is_halted
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def _provisioning(current: Overview) -> Iterator[Metric]:
     waits = (current.at - backlog.waits_since).total_seconds() if backlog.waits_since else 0
     yield _gauge("provisioning_waits_seconds", "How long the member that is due longest has waited.", waits)
     yield _gauge("provisioning_halted", "Whether nobody can be provisioned.", bool(current.halted))
+    yield _gauge("invitations_halted", "Whether Cognito sends no mails at the moment.", is_halted(Halted.MAILS))
     workers = {"working": current.working, "silent": len(current.workers) - current.working}
     help_text = "Workers of the last day that were not stopped: working or silent."
     yield Metric("workers", "gauge", help_text, workers, "state")

@@ -22,7 +22,8 @@ from django.db.models import Max
 from django.utils import timezone
 
 from tenants.domain.once import once
-from tenants.models import SILENT_AFTER, Worker
+from tenants.models import SILENT_AFTER, Halted, Worker
+from tenants.provisioning.halt import is_halted
 from tenants.sign_in.wiring import verifier
 
 KEEP_SECONDS = 2.0
@@ -35,6 +36,8 @@ class State(StrEnum):
     FAILING = "failing"
     # It gave no sign of life lately. Pages are served without it.
     MISSING = "missing"
+    # Something outside the portal is in the way of changes. Pages are served all the same.
+    HALTED = "halted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,21 @@ def worker() -> CheckResult:
     return CheckResult(State.OK if age <= SILENT_AFTER else State.MISSING, max(0, int(age.total_seconds())))
 
 
+def provisioning() -> CheckResult:
+    """Whether changes reach Cognito."""
+    return _unless_halted(Halted.EVERYTHING)
+
+
+def invitations() -> CheckResult:
+    """Whether Cognito sends mails, as far as the worker knows."""
+    return _unless_halted(Halted.MAILS)
+
+
+def _unless_halted(what: Halted) -> CheckResult:
+    with _new_connection():
+        return CheckResult(State.HALTED if is_halted(what) else State.OK)
+
+
 @contextmanager
 def _new_connection() -> Iterator[None]:
     """A new one each time, because the question is whether the database accepts one."""
@@ -158,7 +176,8 @@ def signing_keys() -> CheckResult:
 @once
 def prober() -> Prober:
     """This process's own. Made at the first request, because threads do not survive the fork of a server's workers."""
-    return Prober({"database": database, "cache": shared_cache, "signing_keys": signing_keys, "worker": worker})
+    checks = {"database": database, "cache": shared_cache, "signing_keys": signing_keys, "worker": worker}
+    return Prober({**checks, "provisioning": provisioning, "invitations": invitations})
 
 
 def readiness() -> Readiness:

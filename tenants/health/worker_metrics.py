@@ -22,6 +22,7 @@ def metrics_text(tally: Tally) -> str:
         "due": ("gauge", "Members due, of all workers, at the last sign of life.", tally.due),
         "in_hand": ("gauge", "Members being worked on.", tally.in_hand),
         "halted": ("gauge", "Whether nobody can be provisioned.", int(bool(tally.halted))),
+        "invitations_halted": ("gauge", "Whether Cognito sends no mails.", int(bool(tally.invitations_halted))),
         "beat_seconds": ("gauge", "Time of the last sign of life, in seconds since the epoch.", round(tally.beat_at)),
     }
     return "".join(

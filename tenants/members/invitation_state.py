@@ -1,21 +1,99 @@
-"""How far somebody has come since they were invited, in words, from what was really seen."""
+"""How far somebody who was invited has come, in words: pages, commands and comparisons all say the same.
+
+Read from the member's row alone. What the row does not know, the state does not claim.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
 
-from tenants.domain.dates import formatted
-from tenants.models import Member
+from django.utils import timezone
+
+from tenants.domain.dates import formatted, formatted_day
+from tenants.domain.user_plan import INVITATION_LASTS, INVITED
+from tenants.members.roster import desired_user
+from tenants.models import Member, Provisioning
+
+# AWS's clock decides when a temporary password lapses. Nobody is told that it has before that is sure.
+CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+class Invited(StrEnum):
+    """The names of the states, in filters and in `--json`."""
+
+    NOT_CREATED = "not-created"
+    BEING_CREATED = "being-created"
+    INVITED = "invited"
+    LAPSED = "lapsed"
+    NOT_DELIVERED = "not-delivered"
+    NOT_MAILED = "not-mailed"
+    SIGNED_IN = "signed-in"
+
+
+# A user with a temporary password, or about to have one. Another mail helps them in.
+_RESENDABLE = (Invited.INVITED, Invited.LAPSED, Invited.NOT_DELIVERED, Invited.NOT_MAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class InvitationState:
-    name: str
+    """`in_words` begins with a small letter. `can_be_resent`: another mail would let them in."""
+
+    name: Invited
     in_words: str
     can_be_resent: bool
 
+    @property
+    def needs_a_resend(self) -> bool:
+        """Nobody has a mail with which they could get in."""
+        return self.can_be_resent and self.name in (Invited.LAPSED, Invited.NOT_DELIVERED)
 
-def invitation_state(member: Member) -> InvitationState:
-    if member.signed_in_at:
-        return InvitationState("signed-in", f"has signed in on {formatted(member.signed_in_at)}", can_be_resent=False)
-    return InvitationState("invited", "invited", can_be_resent=True)
+
+def invitation_state(member: Member, *, now: datetime | None = None) -> InvitationState:
+    """Needs `person` and `tenant`. `now` None is the present."""
+    name = _name(member, now or timezone.now())
+    desired = desired_user(member)
+    may_sign_in = desired is not None and desired.enabled
+    owed = "; to be mailed again" if member.resend and name in _RESENDABLE else ""
+    return InvitationState(name, f"{_in_words(name, member)}{owed}", may_sign_in and name in _RESENDABLE)
+
+
+def _name(member: Member, now: datetime) -> Invited:
+    if member.signed_in_at is not None:
+        return Invited.SIGNED_IN
+    if member.seen is None:
+        return _name_without_user(member)
+    if member.seen_status != INVITED:
+        return Invited.SIGNED_IN
+    if member.mail_problem:
+        return Invited.NOT_DELIVERED
+    if member.mailed_at is None:
+        return Invited.NOT_MAILED
+    return Invited.LAPSED if now > member.mailed_at + INVITATION_LASTS + CLOCKS_DIFFER else Invited.INVITED
+
+
+def _name_without_user(member: Member) -> Invited:
+    desired = desired_user(member)
+    is_due = member.provisioning == Provisioning.DUE
+    return Invited.BEING_CREATED if is_due and desired is not None and desired.enabled else Invited.NOT_CREATED
+
+
+def _in_words(name: Invited, member: Member) -> str:
+    lasts_until = member.mailed_at + INVITATION_LASTS if member.mailed_at else None
+    match name:
+        case Invited.NOT_CREATED:
+            return "not created yet"
+        case Invited.BEING_CREATED:
+            return "being created"
+        case Invited.INVITED:
+            return f"invited, expires on {formatted(lasts_until)}" if lasts_until else "invited"
+        case Invited.LAPSED:
+            return f"lapsed on {formatted_day(lasts_until)}" if lasts_until else "lapsed"
+        case Invited.NOT_DELIVERED:
+            return f"mail not delivered: {member.mail_problem}"
+        case Invited.NOT_MAILED:
+            return "not mailed"
+        case Invited.SIGNED_IN:
+            last = member.signed_in_at
+            return f"has signed in, last on {formatted_day(last)}" if last else "has signed in"

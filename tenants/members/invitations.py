@@ -261,11 +261,14 @@ def take_in() -> int:
 
 
 def _take_next() -> bool:
+    due = Invitation.objects.filter(due_at__lte=timezone.now()).order_by("due_at", "id")
+    # On SQLite a transaction locks the whole database, and most of the time there is nothing to do.
+    if not due.exists():
+        return False
     with transaction.atomic():
-        rows = Invitation.objects.select_for_update(of=("self",), skip_locked=True).select_related(
-            "tenant", "invited_by"
+        invitation = (
+            due.select_for_update(of=("self",), skip_locked=True).select_related("tenant", "invited_by").first()
         )
-        invitation = rows.filter(due_at__lte=timezone.now()).order_by("due_at", "id").first()
         if invitation is None:
             return False
         try:

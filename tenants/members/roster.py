@@ -39,7 +39,10 @@ _CONFIRMED = "CONFIRMED"
 
 
 def desired_user(member: Member) -> DesiredUser | None:
-    """The user that Cognito should have for this member, None if it should have none. Reads `person` and `tenant`."""
+    """The user that Cognito should have for this member, None if it should have none. Reads `person` and `tenant`.
+
+    Without who invited them, which costs a query and only matters to the worker.
+    """
     tenant = member.tenant
     if member.removed or (tenant is not None and tenant.state == TenantState.CLOSED):
         return None
@@ -51,6 +54,8 @@ def desired_user(member: Member) -> DesiredUser | None:
         enabled=member.enabled and (tenant is None or tenant.state in MAY_SIGN_IN),
         mail_invitation=member.mail_invitation,
         sign_out=member.sign_out,
+        resend=member.resend,
+        organisation=tenant.name if tenant else "",
     )
 
 

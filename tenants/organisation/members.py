@@ -14,13 +14,15 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tenants.domain.errors import NoOrganisation
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.domain.steps import WHY_OPTIONAL, Step, possible_steps
+from tenants.domain.user_plan import INVITATION_LASTS
 from tenants.members.in_cognito import no_worker
-from tenants.members.invitation_state import invitation_state
+from tenants.members.invitation_state import Invited, invitation_state
 from tenants.members.roster import signed_in_members
 from tenants.members.steps import LEAVE, OWN_MEMBER_STEPS, REMOVE, RESEND, REVOKE
 from tenants.models import Invitation, Member
@@ -37,16 +39,19 @@ _MOST_INVITATIONS = 50
 
 
 def _in_state(rows: QuerySet[Member], state: str) -> QuerySet[Member]:
+    if state == "locked-out":
+        return rows.filter(Q(enabled=False) | Q(removed=True))
     may_sign_in = rows.filter(enabled=True, removed=False)
+    if state == Invited.SIGNED_IN:
+        return may_sign_in.filter(signed_in_members())
+    not_in_yet = may_sign_in.exclude(signed_in_members())
     match state:
-        case "signed-in":
-            return may_sign_in.filter(signed_in_members())
-        case "invited":
-            return may_sign_in.exclude(signed_in_members())
-        case "not-delivered":
-            return may_sign_in.exclude(signed_in_members()).exclude(mail_problem="")
+        case Invited.NOT_DELIVERED:
+            return not_in_yet.exclude(mail_problem="")
+        case Invited.LAPSED:
+            return not_in_yet.filter(mailed_at__lt=timezone.now() - INVITATION_LASTS)
         case _:
-            return rows.filter(Q(enabled=False) | Q(removed=True))
+            return not_in_yet
 
 
 FILTERS = (
@@ -60,14 +65,16 @@ FILTERS = (
         "state",
         "State",
         (
-            ("signed-in", "Has signed in"),
-            ("invited", "Invited, not in yet"),
-            ("not-delivered", "Mail not delivered"),
+            (Invited.SIGNED_IN, "Has signed in"),
+            (Invited.INVITED, "Not signed in yet"),
+            (Invited.NOT_DELIVERED, "Mail not delivered"),
+            (Invited.LAPSED, "Invitation lapsed"),
             ("locked-out", "Disabled or being removed"),
         ),
         _in_state,
     ),
 )
+_MOODS = {Invited.SIGNED_IN: "good", Invited.NOT_DELIVERED: "bad", Invited.LAPSED: "warn"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +231,7 @@ def _beginning_with(rows: QuerySet[Member], text: str) -> QuerySet[Member]:
 
 def _row(member: Member, who: SignedIn) -> OwnMemberRow:
     state = invitation_state(member)
-    words, mood = state.in_words, "good" if member.signed_in_at else "warn" if member.mail_problem else ""
+    words, mood = state.in_words, _MOODS.get(state.name, "")
     if not member.enabled:
         words, mood = "disabled by an operator" if member.disabled_by_operator else "disabled", "warn"
     if member.removed:

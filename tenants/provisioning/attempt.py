@@ -7,11 +7,28 @@ the attempt.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import ClassVar
 
 from tenants.domain.roles import Role
-from tenants.domain.user_plan import Change, Conflict, Delete, DesiredUser, Disable, Quota, Seen, SignOut, plan
+from tenants.domain.user_plan import (
+    Change,
+    Conflict,
+    Create,
+    Delete,
+    DesiredUser,
+    Disable,
+    Quota,
+    Resend,
+    Seen,
+    SetNames,
+    SignOut,
+    is_mailed,
+    plan,
+)
 
+# Nothing shows whether these were done before.
+_LEAVE_NO_TRACE = (SignOut, SetNames, Resend)
 # After so many answers, another program is creating and deleting the same user, and more calls would not end it.
 _MOST_ANSWERS = 12
 
@@ -25,6 +42,22 @@ class Look:
 
 
 Call = Look | Change
+
+
+@dataclass(slots=True)
+class InvitationMail:
+    """What the attempt learnt of the invitation's mail.
+
+    `sent`: Cognito took it; `sent_before` is when another worker had it sent. `problem` is why it was not delivered.
+    `refused`: Cognito sends no mails at the moment, so it is still owed. `is_void`: the user is a new one, to whom no
+    earlier mail is worth anything.
+    """
+
+    sent: bool = False
+    sent_before: datetime | None = None
+    problem: str = ""
+    refused: bool = False
+    is_void: bool = False
 
 
 @dataclass(slots=True)
@@ -42,6 +75,8 @@ class Attempt:
     sub: str
     email: str
     must_look: bool
+    may_be_mailed: bool = False
+    mail: InvitationMail = field(default_factory=lambda: InvitationMail())
     done: list[Change] = field(default_factory=list)
     found: list[Change] = field(default_factory=list)
     adopted: bool = False
@@ -49,6 +84,8 @@ class Attempt:
     conflict: str = ""
     answers: int = 0
     _to_do: list[Change] | None = None
+    # Cognito did not confirm it, so the next look shows whether it was carried out.
+    _unconfirmed: Create | None = None
 
     @property
     def keeps_changing(self) -> bool:
@@ -77,8 +114,10 @@ class Attempt:
         """Takes the answer to a Look. An `adopted` user may be another member's: the database knows, see `reject`."""
         before, self.seen, self.answers = self.seen, seen, self.answers + 1
         self.must_look, self._to_do = False, None
+        made, self._unconfirmed = self._unconfirmed, None
         if seen is not None and seen.sub != self.sub:
             self.adopted = seen.org == self.org
+            self._note_another_user(seen, made)
             if not _may_be_theirs(seen, self.org, self.desired):
                 self.reject(_MADE_BY_OTHERS.format(email=seen.email))
             return
@@ -98,7 +137,7 @@ class Attempt:
         """Takes the answer to a change: the user as the change left them, None once deleted."""
         self.answers += 1
         if self._to_do:
-            self.done.append(self._to_do.pop(0))
+            self._note_done(self._to_do.pop(0))
         self.seen = seen
         self.sub = seen.sub if seen else ""
 
@@ -106,6 +145,53 @@ class Attempt:
         """A user with this address exists already, perhaps made by a worker that could not write it down."""
         self.answers += 1
         self.sub, self.must_look = "", True
+
+    def look_again(self) -> None:
+        """The user is not as the last look showed."""
+        self.answers += 1
+        self.must_look = True
+
+    def note_undelivered(self, why: str) -> bool:
+        """The user is there, but the invitation did not reach them. False where Cognito has no such user after all."""
+        change = self._to_do[0] if self._to_do else None
+        if self.mail.problem:
+            return False
+        self.mail = replace(self.mail, sent=False, problem=why)
+        if self.desired is not None:
+            # An operator reads why, and decides whether it is sent again. A user who is not there would be mailed.
+            self.desired = replace(self.desired, resend=False, mail_invitation=True)
+        self._look_for_what_was_done(change)
+        return True
+
+    def note_mail_refused(self) -> None:
+        """Cognito mails nobody now, and may have created the user all the same."""
+        change = self._to_do[0] if self._to_do else None
+        self.mail = replace(self.mail, sent=False, refused=True)
+        if self.desired is not None:
+            self.desired = replace(self.desired, resend=True)
+        self._look_for_what_was_done(change)
+
+    def _look_for_what_was_done(self, change: Change | None) -> None:
+        if isinstance(change, Create):
+            self._unconfirmed = change
+            self.look_by_address()
+        else:
+            self.look_again()
+
+    def _note_done(self, change: Change) -> None:
+        self.done.append(change)
+        if isinstance(change, Create):
+            self.mail = InvitationMail(is_void=True)
+        if is_mailed(change):
+            self.mail = replace(self.mail, sent=True, problem="", refused=False)
+
+    def _note_another_user(self, seen: Seen, made: Create | None) -> None:
+        """They have the member's address, and are not the user that the row knows."""
+        self.mail = replace(self.mail, is_void=True)
+        if made is not None and seen.org == self.org:
+            self.done.append(made)
+        elif self.may_be_mailed and seen.is_invited:
+            self.mail = replace(self.mail, sent_before=seen.modified_at)
 
     def note_gone(self) -> None:
         """The user does not exist any more."""
@@ -121,8 +207,7 @@ class Attempt:
         then, now = (plan(self.desired, user, org=self.org) for user in (before, self.seen))
         if isinstance(then, Conflict) or isinstance(now, Conflict):
             return
-        # Nothing shows whether the user was signed out too.
-        self.found = [change for change in then if change not in now and not isinstance(change, SignOut)]
+        self.found = [change for change in then if change not in now and not isinstance(change, _LEAVE_NO_TRACE)]
         if self.desired is not None and any(isinstance(change, Disable) for change in self.found):
             self.desired = replace(self.desired, sign_out=True)
 

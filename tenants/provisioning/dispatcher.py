@@ -18,11 +18,11 @@ from functools import partial
 from tenants.aws.directory import Directory
 from tenants.aws.failures import scope_of
 from tenants.aws.suspension_policy import SuspensionPolicy
-from tenants.domain.errors import InvalidInput, PortalError
-from tenants.domain.user_plan import Quota, Seen
+from tenants.domain.errors import InvalidInput, MailLimitReached, PortalError
+from tenants.domain.user_plan import Quota, Seen, is_mailed
 from tenants.provisioning.attempt import Call
 from tenants.provisioning.finish import OUR_FAULT, finish_or_mark_stuck
-from tenants.provisioning.one_member import apply_answer, make_call
+from tenants.provisioning.one_member import apply_answer, make_call, may_mail
 from tenants.provisioning.pace import NotCalled, Pacer, call_unless_stopped
 from tenants.provisioning.queue import CALL_SECONDS, Claim, claim, hold
 from tenants.provisioning.results import Attempted, Outcome
@@ -49,7 +49,7 @@ class Tally:
     """Since the start. `applied` counts changes in Cognito, `throttled` calls, `failed` how often a member failed.
 
     `due` is how many members were due at the last heartbeat, at `beat_at`, in seconds since the epoch. `halted` is why
-    no member can be provisioned, or "".
+    no member can be provisioned, `invitations_halted` why nobody is mailed, or "".
     """
 
     applied: int = 0
@@ -59,6 +59,7 @@ class Tally:
     in_hand: int = 0
     due: int = 0
     halted: str = ""
+    invitations_halted: str = ""
     beat_at: float = 0.0
 
 
@@ -126,6 +127,8 @@ class Dispatcher:
             call = claimed.attempt.next_call()
             if call is None:
                 self._ended.append(Attempted(claimed))
+            elif is_mailed(call) and not may_mail(claimed):
+                self._ended.append(Attempted(claimed, MailLimitReached()))
             else:
                 calls[call.category].append((claimed, call))
         for category, pairs in calls.items():
@@ -191,6 +194,6 @@ class Dispatcher:
         for one, outcome in zip(ended, finish_or_mark_stuck(ended), strict=True):
             if outcome == Outcome.SETTLED:
                 self._tally.settled += 1
-            elif outcome not in (Outcome.GIVEN_BACK, Outcome.OVERTAKEN):
+            elif outcome not in (Outcome.GIVEN_BACK, Outcome.OVERTAKEN, Outcome.WAITING):
                 self._tally.failed += 1
                 _log.warning("member not settled", extra={"member": one.claim.member.pk, "outcome": outcome})

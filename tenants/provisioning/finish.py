@@ -1,4 +1,6 @@
-"""Writes down how attempts ended: the members' rows, tenants that can open, and the audit trail.
+"""Writes down how attempts ended: members' rows, what that means for their tenants, and the audit trail.
+
+A pending tenant opens once Cognito has its owner. A suspension begins again where somebody had let a member in.
 
 Many members at a time, since all processes add to the audit trail one after the other: a worker that comes to write
 brings along all attempts that have ended meanwhile.
@@ -14,13 +16,17 @@ from django.db import DataError, IntegrityError, transaction
 from tenants.audit import NewEntry, record_all
 from tenants.audit.actions import Action
 from tenants.domain.actor import WORKER, Actor
-from tenants.domain.errors import PortalError
-from tenants.domain.user_plan import Change
-from tenants.models import Member
+from tenants.domain.errors import NotNow, PortalError
+from tenants.domain.roles import Role
+from tenants.domain.tenant_state import TenantState
+from tenants.domain.user_plan import Change, Create, Delete, Disable
+from tenants.lifecycle import transitions
+from tenants.lifecycle.suspension import begin_again
+from tenants.members.roster import owners
+from tenants.models import Member, Tenant
 from tenants.provisioning.member_rows import mark_stuck, requeue_lost, write_rows
 from tenants.provisioning.queue import Claim
 from tenants.provisioning.results import Attempted, Outcome
-from tenants.provisioning.tenant_effects import activate_tenants, restart_suspensions, tenants_to_activate
 
 _log = logging.getLogger(__name__)
 OUR_FAULT = "The portal failed over this member. Its log says how; try again once that is mended."
@@ -77,8 +83,8 @@ def _write_down(ended: Sequence[Attempted], *, by: Actor, waits: bool) -> dict[A
 
     Tenants are locked before members, as everywhere.
     """
-    tenants = tenants_to_activate(ended)
-    restart_suspensions(ended)
+    tenants = _tenants_to_activate(ended)
+    _restart_suspensions(ended)
     generations = _generations(ended, waits=waits)
     here = [one for one in ended if waits or one.claim.member.pk in generations]
     held = [one for one in here if generations.get(one.claim.member.pk) is not None]
@@ -89,7 +95,7 @@ def _write_down(ended: Sequence[Attempted], *, by: Actor, waits: bool) -> dict[A
     if entries := list(_entries(here, held, unchanged, by=by)):
         # Last, since all other processes that write to the audit trail wait from here on.
         record_all(entries)
-    activate_tenants(tenants, unchanged, by=by)
+    _activate_tenants(tenants, unchanged, by=by)
     return {one: one.outcome if one in unchanged or one.given_back else Outcome.OVERTAKEN for one in here}
 
 
@@ -118,12 +124,19 @@ def _entries_of_calls(one: Attempted, *, by: Actor, is_ours: bool) -> Iterator[N
     """What was done by others is recorded by the holder that has the member now."""
     attempt = one.claim.attempt
     found = attempt.found if is_ours and not attempt.conflict else []
-    if is_ours and attempt.adopted and attempt.seen is not None and not attempt.conflict:
+    if is_ours and attempt.adopted and attempt.seen is not None and not attempt.conflict and not _has_created(one):
         yield _entry(one.claim, Action.MEMBER_ADOPTED, by=by, after={"sub": attempt.seen.sub})
     if attempt.done or found:
         action = Action.MEMBER_DELETED if attempt.deletes else Action.MEMBER_PROVISIONED
         after: dict[str, object] = {"changes": _words(attempt.done)}
         yield _entry(one.claim, action, by=by, after=after | ({"found": _words(found)} if found else {}))
+
+    if is_ours and attempt.mail.problem:
+        yield _entry(one.claim, Action.MEMBER_NOT_REACHED, by=by, why=attempt.mail.problem)
+
+
+def _has_created(one: Attempted) -> bool:
+    return any(isinstance(change, Create) for change in one.claim.attempt.done)
 
 
 def _words(changes: Iterable[Change]) -> list[str]:
@@ -135,3 +148,47 @@ def _entry(
 ) -> NewEntry:
     member = claim.member
     return NewEntry(action, by, org=member.org_id, target=str(member.person), after=after, why=why)
+
+
+def _tenants_to_activate(ended: Sequence[Attempted]) -> dict[int, Tenant]:
+    """By primary key, locked: tenants that may become active, since Cognito has their owner now."""
+    pending = (one.claim.member.tenant for one in ended if _makes_tenant_active(one))
+    pks = {tenant.pk for tenant in pending if tenant is not None}
+    locked = Tenant.objects.filter(pk__in=pks).select_for_update().order_by("pk") if pks else ()
+    return {tenant.pk: tenant for tenant in locked}
+
+
+def _activate_tenants(tenants: dict[int, Tenant], unchanged: Iterable[Attempted], *, by: Actor) -> None:
+    """Activates those of the `tenants` whose owner's row was not changed meanwhile."""
+    opened = {one.claim.member.tenant_id for one in unchanged if _makes_tenant_active(one)}
+    for pk, tenant in tenants.items():
+        if pk in opened:
+            _activate(tenant, by=by)
+
+
+def _restart_suspensions(ended: Sequence[Attempted]) -> None:
+    """Where a member of a suspended tenant had to be locked out again: somebody had let them in meanwhile."""
+    tenants = [one.claim.member.tenant_id for one in ended if _was_locked_out(one)]
+    if pks := {pk for pk in tenants if pk is not None}:
+        begin_again(pks)
+
+
+def _makes_tenant_active(one: Attempted) -> bool:
+    member, seen = one.claim.member, one.claim.attempt.seen
+    if member.tenant is None or member.tenant.state != TenantState.PENDING or one.outcome != Outcome.SETTLED:
+        return False
+    return member.role == Role.OWNER and seen is not None and seen.enabled
+
+
+def _was_locked_out(one: Attempted) -> bool:
+    """A sign-out alone says nothing: a member who is disabled twice is signed out twice."""
+    attempt = one.claim.attempt
+    return attempt.was_enabled and any(isinstance(change, Disable | Delete) for change in attempt.done)
+
+
+def _activate(tenant: Tenant, *, by: Actor) -> None:
+    try:
+        if tenant.state == TenantState.PENDING and owners(tenant).exists():
+            transitions.activate(tenant, by=by)
+    except NotNow:
+        _log.info("not activated", extra={"tenant": tenant.slug})

@@ -1,35 +1,74 @@
-"""Provisioning is halted while something stops every member, such as missing permissions."""
+"""What is halted while something is in its way: every change in Cognito, or only those that Cognito mails about.
+
+Everything is halted by missing permissions, for example; invitations by the daily limit of mails. While invitations are
+halted one of them is tried now and then, by one worker of all. Once Cognito sends it, the others go out too.
+"""
 
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from tenants.audit import record
 from tenants.audit.actions import Action
 from tenants.domain.actor import WORKER
-from tenants.domain.errors import PortalError
-from tenants.models import Halt
+from tenants.domain.errors import MailLimitReached, PortalError
+from tenants.models import Halt, Halted, Lease, Member, Provisioning
 
-_ONLY_ROW = 1
+_PROBE = "invitation-probe"
+PROBE_SECONDS = 60.0
+_ACTIONS = {Halted.EVERYTHING: Action.PROVISIONING_HALTED, Halted.MAILS: Action.INVITATIONS_HALTED}
 
 
-def halt(error: PortalError) -> None:
-    """Halts provisioning, with an entry in the audit trail. Does nothing where it is halted already."""
+def halt(error: PortalError, what: Halted = Halted.EVERYTHING) -> None:
+    """Halts it, with an entry in the audit trail. Does nothing where it is halted already."""
     why = error.for_operators
     with transaction.atomic():
-        _, is_new = Halt.objects.get_or_create(pk=_ONLY_ROW, defaults={"why": why})
+        _, is_new = Halt.objects.get_or_create(pk=what, defaults={"why": why})
         if is_new:
-            record(Action.PROVISIONING_HALTED, by=WORKER, why=why)
+            record(_ACTIONS[what], by=WORKER, why=why)
 
 
-def is_halted() -> bool:
-    return Halt.objects.exists()
+def is_halted(what: Halted = Halted.EVERYTHING) -> bool:
+    return Halt.objects.filter(pk=what).exists()
 
 
-def why_halted() -> str:
-    """For operators. "" where provisioning is not halted."""
-    return Halt.objects.values_list("why", flat=True).first() or ""
+def why_halted(what: Halted = Halted.EVERYTHING) -> str:
+    """For operators. "" where it is not halted."""
+    return Halt.objects.filter(pk=what).values_list("why", flat=True).first() or ""
 
 
-def clear_halt() -> None:
-    Halt.objects.all().delete()
+def clear_halt(what: Halted = Halted.EVERYTHING) -> None:
+    Halt.objects.filter(pk=what).delete()
+
+
+def halt_invitations(*, holder: str) -> None:
+    """Until a probe gets through. The next one is due after `PROBE_SECONDS`."""
+    take_probe(holder=holder)
+    halt(MailLimitReached(), Halted.MAILS)
+
+
+def take_probe(*, holder: str) -> bool:
+    """Whether the holder may try one invitation while they are halted. The same holder may not try again at once."""
+    free = not Lease.objects.filter(name=_PROBE, holder=holder, until__gte=timezone.now()).exists()
+    return free and Lease.objects.take(_PROBE, holder=holder, seconds=PROBE_SECONDS)
+
+
+def make_probe_due() -> None:
+    """While invitations are halted and nobody has tried one lately, makes one of the waiting members due."""
+    if not is_halted(Halted.MAILS) or Lease.objects.filter(name=_PROBE, until__gte=timezone.now()).exists():
+        return
+    if first := waiting().order_by("due_at", "pk").values_list("pk", flat=True).first():
+        waiting().filter(pk=first).update(due_at=timezone.now())
+
+
+def resume_invitations() -> None:
+    """Cognito sends mails again. Everybody who waited for that is due at once."""
+    clear_halt(Halted.MAILS)
+    waiting().update(due_at=timezone.now())
+
+
+def waiting() -> QuerySet[Member]:
+    """Members who are due and wait for mails to be sent."""
+    return Member.objects.filter(provisioning=Provisioning.DUE, last_error=MailLimitReached.WHY)

@@ -13,12 +13,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from tenants.domain.tenant_state import TenantState
-from tenants.models import Member, Person, Provisioning, SignIn
+from tenants.models import MOST_REASON, Member, Person, Provisioning, SignIn
 from tenants.provisioning.queue import Claim, ours
 from tenants.provisioning.results import Attempted, Outcome
 from tenants.sign_in.standing import forget_standing
 
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 2.0, 300.0
+# Somebody who waits for mails is made due once they go again. This is for when that was missed.
+WAIT_SECONDS = 3600.0
 _LOST = "A worker that had been held up changed the user after another worker had taken the member over."
 _FREE: Mapping[str, Any] = {"leased_until": None, "leased_by": ""}
 
@@ -27,7 +29,7 @@ def write_rows(held: Sequence[Attempted], unchanged: Sequence[Attempted]) -> Non
     """`held` are still leased to us; `unchanged` are those of them whose generation is the one that was attempted."""
     now, rows, leaving = timezone.now(), [], []
     for one in held:
-        fields: dict[str, Any] = {**_seen_fields(one.claim, now), **_FREE}
+        fields: dict[str, Any] = {**_seen_fields(one.claim, now), **_mail_fields(one.claim, now), **_FREE}
         if one in unchanged and one.outcome == Outcome.SETTLED and one.claim.attempt.desired is None:
             leaving.append(one.claim.member)
             continue
@@ -76,12 +78,15 @@ def _state_fields(one: Attempted, now: datetime) -> Mapping[str, Any]:
             return {}
         case Outcome.SETTLED:
             settled = {"provisioning": Provisioning.SETTLED, "due_at": None, "attempts": 0, "last_error": ""}
-            return {**settled, "sign_out": False}
+            return {**settled, "sign_out": False, **_resend_fields(one)}
         case Outcome.LATER:
             attempts = one.claim.member.attempts + 1
             wait = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(attempts, 10))
             at = now + timedelta(seconds=random.uniform(0, wait))  # noqa: S311 - jitter
-            return {"attempts": attempts, "due_at": at, "last_error": one.why}
+            return {"attempts": attempts, "due_at": at, "last_error": one.why, **_resend_fields(one)}
+        case Outcome.WAITING:
+            at = now + timedelta(seconds=WAIT_SECONDS * random.uniform(1, 1.5))  # noqa: S311 - jitter
+            return {"due_at": at, "last_error": one.why}
         case _:
             state = Provisioning.STUCK if one.outcome == Outcome.STUCK else Provisioning.CONFLICT
             return {"provisioning": state, "last_error": one.why}
@@ -101,6 +106,30 @@ def _seen_fields(claim: Claim, now: datetime) -> Mapping[str, Any]:
         "seen_enabled": seen.enabled if seen else None,
         "seen_status": seen.status[:32] if seen else "",
     }
+
+
+def _mail_fields(claim: Claim, now: datetime) -> Mapping[str, Any]:
+    """A user who is new, or another one, was not mailed before and has not signed in."""
+    mail = claim.attempt.mail
+    fields: dict[str, Any] = {}
+    if claim.attempt.conflict:
+        return {}
+    if mail.is_void:
+        fields = {"mailed_at": None, "mail_problem": "", "signed_in_at": None}
+    if mail.sent or mail.sent_before:
+        # The clock that says when the temporary password lapses is AWS's, which may be ahead of ours.
+        fields |= {"mailed_at": now if mail.sent else min(now, mail.sent_before or now), "mail_problem": ""}
+    if mail.problem:
+        fields["mail_problem"] = mail.problem[:MOST_REASON]
+    return fields | ({"resend": True} if mail.refused else {})
+
+
+def _resend_fields(one: Attempted) -> Mapping[str, Any]:
+    """The invitation stays owed to somebody who may not sign in now."""
+    attempt = one.claim.attempt
+    may_sign_in = attempt.desired is not None and attempt.desired.enabled
+    is_through = one.outcome == Outcome.SETTLED and may_sign_in
+    return {"resend": False} if is_through or attempt.mail.sent or attempt.mail.problem else {}
 
 
 def _write_subs(held: Sequence[Attempted]) -> None:

@@ -11,11 +11,20 @@ from functools import partial
 from tenants.aws.directory import Directory
 from tenants.aws.failures import scope_of
 from tenants.domain.actor import WORKER, Actor
-from tenants.domain.errors import PortalError, Unreachable, UserExists, UserGone
-from tenants.domain.user_plan import Create, Seen
-from tenants.models import Member, Person
+from tenants.domain.errors import (
+    MailLimitReached,
+    NotInvited,
+    PortalError,
+    UndeliverableMail,
+    Unreachable,
+    UserExists,
+    UserGone,
+)
+from tenants.domain.user_plan import Create, Resend, Seen, is_mailed
+from tenants.models import Halted, Member, Person
 from tenants.provisioning.attempt import Call, Look
 from tenants.provisioning.finish import finish, release
+from tenants.provisioning.halt import halt_invitations, is_halted, resume_invitations, take_probe
 from tenants.provisioning.pace import Pacer
 from tenants.provisioning.queue import Claim, attempt_for, claim_one, hold
 from tenants.provisioning.results import Outcome
@@ -37,6 +46,13 @@ def apply_answer(claim: Claim, call: Call, answer: Seen | PortalError | None) ->
             attempt.look_by_address()
         case UserGone():
             attempt.note_gone()
+        case NotInvited() if isinstance(call, Resend):
+            attempt.look_again()
+        case UndeliverableMail() if is_mailed(call) and attempt.note_undelivered(answer.why):
+            pass
+        case MailLimitReached() if is_mailed(call):
+            halt_invitations(holder=claim.holder)
+            attempt.note_mail_refused()
         case PortalError():
             return answer
         case _ if isinstance(call, Look):
@@ -44,9 +60,24 @@ def apply_answer(claim: Claim, call: Call, answer: Seen | PortalError | None) ->
             _check_nobody_else_has_them(claim)
         case _:
             attempt.take_change(answer)
+    if claim.is_probe and is_mailed(call) and _was_sent(answer):
+        resume_invitations()
     if attempt.keeps_changing:
         return Unreachable("The user pool (Cognito)", "somebody else keeps changing this user")
     return None
+
+
+def _was_sent(answer: Seen | PortalError | None) -> bool:
+    """Also where it was not delivered: Cognito tried."""
+    return not isinstance(answer, PortalError) or isinstance(answer, UndeliverableMail)
+
+
+def may_mail(claim: Claim) -> bool:
+    """False while invitations are halted, except now and then for one, which is a probe then."""
+    if not is_halted(Halted.MAILS):
+        return True
+    claim.is_probe = take_probe(holder=claim.holder)
+    return claim.is_probe
 
 
 def _check_nobody_else_has_them(claim: Claim) -> None:
@@ -75,6 +106,9 @@ def provision_member_now(
         return None
     failure: PortalError | None = None
     while failure is None and (call := claimed.attempt.next_call()) is not None:
+        if is_mailed(call) and not may_mail(claimed):
+            failure = MailLimitReached()
+            break
         at = pacer.reserve(call.category)
         if at - time.time() > _PATIENCE_SECONDS:
             release(claimed)

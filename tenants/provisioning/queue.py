@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.db import transaction
@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from tenants.domain.user_plan import DesiredUser
 from tenants.members.roster import desired_user
 from tenants.models import Member, Provisioning, Suspension
 from tenants.provisioning.attempt import Attempt
@@ -30,6 +31,7 @@ class Claim:
     """A member that is leased to `holder`, and how far the attempt for it has come.
 
     `held_until` is in seconds since the epoch by this machine's clock. `throttled`: how often Cognito was too busy.
+    `is_probe`: its mail shows whether Cognito sends mails again.
     """
 
     member: Member
@@ -37,6 +39,7 @@ class Claim:
     attempt: Attempt
     held_until: float
     throttled: int = 0
+    is_probe: bool = False
 
 
 def due() -> QuerySet[Member]:
@@ -79,8 +82,11 @@ def ours(claim: Claim) -> QuerySet[Member]:
 
 
 def attempt_for(member: Member) -> Attempt:
-    """Believes what the row says of the user, unless a call may have been made since and not been written down."""
-    desired, seen = desired_user(member), member.seen
+    """Believes what the row says of the user, unless a call may have been made since and not been written down.
+
+    Before an invitation is mailed again, a look shows whether it is still wanted. Reads `invited_by` too.
+    """
+    desired, seen = _with_inviter(desired_user(member), member), member.seen
     left_behind = bool(member.leased_by) or member.attempts > 0
     # A user who never existed needs no look before they are created. Where no user should be able to sign in, a look
     # shows that there is none.
@@ -92,8 +98,15 @@ def attempt_for(member: Member) -> Attempt:
         seen=seen,
         sub=str(member.person.sub or ""),
         email=member.person.email,
-        must_look=left_behind or unseen,
+        must_look=left_behind or unseen or member.resend,
+        may_be_mailed=left_behind and seen is None and member.mail_invitation and not member.resend,
     )
+
+
+def _with_inviter(desired: DesiredUser | None, member: Member) -> DesiredUser | None:
+    if desired is None or member.tenant is None or member.invited_by is None:
+        return desired
+    return replace(desired, invited_by=member.invited_by.name or member.invited_by.email)
 
 
 def _free() -> QuerySet[Member]:
@@ -109,6 +122,6 @@ def _leased(pks: Sequence[int], holder: str) -> list[Claim]:
     """Reads the rows only once they are locked, so that it sees a suspension that came just before."""
     until = time.time() + LEASE_SECONDS
     members = Member.objects.filter(pk__in=pks)
-    rows = list(members.select_related("person", "tenant").order_by("due_at", "pk"))
+    rows = list(members.select_related("person", "tenant", "invited_by").order_by("due_at", "pk"))
     members.update(leased_by=holder, leased_until=Now() + timedelta(seconds=LEASE_SECONDS))
     return [Claim(member, holder, attempt_for(member), until) for member in rows]

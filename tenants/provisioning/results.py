@@ -14,6 +14,8 @@ from tenants.provisioning.queue import Claim
 class Outcome(StrEnum):
     SETTLED = "settled"
     LATER = "later"
+    # Due until Cognito sends mails again. The member has not failed.
+    WAITING = "waiting"
     STUCK = "stuck"
     CONFLICT = "conflict"
     GIVEN_BACK = "given-back"
@@ -38,7 +40,7 @@ class Attempted:
             return Outcome.CONFLICT
         if self.failure is None:
             return Outcome.SETTLED
-        return Outcome.LATER if scope_of(self.failure) == "passing" else Outcome.STUCK
+        return {"passing": Outcome.LATER, "mails": Outcome.WAITING}.get(scope_of(self.failure), Outcome.STUCK)
 
     @property
     def why(self) -> str:

@@ -19,10 +19,10 @@ from django.utils import timezone
 from tenants.domain.errors import PortalError
 from tenants.lifecycle.suspension import note_signed_out
 from tenants.lifecycle.suspension_list import ThirdRing
-from tenants.models import Member, Provisioning, ProvisioningHour
+from tenants.models import Halted, Member, Provisioning, ProvisioningHour
 from tenants.models import Worker as WorkerRow
 from tenants.provisioning.dispatcher import Dispatcher, Tally, Tools
-from tenants.provisioning.halt import clear_halt, halt, is_halted
+from tenants.provisioning.halt import clear_halt, halt, is_halted, make_probe_due, why_halted
 
 _log = logging.getLogger(__name__)
 THREADS = 16
@@ -115,6 +115,7 @@ class Worker:
             # However much is due, and whatever Cognito answers, a suspension does not wait for it.
             self._rings_at = time.monotonic() + TICK_SECONDS
             self._carry_on_suspensions()
+            make_probe_due()
         busy = self._may_run(dispatcher) and dispatcher.run_once()
         if dispatcher.halted is not None and self._resume_at is None:
             self._halt(dispatcher, dispatcher.halted)
@@ -163,6 +164,7 @@ class Worker:
             if forever:
                 self._write_row(last=last)
             self._count_the_hour()
+            self.tally.invitations_halted = why_halted(Halted.MAILS)
             self.tally.due = Member.objects.filter(provisioning=Provisioning.DUE).count()
         if time.monotonic() >= self._tell_at or last:
             self._tell_at = time.monotonic() + TELL_SECONDS

@@ -16,9 +16,12 @@ from tenants.domain.user_plan import (
     Disable,
     Enable,
     Quota,
+    Resend,
     Seen,
+    SetNames,
     SetRole,
     SignOut,
+    is_mailed,
     plan,
 )
 
@@ -28,13 +31,13 @@ ROLES = ("owner", "editor", "")
 BOTH = (True, False)
 
 DESIRED = [
-    DesiredUser(EMAIL, "Ada Acme", org, role, enabled, mail_invitation, sign_out)
-    for org, role, enabled, mail_invitation, sign_out in product(ORGS, ROLES[:2], BOTH, BOTH, BOTH)
+    DesiredUser(EMAIL, "Ada Acme", org, role, enabled, mail_invitation, sign_out, resend, "Acme", "Olga")
+    for org, role, enabled, mail_invitation, sign_out, resend in product(ORGS, ROLES[:2], BOTH, BOTH, BOTH, BOTH)
 ]
 SEEN = [
-    Seen("a-sub", EMAIL, name, org, role, enabled, status)
-    for name, org, role, enabled, status in product(
-        ("Ada Acme", ""), ORGS, ROLES, BOTH, ("CONFIRMED", "FORCE_CHANGE_PASSWORD", "RESET_REQUIRED")
+    Seen("a-sub", EMAIL, "Ada Acme", org, role, enabled, status, organisation, "Olga")
+    for organisation, org, role, enabled, status in product(
+        ("Acme", ""), ORGS, ROLES, BOTH, ("CONFIRMED", "FORCE_CHANGE_PASSWORD", "RESET_REQUIRED")
     )
 ]
 CASES: list[tuple[DesiredUser | None, Seen | None, str]] = [
@@ -59,7 +62,9 @@ def carry_out(change: Change, seen: Seen | None) -> Seen | None:
             return replace(seen, enabled=True)
         case Disable():
             return replace(seen, enabled=False)
-        case SignOut():
+        case SetNames(organisation, invited_by):
+            return replace(seen, organisation=organisation, invited_by=invited_by)
+        case SignOut() | Resend():
             return seen
         case Delete():
             return None
@@ -68,7 +73,7 @@ def carry_out(change: Change, seen: Seen | None) -> Seen | None:
 
 
 def test_the_cases_are_complete() -> None:
-    assert len(DESIRED) == 3 * 2 * 2 * 2 * 2
+    assert len(DESIRED) == 3 * 2 * 2 * 2 * 2 * 2
     assert len(SEEN) == 2 * 3 * 3 * 2 * 3
     assert len(CASES) == (len(DESIRED) + len(ORGS)) * (len(SEEN) + 1)
 
@@ -89,7 +94,7 @@ def test_a_plan_leads_to_the_desired_user_and_keeps_the_organisation() -> None:
             assert (after.org, after.role, after.enabled) == (desired.org, desired.role, desired.enabled)
 
 
-def test_a_second_plan_has_only_a_sign_out_that_is_still_asked_for() -> None:
+def test_a_second_plan_has_only_what_leaves_no_trace_and_is_still_asked_for() -> None:
     for desired, seen, org in CASES:
         changes = plan(desired, seen, org=org)
         if isinstance(changes, Conflict):
@@ -98,8 +103,44 @@ def test_a_second_plan_has_only_a_sign_out_that_is_still_asked_for() -> None:
         for change in changes:
             after = carry_out(change, after)
         again = plan(desired, after, org=org)
-        assert again == ((SignOut(),) if desired is not None and after is not None and desired.sign_out else ())
-        assert desired is None or plan(replace(desired, sign_out=False), after, org=org) == ()
+        assert all(isinstance(change, Resend | SignOut | SetNames) for change in again)
+        if desired is not None:
+            assert (SignOut() in again) == (desired.sign_out and after is not None)
+            assert plan(replace(desired, sign_out=False, resend=False), after, org=org) == ()
+
+
+def test_an_invitation_is_mailed_again_to_those_who_may_sign_in_and_never_have() -> None:
+    for desired, seen, org in CASES:
+        changes = plan(desired, seen, org=org)
+        if isinstance(changes, Conflict) or desired is None or seen is None:
+            continue
+        assert (Resend() in changes) == (desired.resend and desired.enabled and seen.is_invited)
+        assert changes.count(Resend()) <= 1
+        names = [change for change in changes if isinstance(change, SetNames)]
+        assert names == ([SetNames("Acme", "Olga")] if Resend() in changes and not seen.organisation else [])
+        if names:
+            assert changes.index(names[0]) + 1 == changes.index(Resend())
+
+
+def test_what_the_database_does_not_know_of_a_mail_is_not_set() -> None:
+    desired = DesiredUser(EMAIL, "", ACME_OWNER.org, "editor", enabled=True, resend=True, organisation="Acme")
+    seen = Seen("a-sub", EMAIL, "", ACME_OWNER.org, "editor", True, "FORCE_CHANGE_PASSWORD")
+    assert plan(desired, seen, org=desired.org) == (Resend(),)
+
+
+def test_a_user_who_is_to_be_mailed_again_and_is_gone_is_created_with_a_mail() -> None:
+    silent = DesiredUser(EMAIL, "", ACME_OWNER.org, "editor", enabled=True, mail_invitation=False)
+    assert [is_mailed(change) for change in plan(silent, None, org=silent.org)] == [False]
+    assert [is_mailed(change) for change in plan(replace(silent, resend=True), None, org=silent.org)] == [True]
+
+
+def test_names_in_the_mail_are_cut_to_what_cognito_takes() -> None:
+    desired = replace(
+        DESIRED[0], resend=True, enabled=True, sign_out=False, organisation="A" * 300, invited_by="b" * 300
+    )
+    seen = Seen("a-sub", EMAIL, "", desired.org, desired.role, True, "FORCE_CHANGE_PASSWORD", "", "")
+    assert plan(desired, seen, org=desired.org) == (SetNames("A" * 256, "b" * 256), Resend())
+    assert plan(desired, replace(seen, organisation="A" * 256, invited_by="b" * 256), org=desired.org) == (Resend(),)
 
 
 def test_a_user_of_another_organisation_is_a_conflict_and_no_other_is() -> None:
@@ -159,9 +200,11 @@ def test_a_conflict_names_the_user_and_both_sides_and_what_can_be_done(
 
 def test_every_change_has_words_and_a_quota() -> None:
     desired = DESIRED[0]
-    changes: tuple[Change, ...] = (Create(desired), SetRole("editor"), Enable(), Disable(), SignOut(), Delete())
+    changes: tuple[Change, ...] = (
+        Create(desired), Resend(), SetRole("editor"), SetNames("Acme", ""), Enable(), Disable(), SignOut(), Delete()
+    )  # fmt: skip
     words = [change.in_words for change in changes]
     assert words[0] == f"create {EMAIL} as owner"
-    assert "editor" in words[1]
+    assert "editor" in words[2]
     assert len(set(words)) == len(words)
-    assert [change.category for change in changes] == [Quota.CREATION, *[Quota.UPDATE] * 5]
+    assert [change.category for change in changes] == [*[Quota.CREATION] * 2, *[Quota.UPDATE] * 6]

@@ -11,7 +11,7 @@ from tenants.domain.errors import Misconfigured
 from tenants.domain.tenant_state import TenantState
 from tenants.health.blockers import blockers
 from tenants.models import Member, Provisioning, Suspension, Worker
-from tenants.provisioning.halt import clear_halt, halt
+from tenants.provisioning.halt import clear_halt, halt, halt_invitations
 from tests.world.use_cases import tenant_in
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +53,11 @@ def test_a_halt_blocks_and_its_reason_is_named(suspension: Suspension, worker: W
     halt(Misconfigured("the user pool is gone"))
     assert blockers(suspension) == ("Cognito does not let the worker go on: the user pool is gone",)
     clear_halt()
+    assert blockers(suspension) == ()
+
+
+def test_halted_invitations_block_no_suspension(suspension: Suspension, worker: Worker) -> None:
+    halt_invitations(holder="a worker")
     assert blockers(suspension) == ()
 
 

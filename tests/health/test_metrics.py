@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from portal.demo.world import World
 from tenants.models import ProvisioningHour, Tenant, Worker
+from tenants.provisioning.halt import halt_invitations
 from tests.world.fixtures import Browser
 from tests.world.stage import tenant_with_people
 
@@ -45,8 +46,16 @@ def test_metrics_have_the_numbers_of_the_database(portal: World, settings: Any) 
     assert metrics["portal_provisioning_waits_seconds"] >= 0
     assert metrics["portal_provisioning_changes_total"] == 12
     assert metrics["portal_provisioning_throttled_total"] == 4
+    assert metrics["portal_invitations_halted"] == 0
     assert metrics['portal_workers{state="working"}'] == 1
     assert metrics["portal_audit_entries_total"] >= 4
+
+
+def test_halted_invitations_are_not_taken_for_halted_provisioning(portal: World, settings: Any) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    halt_invitations(holder="a worker")
+    metrics = collect(portal)
+    assert (metrics["portal_invitations_halted"], metrics["portal_provisioning_halted"]) == (1, 0)
 
 
 def test_metrics_take_as_many_queries_with_more_rows(portal: World, settings: Any) -> None:

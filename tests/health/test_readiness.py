@@ -16,9 +16,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.demo.world import World
+from tenants.domain.errors import MailLimitReached, Misconfigured, PortalError
 from tenants.health import readiness
 from tenants.health.readiness import CheckResult, Prober, State
-from tenants.models import Worker
+from tenants.models import Halted, Worker
+from tenants.provisioning.halt import halt
 from tenants.sign_in.wiring import verifier
 from tests.world.fixtures import Browser
 
@@ -57,10 +59,32 @@ def test_with_a_worker_it_is_ready(portal: World) -> None:
     code, answer = readyz(portal)
     assert code == 200
     assert answer["status"] == "ready"
-    assert states(answer) == dict.fromkeys(("database", "cache", "signing_keys", "worker"), "ok")
+    assert states(answer) == dict.fromkeys(
+        ("database", "cache", "signing_keys", "worker", "provisioning", "invitations"), "ok"
+    )
     assert answer["checks"]["worker"]["age_seconds"] in range(7, 12)
     assert answer["checks"]["signing_keys"]["age_seconds"] >= 0
     assert answer["checks"]["database"]["age_seconds"] is None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("error", "what", "check"),
+    [
+        (Misconfigured("the pool is gone"), Halted.EVERYTHING, "provisioning"),
+        (MailLimitReached(), Halted.MAILS, "invitations"),
+    ],
+)
+def test_what_is_halted_is_shown_and_pages_are_served(
+    portal: World, error: PortalError, what: Halted, check: str
+) -> None:
+    Worker.objects.create(name="w")
+    halt(error, what)
+    code, answer = readyz(portal)
+    assert (code, answer["status"]) == (200, "degraded")
+    assert {name for name, state in states(answer).items() if state != "ok"} == {check}
+    assert states(answer)[check] == "halted"
+    assert error.for_operators not in str(answer)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,9 +9,9 @@ from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from tenants.domain.errors import Misconfigured
-from tenants.models import AuditEvent, Halt, Lease
-from tenants.provisioning.halt import clear_halt, halt, is_halted, why_halted
+from tenants.domain.errors import MailLimitReached, Misconfigured
+from tenants.models import AuditEvent, Halt, Halted, Lease
+from tenants.provisioning.halt import clear_halt, halt, halt_invitations, is_halted, take_probe, why_halted
 
 MIGRATION = import_module("tenants.migrations.0007_halt")
 pytestmark = pytest.mark.django_db
@@ -39,10 +39,25 @@ def test_a_cleared_halt_can_begin_again_with_an_entry_of_its_own() -> None:
     assert AuditEvent.objects.filter(action="provisioning.halted").count() == 2
 
 
-def test_the_database_takes_no_second_halt() -> None:
-    Halt.objects.create(pk=1, why="one")
+def test_the_database_takes_no_halt_of_something_unknown() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
-        Halt.objects.create(pk=2, why="another")
+        Halt.objects.create(pk=max(Halted) + 1, why="of what?")
+
+
+def test_one_thing_is_halted_without_the_other() -> None:
+    halt(Misconfigured("the user pool is gone"))
+    halt_invitations(holder="a worker")
+    assert why_halted(Halted.MAILS) == MailLimitReached.WHY
+    clear_halt()
+    assert (is_halted(), is_halted(Halted.MAILS)) == (False, True)
+    assert AuditEvent.objects.get(action="invitations.halted").why == MailLimitReached.WHY
+
+
+def test_one_worker_of_all_tries_an_invitation_now_and_then() -> None:
+    halt_invitations(holder="one")
+    assert [take_probe(holder=holder) for holder in ("one", "another", "one")] == [False, False, False]
+    Lease.objects.update(until=timezone.now())
+    assert [take_probe(holder=holder) for holder in ("one", "another", "one")] == [True, False, False]
 
 
 def test_the_migration_deletes_the_lease_that_stood_for_a_halt() -> None:

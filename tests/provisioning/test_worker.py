@@ -136,7 +136,14 @@ def test_the_command_provisions_what_is_due_and_says_so(
     tenant_with_people("Commanded", 3, domain=domain)
     code, out = provision(capsys, "--json")
     assert code == 0
-    assert json.loads(out) == {"settled": 3, "changes": 3, "throttled": 0, "left": {}, "halted": ""}
+    assert json.loads(out) == {
+        "settled": 3,
+        "changes": 3,
+        "throttled": 0,
+        "left": {},
+        "halted": "",
+        "invitations_halted": "",
+    }
     code, out = provision(capsys)
     assert (code, out) == (0, "0 members settled with 0 changes in Cognito.\n")
 

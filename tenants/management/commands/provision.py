@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
@@ -16,7 +16,9 @@ from tenants.domain.errors import PortalError
 from tenants.health.worker_metrics import serve_metrics
 from tenants.management.errors import in_one_line
 from tenants.management.output import count_of
+from tenants.management.periodic import Job, jobs, run_once, running
 from tenants.management.progress import show_line
+from tenants.members.invitation_state import invitation_state
 from tenants.models import Member, Provisioning
 from tenants.provisioning import wiring
 from tenants.provisioning.dispatcher import Tally
@@ -55,41 +57,58 @@ class Command(BaseCommand):
                 self.work(stop, options)
 
     def work(self, stop: threading.Event, options: dict[str, Any]) -> None:
-        worker = Worker(wiring.tools(threads=options["threads"]), stop, threads=options["threads"], tell=self.tell)
+        tools = wiring.tools(threads=options["threads"])
+        worker, others = Worker(tools, stop, threads=options["threads"], tell=self.tell), jobs(tools)
+        failed: Mapping[str, Exception] = {}
         with serve_metrics(worker.tally, port=options["metrics_port"]) as port:
             if port is not None:
                 self.stderr.write(f"Metrics: http://127.0.0.1:{port}/metrics", str)
-            worker.work(forever=options["watch"])
-        self.sum_up(worker.tally, as_json=options["json"])
+            if options["watch"]:
+                with running(others, stop):
+                    worker.work(forever=True)
+            else:
+                failed = work_once(worker, others, stop)
+        self.sum_up(worker.tally, failed, as_json=options["json"])
 
     def show_plans(self, stop: threading.Event, *, as_json: bool) -> None:
         """Prints a line a member: what the worker would do for it now. Only reads, at Cognito's pace."""
         tools = wiring.tools(threads=1)
-        for member in due().select_related("person", "tenant").iterator(chunk_size=500):
+        for member in due().select_related("person", "tenant", "invited_by").iterator(chunk_size=500):
             if stop.is_set():
                 raise CommandError("Stopped before all members were checked.")
             try:
                 plan = changes_for(member, directory=tools.directory, pacer=tools.pacer)
             except PortalError as error:
                 raise CommandError(error.for_operators) from error
-            org = str(member.org_id) if member.org_id else None
-            if as_json:
-                self.stdout.write(json.dumps({"email": member.person.email, "org": org, "would": plan}))
-            else:
-                self.stdout.write(f"{member.person.email}: {', '.join(plan) or 'nothing to do'}")
+            self.show_plan(member, plan, as_json=as_json)
 
-    def sum_up(self, tally: Tally, *, as_json: bool) -> None:
+    def show_plan(self, member: Member, plan: list[str], *, as_json: bool) -> None:
+        invitation = invitation_state(member)
+        if as_json:
+            org = str(member.org_id) if member.org_id else None
+            facts = {"email": member.person.email, "org": org, "would": plan, "invitation": invitation.in_words}
+            self.stdout.write(json.dumps(facts))
+            return
+        remedy = f", but {invitation.in_words}; `member resend` mails it again" if invitation.needs_a_resend else ""
+        self.stdout.write(f"{member.person.email}: {', '.join(plan) or f'nothing to do{remedy}'}")
+
+    def sum_up(self, tally: Tally, failed: Mapping[str, Exception], *, as_json: bool) -> None:
         left = dict(_left())
         if self.stderr.isatty():
             self.stderr.write("", str)
         if as_json:
             counted = {"settled": tally.settled, "changes": tally.applied, "throttled": tally.throttled}
-            self.stdout.write(json.dumps({**counted, "left": left, "halted": tally.halted}))
+            halted = {"halted": tally.halted, "invitations_halted": tally.invitations_halted}
+            self.stdout.write(json.dumps({**counted, "left": left, **halted}))
         else:
             members, changes = count_of(tally.settled, "member"), count_of(tally.applied, "change")
             self.stdout.write(f"{members} settled with {changes} in Cognito.")
             for state, count in left.items():
                 self.stdout.write(f"{count} left: {state}.")
+        if tally.invitations_halted and not as_json:
+            self.stdout.write(f"Invitations are halted. {tally.invitations_halted}")
+        for name, error in failed.items():
+            raise CommandError(f"The job {name} failed, and is tried again the next time: {_why(error)}")
         if tally.halted:
             raise CommandError(f"It had to stop, and nothing is lost: {tally.halted}")
         if left:
@@ -98,6 +117,22 @@ class Command(BaseCommand):
     def tell(self, settled: int, left: int) -> None:
         """Progress, for people only."""
         show_line(self.stderr, f"{settled:,} settled, {left:,} due", done=settled, total=settled + left)
+
+
+def work_once(worker: Worker, others: Sequence[Job], stop: threading.Event) -> dict[str, Exception]:
+    """Until neither the worker nor another job has anything to do. Which jobs failed, by name."""
+    failed: dict[str, Exception] = {}
+    while True:
+        worker.work(forever=False)
+        left = [job for job in others if job.name not in failed]
+        done, failed_now = run_once(left, stop)
+        failed |= failed_now
+        if not done or stop.is_set():
+            return failed
+
+
+def _why(error: Exception) -> str:
+    return error.for_operators if isinstance(error, PortalError) else f"{type(error).__name__}; the log says more"
 
 
 def _check(options: dict[str, Any]) -> None:
