@@ -18,6 +18,7 @@ MOST_LINES = 5_000
 MOST_BYTES = 2_000_000
 # A separator between people, but not inside quotes or angle brackets: "Byron, Ada" <ada@example.com>.
 _PIECE = re.compile(r'(?:"[^"]*"|<[^>]*>|[^,;\t"<]|["<])+')
+_SEPARATOR = re.compile(r"[,;\t]")
 _NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<email>[^<>]*)>", re.DOTALL)
 _HEADERS = {
     "email": "email", "e-mail": "email", "mail": "email", "email address": "email", "e-mail address": "email",
@@ -36,11 +37,14 @@ class NewInvitation:
 
     @property
     def as_line(self) -> str:
-        """As `pasted` reads it again."""
+        """As `pasted` reads it again, with quotes only where it needs them."""
         cells = [self.email, self.name, self.role]
         while cells and not cells[-1]:
             cells.pop()
-        return ", ".join(f'"{cell}"' if re.search(r"[,;\t]", cell) else cell for cell in cells)
+        plain = ", ".join(cells)
+        if list(_of_line(plain)) == [self]:
+            return plain
+        return ", ".join(f'"{cell}"' if _SEPARATOR.search(cell) else cell for cell in cells)
 
 
 def pasted(text: str) -> list[NewInvitation]:

@@ -163,7 +163,7 @@ def _without_known(tenant: Tenant, checked: Sequence[_Checked]) -> list[_Checked
 
 
 def _is_member(member: Member) -> str:
-    if member.signed_in_at is None and member.enabled:
+    if member.enabled and not roster.has_signed_in(member):
         return f"Is invited already, as {member.role}. To mail them again, choose “Resend” on their page."
     return f"Is a member already, as {member.role}{'' if member.enabled else ', and disabled'}."
 

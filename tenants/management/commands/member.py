@@ -27,6 +27,7 @@ _NEW = (
 )
 _ROLE_OF_NEW = argument("--role", required=True, choices=[role.value for role in Role])
 _ROLE = argument("role", choices=[role.value for role in IN_AN_ORGANISATION])
+_TO = argument("--to", required=True, metavar="EMAIL", help="another member, who has signed in before")
 _CHANGES = (ROLE, TRANSFER, DISABLE, ENABLE, RESEND, REVOKE, REMOVE, replace(TRY_NOW, name="retry"))
 
 
@@ -52,7 +53,7 @@ class Command(BaseCommand):
         add_step(steps, ADD, extra=_NEW, spelled={"role": _ROLE_OF_NEW})
         add_invite(steps)
         for step in _CHANGES:
-            add_step(steps, step, subject=[_EMAIL], extra=[_WHERE], spelled={"role": _ROLE})
+            add_step(steps, step, subject=[_EMAIL], extra=[_WHERE], spelled={"role": _ROLE, "to": _TO})
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["step"] == "list":
