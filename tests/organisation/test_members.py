@@ -252,11 +252,10 @@ def test_ten_thousand_members_are_listed_and_searched_quickly(owner: Browser) ->
     make_many(10_000, signed_in_at=timezone.now())
     for query in ("", "?last=1", "?q=p0999", "?q=family0999", "?q=zzz", "?state=lapsed", "?role=editor"):
         owner.get(f"/members/{query}")
+        # Of this process's time, since other processes of the test run take turns with it.
         took = []
         for _ in range(5):
-            began = time.perf_counter()
+            began = time.process_time()
             owner.get(f"/members/{query}")
-            took.append(1000 * (time.perf_counter() - began))
-        print(f"{query or 'first page'}: {sorted(took)[2]:.0f} ms")
-        # Measured: under 50 ms. A machine that does much else at the same time takes longer.
-        assert min(took) < 250, query
+            took.append(1000 * (time.process_time() - began))
+        assert min(took) < 50, query
