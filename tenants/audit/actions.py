@@ -37,6 +37,14 @@ class Action(StrEnum):
     MEMBER_REVOKED = "member.revoked"
     MEMBER_RESENT = "member.resent"
     OWNERSHIP_TRANSFERRED = "member.ownership-transferred"
+    # An operator's request to make somebody an owner, and how it ended. Owners and admins can stop it.
+    RECOVERY_ASKED = "recovery.asked"
+    RECOVERY_DONE = "recovery.done"
+    RECOVERY_VETOED = "recovery.stopped"
+    RECOVERY_CANCELLED = "recovery.cancelled"
+    RECOVERY_ENDED = "recovery.ended"
+    RECOVERY_REFUSED = "recovery.refused"
+    OWNER_REPLACED = "recovery.replaced"
     # What happened to the member's user in Cognito.
     MEMBER_PROVISIONED = "member.provisioned"
     MEMBER_ADOPTED = "member.adopted"

@@ -31,6 +31,9 @@ _VERBS = {
     "dismiss_all": "dismiss invitations of",
     "invite": "invite people into",
     "leave": "end the membership of",
+    "ask": "recover an owner of",
+    "veto": "stop the owner recovery of",
+    "cancel": "cancel the owner recovery of",
     "revoke": "take back the invitation of",
     "resend": "have the invitation mailed again to",
     "transfer": "transfer the ownership of",
@@ -96,6 +99,25 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     A.OWNERSHIP_TRANSFERRED: (
         "{who} made {target} owner in place of {before.owner}.",
         "{who} made {target} owner.",
+    ),
+    A.RECOVERY_ASKED: (
+        "{who} asked to make {target} an owner. Owners and admins can stop it until {after.due_at}.",
+        "{who} asked to make {target} an owner.",
+    ),
+    A.RECOVERY_DONE: ("Nobody stopped the owner recovery: {target} becomes an owner.",),
+    A.RECOVERY_VETOED: (
+        "The owner recovery for {target} was stopped with the link in {after.link}.",
+        "{who} stopped the owner recovery for {target}.",
+    ),
+    A.RECOVERY_CANCELLED: ("{who} cancelled the owner recovery for {target}.",),
+    A.RECOVERY_ENDED: ("The owner recovery for {target} ended: its conditions were no longer met.",),
+    A.RECOVERY_REFUSED: (
+        "{who} tried to {verb} {target}: refused.",
+        "{who} was refused an owner recovery of {target}.",
+    ),
+    A.OWNER_REPLACED: (
+        "{who} replaced {before.owners}, who never signed in, with {target} as owner.",
+        "{who} replaced the owner with {target}.",
     ),
     A.MEMBER_PROVISIONED: (
         "Done in Cognito for {target}: {after.changes}.",

@@ -25,7 +25,7 @@ from tenants.domain.actor import VISITOR, Actor
 from tenants.domain.errors import InvalidInput, NotAllowed, NotNow
 from tenants.domain.networks import network_of
 from tenants.limits import is_first_in_a_minute, is_within
-from tenants.models import AuditEvent, AuditHead, Member, Tenant
+from tenants.models import AuditEvent, AuditHead, Member, OwnerRecovery, Tenant
 
 _log = logging.getLogger(__name__)
 # How long a refused request waits for the head of the chain.
@@ -125,8 +125,8 @@ def record_refusal_once(
 def audit_refusals(action: Action) -> Callable[[Callable[_Parameters, _Result]], Callable[_Parameters, _Result]]:
     """Decorates a use case: records its InvalidInput, NotAllowed and NotNow as refusals.
 
-    The use case takes `by` and, if there is one yet, a `tenant` or `member`. If one decorated use case calls another,
-    only the outer refusal is recorded: its transaction rolls back the inner one's.
+    The use case takes `by` and, if there is one yet, a `tenant`, `member` or `recovery`. If one decorated use case
+    calls another, only the outer refusal is recorded: its transaction rolls back the inner one's.
     """
 
     def decorate(use_case: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
@@ -184,5 +184,8 @@ def _org_and_target(arguments: Mapping[str, object]) -> tuple[UUID | None, str]:
     member, tenant = arguments.get("member"), arguments.get("tenant")
     if isinstance(member, Member):
         return member.org_id, str(member.person)
+    recovery = arguments.get("recovery")
+    if isinstance(recovery, OwnerRecovery):
+        return recovery.tenant.org_id, recovery.email
     org = tenant.org_id if isinstance(tenant, Tenant) else None
     return org, str(arguments.get("email") or tenant or arguments.get("name") or "")

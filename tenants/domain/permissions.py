@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tenants.domain.actor import Actor, ActorKind
+from tenants.domain.errors import NotAllowed
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 
 
@@ -113,6 +114,12 @@ def why_not(by: Actor, action: MemberAction, about: Question) -> str:
     if about.of_operators:
         return ""
     return (_on_oneself(action, about) if about.is_self else _on_others(action)) or _BY_RULE[rule](about)
+
+
+def check_makes_people(by: Actor) -> None:
+    """For what lets people in who never were: creating and activating a tenant. Raises NotAllowed."""
+    if by.kind == ActorKind.BREAK_GLASS:
+        raise NotAllowed(MAKES_NOBODY)
 
 
 def _on_others(action: MemberAction) -> str:

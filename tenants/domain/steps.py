@@ -11,6 +11,7 @@ from typing import Any
 
 from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.errors import NotNow
+from tenants.domain.permissions import MAKES_NOBODY
 
 # What was typed, by the names of the fields. A terminal adds options that no page has.
 Typed = Mapping[str, Any]
@@ -48,6 +49,11 @@ def operators_may(_: Any, by: Actor) -> str:
     return "" if by.kind in people else "Only operators can do this."
 
 
+def signed_in_operators_may(_: Any, by: Actor) -> str:
+    """The `allowed` of what lets people in who never were: break-glass access cannot do it."""
+    return MAKES_NOBODY if by.kind == ActorKind.BREAK_GLASS else operators_may(_, by)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """`name` is the last part of its address and the word for it at a terminal; `help` describes it there.
@@ -80,6 +86,15 @@ class Step:
 def possible_steps(steps: Sequence[Step], subject: Any, by: Actor) -> list[Step]:
     """Those that can be taken now, by somebody who may."""
     return [step for step in steps if not step.allowed(subject, by) and not step.prevented(subject)]
+
+
+def refused_steps(steps: Sequence[Step], subject: Any, by: Actor) -> list[tuple[str, str]]:
+    """Those that could be taken now, but not by them: the verbs, joined, with the reason that they share."""
+    verbs: dict[str, list[str]] = {}
+    for step in steps:
+        if (why := step.allowed(subject, by)) and not step.prevented(subject):
+            verbs.setdefault(why, []).append(step.verb)
+    return [(", ".join(names), why) for why, names in verbs.items()]
 
 
 def with_reason(use_case: Callable[..., Any]) -> Callable[[Any, Typed, Actor], Any]:

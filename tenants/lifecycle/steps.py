@@ -12,7 +12,17 @@ from django.conf import settings
 
 from tenants.domain.actor import Actor
 from tenants.domain.dates import formatted
-from tenants.domain.steps import WHY, WHY_OPTIONAL, Choices, Field, Step, Typed, refusal_of, with_reason
+from tenants.domain.steps import (
+    WHY,
+    WHY_OPTIONAL,
+    Choices,
+    Field,
+    Step,
+    Typed,
+    refusal_of,
+    signed_in_operators_may,
+    with_reason,
+)
 from tenants.domain.tenant_state import TenantState, in_words
 from tenants.lifecycle import details, transitions
 from tenants.lifecycle.metadata import fingerprint
@@ -100,6 +110,7 @@ CREATE = Step(
     then=lambda it: (f"{it} begins as pending, with the short name {it.slug} and the plan {it.plan}.",),
     does=_create,
     done=_created,
+    allowed=signed_in_operators_may,
 )
 
 
@@ -180,6 +191,7 @@ ACTIVATE = Step(
     expects=_expects("activate"),
     prevented=_activation_prevented,
     does=with_reason(transitions.activate),
+    allowed=signed_in_operators_may,
     done=lambda tenant: f"{tenant} is active. Its members can work from now on.",
 )
 SUSPEND = Step(
@@ -253,4 +265,7 @@ REOPEN = Step(
 )
 # Of the tenant's page; a terminal has it as `member add`.
 ADD_MEMBER = replace(member_steps.ADD, name="add-member")
-TENANT_STEPS = (ACTIVATE, RENAME, SLUG, PLAN, METADATA, ADD_MEMBER, REACTIVATE, REOPEN, SUSPEND, CLOSE)
+TENANT_STEPS = (
+    ACTIVATE, RENAME, SLUG, PLAN, METADATA, ADD_MEMBER, member_steps.RECOVER_OWNER, member_steps.CANCEL_RECOVERY,
+    REACTIVATE, REOPEN, SUSPEND, CLOSE,
+)  # fmt: skip

@@ -14,16 +14,18 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from tenants.audit import audit_refusals, record
+from tenants.audit import audit_refusals, record, record_all
 from tenants.audit.actions import Action
 from tenants.domain import texts
 from tenants.domain.actor import Actor
 from tenants.domain.dates import formatted
 from tenants.domain.errors import InvalidInput, NotNow
+from tenants.domain.permissions import check_makes_people
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState, check_transition, in_words
 from tenants.lifecycle.details import checked_metadata, checked_plan, create_with_slug
 from tenants.lifecycle.suspension import begin_again
+from tenants.members.open_recovery import end_because
 from tenants.members.roster import add_member, mark_due, owners
 from tenants.models import AuditEvent, Closing, Suspension, Tenant
 from tenants.sign_in.standing import forget_tenant
@@ -47,8 +49,10 @@ def create_tenant(
 ) -> Tenant:
     """Creates a pending tenant and its first owner. It becomes active once the owner is in Cognito.
 
-    With `slug` "" one is made from the name. `metadata` may be JSON as typed. Raises InvalidInput.
+    With `slug` "" one is made from the name. `metadata` may be JSON as typed. Raises InvalidInput, and NotAllowed for
+    break-glass access.
     """
+    check_makes_people(by)
     name, why = texts.display_name(name, field="name"), texts.reason_if_given(why)
     owner_name = texts.display_name(owner_name, field="owner_name") if owner_name else ""
     fields = {
@@ -73,8 +77,9 @@ def create_tenant(
 
 @_audit_refusals
 def activate(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
-    """Raises NotNow unless the tenant is pending and has an owner."""
+    """Raises NotNow unless the tenant is pending and has an owner, NotAllowed for break-glass access."""
     why = texts.reason_if_given(why)
+    check_makes_people(by)
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
         if tenant.state != TenantState.PENDING:
@@ -91,7 +96,7 @@ def suspend(tenant: Tenant, *, by: Actor, why: str) -> Tenant:
         if tenant.state != TenantState.ACTIVE:
             check_transition(name=tenant.name, now=tenant.state, to=TenantState.SUSPENDED)
             raise NotNow(f"{tenant} is being closed. Reopen it instead.")
-        _shut_out(tenant)
+        _shut_out(tenant, by=by)
         return _move(
             tenant,
             TenantState.SUSPENDED,
@@ -132,7 +137,7 @@ def close(tenant: Tenant, *, by: Actor, why: str, grace: timedelta | None = None
         if tenant.state == TenantState.CLOSING:
             raise NotNow(f"{tenant} is being closed already. Nothing was changed.")
         check_transition(name=tenant.name, now=tenant.state, to=TenantState.CLOSING)
-        _shut_out(tenant)
+        _shut_out(tenant, by=by)
         Closing.objects.create(tenant=tenant, began_at=now)
         dates = {"closing_at": now, "purge_after": now + grace}
         return _move(tenant, TenantState.CLOSING, Action.TENANT_CLOSING, by=by, why=why, reason=why, **dates)
@@ -195,11 +200,14 @@ def close_for_good(tenant: Tenant, *, by: Actor) -> Tenant:
         return _move(tenant, TenantState.CLOSED, Action.TENANT_CLOSED, by=by, closed_at=now)
 
 
-def _shut_out(tenant: Tenant) -> None:
+def _shut_out(tenant: Tenant, *, by: Actor) -> None:
     _, is_new = Suspension.objects.get_or_create(tenant=tenant, lifted_at=None)
     if not is_new:
         begin_again([tenant.pk])
     mark_due(tenant.members.all(), sign_out=True)
+    # Recorded after the members' rows are locked, because workers that hold them wait for the audit trail.
+    if ended := end_because(tenant, f"{tenant} was suspended, or is being closed.", by=by):
+        record_all(ended)
 
 
 def _let_in(tenant: Tenant) -> None:

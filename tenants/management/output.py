@@ -12,6 +12,7 @@ from django.db.models import Count
 from tenants.domain.dates import formatted
 from tenants.health.blockers import blockers
 from tenants.lifecycle.suspension import Rings, rings
+from tenants.members.recovery import open_recovery
 from tenants.models import Closing, Member, Provisioning, Suspension, Tenant
 
 _DATES = ("created_at", "activated_at", "suspended_at", "closing_at", "purge_after", "closed_at")
@@ -34,11 +35,24 @@ def tenant_details(tenant: Tenant) -> dict[str, Any]:
     """With the number of its members, and the progress of its suspension and its closing."""
     suspension, closing = _suspension(tenant), _closing(tenant)
     return {
-        **tenant_facts(tenant),
+        **recovery_facts(tenant),
         "members": count_members(tenant),
         "suspension": ring_facts(rings(suspension), blockers(suspension)) if suspension else None,
         "closing": _closing_facts(closing) if closing else None,
     }
+
+
+def recovery_facts(tenant: Tenant) -> dict[str, Any]:
+    """With the owner recovery that waits, None where none does."""
+    waiting = open_recovery(tenant)
+    facts = {
+        "email": waiting.email,
+        "reason": waiting.reason,
+        "asked_by": waiting.asked_by_name,
+        "asked_at": _iso(waiting.asked_at),
+        "due_at": _iso(waiting.due_at),
+    } if waiting else None  # fmt: skip
+    return {**tenant_facts(tenant), "recovery": facts}
 
 
 def _closing_facts(closing: Closing) -> dict[str, Any]:
@@ -107,6 +121,9 @@ def tenant_lines(tenant: Tenant) -> Iterator[str]:
     yield tenant.name
     yield from in_columns(_about(tenant), indent="  ")
     suspension, closing = _suspension(tenant), _closing(tenant)
+    if waiting := open_recovery(tenant):
+        who, until = waiting.asked_by_name, _when(waiting.due_at)
+        yield from ("", f"{who} asked to make {waiting.email} an owner. Owners and admins can stop it until {until}.")
     if suspension:
         yield from ("", *ring_lines(rings(suspension), blockers(suspension)))
     if closing:

@@ -17,6 +17,7 @@ from django.db import close_old_connections, connections
 
 from tenants.mail.outbox import send_due
 from tenants.members.invitations import take_in
+from tenants.members.recovery import carry_out_due
 from tenants.provisioning.dispatcher import Tools
 
 _log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class Job:
 
 def jobs(tools: Tools) -> tuple[Job, ...]:  # noqa: ARG001 - for jobs that call Cognito
     """Of this release, in the order in which `run_once` does them."""
-    return (Job("invitations", take_in), Job("mails", send_due))
+    return (Job("invitations", take_in), Job("recoveries", carry_out_due), Job("mails", send_due))
 
 
 @contextmanager

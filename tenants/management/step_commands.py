@@ -18,7 +18,7 @@ from django.core.management import BaseCommand, CommandError
 from django.db import transaction
 
 from tenants.domain.actor import at_the_terminal
-from tenants.domain.steps import WHY, Field, Step
+from tenants.domain.steps import Field, Step
 from tenants.management.errors import in_one_line
 
 Options = Mapping[str, Any]
@@ -79,7 +79,7 @@ def add_step(
     made = [(spelled or {}).get(field.name) or _argument(field, by_place=field is place) for field in fields]
     for one in (*subject, *made, *extra):
         parser.add_argument(*one.names, **one.options)
-    needs_reason = WHY in step.fields
+    needs_reason = any(field.name == "reason" and not field.optional for field in step.fields)
     why = "why, for the audit trail" + ("" if needs_reason else "; may be left out")
     parser.add_argument("--reason", metavar="TEXT", default="", required=needs_reason, help=why)
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and do nothing")

@@ -6,14 +6,14 @@ the checks here say so in words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from tenants.audit import audit_refusals, record
+from tenants.audit import NewEntry, audit_refusals, record, record_all
 from tenants.audit.actions import Action
 from tenants.domain import texts
 from tenants.domain.actor import Actor, ActorKind
@@ -23,8 +23,11 @@ from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.domain.tenant_state import MAY_SIGN_IN, TenantState, in_words
 from tenants.domain.user_plan import Change, Conflict, DesiredUser, plan
 from tenants.members.addresses import address
+from tenants.members.notices import tell_owners, tell_person
+from tenants.members.open_recovery import note_lost_owner
 from tenants.members.rights import check_allowed
 from tenants.models import Member, Person, Provisioning, Tenant
+from tenants.models import signed_in_members as signed_in_members
 from tenants.sign_in.standing import forget_standing
 
 _NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
@@ -34,8 +37,6 @@ _audit_refusals = audit_refusals(Action.MEMBER_REFUSED)
 # Of what a change sets, what the audit trail keeps.
 _RECORDED = ("role", "enabled", "removed")
 _OPERATING = (ActorKind.OPERATOR, ActorKind.BREAK_GLASS, ActorKind.TERMINAL)
-# Cognito calls them so once they have chosen a password. Members of an earlier release have no `signed_in_at`.
-_CONFIRMED = "CONFIRMED"
 
 
 def desired_user(member: Member) -> DesiredUser | None:
@@ -99,6 +100,7 @@ def add_member(
                 mail_invitation=mail_invitation,
                 due_at=now,
             )
+        tell_owners(Action.MEMBER_ADDED, tenant, by=by, why=why, person=email, role=role)
         record(Action.MEMBER_ADDED, by=by, org=member.org_id, target=str(person), after={"role": role}, why=why)
     forget_standing(person.pk)
     return member
@@ -168,20 +170,27 @@ def transfer(member: Member, *, to: Member, by: Actor, why: str = "") -> Member:
         giver, heir = _locked(member), _locked(to)
         check_allowed(by, MemberAction.TRANSFER, tenant=tenant, member=giver, new_role=Role.OWNER)
         check_may_transfer(giver, to=heir)
+        _tell_of_transfer(tenant, giver, heir, by=by, why=why)
         mark_due(Member.objects.filter(pk=heir.pk), role=Role.OWNER)
         mark_due(Member.objects.filter(pk=giver.pk), role=Role.ADMIN)
         _note_owner(tenant, heir)
         forget_standing(giver.person_id, heir.person_id)
-        record(
-            Action.OWNERSHIP_TRANSFERRED,
-            by=by,
-            org=tenant.org_id,
-            target=str(heir.person),
-            before={"owner": str(giver.person), "role": heir.role},
-            after={"role": Role.OWNER},
-            why=why,
-        )
+        lost = note_lost_owner(tenant, by=by) if by.kind in _OPERATING else []
+        record_all([*lost, _transferred(tenant, giver, heir, by=by, why=why)])
     return _fresh(giver)
+
+
+def _transferred(tenant: Tenant, giver: Member, heir: Member, *, by: Actor, why: str) -> NewEntry:
+    before, after = {"owner": str(giver.person), "role": heir.role}, {"role": Role.OWNER}
+    action, target = Action.OWNERSHIP_TRANSFERRED, str(heir.person)
+    return NewEntry(action, by, org=tenant.org_id, target=target, before=before, after=after, why=why)
+
+
+def _tell_of_transfer(tenant: Tenant, giver: Member, heir: Member, *, by: Actor, why: str) -> None:
+    words = {"person": str(heir.person), "before": str(giver.person)}
+    tell_owners(Action.OWNERSHIP_TRANSFERRED, tenant, by=by, why=why, **words)
+    tell_person(Action.OWNERSHIP_TRANSFERRED, heir, by=by, why=why, role=Role.OWNER)
+    tell_person(Action.OWNERSHIP_TRANSFERRED, giver, by=by, why=why, role=Role.ADMIN)
 
 
 @_audit_refusals
@@ -219,19 +228,9 @@ def owners(tenant: Tenant) -> QuerySet[Member]:
     return Member.objects.filter(tenant=tenant, role=Role.OWNER, enabled=True, removed=False)
 
 
-def signed_in_members() -> Q:
-    """Members who have signed in, or could: they have chosen a password."""
-    return Q(signed_in_at__isnull=False) | Q(seen_status=_CONFIRMED)
-
-
-def has_signed_in(member: Member) -> bool:
-    """Says of one member what `signed_in_members` says of rows."""
-    return member.signed_in_at is not None or member.seen_status == _CONFIRMED
-
-
 def check_never_signed_in(member: Member) -> None:
     """Raises NotNow."""
-    if has_signed_in(member):
+    if member.has_signed_in:
         raise NotNow(f"{member.person} has signed in already, so there is no invitation any more.")
 
 
@@ -254,7 +253,7 @@ def check_may_transfer(member: Member, *, to: Member) -> None:
         raise InvalidInput(f"{to.person} is an owner already.", field="to")
     if not to.enabled:
         raise InvalidInput(f"{to.person} is disabled. Enable them first.", field="to")
-    if not has_signed_in(to):
+    if not to.has_signed_in:
         raise InvalidInput(f"{to.person} has never signed in, so it is not known whether they can.", field="to")
 
 
@@ -279,12 +278,36 @@ def _change(
         if before and before == after:
             return current
         check_owner_remains(current, should_be)
+        _tell(action, current, str(should_be.get("role", "")), by=by, why=why)
         mark_due(Member.objects.filter(pk=current.pk), **should_be)
-        if tenant is not None and should_be.get("role") == Role.OWNER:
-            _note_owner(tenant, current)
+        lost = _note_owners(tenant, current, should_be, by=by) if tenant else []
         forget_standing(current.person_id)
-        record(action, by=by, org=current.org_id, target=str(current.person), before=before, after=after, why=why)
+        target = str(current.person)
+        record_all([*lost, NewEntry(action, by, current.org_id, target, before=before, after=after, why=why)])
     return _fresh(current)
+
+
+def _tell(action: Action, member: Member, new_role: str, *, by: Actor, why: str) -> None:
+    words = {"person": str(member.person), "role": new_role, "before": member.role}
+    tell_owners(action, member.tenant, by=by, why=why, **words)
+    tell_person(action, member, by=by, why=why, role=new_role)
+
+
+def _note_owners(
+    tenant: Tenant, member: Member, should_be: Mapping[str, bool | str], *, by: Actor
+) -> Sequence[NewEntry]:
+    """What a change of `member` means for who owns the tenant. The caller records the entries."""
+    if should_be.get("role") == Role.OWNER:
+        _note_owner(tenant, member)
+    if member.role == Role.OWNER and by.kind in _OPERATING and not _stays(member, should_be):
+        return note_lost_owner(tenant, by=by)
+    return ()
+
+
+def _stays(member: Member, should_be: Mapping[str, bool | str]) -> bool:
+    """Whether they remain what they are, and able to act."""
+    same = should_be.get("role", member.role) == member.role and should_be.get("enabled", member.enabled)
+    return bool(same) and not should_be.get("removed", False)
 
 
 def _locked_tenant(member: Member) -> Tenant | None:
@@ -313,7 +336,7 @@ def _fresh(member: Member) -> Member:
 
 def _note_owner(tenant: Tenant, member: Member) -> None:
     """A member who has signed in becomes an owner: from now on operators make nobody a member of the tenant."""
-    if tenant.owner_signed_in_at is None and has_signed_in(member):
+    if tenant.owner_signed_in_at is None and member.has_signed_in:
         Tenant.objects.filter(pk=tenant.pk).update(owner_signed_in_at=timezone.now())
 
 
@@ -322,8 +345,7 @@ def check_owner_remains(member: Member, should_be: Mapping[str, bool | str]) -> 
 
     An owner who has signed in counts only on others who have: an organisation that nobody can enter has no owner.
     """
-    stays = should_be.get("role", member.role) == member.role and should_be.get("enabled", member.enabled)
-    if stays and not should_be.get("removed", False):
+    if _stays(member, should_be):
         return
     if member.tenant is None:
         peers, kind, whose = _operators(), "operator", ""
@@ -335,7 +357,7 @@ def check_owner_remains(member: Member, should_be: Mapping[str, bool | str]) -> 
     if not others.exists():
         first = "Make somebody else an owner first." if member.tenant else "Add another one first."
         raise NotNow(f"{member.person} is the only {kind}{whose}. {first}")
-    if has_signed_in(member) and not others.filter(signed_in_members()).exists():
+    if member.has_signed_in and not others.filter(signed_in_members()).exists():
         raise NotNow(f"{member.person} is the only {kind}{whose} who has signed in. Another one has to do so first.")
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from tenants.domain import texts
+from django.conf import settings
+
 from tenants.domain.actor import Actor
-from tenants.domain.errors import InvalidInput
+from tenants.domain.dates import formatted
+from tenants.domain.errors import InvalidInput, NotNow
 from tenants.domain.permissions import MemberAction
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
-from tenants.domain.steps import WHY_OPTIONAL, Choices, Field, Step, Typed, refusal_of, with_reason
-from tenants.members import roster
+from tenants.domain.steps import WHY, WHY_OPTIONAL, Choices, Field, Step, Typed, refusal_of, with_reason
+from tenants.members import recovery, roster
+from tenants.members.addresses import address
 from tenants.members.in_cognito import (
     NOT_CREATED_YET,
     has_drifted,
@@ -284,7 +288,7 @@ LEAVE = Step(
 
 
 def _transfer(member: Member, typed: Typed, by: Actor) -> Member:
-    email = texts.email_address(typed["to"])
+    email = address(typed["to"])
     members = Member.objects.select_related("person", "tenant").filter(tenant=member.tenant, removed=False)
     to = members.filter(person__email=email).first()
     if to is None:
@@ -343,6 +347,94 @@ TRY_NOW = Step(
     prevented=_trying_prevented,
     does=_try_now,
     done=_says("is next in line. Look again in a few seconds."),
+)
+
+
+def _recover(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
+    recovery.ask(
+        tenant, email=typed["email"], name=typed["name"], why=typed["reason"], by=by, at_once=bool(typed.get("now"))
+    )
+    return Tenant.objects.get(pk=tenant.pk)
+
+
+def _recovering_prevented(tenant: Tenant) -> str:
+    closed = refusal_of(lambda: roster.check_may_change(tenant))
+    if closed or tenant.owner_signed_in_at is None:
+        return closed
+    return refusal_of(lambda: recovery.check_may_ask(tenant))
+
+
+def _recovery_expects(tenant: Tenant, typed: Typed) -> Sequence[str]:
+    if tenant.owner_signed_in_at is None:
+        owners = Member.objects.filter(tenant=tenant, role=Role.OWNER, removed=False).select_related("person")
+        names = ", ".join(str(owner.person) for owner in owners.order_by("pk"))
+        return _with_worker(
+            f"No owner of {tenant} has signed in, so the owner is replaced at once.",
+            "The worker creates the new owner in Cognito, and Cognito mails the invitation.",
+            f"The owner until now is removed: {names or 'nobody'}. The temporary password in the invitation stops working.",
+        )
+    if typed.get("now"):
+        return _with_worker(
+            "They become an owner at once. Nobody can stop it.",
+            f"Owners of {tenant} who have signed in are told by mail that a terminal did this.",
+        )
+    return _with_worker(
+        f"Every owner and admin of {tenant} is told by mail and on their pages, with your reason.",
+        f"For {settings.OWNER_RECOVERY_HOURS} hours each of them can stop it, also without signing in.",
+        "If nobody does, they become an owner then: a member with this address is raised, another address is invited.",
+        f"It ends without an owner if {tenant} is suspended or closed meanwhile, or if operators disable, remove or "
+        "demote an owner.",
+    )
+
+
+def _recovery_done(tenant: Tenant) -> str:
+    waiting = recovery.open_recovery(tenant)
+    if waiting is not None:
+        return f"{waiting.email} becomes an owner of {tenant} after {formatted(waiting.due_at)}, unless it is stopped."
+    return f"{tenant} has the new owner. The worker makes Cognito match."
+
+
+RECOVER_OWNER = Step(
+    name="recover-owner",
+    verb="Recover owner",
+    help="make somebody owner of a tenant whose owners cannot act; they and its admins can stop it",
+    heading=lambda tenant: f"Recover an owner of {tenant}",
+    fields=(
+        Field("email", "E-mail address of the new owner", widget="email"),
+        Field("name", "Name", optional=True),
+        replace(WHY, hint="Its owners and admins read it, and it is kept in the audit trail."),
+    ),
+    expects=_recovery_expects,
+    prevented=_recovering_prevented,
+    does=_recover,
+    done=_recovery_done,
+    allowed=may_in(MemberAction.RECOVER_OWNER),
+    grave=True,
+)
+
+
+def _cancel(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
+    waiting = recovery.open_recovery(tenant)
+    if waiting is None:
+        raise NotNow(_cancelling_prevented(tenant))
+    recovery.cancel(waiting, why=typed["reason"], by=by)
+    return Tenant.objects.get(pk=tenant.pk)
+
+
+def _cancelling_prevented(tenant: Tenant) -> str:
+    return "" if recovery.open_recovery(tenant) else f"No owner recovery of {tenant} waits."
+
+
+CANCEL_RECOVERY = Step(
+    name="cancel-recovery",
+    verb="Cancel owner recovery",
+    help="take back an owner recovery that waits",
+    heading=lambda tenant: f"Cancel the owner recovery of {tenant}",
+    expects=lambda tenant, _: (f"Nobody becomes an owner of {tenant}, and its owners and admins are told by mail.",),
+    prevented=_cancelling_prevented,
+    does=_cancel,
+    done=lambda tenant: f"The owner recovery of {tenant} was cancelled.",
+    allowed=may_in(MemberAction.RECOVER_OWNER),
 )
 # What operators do with a member, and what an organisation's own people do.
 MEMBER_STEPS = (TRY_NOW, ROLE, ENABLE, RESEND, DISABLE, REVOKE, REMOVE)

@@ -6,7 +6,15 @@ Records of tenants are not here. They are in DynamoDB, and only a person's own c
 from tenants.models.audit import AuditEvent, AuditHead
 from tenants.models.joining import Invitation, OwnerRecovery, RecoveryResult, SignUp, SignUpState
 from tenants.models.mail import MailOutage, OutgoingMail
-from tenants.models.people import MOST_EMAIL, BreakGlassLink, Member, Person, Provisioning, SignIn
+from tenants.models.people import (
+    MOST_EMAIL,
+    BreakGlassLink,
+    Member,
+    Person,
+    Provisioning,
+    SignIn,
+    signed_in_members,
+)
 from tenants.models.provisioning import (
     SILENT_AFTER,
     Drift,
@@ -55,4 +63,5 @@ __all__ = [
     "Suspension",
     "Tenant",
     "Worker",
+    "signed_in_members",
 ]

@@ -110,7 +110,8 @@ class RecoveryResult(models.TextChoices):
 class OwnerRecovery(models.Model):
     """An operator's request to make somebody owner of a tenant. Its owners and admins may stop it until `due_at`.
 
-    `asked_by` is an actor's id and name. The key of the link that stops it is not kept, only its hash.
+    `asked_by` is an actor's id. The key of the link that stops it is not kept, only its hash. `told_at` is when the
+    worker saw that no mail about it waits any more.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="recoveries")
@@ -121,6 +122,7 @@ class OwnerRecovery(models.Model):
     asked_by_name = models.CharField(max_length=254)
     asked_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
     key_hash = models.CharField(max_length=64, unique=True)
     result = models.CharField(max_length=16, choices=RecoveryResult, default=RecoveryResult.WAITING)
     why = models.CharField(max_length=MOST_REASON, blank=True)

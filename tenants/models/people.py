@@ -51,6 +51,15 @@ class Provisioning(models.TextChoices):
     CONFLICT = "conflict", "conflict"
 
 
+# Cognito calls somebody so once they have chosen a password. Members of an earlier release have no `signed_in_at`.
+_CONFIRMED = "CONFIRMED"
+
+
+def signed_in_members() -> Q:
+    """Members who `has_signed_in`."""
+    return Q(signed_in_at__isnull=False) | Q(seen_status=_CONFIRMED)
+
+
 class Member(models.Model):
     """A person in a tenant, or an operator, who is in none: the desired state, and what was last seen in Cognito.
 
@@ -132,6 +141,11 @@ class Member(models.Model):
     def org_id(self) -> uuid.UUID | None:
         """The tenant's, None for an operator. Needs `tenant`."""
         return self.tenant.org_id if self.tenant else None
+
+    @property
+    def has_signed_in(self) -> bool:
+        """Also true of people who could: they have chosen a password."""
+        return self.signed_in_at is not None or self.seen_status == _CONFIRMED
 
     @property
     def seen(self) -> Seen | None:

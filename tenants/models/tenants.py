@@ -53,6 +53,8 @@ class Tenant(models.Model):
     activated_at = models.DateTimeField(null=True, editable=False)
     # When an owner first signed in. From then on operators make nobody a member here.
     owner_signed_in_at = models.DateTimeField(null=True, editable=False)
+    # When operators last disabled, removed or demoted an owner after one had signed in. No owner recovery gets past it.
+    owner_lost_at = models.DateTimeField(null=True, editable=False)
     suspended_at = models.DateTimeField(null=True, editable=False)
     closing_at = models.DateTimeField(null=True, editable=False)
     # Until then a closing tenant can be reopened; afterwards its rows may go.

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from tenants.domain.errors import InvalidInput
 from tenants.domain.roles import Role
-from tenants.domain.steps import possible_steps
+from tenants.domain.steps import possible_steps, refused_steps
 from tenants.domain.user_plan import Conflict
 from tenants.lifecycle.search import FEW
 from tenants.members.in_cognito import no_worker
@@ -124,11 +124,13 @@ class ComparedProperty:
 @page_view
 def detail_page(request: HttpRequest, pk: int) -> HttpResponse:
     member = _find(pk)
-    possible = possible_steps(MEMBER_STEPS, member, signed_in(request).actor)
+    by = signed_in(request).actor
+    possible = possible_steps(MEMBER_STEPS, member, by)
     context = {
         "row": member_row(member),
         "member": member,
         "steps": [(step, reverse(f"operators:member_{step.name}", args=[pk])) for step in possible],
+        "not_allowed": refused_steps(MEMBER_STEPS, member, by),
         "compared": _compared(member),
         "changes_due": _changes_due(member),
         "no_worker": no_worker() if member.provisioning == Provisioning.DUE else "",

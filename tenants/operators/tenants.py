@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
-from tenants.domain.steps import WHY, WHY_OPTIONAL, Step, possible_steps
+from tenants.domain.steps import WHY, WHY_OPTIONAL, Step, possible_steps, refused_steps
 from tenants.domain.tenant_state import TenantState
 from tenants.health.blockers import blockers
 from tenants.lifecycle.preview import preview_for_all
@@ -20,6 +20,7 @@ from tenants.lifecycle.search import search_tenants, with_members
 from tenants.lifecycle.steps import CLOSE, REACTIVATE, SUSPEND, TENANT_STEPS, plan_choices
 from tenants.lifecycle.suspension import Rings, rings
 from tenants.members.in_cognito import no_worker
+from tenants.members.recovery import open_recovery
 from tenants.models import Closing, Member, Provisioning, Suspension, Tenant
 from tenants.operators.decorators import page_view
 from tenants.operators.member_rows import member_rows
@@ -102,10 +103,13 @@ def detail_page(request: HttpRequest, org_id: UUID) -> HttpResponse:
     tenant = _find(org_id)
     members = list(tenant.members.select_related("person").order_by("id")[: _MEMBERS_SHOWN + 1])
     suspension = Suspension.objects.filter(tenant=tenant, lifted_at=None).first()
-    possible = possible_steps(TENANT_STEPS, tenant, signed_in(request).actor)
+    by = signed_in(request).actor
+    possible = possible_steps(TENANT_STEPS, tenant, by)
     context = {
         "tenant": tenant,
         "steps": [(step, reverse(f"operators:tenant_{step.name}", args=[org_id])) for step in possible],
+        "not_allowed": refused_steps(TENANT_STEPS, tenant, by),
+        "recovery": open_recovery(tenant),
         "metadata": metadata_rows(tenant.metadata),
         "members": member_rows(members[:_MEMBERS_SHOWN]),
         "no_worker": no_worker() if any(member.provisioning == Provisioning.DUE for member in members) else "",

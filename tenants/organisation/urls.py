@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from tenants.members.steps import OWN_MEMBER_STEPS
-from tenants.organisation import access, direct, home, inviting, members, records
+from tenants.organisation import access, direct, home, inviting, members, records, recovery
 from tenants.organisation.record_addresses import from_segment, to_segment
 
 
@@ -43,4 +43,7 @@ urlpatterns = [
         path(f"members/<int:pk>/{step.name}/", members.step_page(step), name=f"member_{step.name}")
         for step in OWN_MEMBER_STEPS
     ),
+    path("recovery/", recovery.waiting, name="recovery"),
+    # The log leaves the key out: portal/observability.py.
+    path("recovery/<str:key>/", recovery.by_link, name="recovery_veto"),
 ]

@@ -169,9 +169,13 @@ class Sessions:
 def _note_sign_in(person: Person) -> None:
     """An invitation is over. From an owner's first sign-in on, operators make nobody a member of the tenant."""
     now = timezone.now()
-    Member.objects.filter(person=person, removed=False).update(signed_in_at=now)
-    owned = Member.objects.filter(person=person, removed=False, role=Role.OWNER).values("tenant")
-    Tenant.objects.filter(pk__in=owned, owner_signed_in_at=None).update(owner_signed_in_at=now)
+    # Locked before the member, as everywhere, and the member is read after that: somebody may just be replacing them.
+    waiting = Tenant.objects.filter(members__person=person, owner_signed_in_at=None)
+    tenant = waiting.select_for_update(of=("self",)).first()
+    members = Member.objects.filter(person=person, removed=False)
+    members.update(signed_in_at=now)
+    if tenant is not None and members.filter(tenant=tenant, role=Role.OWNER).exists():
+        Tenant.objects.filter(pk=tenant.pk).update(owner_signed_in_at=now)
 
 
 def _place(sign_in_id: uuid.UUID) -> str:

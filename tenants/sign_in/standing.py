@@ -14,9 +14,10 @@ from django.db import transaction
 
 from tenants.domain.claims import Claims
 from tenants.domain.errors import MembershipEnded, NoOrganisation, PortalError, TenantSuspended
+from tenants.domain.permissions import MANAGERS
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
-from tenants.models import Member, Person, Tenant
+from tenants.models import Member, OwnerRecovery, Person, RecoveryResult, Tenant
 
 KEPT_SECONDS = 5
 
@@ -35,6 +36,8 @@ class Standing:
     role: str = ""
     enabled: bool = False
     identity_id: str = ""
+    # For owners and admins: an owner recovery waits, which they can stop.
+    recovery_waits: bool = False
 
 
 class ClaimsOutOfDate(Exception):
@@ -103,8 +106,8 @@ def remember_identity(person_id: int, identity_id: str) -> None:
 
 
 def _key(person_id: int) -> str:
-    # Not "standing:": earlier versions keep an object there, of a module that has moved.
-    return f"standing-fields:{person_id}"
+    # Earlier versions keep fewer fields under another name, and could not read these.
+    return f"standing-of:{person_id}"
 
 
 def _read(person_id: int) -> Standing | None:
@@ -124,4 +127,9 @@ def _read(person_id: int) -> Standing | None:
         role=member.role,
         enabled=member.enabled and not member.removed,
         identity_id=member.identity_id,
+        recovery_waits=member.role in MANAGERS and _recovery_waits(member),
     )
+
+
+def _recovery_waits(member: Member) -> bool:
+    return OwnerRecovery.objects.filter(tenant=member.tenant_id, result=RecoveryResult.WAITING).exists()

@@ -20,7 +20,8 @@ PUBLIC_SAMPLES = {"collection": "news", "key": "2026-01-05"}
 EVERYBODY, OPERATORS = {"visitor", "operator", "owner", "member"}, {"operator"}
 MEMBERS, OWNERS = {"owner", "member"}, {"owner"}
 TENANT_STEPS = (
-    "activate", "rename", "slug", "plan", "metadata", "add-member", "suspend", "reactivate", "close", "reopen",
+    "activate", "rename", "slug", "plan", "metadata", "add-member", "recover-owner", "cancel-recovery", "suspend",
+    "reactivate", "close", "reopen",
 )  # fmt: skip
 # With a member of one's own organisation, here Acme's editor.
 OWN_STEPS = ("role", "enable", "resend", "transfer", "disable", "revoke", "remove")
@@ -50,6 +51,9 @@ LET_IN = {
     "member": OWNERS,
     **{f"members_{step}": OWNERS for step in ("resend", "revoke", "remove")},
     **{f"member_{step}": OWNERS for step in OWN_STEPS},
+    # Acme's editor and viewer see no owner recovery.
+    "recovery": {"owner"},
+    "recovery_veto": EVERYBODY,
     "operators:overview": OPERATORS,
     "operators:tenants": OPERATORS,
     "operators:tenant_new": OPERATORS,
@@ -81,6 +85,8 @@ ANSWERS = {
     # Only they themselves can do this.
     "member_transfer": 403,
     "metrics": 404,
+    # No recovery has this key.
+    "recovery_veto": 404,
 }
 # Globex's owner does not find somebody of Acme.
 NOT_FOUND = {"member", *(f"member_{step}" for step in OWN_STEPS)}

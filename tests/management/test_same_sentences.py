@@ -11,6 +11,7 @@ from html import unescape
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from portal.demo.cast import ACME_EDITOR, ACME_OWNER, CastMember
 from tenants.domain.actor import Actor, ActorKind
@@ -18,9 +19,10 @@ from tenants.domain.roles import Role
 from tenants.domain.steps import Step
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.steps import CREATE, TENANT_STEPS
+from tenants.members.recovery import ask
 from tenants.members.roster import disable
 from tenants.members.steps import ADD, ENABLE, MEMBER_STEPS, OWN_MEMBER_STEPS, RESEND, REVOKE, TRANSFER
-from tenants.models import Member, Person, Provisioning, Worker
+from tenants.models import Member, Person, Provisioning, Tenant, Worker
 from tests.world.fixtures import Browser
 from tests.world.people import acting, signed_in_as
 from tests.world.stage import SOMEBODY, member_called
@@ -39,6 +41,7 @@ TYPED = {
     "close": ["--reason", "asked for"],
     "role": ["viewer"],
     "transfer": ["--to", ACME_EDITOR.email],
+    "recover-owner": ["new@initech.example", "--reason", "their owner left"],
 }
 # Only what was typed shows these: the dry run says more at its end.
 SAY_MORE = {"create", "add-member", "role"}
@@ -79,6 +82,9 @@ def test_a_tenants_step_says_the_same_on_its_page_and_in_a_dry_run(
     operator: Browser, workers: bool, step: Step
 ) -> None:
     tenant = tenant_in(STATES.get(step.name, S.ACTIVE))
+    if step.name == "cancel-recovery":
+        Tenant.objects.filter(pk=tenant.pk).update(owner_signed_in_at=timezone.now())
+        ask(tenant, email="new@initech.example", why="their owner left", by=SOMEBODY)
     page = on_the_page(operator, f"tenants/{tenant.org_id}/{step.name}")
     if step.name == "add-member":
         command = ["member", ADD.name, "new@initech.example", "--role", "viewer", "--tenant", tenant.slug]

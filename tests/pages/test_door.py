@@ -161,7 +161,7 @@ def test_a_role_missing_in_cognito_is_refused_without_asking_it_each_time(
     browse_as: Browse, switches: Switches
 ) -> None:
     browser = browse_as(ACME_VIEWER)
-    set_role(member(ACME_VIEWER), Role.OWNER, by=SOMEBODY)
+    set_role(member(ACME_VIEWER), Role.ADMIN, by=SOMEBODY)
     refused = browser.get("/records/")
     assert refused.status_code == 403
     assert "has to be updated first" in text_of(refused)

@@ -16,6 +16,7 @@ from tenants.lifecycle.search import key_in, search_tenants
 from tenants.management.lookup import tenant_called
 from tenants.management.output import (
     in_columns,
+    recovery_facts,
     ring_facts,
     ring_lines,
     tenant_details,
@@ -25,6 +26,7 @@ from tenants.management.output import (
 )
 from tenants.management.step_commands import Options, add_step, argument, take, whole_number
 from tenants.management.waiting import current_suspension, wait_for
+from tenants.members.steps import CANCEL_RECOVERY, RECOVER_OWNER
 from tenants.models import Tenant
 from tenants.models.keyset import rows_beyond
 
@@ -43,6 +45,7 @@ _WAIT = (
 _NO_MAIL = argument("--no-mail", action="store_true", help="Cognito mails no invitation")
 _GRACE_DAYS = argument("--grace-days", type=int, metavar="N", help="instead of CLOSING_GRACE_DAYS")
 _OWNER = argument("--owner", dest="email", required=True, metavar="EMAIL", help="Cognito sends the invitation there")
+_NOW = argument("--now", action="store_true", help="at once: nobody can stop it, and owners are told by mail")
 # Each with the arguments that no page has.
 _STEPS = (
     (life.CREATE, (_NO_MAIL,)),
@@ -51,6 +54,8 @@ _STEPS = (
     (life.PLAN, ()),
     (life.METADATA, ()),
     (life.ACTIVATE, ()),
+    (RECOVER_OWNER, (_NOW,)),
+    (CANCEL_RECOVERY, ()),
     (life.SUSPEND, _WAIT),
     (life.REACTIVATE, ()),
     (life.CLOSE, (_GRACE_DAYS, *_WAIT)),
@@ -98,7 +103,8 @@ class Command(BaseCommand):
                 self.take(next(step for step, _ in _STEPS if step.name == name), options)
 
     def take(self, step: Step, options: Options) -> None:
-        changed = take(step, options, find=_find, facts=tenant_facts, command=self)
+        facts = recovery_facts if step in (RECOVER_OWNER, CANCEL_RECOVERY) else tenant_facts
+        changed = take(step, options, find=_find, facts=facts, command=self)
         if changed is None or "wait" not in options:
             return
         if options["wait"]:

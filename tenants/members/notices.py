@@ -1,0 +1,79 @@
+"""Who is mailed of a change of members: the person it is about, and the owners of what was done at a terminal.
+
+The portal decides here whom it tells and calls nobody by a name that their organisation need not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from django.db.models import Q, QuerySet
+
+from tenants.audit.actions import Action
+from tenants.domain.actor import Actor, ActorKind
+from tenants.domain.roles import Role
+from tenants.mail import outbox
+from tenants.models import Member, Tenant, signed_in_members
+
+_IN_WORDS = {
+    ActorKind.OPERATOR: "an operator of the platform",
+    ActorKind.BREAK_GLASS: "an operator with emergency access",
+    ActorKind.TERMINAL: "an operator",
+    ActorKind.WORKER: "the portal",
+    ActorKind.VISITOR: "somebody",
+}
+_PERSONAL = {Action.MEMBER_REMOVED: "removed", Action.MEMBER_DISABLED: "disabled", Action.MEMBER_ENABLED: "enabled"}
+_AT_A_TERMINAL = {
+    Action.MEMBER_ADDED: "{person} was invited as {role}.",
+    Action.MEMBER_ROLE_CHANGED: "{person} was {before} and is {role} now.",
+    Action.MEMBER_REMOVED: "{person} was removed.",
+    Action.MEMBER_LEFT: "{person} was removed.",
+    Action.MEMBER_DISABLED: "{person} was disabled, and cannot sign in.",
+    Action.MEMBER_ENABLED: "{person} was enabled, and can sign in again.",
+    Action.MEMBER_REVOKED: "The invitation of {person} was taken back.",
+    Action.MEMBER_RESENT: "The invitation of {person} was mailed again.",
+    Action.OWNERSHIP_TRANSFERRED: "{person} was made owner in place of {before}.",
+}
+
+
+def who_in_words(by: Actor) -> str:
+    """Members are named, people of the platform are not."""
+    return _IN_WORDS.get(by.kind, by.name)
+
+
+def tell_person(action: Action, member: Member, *, by: Actor, why: str, role: str = "") -> None:
+    """`member` as it was before. Somebody who never signed in is not mailed: their invitation is simply gone."""
+    if member.tenant is None or not member.has_signed_in or str(member.person.sub) == by.id:
+        return
+    about = {"organisation": member.tenant.name, "by": who_in_words(by), "reason": why}
+    kind = _PERSONAL.get(action, "")
+    if role:
+        kind = "made_owner" if role == Role.OWNER else "role_changed"
+        about |= {} if role == Role.OWNER else {"role": role, "before": member.role}
+    if kind:
+        outbox.post(kind, to=member.person.email, about=about, org=member.tenant.org_id)
+
+
+def tell_owners(action: Action, tenant: Tenant | None, *, by: Actor, why: str, **words: str) -> None:
+    """Owners who have signed in are told what the terminal did. Call it before the change, which may remove one."""
+    if tenant is None or by.kind != ActorKind.TERMINAL or action not in _AT_A_TERMINAL:
+        return
+    what = [_AT_A_TERMINAL[action].format(**words)]
+    about = {"organisation": tenant.name, "by": who_in_words(by), "what": what, "reason": why}
+    told = people_to_tell(tenant, [Role.OWNER]).filter(signed_in_members())
+    outbox.post_to_all("changed_at_terminal", to=_addresses(told), about=about, org=tenant.org_id)
+
+
+def tell_owners_and_admins(kind: str, tenant: Tenant, about: Mapping[str, object]) -> None:
+    told = people_to_tell(tenant, [Role.OWNER, Role.ADMIN])
+    outbox.post_to_all(kind, to=_addresses(told), about={"organisation": tenant.name, **about}, org=tenant.org_id)
+
+
+def people_to_tell(tenant: Tenant, roles: Iterable[Role]) -> QuerySet[Member]:
+    """Also whom operators disabled: otherwise they could keep somebody from hearing of it."""
+    able = Q(enabled=True) | Q(disabled_by_operator=True)
+    return Member.objects.filter(able, tenant=tenant, role__in=list(roles), removed=False)
+
+
+def _addresses(members: QuerySet[Member]) -> list[str]:
+    return list(members.order_by("pk").values_list("person__email", flat=True))
