@@ -62,6 +62,8 @@ def fate(drift: Drift) -> str:
     member = drift.member
     if drift.repaired_at:
         return "repaired"
+    if drift.kind == DriftKind.WAITING:
+        return "nothing to do"
     if drift.kind not in REPAIRED_KINDS or member is None:
         return "shown only"
     if member.provisioning == Provisioning.DUE:

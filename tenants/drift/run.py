@@ -25,7 +25,7 @@ from tenants.drift.paced_pool import PacedPool
 from tenants.drift.repair import Repair, how_to_recreate, too_many_to_recreate
 from tenants.drift.run_lock import RunLock
 from tenants.drift.walk import Listener, PoolComparison
-from tenants.models import MOST_REASON, Member, Provisioning, Reconciliation, Tenant
+from tenants.models import MOST_REASON, DriftKind, Member, Provisioning, Reconciliation, Tenant
 from tenants.provisioning.pace import Pacer
 
 RESUMED_WITHIN = timedelta(hours=1)
@@ -36,21 +36,26 @@ _SAMPLE = 10
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """`tenant` None is the whole pool. `recreate`: up to so many missing users may be created again, even where so many
-    missing would otherwise stop the repair."""
+    missing would otherwise stop the repair. `hosted_sign_ups`: people may sign up at Cognito's own pages."""
 
     tenant: Tenant | None = None
     repair: bool = False
     recreate: int = 0
+    hosted_sign_ups: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """`found` differences by kind; `left` are not repaired. `refused` is why repairing may not be begun, or ""."""
+    """`found` differences by kind; `left` are not repaired. `refused` is why repairing may not be begun, or "".
+
+    `waiting` users signed up and have not signed in yet, which is no difference.
+    """
 
     run: Reconciliation
     found: dict[str, int]
     left: int
     refused: str
+    waiting: int = 0
 
 
 def reconcile(
@@ -73,7 +78,13 @@ def reconcile(
         repair = Repair(run, directory, pacer, holder, by, lock.check, stop.wait, listener.progress)
         progress = Progress(run, directory.pool_id, lock)
         try:
-            comparison = PoolComparison(progress, pool, listener, lambda it: _check_pool(it, allowed=options.recreate))
+            comparison = PoolComparison(
+                progress,
+                pool,
+                listener,
+                lambda it: _check_pool(it, allowed=options.recreate),
+                hosted_sign_ups=options.hosted_sign_ups,
+            )
             comparison.compare()
             return _finish(options, comparison, repair, by=by)
         except PortalError as error:
@@ -143,18 +154,19 @@ def _knows_a_member(comparison: PoolComparison) -> bool:
 
 def _finish(options: RunOptions, comparison: PoolComparison, repair: Repair, *, by: Actor) -> RunResult:
     run = comparison.run
-    run.found = run.drifts.count()
+    run.found = run.drifts.exclude(kind=DriftKind.WAITING).count()
     run.save(update_fields=["found"])
     refused = too_many_to_recreate(run, members=comparison.members.count(), allowed=options.recreate)
     if options.repair and not refused:
         repair.repair_all()
     found = dict(run.drifts.values_list("kind").annotate(Count("pk")).order_by("kind"))
+    waiting = found.pop(DriftKind.WAITING, 0)
     with transaction.atomic():
         run.finished_at, run.after = timezone.now(), ""
         run.last_error = refused[:MOST_REASON] if options.repair else ""
         run.save()
         _record(Action.RECONCILED, run, by=by, found=found, why=run.last_error)
-    return RunResult(run, found, run.found - run.repaired, refused)
+    return RunResult(run, found, run.found - run.repaired, refused, waiting)
 
 
 def _note_stopped(run: Reconciliation, error: PortalError, *, by: Actor) -> None:

@@ -16,7 +16,7 @@ from tenants.domain.user_plan import Seen
 from tenants.drift.checkpoint import CHECK, MEMBERS, POOL, REPAIR, USERS, Progress
 from tenants.drift.comparison import SEEN_FIELDS, differences, fresh_attempt, is_in_hand, note_seen, unknown_user
 from tenants.drift.paced_pool import PacedPool, PageTokenRefused
-from tenants.drift.unknown_users import known_after_all
+from tenants.drift.unknown_users import look_again
 from tenants.models import Drift, DriftKind, Member, Provisioning, Reconciliation
 from tenants.provisioning.attempt import Attempt, Look
 from tenants.provisioning.one_member import apply_answer
@@ -37,7 +37,8 @@ class Listener:
 
 @dataclass(slots=True)
 class PoolComparison:
-    """`check_pool` is called once the pool was read, and raises where it cannot be the portal's.
+    """`check_pool` is called once the pool was read, and raises where it cannot be the portal's. `hosted_sign_ups`:
+    people may sign up at Cognito's own pages.
 
     One tenant's members are looked up one by one: Cognito finds no user by their organisation.
     """
@@ -46,6 +47,7 @@ class PoolComparison:
     pool: PacedPool
     listener: Listener
     check_pool: Callable[[PoolComparison], None]
+    hosted_sign_ups: bool = False
     _started_over: bool = False
 
     @property
@@ -139,7 +141,7 @@ class PoolComparison:
                     self.listener.progress(self.run.users_seen, about)
 
     def _not_seen_after(self, last: int) -> QuerySet[Member]:
-        return self.not_seen.filter(pk__gt=last).select_related("person", "tenant").order_by("pk")[:_MANY]
+        return self.not_seen.filter(pk__gt=last).select_related("person", "tenant", "invited_by").order_by("pk")[:_MANY]
 
     def _look_up(self, member: Member) -> tuple[Attempt, Seen | None]:
         """And the user that the last look found."""
@@ -164,12 +166,14 @@ class PoolComparison:
     def _look_again_for_unknown_users(self) -> None:
         unknown = self.run.drifts.filter(kind=DriftKind.UNKNOWN_USER, member=None).order_by("pk")
         while some := list(unknown.filter(pk__gt=int(self.progress.after))[:_MANY]):
-            known = known_after_all(some, self.pool)
+            seen = look_again(some, self.pool, hosted_sign_ups=self.hosted_sign_ups)
             with self.progress.saved(USERS, some[-1].pk):
-                Drift.objects.filter(pk__in=known).delete()
+                Drift.objects.filter(pk__in=seen.known).delete()
+                for pk, why in seen.waiting.items():
+                    Drift.objects.filter(pk=pk).update(kind=DriftKind.WAITING, seen=why)
 
 
 def _locked(members: QuerySet[Member]) -> list[Member]:
     """Skips rows that another transaction has locked, so that transactions cannot deadlock."""
     rows = members.select_for_update(skip_locked=True, of=("self",))
-    return list(rows.select_related("person", "tenant"))
+    return list(rows.select_related("person", "tenant", "invited_by"))

@@ -12,6 +12,7 @@ from django.db.models import Count
 from tenants.domain.dates import formatted
 from tenants.health.blockers import blockers
 from tenants.lifecycle.suspension import Rings, rings
+from tenants.members.invitation_state import invitation_state
 from tenants.members.recovery import open_recovery
 from tenants.models import Closing, Member, Provisioning, Suspension, Tenant
 
@@ -76,7 +77,8 @@ def member_row(member: Member) -> tuple[str, ...]:
     state = "removed" if member.removed else "enabled" if member.enabled else "disabled"
     where = member.tenant.slug if member.tenant else "the platform"
     why = f": {member.last_error}" if member.last_error else ""
-    return member.person.email, member.role, where, state, f"{member.provisioning}{why}"
+    invitation = invitation_state(member).in_words
+    return member.person.email, member.role, where, state, f"{member.provisioning}{why}; {invitation}"
 
 
 def count_members(tenant: Tenant) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def ring_facts(reached: Rings, in_the_way: Sequence[str]) -> dict[str, Any]:
 
 
 def member_facts(member: Member) -> dict[str, Any]:
-    tenant = member.tenant
+    tenant, invitation = member.tenant, invitation_state(member)
     return {
         "email": member.person.email,
         "name": member.person.name,
@@ -114,6 +116,10 @@ def member_facts(member: Member) -> dict[str, Any]:
         "removed": member.removed,
         "provisioning": member.provisioning,
         "last_error": member.last_error,
+        "invitation": invitation.name,
+        "invitation_in_words": invitation.in_words,
+        "mailed_at": _iso(member.mailed_at),
+        "signed_in_at": _iso(member.signed_in_at),
     }
 
 

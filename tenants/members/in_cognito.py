@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from tenants.domain.tenant_state import MAY_SIGN_IN
 from tenants.domain.user_plan import Conflict
+from tenants.members.invitation_state import invitation_state
 from tenants.members.roster import desired_user, planned_changes
 from tenants.models import Member, Provisioning, Tenant, Worker
 
@@ -28,6 +29,8 @@ def in_cognito(member: Member, **should_be: Any) -> str:
         return f"In Cognito the worker will {', then '.join(change.in_words for change in changes)}."
     if is_not_created_yet(after):
         return NOT_CREATED_YET
+    if (invitation := invitation_state(after)).needs_a_resend:
+        return f"In Cognito nothing has to be changed, but their invitation has not helped: {invitation.in_words}."
     return "In Cognito nothing has to be changed, unless somebody changed it there."
 
 

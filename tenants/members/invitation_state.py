@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from tenants.domain.dates import formatted, formatted_day
+from tenants.domain.tenant_state import MAY_SIGN_IN
 from tenants.domain.user_plan import INVITATION_LASTS, INVITED
 from tenants.members.roster import desired_user
 from tenants.models import Member, Provisioning
@@ -57,6 +59,14 @@ def invitation_state(member: Member, *, now: datetime | None = None) -> Invitati
     may_sign_in = desired is not None and desired.enabled
     owed = "; to be mailed again" if member.resend and name in _RESENDABLE else ""
     return InvitationState(name, f"{_in_words(name, member)}{owed}", may_sign_in and name in _RESENDABLE)
+
+
+def needing_a_resend(members: QuerySet[Member], *, now: datetime | None = None) -> QuerySet[Member]:
+    """Those of the members whose `invitation_state` says `needs_a_resend`."""
+    lapsed = Q(mailed_at__lt=(now or timezone.now()) - INVITATION_LASTS - CLOCKS_DIFFER)
+    may_sign_in = Q(tenant=None) | Q(tenant__state__in=MAY_SIGN_IN)
+    invited = members.filter(may_sign_in, enabled=True, removed=False, signed_in_at=None, seen_status=INVITED)
+    return invited.filter(lapsed | ~Q(mail_problem=""), seen_enabled__isnull=False, person__sub__isnull=False)
 
 
 def _name(member: Member, now: datetime) -> Invited:

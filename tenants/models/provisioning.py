@@ -145,11 +145,14 @@ class Reconciliation(models.Model):
 
 
 class DriftKind(models.TextChoices):
+    """`waiting` is no difference: an organisation's owner who signed up and has not signed in yet."""
+
     UNKNOWN_USER = "unknown-user", "a user the portal does not know"
     MISSING_USER = "missing-user", "a member without a user in Cognito"
     ORG = "org", "another organisation in Cognito"
     ROLE = "role", "another role in Cognito"
     ENABLED = "enabled", "enabled or disabled in Cognito only"
+    WAITING = "waiting", "signed up, and waiting for the first sign-in"
 
 
 class Drift(models.Model):

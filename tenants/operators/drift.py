@@ -31,6 +31,10 @@ _TO_DO = {
         "Repairing sets the role that the portal has."
     ),
     DriftKind.ENABLED: "The user was enabled or disabled in the pool by hand. Repairing restores what the portal has.",
+    DriftKind.WAITING: (
+        "Somebody signed up for a new organisation and has not signed in yet. This is no difference, and there is "
+        "nothing to do: the organisation becomes a tenant at its owner’s first sign-in."
+    ),
 }
 _OTHERS_SHOWN = 10
 _LONGEST_KEY = 18

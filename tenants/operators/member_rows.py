@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tenants.domain.tenant_state import TenantState
 from tenants.members.in_cognito import has_drifted
+from tenants.members.invitation_state import InvitationState, invitation_state
 from tenants.models import Member, Provisioning
 
 
@@ -15,7 +16,7 @@ class MemberRow:
     """`access` is whether they may work: active, disabled, removed, or the state of a tenant that nobody works in.
 
     `provisioning` is due, settled, stuck or conflict; "differs" for a settled member whose user in Cognito was changed
-    outside the portal. `mood` is good, warn, bad or "".
+    outside the portal. `mood` is good, warn, bad or "". `invitation` is how far they have come with signing in.
     """
 
     member: Member
@@ -23,6 +24,7 @@ class MemberRow:
     provisioning: str
     mood: str
     is_stuck: bool
+    invitation: InvitationState
 
 
 def member_rows(members: Iterable[Member]) -> list[MemberRow]:
@@ -40,6 +42,7 @@ def member_row(member: Member) -> MemberRow:
         provisioning="differs" if drifted else member.provisioning,
         mood="bad" if is_stuck else "warn" if drifted else "good" if is_settled else "",
         is_stuck=is_stuck,
+        invitation=invitation_state(member),
     )
 
 

@@ -20,8 +20,8 @@ DOORS = {
     "lifecycle": "closing details metadata preview search steps suspension suspension_list transitions wiring",
     "mail": "outbox",
     "management": "",
-    "members": "addresses in_cognito invitation_lines invitation_state invitations open_recovery recovery rights roster "
-    "steps",
+    "members": "addresses in_cognito invitation_lines invitation_state invitations open_recovery recovery rights "
+    "roster steps",
     "models": f"{' '.join(models.__all__)} keyset",
     "operators": "urls",
     "organisation": "urls",

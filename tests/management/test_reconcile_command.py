@@ -135,6 +135,8 @@ def test_json_has_an_object_a_difference_and_one_at_the_end(
             "repaired": 0,
             "left": 1,
             "kinds": {"role": 1},
+            "waiting": 0,
+            "to_resend": 0,
             "run": run.pk,
         },
     ]

@@ -9,7 +9,9 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
+from django.db.models import QuerySet
 
 from tenants.domain.actor import at_the_terminal
 from tenants.domain.errors import PortalError
@@ -19,7 +21,8 @@ from tenants.drift.walk import Listener
 from tenants.management.lookup import tenant_called
 from tenants.management.output import count_of
 from tenants.management.progress import clear_line, show_line
-from tenants.models import Drift, DriftKind
+from tenants.members.invitation_state import invitation_state, needing_a_resend
+from tenants.models import Drift, DriftKind, Member
 from tenants.provisioning import wiring
 from tenants.provisioning.dispatcher import Tools
 from tenants.provisioning.worker import new_name
@@ -56,6 +59,7 @@ class Command(BaseCommand):
             tenant=tenant_called(options["tenant"]) if options["tenant"] else None,
             repair=options["repair"] and not dry_run,
             recreate=recreate or 0,
+            hosted_sign_ups=settings.SIGN_UP == "hosted-ui",
         )
         self.as_json = as_json
         tools = wiring.tools(threads=1)
@@ -67,6 +71,7 @@ class Command(BaseCommand):
         except PortalError as error:
             self.end_of_bar()
             raise CommandError(error.for_operators) from error
+        self.show_invitations(reconciled)
         self.sum_up(reconciled)
         if reconciled.refused and (asked.repair or dry_run):
             raise CommandError(reconciled.refused)
@@ -93,10 +98,23 @@ class Command(BaseCommand):
             facts = {name: getattr(drift, name) for name in ("kind", "email", "org", "sub", "wanted", "seen")}
             self.stdout.write(json.dumps({**facts, "would": plan, "outlook": what_next or "to be repaired"}))
             return
+        if drift.kind == DriftKind.WAITING:
+            self.stdout.write(f"{drift.email or drift.sub}: {drift.seen}. This is no difference.")
+            return
         should_be = f" Should be: {drift.wanted}." if drift.wanted else ""
         end = f" Would {', '.join(plan)}." if plan else f" {what_next[:1].upper()}{what_next[1:]}." if what_next else ""
         what = DriftKind(drift.kind).label
         self.stdout.write(f"{drift.email or drift.sub}: {what}.{should_be} In Cognito: {drift.seen}.{end}")
+
+    def show_invitations(self, reconciled: RunResult) -> None:
+        """Of people who can get in only with another mail. The pool and the portal agree on them."""
+        for member in _without_a_mail(reconciled).iterator(chunk_size=_SHOWN_AT_A_TIME):
+            state, email = invitation_state(member), member.person.email
+            if self.as_json:
+                facts = {"note": "invitation", "email": email, "invitation": state.name, "why": state.in_words}
+                self.stdout.write(json.dumps(facts))
+            else:
+                self.stdout.write(f"{email}: {state.in_words}. Mail it again: manage.py member resend {email}")
 
     def note_address(self, here: str, there: str) -> None:
         """People are known by their sub, so another address is not repaired. It is only reported."""
@@ -109,14 +127,21 @@ class Command(BaseCommand):
     def sum_up(self, reconciled: RunResult) -> None:
         run = reconciled.run
         counted = {"users": run.users_seen, "found": run.found, "repaired": run.repaired, "left": reconciled.left}
+        to_resend = _without_a_mail(reconciled).count()
         if self.as_json:
             of = str(run.tenant.org_id) if run.tenant else None
-            self.stdout.write(json.dumps({"tenant": of, **counted, "kinds": reconciled.found, "run": run.pk}))
-        elif not run.found:
+            others = {"waiting": reconciled.waiting, "to_resend": to_resend, "run": run.pk}
+            self.stdout.write(json.dumps({"tenant": of, **counted, "kinds": reconciled.found, **others}))
+            return
+        if not run.found:
             self.stdout.write(f"{count_of(run.users_seen, 'user')} compared. Nothing differs.")
         else:
             result = f"{count_of(run.found, 'difference')}, {run.repaired} repaired, {reconciled.left} left."
             self.stdout.write(f"{count_of(run.users_seen, 'user')} compared. {result}")
+        if reconciled.waiting:
+            self.stdout.write(f"Signed up, and not signed in yet: {count_of(reconciled.waiting, 'user')}.")
+        if to_resend:
+            self.stdout.write(f"Invitations that lapsed or were not delivered: {to_resend}.")
 
     def say(self, sentence: str) -> None:
         self.end_of_bar()
@@ -133,3 +158,9 @@ class Command(BaseCommand):
 def _differences(reconciled: RunResult) -> Iterator[Drift]:
     rows = reconciled.run.drifts.select_related("member__person", "member__tenant").order_by("pk")
     return rows.iterator(chunk_size=_SHOWN_AT_A_TIME)
+
+
+def _without_a_mail(reconciled: RunResult) -> QuerySet[Member]:
+    tenant = reconciled.run.tenant
+    members = Member.objects.filter(tenant=tenant) if tenant else Member.objects.all()
+    return needing_a_resend(members).select_related("person", "tenant").order_by("pk")
