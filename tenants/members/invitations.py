@@ -163,7 +163,7 @@ def _without_known(tenant: Tenant, checked: Sequence[_Checked]) -> list[_Checked
 
 
 def _is_member(member: Member) -> str:
-    if member.enabled and not roster.has_signed_in(member):
+    if member.enabled and not member.has_signed_in:
         return f"Is invited already, as {member.role}. To mail them again, choose “Resend” on their page."
     return f"Is a member already, as {member.role}{'' if member.enabled else ', and disabled'}."
 

@@ -28,6 +28,7 @@ from tenants.members.open_recovery import note_lost_owner
 from tenants.members.rights import check_allowed
 from tenants.models import Member, Person, Provisioning, Tenant
 from tenants.models import signed_in_members as signed_in_members
+from tenants.sign_in.federation import forget_credentials
 from tenants.sign_in.standing import forget_standing
 
 _NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
@@ -174,7 +175,7 @@ def transfer(member: Member, *, to: Member, by: Actor, why: str = "") -> Member:
         mark_due(Member.objects.filter(pk=heir.pk), role=Role.OWNER)
         mark_due(Member.objects.filter(pk=giver.pk), role=Role.ADMIN)
         _note_owner(tenant, heir)
-        forget_standing(giver.person_id, heir.person_id)
+        _forget(giver, heir)
         lost = note_lost_owner(tenant, by=by) if by.kind in _OPERATING else []
         record_all([*lost, _transferred(tenant, giver, heir, by=by, why=why)])
     return _fresh(giver)
@@ -281,7 +282,7 @@ def _change(
         _tell(action, current, str(should_be.get("role", "")), by=by, why=why)
         mark_due(Member.objects.filter(pk=current.pk), **should_be)
         lost = _note_owners(tenant, current, should_be, by=by) if tenant else []
-        forget_standing(current.person_id)
+        _forget(current)
         target = str(current.person)
         record_all([*lost, NewEntry(action, by, current.org_id, target, before=before, after=after, why=why)])
     return _fresh(current)
@@ -308,6 +309,13 @@ def _stays(member: Member, should_be: Mapping[str, bool | str]) -> bool:
     """Whether they remain what they are, and able to act."""
     same = should_be.get("role", member.role) == member.role and should_be.get("enabled", member.enabled)
     return bool(same) and not should_be.get("removed", False)
+
+
+def _forget(*members: Member) -> None:
+    """The members as they were: the next page and the next call to AWS follow their rows as they are now."""
+    forget_standing(*(member.person_id for member in members))
+    for member in members:
+        forget_credentials(member.person_id, org=str(member.org_id or ""), role=member.role)
 
 
 def _locked_tenant(member: Member) -> Tenant | None:

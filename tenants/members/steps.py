@@ -371,7 +371,7 @@ def _recovery_expects(tenant: Tenant, typed: Typed) -> Sequence[str]:
         return _with_worker(
             f"No owner of {tenant} has signed in, so the owner is replaced at once.",
             "The worker creates the new owner in Cognito, and Cognito mails the invitation.",
-            f"The owner until now is removed: {names or 'nobody'}. The temporary password in the invitation stops working.",
+            f"The owner until now is removed: {names or 'nobody'}. Their invitation stops working.",
         )
     if typed.get("now"):
         return _with_worker(

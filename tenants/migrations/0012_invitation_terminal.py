@@ -6,6 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('tenants', '0010_waiting'),
         ('tenants', '0011_recovery'),
     ]
 

@@ -1,7 +1,8 @@
 """A signed-in person's temporary AWS credentials, with as few exchanges as possible.
 
 Credentials are kept in this process and, sealed, in the shared cache, by sign-in, organisation and role, so that
-another role or organisation never finds them. There is no fallback to the credentials of the process.
+another role or organisation never finds them. Whether the person still is what they are for is asked before each use.
+There is no fallback to the credentials of the process.
 """
 
 from __future__ import annotations
@@ -9,18 +10,23 @@ from __future__ import annotations
 import json
 import threading
 import time
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, field
 
+from django.core.cache import cache
+from django.db import transaction
+
 from tenants.aws.failures import IdentityUnknown, TokenRefused
 from tenants.aws.identity_pool import IdentityPool
 from tenants.domain.credentials import Credentials
-from tenants.domain.errors import SessionEnded, Unavailable
+from tenants.domain.errors import MembershipChanged, SessionEnded, Unavailable
+from tenants.models import SignIn
 from tenants.sign_in.sealing import CannotOpen, Sealer
 from tenants.sign_in.sessions import Sessions, SignedIn
 from tenants.sign_in.single_flight import SharedCache, SingleFlight
-from tenants.sign_in.standing import remember_identity
+from tenants.sign_in.standing import ClaimsOutOfDate, check_standing, remember_identity, standing_of
 
 # In the last minutes of an hour one caller renews, and the others use what they have.
 RENEW_BEFORE_SECONDS = 300
@@ -41,7 +47,11 @@ class Federation:
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def credentials_for(self, who: SignedIn) -> Credentials:
-        """Raises SessionEnded where the identity pool refuses the token, and what `IdentityPool` raises."""
+        """Raises SessionEnded where the identity pool refuses the token, and what `IdentityPool` raises.
+
+        Raises what `check_standing` raises, and MembershipChanged, where the membership changed since the door.
+        """
+        _check_is_still(who)
         key = _key(who)
         held = self._usable(self._held.get(key))
         if held is None:
@@ -79,7 +89,7 @@ class Federation:
         return shared
 
     def _exchange(self, who: SignedIn) -> Credentials:
-        id_token = self.sessions.tokens_of(who.sign_in_id).id_token
+        id_token = self.sessions.id_token_for(who)
         try:
             if who.standing.identity_id:
                 try:
@@ -114,5 +124,30 @@ class Federation:
             return None
 
 
+def forget_credentials(person_id: int, *, org: str, role: str) -> None:
+    """Drops what the shared cache holds of all the person's browsers. Call it before a change of their membership."""
+    keys = [
+        _name(sign_in, org, role) for sign_in in SignIn.objects.filter(person=person_id).values_list("pk", flat=True)
+    ]
+    cache.delete_many(keys)
+    # Until the transaction is committed, a request may still exchange the old token.
+    transaction.on_commit(lambda: cache.delete_many(keys))
+
+
+def _check_is_still(who: SignedIn) -> None:
+    now = standing_of(who.standing.person_id)
+    try:
+        if now is not None:
+            check_standing(now, who.claims)
+            return
+    except ClaimsOutOfDate:
+        pass
+    raise MembershipChanged(who.standing.tenant_name)
+
+
 def _key(who: SignedIn) -> str:
-    return f"credentials:{who.sign_in_id}:{who.claims.org}:{who.claims.role}"
+    return _name(who.sign_in_id, who.claims.org, who.claims.role)
+
+
+def _name(sign_in_id: uuid.UUID, org: str, role: str) -> str:
+    return f"credentials:{sign_in_id}:{org}:{role}"

@@ -23,7 +23,7 @@ from tenants.aws.id_tokens import IdTokenVerifier
 from tenants.aws.token_endpoint import TokenEndpoint, Tokens
 from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.claims import Claims
-from tenants.domain.errors import NoOrganisation, PortalError, SessionEnded, SignInFailed
+from tenants.domain.errors import MembershipChanged, NoOrganisation, PortalError, SessionEnded, SignInFailed
 from tenants.domain.keys import Space, own_space
 from tenants.domain.org_id import OrgId
 from tenants.domain.roles import Role
@@ -119,6 +119,17 @@ class Sessions:
         except CannotOpen as error:
             raise SessionEnded(f"tokens cannot be opened: {error}") from error
         return Tokens(id_token=id_token, refresh_token=refresh_token)
+
+    def id_token_for(self, who: SignedIn) -> str:
+        """Raises SessionEnded, and MembershipChanged if another request has got a token for another role meanwhile.
+
+        Otherwise credentials would be kept as those of a role that they are not for.
+        """
+        id_token = self.tokens_of(who.sign_in_id).id_token
+        claims = self._claims_in(id_token)
+        if claims and (claims.org, claims.role) != (who.claims.org, who.claims.role):
+            raise MembershipChanged(who.standing.tenant_name)
+        return id_token
 
     def replace_tokens(self, sign_in_id: uuid.UUID, tokens: Tokens) -> bool:
         """False where the browser has signed out meanwhile: then nothing is kept."""

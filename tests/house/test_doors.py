@@ -29,7 +29,8 @@ DOORS = {
     "provisioning": "attempt dispatcher.Tally dispatcher.Tools halt one_member pace queue results.Outcome wiring "
     "worker",
     "records": "reading wiring",
-    "sign_in": "access break_glass federation.Federation sessions.SignedIn standing views.sign_out wiring",
+    "sign_in": "access break_glass federation.Federation federation.forget_credentials sessions.SignedIn "
+    "standing views.sign_out wiring",
 }
 OPEN = {"domain", "limits"}
 

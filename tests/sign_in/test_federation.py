@@ -14,10 +14,10 @@ from django.core.cache import cache
 from django.db import connections as databases
 from django.test.utils import CaptureQueriesContext
 
-from portal.demo.cast import ACME_OWNER, GLOBEX_OWNER, CastMember
+from portal.demo.cast import ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER, CastMember
 from portal.demo.world import World
 from tenants.domain.claims import Claims
-from tenants.domain.errors import SessionEnded
+from tenants.domain.errors import MembershipChanged, SessionEnded
 from tenants.models import Member, SignIn
 from tenants.sign_in.federation import RENEW_BEFORE_SECONDS
 from tenants.sign_in.sessions import SignedIn
@@ -152,11 +152,18 @@ def test_expired_credentials_are_never_handed_out(browse_as: Browse) -> None:
     assert here.credentials_for(who) != old
 
 
-def test_another_role_does_not_find_the_old_roles_credentials(browse_as: Browse) -> None:
-    who = signed_in(browse_as(ACME_OWNER))
+def test_another_role_finds_neither_credentials_nor_a_token(browse_as: Browse) -> None:
+    who = signed_in(browse_as(ACME_VIEWER))
     here = federation()
-    changed = replace(who, claims=replace(who.claims, role="viewer"))
-    assert here.credentials_for(who) != here.credentials_for(changed)
+    here.credentials_for(who)
+    changed = replace(who, claims=replace(who.claims, role="editor"))
+    with pytest.raises(MembershipChanged):
+        here.credentials_for(changed)
+    # Also where the database says what the claims say, and only the token does not.
+    Member.objects.filter(person__email=ACME_VIEWER.email).update(role="editor")
+    forget_standing(who.standing.person_id)
+    with pytest.raises(MembershipChanged):
+        here.credentials_for(changed)
 
 
 def test_credentials_that_aws_no_longer_takes_are_replaced_unnoticed(browse_as: Browse, switches: Switches) -> None:
