@@ -16,7 +16,9 @@ from functools import partial
 
 from django.db import close_old_connections, connections
 
-from tenants.mail import outbox
+from tenants.mail.outbox import send_due
+from tenants.members.invitations import take_in
+from tenants.members.recovery import carry_out_due
 from tenants.provisioning import sign_ups
 from tenants.provisioning.dispatcher import Tools
 
@@ -42,7 +44,9 @@ def jobs(tools: Tools) -> tuple[Job, ...]:
     return (
         Job("sign-ups", partial(sign_ups.process, tools)),
         Job("expired-sign-ups", partial(sign_ups.expire, tools)),
-        Job("mails", outbox.send_due),
+        Job("invitations", take_in),
+        Job("recoveries", carry_out_due),
+        Job("mails", send_due),
     )
 
 

@@ -67,7 +67,8 @@ class SignUp(models.Model):
 class Invitation(models.Model):
     """Somebody whom a tenant invited and the worker has not made a member yet, or cannot.
 
-    `why` is "" until the person could not join.
+    `why` is "" until the person could not join. `terminal` is who typed the command, such as ada@host, "" where
+    somebody invited them on a page: then it is `invited_by`, whose right is checked again when they are taken in.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="invitations")
@@ -76,6 +77,7 @@ class Invitation(models.Model):
     language = models.CharField(max_length=16, default="en")
     role = models.CharField(max_length=16, choices=[(role, role) for role in IN_AN_ORGANISATION])
     invited_by = models.ForeignKey(Person, on_delete=models.SET_NULL, related_name="+", null=True)
+    terminal = models.CharField(max_length=254, blank=True)
     invited_at = models.DateTimeField(default=timezone.now)
     mail_invitation = models.BooleanField(default=True)
     why = models.CharField(max_length=MOST_REASON, blank=True)

@@ -14,10 +14,14 @@ class _Rates(models.QuerySet["RateCount"]):
 
         Windows begin at multiples of `seconds`. The text itself is not kept, only its hash.
         """
+        return self.add(1, what, seconds=seconds)
+
+    def add(self, times: int, what: str, *, seconds: int) -> int:
+        """The same for many at once."""
         began_at = int(time.time()) // seconds * seconds
         key = hashlib.sha256(f"{seconds}:{what}".encode("utf-8", "surrogatepass")).hexdigest()
         with connection.cursor() as cursor:
-            cursor.execute(_COUNT, [key, began_at])
+            cursor.execute(_COUNT, [key, began_at, times])
             return int(cursor.fetchone()[0])
 
 
@@ -37,9 +41,9 @@ class RateCount(models.Model):
 
 
 _COUNT = """
-INSERT INTO tenants_ratecount AS kept (key, began_at, times) VALUES (%s, %s, 1)
+INSERT INTO tenants_ratecount AS kept (key, began_at, times) VALUES (%s, %s, %s)
 ON CONFLICT (key) DO UPDATE SET
-  times = CASE WHEN kept.began_at = excluded.began_at THEN kept.times + 1 ELSE 1 END,
+  times = CASE WHEN kept.began_at = excluded.began_at THEN kept.times + excluded.times ELSE excluded.times END,
   began_at = excluded.began_at
 RETURNING times
 """

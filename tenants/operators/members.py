@@ -24,9 +24,9 @@ from tenants.members.roster import desired_user, planned_changes
 from tenants.members.steps import MEMBER_STEPS, TRY_NOW
 from tenants.models import Member, Person, Provisioning, Tenant
 from tenants.models.keyset import Branch
-from tenants.operators.bulk import BulkStep
 from tenants.operators.decorators import page_view
 from tenants.operators.member_rows import member_row, member_rows
+from tenants.pages.bulk import BulkStep
 from tenants.pages.lists import Filter, apply_filters, query_param, read_choices, read_page
 from tenants.pages.step_pages import Subjects
 from tenants.sign_in.access import signed_in
@@ -199,4 +199,5 @@ TRY_SEVERAL = BulkStep(
     done=lambda counted: f"Next in line: {counted}. Look again in a few seconds.",
     name=lambda member: str(member.person),
     note=lambda member: member.last_error,
+    frame="operators/frame.html",
 )

@@ -22,10 +22,10 @@ from tenants.lifecycle.suspension import Rings, rings
 from tenants.members.in_cognito import no_worker
 from tenants.members.recovery import open_recovery
 from tenants.models import Closing, Member, Provisioning, Suspension, Tenant
-from tenants.operators.bulk import BulkStep
 from tenants.operators.decorators import page_view
 from tenants.operators.member_rows import member_rows
 from tenants.operators.metadata_rows import metadata_rows
+from tenants.pages.bulk import BulkStep
 from tenants.pages.lists import Filter, apply_filters, query_param, read_choices, read_page
 from tenants.pages.step_pages import Subjects
 from tenants.sign_in.access import signed_in
@@ -171,6 +171,7 @@ def _bulk_step(step: Step, done: Callable[[str], str]) -> BulkStep:
         done=done,
         name=str,
         note=lambda tenant: tenant.slug,
+        frame="operators/frame.html",
         fields=(WHY if WHY in step.fields else WHY_OPTIONAL,),
     )
 

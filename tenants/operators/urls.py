@@ -5,8 +5,8 @@ from django.urls import path
 from tenants.lifecycle.steps import CREATE, TENANT_STEPS
 from tenants.members.steps import MEMBER_STEPS
 from tenants.operators import audit, drift, members, overview, tenants, timeline
-from tenants.operators.bulk import bulk_view
 from tenants.operators.decorators import form_view
+from tenants.pages.bulk import bulk_view
 from tenants.pages.step_pages import step_view
 
 app_name = "operators"

@@ -2,7 +2,8 @@
 
 from django.urls import path, register_converter
 
-from tenants.organisation import access, direct, home, records, recovery, sign_up, welcome
+from tenants.members.steps import OWN_MEMBER_STEPS
+from tenants.organisation import access, direct, home, inviting, members, records, recovery, sign_up, welcome
 from tenants.organisation.record_addresses import from_segment, to_segment
 
 
@@ -31,6 +32,20 @@ urlpatterns = [
     path("public/<key:collection>/<key:key>/", records.public_record, name="public_record"),
     path("access/", access.access, name="access"),
     path("direct/", direct.direct, name="direct"),
+    path("members/", members.list_page, name="members"),
+    path("members/invite/", inviting.invite, name="member_invite"),
+    path("members/invitations/dismiss/", inviting.dismiss_all, name="invitations_dismiss"),
+    path("members/invitations/<int:pk>/dismiss/", inviting.dismiss, name="invitation_dismiss"),
+    path("members/leave/", members.leave, name="members_leave"),
+    *(
+        path(f"members/{step.name}/", members.bulk_page(step), name=f"members_{step.name}")
+        for step in members.BULK_STEPS
+    ),
+    path("members/<int:pk>/", members.detail_page, name="member"),
+    *(
+        path(f"members/<int:pk>/{step.name}/", members.step_page(step), name=f"member_{step.name}")
+        for step in OWN_MEMBER_STEPS
+    ),
     path("recovery/", recovery.waiting, name="recovery"),
     # The log leaves the key out: portal/observability.py.
     path("recovery/<str:key>/", recovery.by_link, name="recovery_veto"),

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from tenants.domain.permissions import MANAGERS
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.sign_in.access import unchecked_person
 from tenants.sign_in.sessions import SignedIn
@@ -58,6 +59,8 @@ def _places(request: HttpRequest, who: SignedIn | None) -> list[Link]:
     if who and may_enter(who.standing):
         if who.standing.role in IN_AN_ORGANISATION:
             names.append(("Records", "collections"))
+        if who.standing.role in MANAGERS:
+            names.append(("Members", "members"))
         if not who.break_glass:
             names += [("Public records", "public_collections"), ("Access", "access"), *_direct()]
         if who.standing.role == Role.OPERATOR:

@@ -20,16 +20,17 @@ DOORS = {
     "lifecycle": "closing details metadata preview search steps suspension suspension_list transitions wiring",
     "mail": "outbox",
     "management": "",
-    "members": "addresses in_cognito invitation_state open_recovery recovery rights roster sign_up sign_up_queue steps",
+    "members": "addresses in_cognito invitation_lines invitation_state invitations open_recovery recovery rights "
+    "roster sign_up sign_up_queue steps",
     "models": f"{' '.join(models.__all__)} keyset",
     "operators": "urls",
     "organisation": "urls",
-    "pages": "lists refusals step_pages",
+    "pages": "bulk lists refusals step_pages",
     "provisioning": "attempt dispatcher.Tally dispatcher.Tools halt one_member pace queue results.Outcome sign_ups "
     "wiring worker",
     "records": "reading wiring",
     "sign_in": "access break_glass federation.Federation federation.forget_credentials sessions.SignedIn "
-    "standing wiring",
+    "standing views.sign_out wiring",
 }
 OPEN = {"domain", "limits"}
 

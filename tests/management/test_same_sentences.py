@@ -1,4 +1,4 @@
-"""Every step says the same at both doors before it is done: on its page and in a dry run at the terminal."""
+"""Every step says the same at all doors before it is done: on operators’ and members’ pages, and in a dry run."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import io
 import json
 import re
 import uuid
+from collections.abc import Callable
 from html import unescape
 
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from portal.demo.cast import ACME_EDITOR
+from portal.demo.cast import ACME_EDITOR, ACME_OWNER, CastMember
 from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.roles import Role
 from tenants.domain.steps import Step
@@ -20,12 +21,14 @@ from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.steps import CREATE, TENANT_STEPS
 from tenants.members.recovery import ask
 from tenants.members.roster import disable
-from tenants.members.steps import ADD, ENABLE, MEMBER_STEPS, RESEND, REVOKE
+from tenants.members.steps import ADD, ENABLE, MEMBER_STEPS, OWN_MEMBER_STEPS, RESEND, REVOKE, TRANSFER
 from tenants.models import Member, Person, Provisioning, Tenant, Worker
 from tests.world.fixtures import Browser
+from tests.world.people import acting, signed_in_as
 from tests.world.stage import SOMEBODY, member_called
 from tests.world.use_cases import tenant_in
 
+Browse = Callable[[CastMember], Browser]
 S = TenantState
 STATES = {"activate": S.PENDING, "reactivate": S.SUSPENDED, "reopen": S.CLOSING}
 # What is typed after the subject.
@@ -37,14 +40,15 @@ TYPED = {
     "suspend": ["--reason", "not paid"],
     "close": ["--reason", "asked for"],
     "role": ["viewer"],
+    "transfer": ["--to", ACME_EDITOR.email],
     "recover-owner": ["new@initech.example", "--reason", "their owner left"],
 }
 # Only what was typed shows these: the dry run says more at its end.
 SAY_MORE = {"create", "add-member", "role"}
 
 
-def on_the_page(operator: Browser, address: str) -> list[str]:
-    page = operator.get(f"/operators/{address}/").content.decode()
+def on_the_page(browser: Browser, address: str, *, door: str = "/operators") -> list[str]:
+    page = browser.get(f"{door}/{address}/").content.decode()
     expects = re.search(r'<section class="expects".*?</section>', page, re.DOTALL)
     assert expects, page
     return [unescape(sentence) for sentence in re.findall(r"<li>(.*?)</li>", expects[0])]
@@ -104,6 +108,31 @@ def test_a_members_step_says_the_same_on_its_page_and_in_a_dry_run(
     name = "retry" if step.name == "try-now" else step.name
     would = at_the_terminal("member", name, ACME_EDITOR.email, *TYPED.get(step.name, []))
     check_both(step.name, page, would)
+    assert any("No worker is running" in sentence for sentence in page) is not workers
+
+
+@pytest.mark.parametrize("step", OWN_MEMBER_STEPS, ids=lambda step: step.name)
+def test_a_members_step_says_the_same_on_their_organisations_page(browse_as: Browse, workers: bool, step: Step) -> None:
+    owner = browse_as(ACME_OWNER)
+    member = member_called(ACME_OWNER.email if step is TRANSFER else ACME_EDITOR.email)
+    if step is ENABLE:
+        disable(member, by=acting(ACME_OWNER.email))
+    if step in (RESEND, REVOKE):
+        Member.objects.filter(pk=member.pk).update(seen_status="FORCE_CHANGE_PASSWORD", signed_in_at=None)
+    if step is TRANSFER:
+        signed_in_as(ACME_EDITOR.email)
+    page = on_the_page(owner, f"members/{member.pk}/{step.name}", door="")
+    would = at_the_terminal("member", step.name, member.person.email, *TYPED.get(step.name, []))
+    check_both(step.name, page, would)
+    assert any("No worker is running" in sentence for sentence in page) is not workers
+
+
+def test_inviting_says_the_same_on_its_page_and_in_a_dry_run(browse_as: Browse, workers: bool) -> None:
+    page = on_the_page(browse_as(ACME_OWNER), "members/invite", door="")
+    out = io.StringIO()
+    command = ["member", "invite", "new@x.example", "--tenant", "acme", "--role", "viewer", "--dry-run"]
+    call_command(*command, stdout=out)
+    assert [line.removeprefix("- ") for line in out.getvalue().splitlines()[1:]] == page
     assert any("No worker is running" in sentence for sentence in page) is not workers
 
 

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.management.errors import in_one_line
+from tenants.management.invite_command import add_invite, take_invite
 from tenants.management.lookup import member_called, tenant_called
 from tenants.management.output import in_columns, member_facts, member_row
 from tenants.management.step_commands import Options, add_step, argument, take, whole_number
@@ -26,12 +27,14 @@ _NEW = (
 )
 _ROLE_OF_NEW = argument("--role", required=True, choices=[role.value for role in Role])
 _ROLE = argument("role", choices=[role.value for role in IN_AN_ORGANISATION])
+_TO = argument("--to", required=True, metavar="EMAIL", help="another member, who has signed in before")
 _CHANGES = (ROLE, TRANSFER, DISABLE, ENABLE, RESEND, REVOKE, REMOVE, replace(TRY_NOW, name="retry"))
 
 
 class Command(BaseCommand):
     help = (
-        "Members of tenants, and operators: list, add, change, remove. Each step says with --dry-run what it would do. "
+        "Members of tenants, and operators: list, invite, add, change, remove. Each step says with --dry-run what it "
+        "would do. "
         "Exit codes: 0 done, 1 refused or failed, 2 not understood."
     )
 
@@ -48,13 +51,17 @@ class Command(BaseCommand):
         listing.add_argument("--after", metavar="EMAIL", help="those that follow this one")
         listing.add_argument("--json", action="store_true", help="print one JSON object a member")
         add_step(steps, ADD, extra=_NEW, spelled={"role": _ROLE_OF_NEW})
+        add_invite(steps)
         for step in _CHANGES:
-            add_step(steps, step, subject=[_EMAIL], extra=[_WHERE], spelled={"role": _ROLE})
+            add_step(steps, step, subject=[_EMAIL], extra=[_WHERE], spelled={"role": _ROLE, "to": _TO})
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["step"] == "list":
             with in_one_line():
                 self.list(options)
+            return
+        if options["step"] == "invite":
+            take_invite(options, command=self)
             return
         step = next(step for step in (ADD, *_CHANGES) if step.name == options["step"])
         take(step, options, find=_tenant if step is ADD else _find, facts=member_facts, command=self)

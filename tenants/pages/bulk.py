@@ -13,7 +13,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 
-from tenants.domain.errors import InvalidInput, NotNow
+from tenants.domain.actor import Actor
+from tenants.domain.errors import InvalidInput, NotAllowed, NotNow
 from tenants.domain.steps import Field, Step
 from tenants.pages.lists import PAGE_SIZE
 from tenants.pages.step_pages import typed_in, with_problem
@@ -27,7 +28,7 @@ class BulkStep:
     """`find` gets primary keys and returns the rows that exist, in the list's order; `noun` is singular and plural.
 
     `expects` is the step's own, for several subjects at once; `done` gets their number, such as "3 tenants".
-    `name` and `note` tell the subjects apart.
+    `name` and `note` tell the subjects apart. `frame` is the template around the page.
     """
 
     step: Step
@@ -38,6 +39,7 @@ class BulkStep:
     done: Callable[[str], str]
     name: Callable[[Any], str]
     note: Callable[[Any], str]
+    frame: str
     fields: Sequence[Field] = ()
 
     def counted(self, count: int) -> str:
@@ -94,7 +96,7 @@ def _do(request: HttpRequest, bulk: BulkStep, subjects: Sequence[Any]) -> HttpRe
             bulk.step.does(subject, typed, by)
         except InvalidInput as problem:
             return _page(request, bulk, subjects, with_problem(bulk.fields, typed, problem), status=400)
-        except NotNow as refusal:
+        except (NotAllowed, NotNow) as refusal:
             refusals.append(refusal.message)
         else:
             done += 1
@@ -112,9 +114,10 @@ def _do(request: HttpRequest, bulk: BulkStep, subjects: Sequence[Any]) -> HttpRe
 def _page(
     request: HttpRequest, bulk: BulkStep, subjects: Sequence[Any], fields: Sequence[Field], *, status: int = 200
 ) -> HttpResponse:
-    rows = [SubjectRow(one.pk, bulk.name(one), bulk.note(one), bulk.step.prevented(one)) for one in subjects]
+    rows = [_row(bulk, subject, by=signed_in(request).actor) for subject in subjects]
     possible = [subject for subject, row in zip(subjects, rows, strict=True) if not row.prevented]
     context = {
+        "frame": bulk.frame,
         "step": bulk.step,
         "rows": rows,
         "counted": bulk.counted(len(possible)) if possible else "",
@@ -127,3 +130,8 @@ def _page(
         "list_query": _list_query(request),
     }
     return render(request, "pages/bulk.html", context, status=status)
+
+
+def _row(bulk: BulkStep, subject: Any, *, by: Actor) -> SubjectRow:
+    prevented = bulk.step.allowed(subject, by) or bulk.step.prevented(subject)
+    return SubjectRow(subject.pk, bulk.name(subject), bulk.note(subject), prevented)

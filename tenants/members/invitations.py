@@ -1,0 +1,357 @@
+"""Invitations into an organisation: the web process writes them down, and the worker makes members of them.
+
+What the inviter reads at once says nothing about addresses outside their own organisation. Whether somebody could not
+join they read later.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+from django.db import transaction
+from django.utils import timezone
+
+from tenants.audit import NewEntry, audit_refusals, record, record_all
+from tenants.audit.actions import Action
+from tenants.domain import texts
+from tenants.domain.actor import WORKER, Actor, ActorKind
+from tenants.domain.errors import InvalidInput, NotNow
+from tenants.domain.permissions import MemberAction
+from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.mail import outbox
+from tenants.members import addresses, roster
+from tenants.members.in_cognito import is_locked, no_worker
+from tenants.members.invitation_lines import NewInvitation
+from tenants.members.rights import check_allowed, why_not_allowed
+from tenants.models import Invitation, Member, Person, RateCount, Tenant
+
+_log = logging.getLogger(__name__)
+_Value = TypeVar("_Value")
+_INVITE, _REVOKE = MemberAction.INVITE, MemberAction.REVOKE
+# Otherwise anybody with an organisation could mail the whole world.
+MOST_AN_HOUR = 5_000
+# Of the same organisation to the same address. Each one is a mail.
+MOST_A_DAY_EACH = 5
+AT_A_TIME = 50
+_HOUR, _DAY = 3_600, 86_400
+# Waiting for the worker to delete the user of a removed member.
+_LOOKS_AGAIN_AFTER = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(hours=1)
+_MOST_WAITS = 60
+_QUERIED_AT_A_TIME = 500
+COULD_NOT_JOIN = (
+    "The address belongs to somebody who is in another organisation. "
+    "For now, one address is in one organisation. A mail told them that you invited them."
+)
+_MAY_NOT_INVITE = "The person who invited them may no longer invite people here."
+_TOO_OFTEN = f"This address was invited {MOST_A_DAY_EACH} times today. Invite it again tomorrow."
+_NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
+
+
+class Answered(StrEnum):
+    INVITED = "invited"
+    # Nothing has to be done: they are a member, are invited, or stand in the same list twice.
+    ALREADY = "already"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was done with a line. `message` says it to the inviter, with the reason."""
+
+    line: NewInvitation
+    answered: Answered
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A line with what is stored of it, or with the answer that it has already."""
+
+    line: NewInvitation
+    email: str = ""
+    name: str = ""
+    role: str = ""
+    answer: Answer | None = None
+
+
+def invite_expects(tenant: Tenant, *, mail: bool = True) -> tuple[str, ...]:
+    """What will happen, before anybody is invited."""
+    if is_locked(tenant):
+        return (f"Cognito gets no user, and nobody is mailed, until members of {tenant} may sign in.",)
+    mailed = "Cognito mails each of them a temporary password, which works for 7 days" if mail else "nobody is mailed"
+    return (
+        f"The worker makes them members, usually within seconds, and {mailed}.",
+        "For now, one address is in one organisation. Those who could not join are listed with the members.",
+        *filter(None, [no_worker()]),
+    )
+
+
+@audit_refusals(Action.MEMBER_REFUSED)
+def invite(
+    tenant: Tenant, *, lines: Sequence[NewInvitation], by: Actor, role: str = "", mail: bool = True, why: str = ""
+) -> list[Answer]:
+    """Answers every line, in their order. `role` is for lines without one. Raises InvalidInput, NotAllowed, NotNow.
+
+    The answer for an address that the organisation does not know yet is always the same.
+    """
+    why = texts.reason_if_given(why)
+    with transaction.atomic():
+        tenant = Tenant.objects.locked(tenant)
+        roster.check_may_change(tenant)
+        check_allowed(by, _INVITE, tenant=tenant)
+        checked = _without_known(tenant, _read(tenant, lines, role, by))
+        checked = _within_limit(tenant, checked)
+        _write(tenant, [one for one in checked if one.answer is None], by=by, mail=mail, why=why)
+    return [one.answer or Answer(one.line, Answered.INVITED, f"Invited as {one.role}.") for one in checked]
+
+
+def _read(tenant: Tenant, lines: Sequence[NewInvitation], role: str, by: Actor) -> list[_Checked]:
+    refusals = {one: why_not_allowed(by, _INVITE, tenant=tenant, new_role=one) for one in IN_AN_ORGANISATION}
+    seen: set[str] = set()
+    checked = []
+    for line in lines:
+        one = _read_line(line, role, refusals)
+        if one.answer is None and one.email in seen:
+            one = _answered(one, Answered.ALREADY, "Stands further up in the same list.")
+        seen.add(one.email)
+        checked.append(one)
+    return checked
+
+
+def _read_line(line: NewInvitation, role: str, refusals: dict[Role, str]) -> _Checked:
+    try:
+        one = _Checked(
+            line,
+            email=addresses.address(line.email),
+            name=texts.display_name(line.name, field="name") if line.name else "",
+            role=_role(line.role or role),
+        )
+    except InvalidInput as problem:
+        return _answered(_Checked(line), Answered.REFUSED, problem.message)
+    refusal = refusals[Role(one.role)]
+    return _answered(one, Answered.REFUSED, refusal) if refusal else one
+
+
+def _role(text: str) -> Role:
+    role = text.strip().casefold()
+    if role not in IN_AN_ORGANISATION:
+        raise InvalidInput(_NO_SUCH_ROLE, field="role")
+    return Role(role)
+
+
+def _answered(one: _Checked, answered: Answered, message: str) -> _Checked:
+    return replace(one, answer=Answer(one.line, answered, message))
+
+
+def _without_known(tenant: Tenant, checked: Sequence[_Checked]) -> list[_Checked]:
+    known: dict[str, str] = {}
+    for emails in _in_parts([one.email for one in checked if one.answer is None]):
+        members = Member.objects.filter(tenant=tenant, removed=False, person__email__in=emails)
+        known |= {member.person.email: _is_member(member) for member in members.select_related("person")}
+        waiting = Invitation.objects.filter(tenant=tenant, email__in=emails, why="")
+        known |= {invitation.email: f"Is invited already, as {invitation.role}." for invitation in waiting}
+    return [
+        one if one.answer or one.email not in known else _answered(one, Answered.ALREADY, known[one.email])
+        for one in checked
+    ]
+
+
+def _is_member(member: Member) -> str:
+    if member.enabled and not member.has_signed_in:
+        return f"Is invited already, as {member.role}. To mail them again, choose “Resend” on their page."
+    return f"Is a member already, as {member.role}{'' if member.enabled else ', and disabled'}."
+
+
+def _in_parts(values: Sequence[_Value]) -> Iterable[Sequence[_Value]]:
+    """A query with too many values would be refused by the database."""
+    return (values[start : start + _QUERIED_AT_A_TIME] for start in range(0, len(values), _QUERIED_AT_A_TIME))
+
+
+def _within_limit(tenant: Tenant, checked: Sequence[_Checked]) -> list[_Checked]:
+    """The lines beyond the limit of this hour are refused, the last ones first."""
+    new = [place for place, one in enumerate(checked) if one.answer is None]
+    if not new:
+        return list(checked)
+    counted = RateCount.objects.add(len(new), f"invitations of {tenant.org_id}", seconds=_HOUR)
+    beyond = set(new[max(0, len(new) - max(0, counted - MOST_AN_HOUR)) :])
+    message = f"{tenant} has invited {MOST_AN_HOUR:,} people in this hour. Invite the others in the next one."
+    return [_answered(one, Answered.REFUSED, message) if n in beyond else one for n, one in enumerate(checked)]
+
+
+def _write(tenant: Tenant, checked: Sequence[_Checked], *, by: Actor, mail: bool, why: str) -> None:
+    if not checked:
+        return
+    now, inviter = timezone.now(), _person_of(by)
+    for emails in _in_parts([one.email for one in checked]):
+        # Those who could not join are tried again.
+        Invitation.objects.filter(tenant=tenant, email__in=emails).delete()
+    Invitation.objects.bulk_create(
+        Invitation(
+            tenant=tenant,
+            email=one.email,
+            name=one.name,
+            role=one.role,
+            invited_by=inviter,
+            terminal=by.name if by.kind == ActorKind.TERMINAL else "",
+            invited_at=now,
+            mail_invitation=mail,
+            due_at=now,
+        )
+        for one in checked
+    )
+    record_all(
+        [NewEntry(Action.MEMBER_INVITED, by, tenant.org_id, one.email, {}, {"role": one.role}, why) for one in checked]
+    )
+
+
+def _person_of(by: Actor) -> Person | None:
+    is_person = by.kind in (ActorKind.MEMBER, ActorKind.OPERATOR)
+    return Person.objects.filter(sub=by.id).first() if is_person else None
+
+
+@audit_refusals(Action.MEMBER_REFUSED)
+def dismiss(invitation: Invitation, *, by: Actor) -> bool:
+    """Deletes the invitation of somebody who is no member yet, or could not join. False if that was done already."""
+    with transaction.atomic():
+        row = (
+            Invitation.objects.select_for_update(of=("self",)).select_related("tenant").filter(pk=invitation.pk).first()
+        )
+        if row is None:
+            return False
+        check_allowed(by, _REVOKE, tenant=row.tenant, new_role=row.role)
+        row.delete()
+        record_all([_dismissal(row, row.tenant, by)])
+    return True
+
+
+@audit_refusals(Action.MEMBER_REFUSED)
+def dismiss_all(tenant: Tenant, *, by: Actor) -> int:
+    """Those who could not join, as far as the person may: an admin leaves owners. Returns how many there were."""
+    with transaction.atomic():
+        check_allowed(by, _REVOKE, tenant=tenant)
+        refusals = {one: why_not_allowed(by, _REVOKE, tenant=tenant, new_role=one) for one in IN_AN_ORGANISATION}
+        may = [role for role, refusal in refusals.items() if not refusal]
+        rows = list(Invitation.objects.select_for_update().filter(tenant=tenant, role__in=may).exclude(why=""))
+        for keys in _in_parts([row.pk for row in rows]):
+            Invitation.objects.filter(pk__in=keys).delete()
+        record_all([_dismissal(row, tenant, by) for row in rows])
+    return len(rows)
+
+
+def _dismissal(invitation: Invitation, tenant: Tenant, by: Actor) -> NewEntry:
+    before = {"role": invitation.role}
+    return NewEntry(Action.MEMBER_INVITATION_DISMISSED, by, tenant.org_id, invitation.email, before)
+
+
+def take_in() -> int:
+    """A job of the worker: makes members of the next invitations. Returns how many it looked at.
+
+    Each has a transaction of its own, so that a killed worker leaves nothing half done.
+    """
+    done = 0
+    while done < AT_A_TIME and _take_next():
+        done += 1
+    return done
+
+
+def _take_next() -> bool:
+    due = Invitation.objects.filter(due_at__lte=timezone.now()).order_by("due_at", "id")
+    # On SQLite a transaction locks the whole database, and most of the time there is nothing to do.
+    if not due.exists():
+        return False
+    with transaction.atomic():
+        invitation = (
+            due.select_for_update(of=("self",), skip_locked=True).select_related("tenant", "invited_by").first()
+        )
+        if invitation is None:
+            return False
+        try:
+            with transaction.atomic():
+                _take_in(invitation)
+        except Exception as error:  # noqa: BLE001 - one invitation must not stop all others
+            _log.exception("invitation not taken in", extra={"invitation": invitation.pk, "why": type(error).__name__})
+            _put_off(invitation, type(error).__name__)
+    return True
+
+
+def _take_in(invitation: Invitation) -> None:
+    tenant, by = invitation.tenant, _inviter(invitation)
+    if by is None or why_not_allowed(by, _INVITE, tenant=tenant, new_role=invitation.role):
+        _end(invitation, _MAY_NOT_INVITE)
+        return
+    present = Member.objects.select_related("tenant").filter(person__email=invitation.email).first()
+    if present is None:
+        _add(invitation, by)
+    elif present.removed and invitation.attempts < _MOST_WAITS:
+        # They may come back once Cognito has deleted their old user.
+        _put_off(invitation, "the address is being freed", after=_LOOKS_AGAIN_AFTER)
+    elif present.tenant_id == tenant.pk and not present.removed:
+        # Somebody added them meanwhile.
+        invitation.delete()
+    else:
+        _end(invitation, COULD_NOT_JOIN)
+        _mail_once_a_day(invitation, by)
+
+
+def _mail_once_a_day(invitation: Invitation, by: Actor) -> None:
+    """To the owner of the address, who belongs to another organisation."""
+    org = invitation.tenant.org_id
+    if RateCount.objects.add_one(f"could not join {org} {invitation.email}", seconds=_DAY) == 1:
+        about = {"organisation": invitation.tenant.name, "by": by.name}
+        outbox.post("could_not_join", to=invitation.email, about=about, org=org)
+
+
+def _add(invitation: Invitation, by: Actor) -> None:
+    tenant, email = invitation.tenant, invitation.email
+    if RateCount.objects.add_one(f"invited {tenant.org_id} {email}", seconds=_DAY) > MOST_A_DAY_EACH:
+        _end(invitation, _TOO_OFTEN)
+        return
+    try:
+        roster.add_member(
+            tenant=tenant,
+            email=email,
+            name=invitation.name,
+            role=invitation.role,
+            by=by,
+            invited_by=invitation.invited_by,
+            mail_invitation=invitation.mail_invitation,
+            language=invitation.language,
+        )
+    except NotNow as refusal:
+        _end(invitation, refusal.message)
+    else:
+        invitation.delete()
+
+
+def _inviter(invitation: Invitation) -> Actor | None:
+    """With the rights that they have now. None for somebody who is in no organisation any more."""
+    if invitation.terminal:
+        return Actor("command", invitation.terminal, ActorKind.TERMINAL)
+    membership = (
+        Member.objects.select_related("person")
+        .filter(person=invitation.invited_by_id, enabled=True, removed=False)
+        .first()
+    )
+    if membership is None:
+        return None
+    kind = ActorKind.OPERATOR if membership.role == Role.OPERATOR else ActorKind.MEMBER
+    role = "" if kind == ActorKind.OPERATOR else membership.role
+    return Actor(str(membership.person.sub), str(membership.person), kind, role)
+
+
+def _end(invitation: Invitation, why: str) -> None:
+    Invitation.objects.filter(pk=invitation.pk).update(why=why, due_at=None, last_error="")
+    record(Action.MEMBER_COULD_NOT_JOIN, by=WORKER, org=invitation.tenant.org_id, target=invitation.email, why=why)
+
+
+def _put_off(invitation: Invitation, error: str, *, after: timedelta | None = None) -> None:
+    pause = after or min(_LONGEST_PAUSE, timedelta(seconds=2 ** min(invitation.attempts, 12)))
+    Invitation.objects.filter(pk=invitation.pk).update(
+        due_at=timezone.now() + pause, attempts=invitation.attempts + 1, last_error=error
+    )
