@@ -18,6 +18,7 @@ from tenants.models import Halt, Halted, Lease, Member, Provisioning
 
 _PROBE = "invitation-probe"
 PROBE_SECONDS = 60.0
+_MANY = 2000
 _ACTIONS = {Halted.EVERYTHING: Action.PROVISIONING_HALTED, Halted.MAILS: Action.INVITATIONS_HALTED}
 
 
@@ -56,17 +57,30 @@ def take_probe(*, holder: str) -> bool:
 
 
 def make_probe_due() -> None:
-    """While invitations are halted and nobody has tried one lately, makes one of the waiting members due."""
+    """While invitations are halted and nobody has tried one lately, makes one of the waiting members due.
+
+    Where nobody waits any more, nothing is halted: the next invitation is tried like any other.
+    """
     if not is_halted(Halted.MAILS) or Lease.objects.filter(name=_PROBE, until__gte=timezone.now()).exists():
         return
-    if first := waiting().order_by("due_at", "pk").values_list("pk", flat=True).first():
+    first = waiting().order_by("due_at", "pk").values_list("pk", flat=True).first()
+    if first is None:
+        clear_halt(Halted.MAILS)
+    else:
         waiting().filter(pk=first).update(due_at=timezone.now())
 
 
 def resume_invitations() -> None:
-    """Cognito sends mails again. Everybody who waited for that is due at once."""
+    """Cognito sends mails again, so everybody who waited for that goes on."""
     clear_halt(Halted.MAILS)
-    waiting().update(due_at=timezone.now())
+    make_waiting_due()
+
+
+def make_waiting_due() -> None:
+    """Many of those who wait; the others the next time. Skips locked rows, so that transactions cannot deadlock."""
+    with transaction.atomic():
+        later = waiting().filter(due_at__gt=timezone.now()).select_for_update(skip_locked=True).order_by("pk")
+        Member.objects.filter(pk__in=list(later.values_list("pk", flat=True)[:_MANY])).update(due_at=timezone.now())
 
 
 def waiting() -> QuerySet[Member]:
