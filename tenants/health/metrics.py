@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from django.db.models import Sum
 
 from tenants.audit.reading import trail_head
+from tenants.health.overview import MOST_MAILS, MOST_MEMBERS, MOST_TENANTS, Overview, overview
 from tenants.models import Halted, ProvisioningHour
 from tenants.provisioning.halt import is_halted
-from tenants.health.overview import MOST_MAILS, MOST_MEMBERS, MOST_TENANTS, Overview, overview
 
 
 @dataclass(frozen=True, slots=True)

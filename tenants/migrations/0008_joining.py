@@ -1,5 +1,5 @@
 """People come in by themselves: sign-ups, invitations, owner recoveries, the portal's own mails, and what was seen of an
-invitation.
+invitation. Users who have not come yet are listed by a comparison, and names of tenants can be compared by an index.
 
 SQLite makes the tables of tenants and members anew, so their triggers are dropped before and put back afterwards.
 """
@@ -44,12 +44,23 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(blank=True, max_length=120)),
                 ('language', models.CharField(default='en', max_length=16)),
                 ('role', models.CharField(choices=[(tenants.domain.roles.Role['OWNER'], tenants.domain.roles.Role['OWNER']), (tenants.domain.roles.Role['ADMIN'], tenants.domain.roles.Role['ADMIN']), (tenants.domain.roles.Role['EDITOR'], tenants.domain.roles.Role['EDITOR']), (tenants.domain.roles.Role['VIEWER'], tenants.domain.roles.Role['VIEWER'])], max_length=16)),
+                ('terminal', models.CharField(blank=True, max_length=254)),
                 ('invited_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('mail_invitation', models.BooleanField(default=True)),
                 ('why', models.CharField(blank=True, max_length=500)),
                 ('due_at', models.DateTimeField(default=django.utils.timezone.now, null=True)),
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('last_error', models.CharField(blank=True, max_length=500)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='MailOutage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('began_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('next_try_at', models.DateTimeField()),
+                ('failures', models.PositiveIntegerField(default=0)),
+                ('why', models.CharField(blank=True, max_length=500)),
             ],
         ),
         migrations.CreateModel(
@@ -83,6 +94,7 @@ class Migration(migrations.Migration):
                 ('asked_by_name', models.CharField(max_length=254)),
                 ('asked_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('due_at', models.DateTimeField()),
+                ('told_at', models.DateTimeField(null=True)),
                 ('key_hash', models.CharField(max_length=64, unique=True)),
                 ('result', models.CharField(choices=[('waiting', 'waiting'), ('done', 'done'), ('vetoed', 'stopped by the organisation'), ('cancelled', 'taken back'), ('ended', 'ended: the conditions were no longer met')], default='waiting', max_length=16)),
                 ('why', models.CharField(blank=True, max_length=500)),
@@ -117,6 +129,10 @@ class Migration(migrations.Migration):
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('last_error', models.CharField(blank=True, max_length=500)),
             ],
+        ),
+        migrations.RemoveConstraint(
+            model_name='drift',
+            name='drift_kind_is_known',
         ),
         migrations.RemoveConstraint(
             model_name='halt',
@@ -154,13 +170,36 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='tenant',
+            name='name_skeleton',
+            field=models.CharField(blank=True, editable=False, max_length=200),
+        ),
+        migrations.AddField(
+            model_name='tenant',
             name='name_warning',
             field=models.CharField(blank=True, max_length=200),
         ),
         migrations.AddField(
             model_name='tenant',
+            name='owner_lost_at',
+            field=models.DateTimeField(editable=False, null=True),
+        ),
+        migrations.AddField(
+            model_name='tenant',
             name='owner_signed_in_at',
             field=models.DateTimeField(editable=False, null=True),
+        ),
+        migrations.AlterField(
+            model_name='drift',
+            name='kind',
+            field=models.CharField(choices=[('unknown-user', 'a user the portal does not know'), ('missing-user', 'a member without a user in Cognito'), ('org', 'another organisation in Cognito'), ('role', 'another role in Cognito'), ('enabled', 'enabled or disabled in Cognito only'), ('waiting', 'signed up, and waiting for the first sign-in')], max_length=16),
+        ),
+        migrations.AddIndex(
+            model_name='tenant',
+            index=models.Index(fields=['name_skeleton'], name='tenant_by_likeness'),
+        ),
+        migrations.AddConstraint(
+            model_name='drift',
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['unknown-user', 'missing-user', 'org', 'role', 'enabled', 'waiting'])), name='drift_kind_is_known'),
         ),
         migrations.AddConstraint(
             model_name='halt',
@@ -176,6 +215,10 @@ class Migration(migrations.Migration):
             name='tenant',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='tenants.tenant'),
         ),
+        migrations.AddConstraint(
+            model_name='mailoutage',
+            constraint=models.CheckConstraint(condition=models.Q(('pk', 1)), name='one_mail_outage'),
+        ),
         migrations.AddIndex(
             model_name='outgoingmail',
             index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='mail_due'),
@@ -183,6 +226,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='outgoingmail',
             index=models.Index(fields=['created_at'], name='mail_by_age'),
+        ),
+        migrations.AddIndex(
+            model_name='outgoingmail',
+            index=models.Index(condition=models.Q(('due_at__isnull', True), ('sent_at__isnull', True)), fields=['created_at'], name='mail_given_up'),
         ),
         migrations.AddField(
             model_name='ownerrecovery',

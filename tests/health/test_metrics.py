@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.demo.world import World
-from tenants.provisioning.halt import halt_invitations
 from tenants.models import MailOutage, OutgoingMail, ProvisioningHour, Tenant, Worker
+from tenants.provisioning.halt import halt_invitations
 from tests.world.fixtures import Browser
 from tests.world.stage import tenant_with_people
 

@@ -111,7 +111,7 @@ def test_names_are_compared_by_an_index() -> None:
 def test_names_from_before_are_marked_by_the_migration() -> None:
     tenant = create(MIXED)
     Tenant.objects.update(name_skeleton="", name_warning="")
-    import_module("tenants.migrations.0010_names").fill(apps, None)
+    import_module("tenants.migrations.0009_joined").compare_names(apps, None)
     tenant.refresh_from_db()
     assert (tenant.name_skeleton, tenant.name_warning != "") == ("acme", True)
 
