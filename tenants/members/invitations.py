@@ -45,7 +45,7 @@ _LOOKS_AGAIN_AFTER = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(hours=1)
 _MOST_WAITS = 60
 _QUERIED_AT_A_TIME = 500
-_NAMED_IN_A_MAIL = 20
+_NAMED_IN_A_MAIL = 5
 COULD_NOT_JOIN = (
     "The address belongs to somebody who is in another organisation. "
     "For now, one address is in one organisation. A mail told them that you invited them."

@@ -306,7 +306,7 @@ def test_the_terminal_is_in_the_trail_and_owners_are_told_once(tenant: Tenant, o
     assert mail.to == OWNER
     text = " ".join(mail.text.split())
     assert "p0@x.example as owner" in text
-    assert "and 10 more" in text
+    assert "and 25 more" in text
 
 
 def test_an_invitation_that_nobody_vouches_for_invites_nobody(tenant: Tenant) -> None:
