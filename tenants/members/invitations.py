@@ -27,6 +27,7 @@ from tenants.mail import outbox
 from tenants.members import addresses, roster
 from tenants.members.in_cognito import is_locked, no_worker
 from tenants.members.invitation_lines import NewInvitation
+from tenants.members.notices import tell_owners
 from tenants.members.rights import check_allowed, why_not_allowed
 from tenants.models import Invitation, Member, Person, RateCount, Tenant
 
@@ -44,6 +45,7 @@ _LOOKS_AGAIN_AFTER = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(hours=1)
 _MOST_WAITS = 60
 _QUERIED_AT_A_TIME = 500
+_NAMED_IN_A_MAIL = 5
 COULD_NOT_JOIN = (
     "The address belongs to somebody who is in another organisation. "
     "For now, one address is in one organisation. A mail told them that you invited them."
@@ -205,9 +207,17 @@ def _write(tenant: Tenant, checked: Sequence[_Checked], *, by: Actor, mail: bool
         )
         for one in checked
     )
+    tell_owners(Action.MEMBER_INVITED, tenant, by=by, why=why, people=_listed(checked))
     record_all(
         [NewEntry(Action.MEMBER_INVITED, by, tenant.org_id, one.email, {}, {"role": one.role}, why) for one in checked]
     )
+
+
+def _listed(checked: Sequence[_Checked]) -> str:
+    """One mail tells the owners of all of them."""
+    named = [f"{one.email} as {one.role}" for one in checked[:_NAMED_IN_A_MAIL]]
+    more = len(checked) - len(named)
+    return ", ".join([*named, *([f"and {more:,} more"] if more else [])])
 
 
 def _person_of(by: Actor) -> Person | None:
@@ -330,9 +340,12 @@ def _add(invitation: Invitation, by: Actor) -> None:
 
 
 def _inviter(invitation: Invitation) -> Actor | None:
-    """With the rights that they have now. None for somebody who is in no organisation any more."""
+    """With the rights that they have now. None for somebody who is in no organisation any more.
+
+    For the terminal the worker acts: the trail names who typed the command, and the owners were told once for all.
+    """
     if invitation.terminal:
-        return Actor("command", invitation.terminal, ActorKind.TERMINAL)
+        return WORKER
     membership = (
         Member.objects.select_related("person")
         .filter(person=invitation.invited_by_id, enabled=True, removed=False)

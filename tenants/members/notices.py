@@ -25,6 +25,7 @@ _IN_WORDS = {
 _PERSONAL = {Action.MEMBER_REMOVED: "removed", Action.MEMBER_DISABLED: "disabled", Action.MEMBER_ENABLED: "enabled"}
 _AT_A_TERMINAL = {
     Action.MEMBER_ADDED: "{person} was invited as {role}.",
+    Action.MEMBER_INVITED: "Invited: {people}.",
     Action.MEMBER_ROLE_CHANGED: "{person} was {before} and is {role} now.",
     Action.MEMBER_REMOVED: "{person} was removed.",
     Action.MEMBER_LEFT: "{person} was removed.",

@@ -108,4 +108,4 @@ def test_ownership_is_transferred_and_invitations_are_sent_again_or_revoked() ->
     assert run("revoke", "late@x.example", "--reason", "mistyped")[0] == 0
     assert member_called("late@x.example").removed
     names = set(AuditEvent.objects.filter(target="late@x.example").values_list("actor_name", flat=True))
-    assert names == {at_the_terminal().name}
+    assert names == {at_the_terminal().name, "provisioning"}

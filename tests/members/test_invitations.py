@@ -294,13 +294,19 @@ def test_the_same_address_is_not_mailed_again_and_again(tenant: Tenant, owner: A
     assert "a@x.example" not in roles(tenant)
 
 
-def test_an_invitation_at_the_terminal_names_who_typed_it(tenant: Tenant, owner: Actor) -> None:
+def test_the_terminal_is_in_the_trail_and_owners_are_told_once(tenant: Tenant, owner: Actor) -> None:
     by, before = at_the_terminal(), last_entry()
-    ask(tenant, by, "a@x.example", role="owner", mail=False)
+    emails = [f"p{number}@x.example" for number in range(30)]
+    ask(tenant, by, *emails, role="owner", mail=False)
     take_in()
-    assert roles(tenant)["a@x.example"] == "owner"
-    assert not member_called("a@x.example").mail_invitation
-    assert {entry.actor_name for entry in entries_since(before)} == {by.name}
+    assert roles(tenant)[emails[0]] == "owner"
+    assert not member_called(emails[0]).mail_invitation
+    assert [entry.actor_name for entry in entries_since(before)] == [*[by.name] * 30, *["provisioning"] * 30]
+    (mail,) = OutgoingMail.objects.filter(kind="changed_at_terminal")
+    assert mail.to == OWNER
+    text = " ".join(mail.text.split())
+    assert "p0@x.example as owner" in text
+    assert "and 25 more" in text
 
 
 def test_an_invitation_that_nobody_vouches_for_invites_nobody(tenant: Tenant) -> None:
