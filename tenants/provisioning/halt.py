@@ -14,7 +14,7 @@ from tenants.audit import record
 from tenants.audit.actions import Action
 from tenants.domain.actor import WORKER
 from tenants.domain.errors import MailLimitReached, PortalError
-from tenants.models import Halt, Halted, Lease, Member, Provisioning
+from tenants.models import Halt, Halted, Lease, Member, Provisioning, SignUp
 
 _PROBE = "invitation-probe"
 PROBE_SECONDS = 60.0
@@ -51,9 +51,8 @@ def halt_invitations(*, holder: str) -> None:
 
 
 def take_probe(*, holder: str) -> bool:
-    """Whether the holder may try one invitation while they are halted. The same holder may not try again at once."""
-    free = not Lease.objects.filter(name=_PROBE, holder=holder, until__gte=timezone.now()).exists()
-    return free and Lease.objects.take(_PROBE, holder=holder, seconds=PROBE_SECONDS)
+    """Whether the holder may try one invitation while they are halted. Nobody may try another one soon after."""
+    return not _was_tried_lately() and Lease.objects.take(_PROBE, holder=holder, seconds=PROBE_SECONDS)
 
 
 def make_probe_due() -> None:
@@ -61,13 +60,17 @@ def make_probe_due() -> None:
 
     Where nobody waits any more, nothing is halted: the next invitation is tried like any other.
     """
-    if not is_halted(Halted.MAILS) or Lease.objects.filter(name=_PROBE, until__gte=timezone.now()).exists():
+    if not is_halted(Halted.MAILS) or _was_tried_lately():
         return
     first = waiting().order_by("due_at", "pk").values_list("pk", flat=True).first()
-    if first is None:
-        clear_halt(Halted.MAILS)
-    else:
+    if first is not None:
         waiting().filter(pk=first).update(due_at=timezone.now())
+    elif not SignUp.objects.filter(due_at__isnull=False, last_error=MailLimitReached.WHY).exists():
+        clear_halt(Halted.MAILS)
+
+
+def _was_tried_lately() -> bool:
+    return Lease.objects.filter(name=_PROBE, until__gte=timezone.now()).exists()
 
 
 def resume_invitations() -> None:
