@@ -38,7 +38,7 @@ LET_IN = {
     "oidc_sign_up": EVERYBODY,
     "sign_up": EVERYBODY,
     "sign_up_sent": EVERYBODY,
-    "welcome": {"operator", "member"},
+    "welcome": {"operator", *MEMBERS},
     "collections": MEMBERS,
     "collection": MEMBERS,
     "record": MEMBERS,
