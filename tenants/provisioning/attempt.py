@@ -76,7 +76,7 @@ class Attempt:
     email: str
     must_look: bool
     may_be_mailed: bool = False
-    mail: InvitationMail = field(default_factory=lambda: InvitationMail())
+    mail: InvitationMail = field(default_factory=InvitationMail)
     done: list[Change] = field(default_factory=list)
     found: list[Change] = field(default_factory=list)
     adopted: bool = False
@@ -152,7 +152,10 @@ class Attempt:
         self.must_look = True
 
     def note_undelivered(self, why: str) -> bool:
-        """The user is there, but the invitation did not reach them. False where Cognito has no such user after all."""
+        """The user is there, but the invitation did not reach them. False if that was noted already.
+
+        Then a look has shown no such user, and Cognito did not make one the second time either.
+        """
         change = self._to_do[0] if self._to_do else None
         if self.mail.problem:
             return False

@@ -14,10 +14,11 @@ from tenants.audit import record
 from tenants.audit.actions import Action
 from tenants.domain.actor import WORKER
 from tenants.domain.errors import MailLimitReached, PortalError
-from tenants.models import Halt, Halted, Lease, Member, Provisioning
+from tenants.models import Halt, Halted, Lease, Member, Provisioning, SignUp
 
 _PROBE = "invitation-probe"
 PROBE_SECONDS = 60.0
+_MANY = 2000
 _ACTIONS = {Halted.EVERYTHING: Action.PROVISIONING_HALTED, Halted.MAILS: Action.INVITATIONS_HALTED}
 
 
@@ -50,23 +51,39 @@ def halt_invitations(*, holder: str) -> None:
 
 
 def take_probe(*, holder: str) -> bool:
-    """Whether the holder may try one invitation while they are halted. The same holder may not try again at once."""
-    free = not Lease.objects.filter(name=_PROBE, holder=holder, until__gte=timezone.now()).exists()
-    return free and Lease.objects.take(_PROBE, holder=holder, seconds=PROBE_SECONDS)
+    """Whether the holder may try one invitation while they are halted. Nobody may try another one soon after."""
+    return not _was_tried_lately() and Lease.objects.take(_PROBE, holder=holder, seconds=PROBE_SECONDS)
 
 
 def make_probe_due() -> None:
-    """While invitations are halted and nobody has tried one lately, makes one of the waiting members due."""
-    if not is_halted(Halted.MAILS) or Lease.objects.filter(name=_PROBE, until__gte=timezone.now()).exists():
+    """While invitations are halted and nobody has tried one lately, makes one of the waiting members due.
+
+    Where nobody waits any more, nothing is halted: the next invitation is tried like any other.
+    """
+    if not is_halted(Halted.MAILS) or _was_tried_lately():
         return
-    if first := waiting().order_by("due_at", "pk").values_list("pk", flat=True).first():
+    first = waiting().order_by("due_at", "pk").values_list("pk", flat=True).first()
+    if first is not None:
         waiting().filter(pk=first).update(due_at=timezone.now())
+    elif not SignUp.objects.filter(due_at__isnull=False, last_error=MailLimitReached.WHY).exists():
+        clear_halt(Halted.MAILS)
+
+
+def _was_tried_lately() -> bool:
+    return Lease.objects.filter(name=_PROBE, until__gte=timezone.now()).exists()
 
 
 def resume_invitations() -> None:
-    """Cognito sends mails again. Everybody who waited for that is due at once."""
+    """Cognito sends mails again, so everybody who waited for that goes on."""
     clear_halt(Halted.MAILS)
-    waiting().update(due_at=timezone.now())
+    make_waiting_due()
+
+
+def make_waiting_due() -> None:
+    """Many of those who wait; the others the next time. Skips locked rows, so that transactions cannot deadlock."""
+    with transaction.atomic():
+        later = waiting().filter(due_at__gt=timezone.now()).select_for_update(skip_locked=True).order_by("pk")
+        Member.objects.filter(pk__in=list(later.values_list("pk", flat=True)[:_MANY])).update(due_at=timezone.now())
 
 
 def waiting() -> QuerySet[Member]:

@@ -115,7 +115,9 @@ def _mail_fields(claim: Claim, now: datetime) -> Mapping[str, Any]:
     if claim.attempt.conflict:
         return {}
     if mail.is_void:
-        fields = {"mailed_at": None, "mail_problem": "", "signed_in_at": None}
+        # Unless the user is the one whom the row does not know yet.
+        problem = claim.member.mail_problem if claim.member.seen is None else ""
+        fields = {"mailed_at": None, "mail_problem": problem, "signed_in_at": None}
     if mail.sent or mail.sent_before:
         # The clock that says when the temporary password lapses is AWS's, which may be ahead of ours.
         fields |= {"mailed_at": now if mail.sent else min(now, mail.sent_before or now), "mail_problem": ""}

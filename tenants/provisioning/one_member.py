@@ -51,6 +51,7 @@ def apply_answer(claim: Claim, call: Call, answer: Seen | PortalError | None) ->
         case UndeliverableMail() if is_mailed(call) and attempt.note_undelivered(answer.why):
             pass
         case MailLimitReached() if is_mailed(call):
+            claim.is_probe = False
             halt_invitations(holder=claim.holder)
             attempt.note_mail_refused()
         case PortalError():
@@ -76,7 +77,7 @@ def may_mail(claim: Claim) -> bool:
     """False while invitations are halted, except now and then for one, which is a probe then."""
     if not is_halted(Halted.MAILS):
         return True
-    claim.is_probe = take_probe(holder=claim.holder)
+    claim.is_probe = claim.is_probe or take_probe(holder=claim.holder)
     return claim.is_probe
 
 

@@ -99,8 +99,13 @@ def attempt_for(member: Member) -> Attempt:
         sub=str(member.person.sub or ""),
         email=member.person.email,
         must_look=left_behind or unseen or member.resend,
-        may_be_mailed=left_behind and seen is None and member.mail_invitation and not member.resend,
+        may_be_mailed=left_behind and seen is None and member.mail_invitation and not _is_known(member),
     )
+
+
+def _is_known(member: Member) -> bool:
+    """Whether the row says what became of the mail, though not of the user."""
+    return member.resend or bool(member.mail_problem)
 
 
 def _with_inviter(desired: DesiredUser | None, member: Member) -> DesiredUser | None:

@@ -22,7 +22,7 @@ from tenants.lifecycle.suspension_list import ThirdRing
 from tenants.models import Halted, Member, Provisioning, ProvisioningHour
 from tenants.models import Worker as WorkerRow
 from tenants.provisioning.dispatcher import Dispatcher, Tally, Tools
-from tenants.provisioning.halt import clear_halt, halt, is_halted, make_probe_due, why_halted
+from tenants.provisioning.halt import clear_halt, halt, is_halted, make_probe_due, make_waiting_due, why_halted
 from tenants.provisioning.queue import due
 
 _log = logging.getLogger(__name__)
@@ -165,11 +165,17 @@ class Worker:
             if forever:
                 self._write_row(last=last)
             self._count_the_hour()
-            self.tally.invitations_halted = why_halted(Halted.MAILS)
+            self._note_invitations()
             self.tally.due = Member.objects.filter(provisioning=Provisioning.DUE).count()
         if time.monotonic() >= self._tell_at or last:
             self._tell_at = time.monotonic() + TELL_SECONDS
             self.tell(self.tally.settled, max(0, self.tally.due - self.tally.settled + self._last_tally.settled))
+
+    def _note_invitations(self) -> None:
+        self.tally.invitations_halted = why_halted(Halted.MAILS)
+        if not self.tally.invitations_halted:
+            # Some may have begun to wait just when the others went on.
+            make_waiting_due()
 
     def _write_row(self, *, last: bool) -> None:
         now, problem = timezone.now(), self._third_ring.problem

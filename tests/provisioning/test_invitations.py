@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from tenants.domain.errors import UndeliverableMail, Unreachable
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle import details, transitions
@@ -243,6 +244,23 @@ def test_a_mail_that_is_not_delivered_leaves_a_member_who_is_settled(
     ask_to_resend(member)
     stage.work()
     assert (stage.mails_to(f"nina@{domain}"), state_of(f"nina@{domain}").name) == (1, Invited.INVITED)
+
+
+def test_a_lost_mail_is_remembered_where_the_look_after_it_fails(stage: Stage, switches: Switches, domain: str) -> None:
+    member = invite(domain)
+    (claimed,) = [one for one in claim("worker", most=10) if one.member.pk == member.pk]
+    switches.fail(SENDING, fault="undelivered-mail", count=1)
+    create = claimed.attempt.next_call()
+    assert create is not None
+    with pytest.raises(UndeliverableMail) as raised:
+        make_call(stage.tools.directory, create, None)
+    assert apply_answer(claimed, create, raised.value) is None
+    assert finish(claimed, Unreachable("The user pool (Cognito)", "gone")) == Outcome.LATER
+    kill_the_holder()
+    Member.objects.update(due_at=timezone.now())
+    stage.work()
+    assert state_of(f"nina@{domain}").name == Invited.NOT_DELIVERED
+    assert stage.mails_to(f"nina@{domain}") == 0
 
 
 def test_an_owner_whose_mail_is_not_delivered_opens_the_tenant(stage: Stage, switches: Switches, domain: str) -> None:

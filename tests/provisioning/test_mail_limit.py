@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from tenants.domain.roles import Role
 from tenants.lifecycle.transitions import create_tenant
 from tenants.members.invitation_state import Invited, invitation_state
 from tenants.members.roster import add_member, disable, mark_due, remove, set_role
-from tenants.models import AuditEvent, Halted, Lease, Member, Provisioning, Tenant
+from tenants.models import AuditEvent, Halted, Lease, Member, Provisioning, SignUp, Tenant
 from tenants.provisioning.dispatcher import Tally
-from tenants.provisioning.halt import is_halted, why_halted
+from tenants.provisioning.halt import clear_halt, halt_invitations, is_halted, why_halted
 from tenants.provisioning.one_member import changes_for, provision_member_now
 from tenants.provisioning.results import Outcome
 from tests.world.faults import Switches
@@ -185,6 +186,42 @@ def test_a_probe_that_is_not_delivered_shows_that_mails_go_again(stage: Stage, s
         Invited.INVITED,
         Invited.NOT_DELIVERED,
     ]
+
+
+def test_nothing_is_halted_once_nobody_waits(stage: Stage, switches: Switches, domain: str) -> None:
+    invite(tenant_at(stage, domain), domain, "a")
+    reach_the_limit(stage, switches)
+    remove(member_called(f"a@{domain}"), by=SOMEBODY)
+    let_a_probe_begin()
+    stage.work()
+    assert not is_halted(Halted.MAILS)
+
+
+def test_a_sign_up_that_waits_keeps_invitations_halted(stage: Stage, switches: Switches, domain: str) -> None:
+    halt_invitations(holder="a job")
+    SignUp.objects.create(
+        email=f"ira@{domain}",
+        organisation="Initech",
+        name="Ira",
+        last_error=MailLimitReached.WHY,
+        expires_at=timezone.now() + timedelta(days=7),
+    )
+    let_a_probe_begin()
+    stage.work()
+    assert is_halted(Halted.MAILS)
+
+
+def test_somebody_who_began_to_wait_too_late_goes_on_all_the_same(
+    stage: Stage, switches: Switches, domain: str
+) -> None:
+    invite(tenant_at(stage, domain), domain, "a", "b")
+    reach_the_limit(stage, switches)
+    switches.mend()
+    clear_halt(Halted.MAILS)
+    stage.work()
+    stage.work()
+    assert waiting() == set()
+    assert [stage.mails_to(f"{name}@{domain}") for name in "ab"] == [1, 1]
 
 
 def test_another_limit_is_a_throttle_and_halts_nothing(stage: Stage, switches: Switches, domain: str) -> None:

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 from functools import partial
@@ -17,12 +18,18 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from portal.environment import BASE
+from tenants.domain.errors import Unreachable
 from tenants.domain.roles import Role
 from tenants.health.worker_metrics import serve_metrics
+from tenants.management.commands.provision import Command as ProvisionCommand
+from tenants.management.commands.provision import work_once
+from tenants.management.periodic import Job
 from tenants.members.invitation_state import Invited, invitation_state
 from tenants.members.roster import add_member, disable, mark_due, remove, set_role
-from tenants.models import Lease, Member, Provisioning, ProvisioningHour, Worker
+from tenants.models import Lease, Member, Provisioning, ProvisioningHour
+from tenants.models import Worker as WorkerRow
 from tenants.provisioning.dispatcher import Tally
+from tenants.provisioning.worker import Worker
 from tests.world.faults import Switches
 from tests.world.stage import (
     SOMEBODY,
@@ -175,7 +182,7 @@ def test_a_stopping_worker_finishes_its_calls_and_gives_the_rest_back(stage: Sta
     assert worker.returncode == 3
     assert len(stage.users_of(domain)) == summary["settled"]
     assert not Member.objects.exclude(leased_by="").exists()
-    row = Worker.objects.get()
+    row = WorkerRow.objects.get()
     assert row.stopped_at
     assert row.applied == summary["changes"]
     assert ProvisioningHour.objects.get().applied == summary["changes"]
@@ -197,6 +204,60 @@ def test_the_command_provisions_what_is_due_and_says_so(
     }
     code, out = provision(capsys)
     assert (code, out) == (0, "0 members settled with 0 changes in Cognito.\n")
+
+
+def test_what_another_job_makes_due_is_provisioned_in_the_same_run(stage: Stage, domain: str) -> None:
+    tenant = tenant_with_people("Fed by a job", 1, domain=domain)
+    to_invite = [f"late{number}@{domain}" for number in range(2)]
+
+    def take_in() -> int:
+        if not to_invite:
+            return 0
+        add_member(tenant=tenant, email=to_invite.pop(), name="", role=Role.VIEWER, by=SOMEBODY)
+        return 1
+
+    worker = Worker(stage.tools, threading.Event(), threads=2)
+    assert work_once(worker, [Job("invitations", take_in)], threading.Event()) == {}
+    assert worker.tally.settled == 3
+    assert len(stage.users_of(domain)) == 3
+
+
+def test_a_job_that_fails_is_named_and_members_are_provisioned(stage: Stage, domain: str) -> None:
+    tenant_with_people("Fed by nobody", 1, domain=domain)
+
+    def fails() -> int:
+        raise Unreachable("The mail server", "connection refused")
+
+    worker = Worker(stage.tools, threading.Event(), threads=2)
+    failed = work_once(worker, [Job("mails", fails)], threading.Event())
+    assert worker.tally.settled == 1
+    with pytest.raises(CommandError, match=r"job mails failed.*The mail server: connection refused"):
+        ProvisionCommand().sum_up(worker.tally, failed, as_json=True)
+
+
+def test_a_dry_run_says_where_nothing_is_to_do_and_a_mail_did_not_help(
+    stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tenant_with_people("Forgetful", 2, domain=domain)
+    stage.work()
+    members = Member.objects.filter(person__email__endswith=f"@{domain}")
+    members.filter(person__email__startswith="p1").update(mailed_at=timezone.now() - timedelta(days=9))
+    mark_due(members)
+    _, out = provision(capsys, "--dry-run")
+    assert f"p0@{domain}: nothing to do\n" in out
+    assert f"p1@{domain}: nothing to do, but lapsed on " in out
+    assert "`member resend` mails it again" in out
+
+
+def test_a_run_says_that_invitations_are_halted(
+    stage: Stage, switches: Switches, domain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tenant = tenant_with_people("Unmailed", 1, domain=domain)
+    add_member(tenant=tenant, email=f"nina@{domain}", name="", role=Role.VIEWER, by=SOMEBODY)
+    switches.fail("Mail.Send", fault="daily-mail-limit", count=None)
+    code, out = provision(capsys)
+    assert code == 3
+    assert "1 left: due.\nInvitations are halted. Cognito sends no more mails today" in out
 
 
 def test_a_dry_run_prints_what_a_run_then_does_and_changes_nothing(
