@@ -26,6 +26,7 @@ from tenants.lifecycle.transitions import adopt
 from tenants.members.sign_up import arriving
 from tenants.models import Person, Tenant
 from tenants.organisation.sign_up import forget_sent
+from tenants.pages.refusals import record_refusal
 from tenants.sign_in.access import newcomers_welcome, signed_in
 from tenants.sign_in.sessions import SignedIn
 from tenants.sign_in.standing import standing_of
@@ -65,6 +66,7 @@ def welcome(request: HttpRequest) -> HttpResponse:
         return redirect("home")
     if settings.SIGN_UP == "hosted-ui" and not Tenant.objects.filter(org_id=who.claims.org).exists():
         return _adopt(request, who) if request.method == "POST" else _form(request)
+    record_refusal(request, "NoOrganisation", why="no sign-up has this person's organisation")
     return render(request, "organisation/welcome/unknown.html", status=403)
 
 

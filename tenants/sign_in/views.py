@@ -73,6 +73,12 @@ class SignUpRequest(OIDCAuthenticationRequestView):  # type: ignore[misc]
         super().__init__(*arguments, **options)
         self.OIDC_OP_AUTH_ENDPOINT = f"{settings.COGNITO_DOMAIN}/signup"
 
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if settings.SIGN_UP != "hosted-ui":
+            return HttpResponseRedirect(reverse("sign_up"))
+        response: HttpResponse = super().get(request)
+        return response
+
 
 class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
     """Where Cognito sends people back to. Every failure is a SignInFailed, hence a page that says what to do."""

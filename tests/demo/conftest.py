@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from portal.environment import BASE
 
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 _NOT_COPIED = shutil.ignore_patterns(".*", "var", "__pycache__", "tests", "docs", "benchmarks")
 
 
@@ -94,3 +96,17 @@ def _read_until(process: subprocess.Popen[str], words: str) -> str:
         if words in line:
             return output
     raise AssertionError(f"the demo ended:\n{output}")
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Any]:
+    """A new browser window. An error in its console fails the test, such as one of the content security policy."""
+    context = chromium.new_context(viewport=DESKTOP)
+    context.set_default_timeout(10_000)
+    page, errors = context.new_page(), []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    expected = re.compile(r"the server responded with a status of (400|401|403|404)")
+    assert [text for text in errors if not expected.search(text)] == []

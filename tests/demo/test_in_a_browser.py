@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from portal.demo.cast import ACME, ACME_OWNER, GLOBEX, GLOBEX_OWNER, OPERATOR, CastMember
-from tests.demo.conftest import Demo
+from tests.demo.conftest import DESKTOP, PHONE, Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-
-
-@pytest.fixture
-def page(chromium: Any) -> Iterator[Any]:
-    """A new browser window. An error in its console fails the test, such as one of the content security policy."""
-    context = chromium.new_context(viewport=DESKTOP)
-    context.set_default_timeout(10_000)
-    page, errors = context.new_page(), []
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    context.close()
-    expected = re.compile(r"the server responded with a status of (400|401|403|404)")
-    assert [text for text in errors if not expected.search(text)] == []
 
 
 def sign_in(page: Any, demo: Demo, member: CastMember) -> None:

@@ -82,6 +82,7 @@ LET_IN = {
 ANSWERS = {
     "oidc_authentication_callback": 400,
     "oidc_authentication_init": 302,
+    # Leads to the form, or to Cognito.
     "oidc_sign_up": 302,
     "oidc_logout": 405,
     "operators:audit_export": 405,

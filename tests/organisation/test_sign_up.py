@@ -177,6 +177,10 @@ def test_visitors_find_the_sign_up_on_the_first_page_and_in_the_header(browser: 
     assert text_of(browser.get("/")).count('href="/signup/"') == 2
 
 
+def test_cognitos_sign_up_page_leads_back_where_the_portal_signs_up(browser: Browser) -> None:
+    assert browser.get("/oidc/sign-up/?next=/welcome/")["Location"] == "/signup/"
+
+
 def test_on_a_stack_where_people_sign_up_at_cognito_it_leads_there(browser: Browser, settings: Any) -> None:
     settings.SIGN_UP = "hosted-ui"
     start = browser.get(browser.get("/signup/")["Location"])["Location"]

@@ -145,11 +145,15 @@ def test_a_short_name_taken_meanwhile_is_changed_and_said(stage: Stage, signed_u
     assert "Its short name is “initech-2”, since another organisation has “initech” already." in page
 
 
-def test_a_sign_up_of_another_sub_is_nobody_elses(stage: Stage, signed_up: CastMember) -> None:
+def test_a_sign_up_of_another_sub_is_nobody_elses(
+    stage: Stage, signed_up: CastMember, django_capture_on_commit_callbacks: Any
+) -> None:
     SignUp.objects.update(sub=uuid.uuid4())
-    page = Browser(stage.world).sign_in(signed_up, following="/welcome/")
+    with django_capture_on_commit_callbacks(execute=True):
+        page = Browser(stage.world).sign_in(signed_up, following="/welcome/")
     assert page.status_code == 403
     assert "This sign-up has ended" in text_of(page)
+    assert AuditEvent.objects.filter(action="person.refused", target="/welcome/").exists()
     assert not Tenant.objects.filter(name="Initech").exists()
 
 

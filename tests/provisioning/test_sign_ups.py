@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
+from django.db import connections as databases
 from django.db.models import F
 from django.utils import timezone
 
-from portal.demo.cast import ACME_OWNER
+from portal.demo.cast import ACME_OWNER, OPERATOR
 from tenants.domain.roles import Role
 from tenants.lifecycle.transitions import create_tenant
 from tenants.members import sign_up as sign_ups
@@ -395,3 +397,32 @@ def test_old_counts_are_deleted_and_those_of_today_stay(stage: Stage) -> None:
     RateCount.objects.create(key="old", began_at=1, times=3)
     assert expire(stage.tools) == 1
     assert RateCount.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_workers_at_once_make_one_user_for_an_address(stage: Stage, mails: Mails, domain: str) -> None:
+    emails = [f"p{number}@{domain}" for number in range(6)]
+    for email in emails * 3:
+        wish(email)
+
+    def work(_: int) -> int:
+        try:
+            return process(stage.tools)
+        finally:
+            databases.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            list(pool.map(work, range(4)))
+    rows = {row.email: row for row in SignUp.objects.all()}
+    users = stage.users_of(domain)
+    assert sorted(rows) == emails == sorted(user.email for user in users)
+    assert all(user.org == str(rows[user.email].org_id) for user in users)
+    assert [len(mails(email)) for email in emails] == [1] * 6
+
+
+def test_an_operators_address_is_known(stage: Stage) -> None:
+    wish(OPERATOR.email)
+    process(stage.tools)
+    assert SignUp.objects.get().state == SignUpState.KNOWN
+    assert OutgoingMail.objects.get().to == OPERATOR.email
