@@ -17,7 +17,7 @@ DOORS = {
     "audit": f"{' '.join(audit.__all__)} actions chain.Point csv reading retention timeline verification",
     "drift": "repair run walk.Listener",
     "health": "blockers overview worker_metrics",
-    "lifecycle": "closing details metadata preview search steps suspension suspension_list transitions wiring",
+    "lifecycle": "closing details imports metadata preview search steps suspension suspension_list transitions wiring",
     "management": "",
     "members": "addresses in_cognito roster steps",
     "models": f"{' '.join(models.__all__)} keyset",
