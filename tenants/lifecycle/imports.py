@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -166,11 +167,14 @@ def _taken_slugs(lines: Iterable[TenantToImport]) -> set[str]:
     return set(Tenant.objects.filter(slug__in=asked).values_list("slug", flat=True))
 
 
+# Each is asked for twice a line: to read what is there, and to decide.
+@lru_cache(maxsize=1024)
 def _slugs_from(name: str) -> list[str]:
     plain = texts.slug_from(name)
     return [plain, *(f"{plain}-{number}" for number in range(2, SLUGS_TO_TRY + 1))]
 
 
+@lru_cache(maxsize=1024)
 def _likeness(name: str) -> str:
     return skeleton(name)[:MOST_SKELETON]
 
@@ -220,10 +224,8 @@ def _new_tenant(line: TenantToImport, known: _Known, keep_free: Set[str]) -> Ten
 
 
 def _free_slug(name: str, taken: set[str], keep_free: Set[str]) -> str:
-    tried = _slugs_from(name)
-    return next(
-        (slug for slug in tried if slug not in taken and slug not in keep_free), f"{tried[0]}-{secrets.token_hex(4)}"
-    )
+    free = (slug for slug in _slugs_from(name) if slug not in taken and slug not in keep_free)
+    return next(free, "") or f"{texts.slug_from(name)}-{secrets.token_hex(4)}"
 
 
 def _create(new: Sequence[_New], *, by: Actor, mail_invitation: bool) -> None:
