@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from confusable_homoglyphs.categories import alias
 from confusable_homoglyphs.utils import load
@@ -70,7 +70,12 @@ def _distinguishes(letter: str) -> bool:
 
 
 def _scripts(text: str) -> frozenset[str]:
-    return frozenset(alias(letter).replace("_", " ").title() for letter in text) - _OF_NO_SCRIPT
+    return frozenset(map(_script, text)) - _OF_NO_SCRIPT
+
+
+@lru_cache(maxsize=4096)
+def _script(letter: str) -> str:
+    return str(alias(letter)).replace("_", " ").title()
 
 
 def _with_likenesses(text: str) -> str:

@@ -21,7 +21,7 @@ from tenants.lifecycle.metadata import check_metadata, fingerprint, read_metadat
 from tenants.models import MOST_NAME_WARNING, MOST_SKELETON, Tenant
 from tenants.sign_in.standing import forget_tenant
 
-_SLUGS_TO_TRY = 9
+SLUGS_TO_TRY = 9
 _audit_refusals = audit_refusals(Action.TENANT_REFUSED)
 
 
@@ -146,6 +146,6 @@ def create_with_slug(wanted: str, fields: Mapping[str, Any]) -> Tenant:
 def _free_slug(name: str) -> str:
     """Made from the name. With a number if another tenant has it; with random characters if many tenants do."""
     plain = texts.slug_from(name)
-    tried = [plain, *(f"{plain}-{number}" for number in range(2, _SLUGS_TO_TRY + 1))]
+    tried = [plain, *(f"{plain}-{number}" for number in range(2, SLUGS_TO_TRY + 1))]
     taken = set(Tenant.objects.filter(slug__in=tried).values_list("slug", flat=True))
     return next((slug for slug in tried if slug not in taken), f"{plain}-{secrets.token_hex(4)}")

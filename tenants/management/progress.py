@@ -23,19 +23,33 @@ def progress_line(stream: OutputWrapper, what: str, *, total: int = 0) -> Iterat
     if not stream.isatty():
         yield lambda _: None
         return
-    next_at = 0.0
+    next_at, began_at = 0.0, time.monotonic()
 
     def show(done: int, /) -> None:
         nonlocal next_at
         if (now := time.monotonic()) < next_at:
             return
         next_at = now + _EVERY_SECONDS
-        show_line(stream, f"{done:,} {what}", done=done, total=total)
+        show_line(stream, _progress_text(what, done, total, seconds=now - began_at), done=done, total=total)
 
     try:
         yield show
     finally:
         clear_line(stream)
+
+
+def _progress_text(what: str, done: int, total: int, *, seconds: float) -> str:
+    """With the rate, and the time that is left if the total is known."""
+    if not done or seconds < 1:
+        return f"{done:,} {what}"
+    rate = done / seconds
+    left = f", {_duration((total - done) / rate)} left" if total > done else ""
+    return f"{done:,} {what}, {rate:,.0f} a second{left}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
 def show_line(stream: OutputWrapper, text: str, *, done: int = 0, total: int = 0) -> None:

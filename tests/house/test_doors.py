@@ -17,7 +17,7 @@ DOORS = {
     "audit": f"{' '.join(audit.__all__)} actions chain.Point csv reading retention timeline verification",
     "drift": "repair run walk.Listener",
     "health": "blockers overview worker_metrics",
-    "lifecycle": "closing details metadata preview search steps suspension suspension_list transitions wiring",
+    "lifecycle": "closing details imports metadata preview search steps suspension suspension_list transitions wiring",
     "mail": "outbox",
     "management": "",
     "members": "addresses in_cognito invitation_lines invitation_state invitations open_recovery recovery rights "

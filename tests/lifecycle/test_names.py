@@ -138,7 +138,7 @@ def test_commands_show_the_mark(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.django_db
 def test_a_taken_short_name_is_refused_with_a_free_one() -> None:
     create("Initech")
-    with pytest.raises(InvalidInput, match=r"“initech” is taken\. Choose another one, such as initech-2"):
+    with pytest.raises(InvalidInput, match=r"“initech” is taken\. Choose another one, such as initech-2\."):
         create("Other", slug="initech")
     with pytest.raises(InvalidInput, match="such as initech-2"):
         change_slug(create("Umbrella"), slug="initech", by=SOMEBODY)

@@ -27,6 +27,7 @@ from tenants.management.output import (
     tenant_row,
 )
 from tenants.management.step_commands import Options, add_step, argument, take, whole_number
+from tenants.management.tenant_import import ARGUMENTS, import_file
 from tenants.management.waiting import current_suspension, wait_for
 from tenants.members.steps import CANCEL_RECOVERY, RECOVER_OWNER
 from tenants.models import Tenant
@@ -68,7 +69,8 @@ _STEPS = (
 class Command(BaseCommand):
     help = (
         "Tenants: list, show, create, change, suspend, close. Each step says with --dry-run what it would do. "
-        "Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 done, but not all rings are reached."
+        "Exit codes: 0 done, 1 refused or failed, 2 not understood, "
+        "3 done, but not all rings are reached, or lines of an import could not be done."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -87,6 +89,9 @@ class Command(BaseCommand):
             for one in (_TENANT, *(_WAIT if name == "rings" else ())):
                 looking.add_argument(*one.names, **one.options)
             looking.add_argument("--json", action="store_true", help="print one JSON object")
+        importing = steps.add_parser("import", help="many tenants with their owners, from a file")
+        for one in ARGUMENTS:
+            importing.add_argument(*one.names, **one.options)
         for step, extra in _STEPS:
             if step is life.CREATE:
                 add_step(steps, step, extra=extra, spelled={"email": _OWNER})
@@ -101,6 +106,8 @@ class Command(BaseCommand):
                 self.show(tenant_called(options["tenant"]), as_json=options["json"])
             case "rings":
                 self.rings(tenant_called(options["tenant"]), options)
+            case "import":
+                import_file(options, command=self)
             case name:
                 self.take(next(step for step, _ in _STEPS if step.name == name), options)
 
