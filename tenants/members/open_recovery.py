@@ -21,7 +21,7 @@ from tenants.domain.errors import NotNow
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState, in_words
 from tenants.members.notices import people_to_tell, tell_owners_and_admins
-from tenants.models import Member, OwnerRecovery, RecoveryResult, Suspension, Tenant
+from tenants.models import Member, OwnerRecovery, RecoveryResult, Suspension, Tenant, signed_in_members
 from tenants.sign_in.standing import forget_standing
 
 Clock = Callable[[], datetime]
@@ -36,6 +36,12 @@ _ACTIONS = {
 def open_recovery(tenant: Tenant) -> OwnerRecovery | None:
     """The one that waits, None where none does."""
     return OwnerRecovery.objects.filter(tenant=tenant, result=RecoveryResult.WAITING).first()
+
+
+def owner_has_signed_in(tenant: Tenant) -> bool:
+    """Also where the portal did not see it, and Cognito says that an owner has chosen a password."""
+    owners = Member.objects.filter(signed_in_members(), tenant=tenant, role=Role.OWNER)
+    return tenant.owner_signed_in_at is not None or owners.exists()
 
 
 def wait() -> timedelta:
@@ -86,7 +92,7 @@ def end_because(tenant: Tenant, why: str, *, by: Actor) -> list[NewEntry]:
 
 def note_lost_owner(tenant: Tenant, *, by: Actor) -> list[NewEntry]:
     """Operators disabled, removed or demoted an owner. That is kept, and ends a recovery for good."""
-    if tenant.owner_signed_in_at is None:
+    if not owner_has_signed_in(tenant):
         return []
     Tenant.objects.filter(pk=tenant.pk).update(owner_lost_at=latest_now())
     return end_because(tenant, "Operators disabled, removed or demoted an owner.", by=by)

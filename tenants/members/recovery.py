@@ -32,13 +32,15 @@ from tenants.members.open_recovery import (
     forget_who_is_told,
     latest_now,
     open_recovery,
+    owner_has_signed_in,
     wait,
 )
 from tenants.members.rights import check_allowed
 from tenants.members.roster import add_member, check_may_change, remove, set_role
 from tenants.models import Member, OutgoingMail, OwnerRecovery, RecoveryResult, Tenant
 
-__all__ = ["ask", "cancel", "carry_out_due", "check_may_ask", "find_by_key", "open_recovery", "veto", "veto_by_key"]
+__all__ = ["ask", "cancel", "carry_out_due", "check_may_ask", "find_by_key", "open_recovery", "owner_has_signed_in",
+           "veto", "veto_by_key"]  # fmt: skip
 _KEY_BYTES = 32
 # Mails that left later than this after the asking make the time to stop it begin later too.
 _MAILS_LEAVE_WITHIN = timedelta(minutes=10)
@@ -70,7 +72,7 @@ def ask(
         if at_once and by.kind != ActorKind.TERMINAL:
             raise NotAllowed("Only a terminal can make an owner at once.")
         check_may_change(tenant)
-        if tenant.owner_signed_in_at is None:
+        if not owner_has_signed_in(tenant):
             _replace_owner(tenant, email, name, by=by, why=why)
             return None
         if at_once:

@@ -359,13 +359,13 @@ def _recover(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
 
 def _recovering_prevented(tenant: Tenant) -> str:
     closed = refusal_of(lambda: roster.check_may_change(tenant))
-    if closed or tenant.owner_signed_in_at is None:
+    if closed or not recovery.owner_has_signed_in(tenant):
         return closed
     return refusal_of(lambda: recovery.check_may_ask(tenant))
 
 
 def _recovery_expects(tenant: Tenant, typed: Typed) -> Sequence[str]:
-    if tenant.owner_signed_in_at is None:
+    if not recovery.owner_has_signed_in(tenant):
         owners = Member.objects.filter(tenant=tenant, role=Role.OWNER, removed=False).select_related("person")
         names = ", ".join(str(owner.person) for owner in owners.order_by("pk"))
         return _with_worker(

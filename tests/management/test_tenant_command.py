@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.utils import timezone
 
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
@@ -283,3 +284,42 @@ def test_waiting_ends_when_all_rings_are_reached(stage: Stage) -> None:
     assert told["in_the_way"] == []
     assert None not in (told["signed_out_at"], told["denied_at"], told["ended_at"])
     assert Suspension.objects.get(tenant=tenant).lifted_at
+
+
+@pytest.mark.django_db
+def test_an_owner_is_recovered_and_that_is_taken_back_at_the_terminal() -> None:
+    tenant = tenant_in(S.ACTIVE)
+    Tenant.objects.filter(pk=tenant.pk).update(owner_signed_in_at=timezone.now())
+    command = ("tenant", "recover-owner", "initech", "new@initech.example", "--reason", "their owner left")
+    before = rows()
+    would = said(*command, "--dry-run")
+    assert "each of them can stop it, also without signing in" in would
+    assert rows() == before
+    asked = json.loads(said(*command, "--json"))
+    assert (asked["did"], asked["recovery"]["email"]) == ("recover-owner", "new@initech.example")
+    assert "Owners and admins can stop it until" in said("tenant", "show", "initech")
+    with pytest.raises(CommandError, match="waits already"):
+        said(*command)
+    assert json.loads(said("tenant", "cancel-recovery", "initech", "--json"))["recovery"] is None
+    assert "has the new owner" in said(*command, "--now")
+    assert Member.objects.get(person__email="new@initech.example").role == Role.OWNER
+
+
+@pytest.mark.django_db
+def test_a_terminal_replaces_an_owner_who_never_signed_in() -> None:
+    tenant_in(S.PENDING)
+    said("tenant", "recover-owner", "initech", "new@initech.example", "--reason", "a wrong letter")
+    assert Member.objects.get(person__email="owner@initech.example").removed
+    with pytest.raises(CommandError, match="--reason"):
+        said("tenant", "recover-owner", "initech", "new@initech.example")
+
+
+@pytest.mark.django_db
+def test_ownership_is_transferred_at_the_terminal() -> None:
+    tenant = tenant_in(S.ACTIVE)
+    add_member(tenant=tenant, email="heir@initech.example", name="", role=Role.VIEWER, by=SOMEBODY)
+    with pytest.raises(CommandError, match="has never signed in"):
+        said("member", "transfer", "owner@initech.example", "heir@initech.example")
+    Member.objects.filter(person__email="heir@initech.example").update(signed_in_at=timezone.now())
+    assert "is an admin now" in said("member", "transfer", "owner@initech.example", "heir@initech.example")
+    assert Member.objects.get(person__email="heir@initech.example").role == Role.OWNER
