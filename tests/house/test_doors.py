@@ -20,7 +20,7 @@ DOORS = {
     "lifecycle": "closing details metadata preview search steps suspension suspension_list transitions wiring",
     "mail": "outbox",
     "management": "",
-    "members": "addresses in_cognito invitation_state roster sign_up sign_up_queue steps",
+    "members": "addresses in_cognito invitation_state roster sign_up steps",
     "models": f"{' '.join(models.__all__)} keyset",
     "operators": "urls",
     "organisation": "urls",
