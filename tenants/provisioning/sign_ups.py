@@ -26,7 +26,7 @@ from tenants.domain.errors import NotInvited, PortalError, UserExists, UserGone
 from tenants.domain.roles import Role
 from tenants.domain.user_plan import Conflict, DesiredUser, Quota, Seen, plan
 from tenants.mail import outbox
-from tenants.members import sign_up_queue as queue
+from tenants.members import sign_up as rows
 from tenants.members.roster import mark_due
 from tenants.members.sign_up import LASTS, forget_old_counts, may_be_mailed, may_be_told
 from tenants.models import MOST_REASON, Halted, Lease, Member, Provisioning, SignUp, SignUpState, Tenant
@@ -61,7 +61,7 @@ def process(tools: Tools) -> int:
 
     Several workers may do it at once. After a kill, the next round finds the user by the address and the org id.
     """
-    return _take_turns(queue.due, partial(_work_on, tools=tools))
+    return _take_turns(rows.due, partial(_work_on, tools=tools))
 
 
 def expire(tools: Tools) -> int:
@@ -69,7 +69,7 @@ def expire(tools: Tools) -> int:
 
     Somebody who has signed in keeps their user and their sign-up.
     """
-    return _take_turns(queue.expired, partial(_end, tools=tools)) + forget_old_counts()
+    return _take_turns(rows.expired, partial(_end, tools=tools)) + forget_old_counts()
 
 
 def _take_turns(wanted: Callable[[], QuerySet[SignUp]], work: Callable[..., bool]) -> int:
@@ -79,7 +79,7 @@ def _take_turns(wanted: Callable[[], QuerySet[SignUp]], work: Callable[..., bool
         halted = is_halted()
         if halted and not Lease.objects.take(_PROBE, holder=holder, seconds=_PROBE_SECONDS):
             break
-        sign_up = queue.claim(wanted(), holder)
+        sign_up = rows.claim(wanted(), holder)
         if sign_up is None:
             break
         goes_on = work(sign_up, holder=holder)
@@ -101,9 +101,9 @@ def _work_on(sign_up: SignUp, *, tools: Tools, holder: str) -> bool:
         case _Next.NOTE_MADE if seen is not None:
             _note_mailed(sign_up, seen, holder)
         case _ if is_halted(Halted.MAILS) and not take_probe(holder=holder):
-            queue.put_off(sign_up, holder, seconds=_PROBE_SECONDS)
+            rows.put_off(sign_up, holder, seconds=_PROBE_SECONDS)
         case step if _is_one_too_many(sign_up):
-            queue.finish(sign_up, holder, due_at=None, last_error=f"not done: {step.value}, mailed too often")
+            rows.finish(sign_up, holder, due_at=None, last_error=f"not done: {step.value}, mailed too often")
         case _:
             return _mail(sign_up, seen, tools, holder)
     return True
@@ -169,7 +169,7 @@ def _calls(
 def _note_mailed(sign_up: SignUp, seen: Seen, holder: str) -> None:
     now = timezone.now()
     with transaction.atomic():
-        queue.finish(
+        rows.finish(
             sign_up,
             holder,
             state=SignUpState.INVITED,
@@ -194,7 +194,7 @@ def _tell(sign_up: SignUp, seen: Seen | None, holder: str, *, is_member: bool) -
     elif not theirs:
         fields |= {"state": SignUpState.KNOWN}
     with transaction.atomic():
-        queue.finish(sign_up, holder, **fields)
+        rows.finish(sign_up, holder, **fields)
         if may_be_told(sign_up.email):
             outbox.post("sign_up_known", to=sign_up.email, about={"link": "/"})
 
@@ -204,21 +204,21 @@ def _note_failure(sign_up: SignUp, holder: str, problem: PortalError) -> bool:
     scope, why, attempts = scope_of(problem), problem.for_operators[:MOST_REASON], sign_up.attempts + 1
     match scope:
         case "systemic":
-            queue.put_off(sign_up, holder, seconds=_FIRST_RETRY_SECONDS)
+            rows.put_off(sign_up, holder, seconds=_FIRST_RETRY_SECONDS)
             halt(problem)
         case "mails":
             # Cognito may have made the user, who is owed the mail.
             at = timezone.now() + timedelta(seconds=_PROBE_SECONDS)
-            queue.finish(sign_up, holder, state=SignUpState.INVITED, due_at=at, last_error=why)
+            rows.finish(sign_up, holder, state=SignUpState.INVITED, due_at=at, attempts=attempts, last_error=why)
             halt_invitations(holder=holder)
         case "member" if not isinstance(problem, UserExists | UserGone | NotInvited):
             # The address is refused, or no mail reaches it. Its user may exist, so the attempt counts.
-            queue.finish(sign_up, holder, state=SignUpState.FAILED, due_at=None, attempts=attempts, last_error=why)
+            rows.finish(sign_up, holder, state=SignUpState.FAILED, due_at=None, attempts=attempts, last_error=why)
             return True
         case _:
             wait = min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(sign_up.attempts, 10))
             at = timezone.now() + timedelta(seconds=wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-            queue.finish(sign_up, holder, due_at=at, attempts=attempts, last_error=why)
+            rows.finish(sign_up, holder, due_at=at, attempts=attempts, last_error=why)
     return scope == "member"
 
 
@@ -231,7 +231,7 @@ def _end(sign_up: SignUp, *, tools: Tools, holder: str) -> bool:
         _forget(sign_up, holder)
     elif not _is_left_unused(sign_up, seen):
         # They chose a password, so they may come any day.
-        queue.finish(sign_up, holder, expires_at=timezone.now() + LASTS, sub=seen.sub, state=SignUpState.INVITED)
+        rows.finish(sign_up, holder, expires_at=timezone.now() + LASTS, sub=seen.sub, state=SignUpState.INVITED)
     else:
         answer = tools.pacer.call(Quota.UPDATE, partial(tools.directory.delete, seen.sub))
         if isinstance(answer, PortalError) and not isinstance(answer, UserGone):
@@ -241,7 +241,7 @@ def _end(sign_up: SignUp, *, tools: Tools, holder: str) -> bool:
 
 
 def _leave_for_later(sign_up: SignUp, holder: str, problem: PortalError) -> bool:
-    queue.put_off(sign_up, holder, seconds=_FIRST_RETRY_SECONDS)
+    rows.put_off(sign_up, holder, seconds=_FIRST_RETRY_SECONDS)
     if scope_of(problem) == "systemic":
         halt(problem)
     return False
@@ -250,7 +250,7 @@ def _leave_for_later(sign_up: SignUp, holder: str, problem: PortalError) -> bool
 def _forget(sign_up: SignUp, holder: str) -> None:
     """Its user may have been in the way of a member with this address."""
     with transaction.atomic():
-        if not queue.delete(sign_up, holder):
+        if not rows.delete(sign_up, holder):
             return
         mark_due(Member.objects.filter(person__email=sign_up.email).exclude(provisioning=Provisioning.SETTLED))
         if sign_up.state == SignUpState.INVITED:

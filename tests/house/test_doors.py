@@ -21,7 +21,7 @@ DOORS = {
     "mail": "outbox",
     "management": "",
     "members": "addresses in_cognito invitation_lines invitation_state invitations open_recovery recovery rights "
-    "roster sign_up sign_up_queue steps",
+    "roster sign_up steps",
     "models": f"{' '.join(models.__all__)} keyset",
     "operators": "urls",
     "organisation": "urls",

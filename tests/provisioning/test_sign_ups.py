@@ -18,7 +18,6 @@ from portal.demo.cast import ACME_OWNER, OPERATOR
 from tenants.domain.roles import Role
 from tenants.lifecycle.transitions import create_tenant
 from tenants.members import sign_up as sign_ups
-from tenants.members import sign_up_queue as queue
 from tenants.members.roster import add_member, remove
 from tenants.members.sign_up import LASTS, NewSignUp, ask, give_way
 from tenants.models import (
@@ -192,7 +191,7 @@ def test_a_lost_answer_makes_no_second_user_and_no_second_mail(stage: Stage, mai
 def test_a_worker_killed_after_the_creation_leaves_it_to_the_next(stage: Stage, mails: Mails, domain: str) -> None:
     email = f"bill@{domain}"
     wish(email)
-    claimed = queue.claim(queue.due(), "killed")
+    claimed = sign_ups.claim(sign_ups.due(), "killed")
     assert claimed is not None
     stage.make_by_hand(email, org=str(claimed.org_id), role="owner")
     assert process(stage.tools) == 0
@@ -206,7 +205,7 @@ def test_a_worker_killed_after_the_creation_leaves_it_to_the_next(stage: Stage, 
 def test_a_newer_sign_up_waits_while_another_worker_has_the_address(stage: Stage, domain: str) -> None:
     email = f"bill@{domain}"
     wish(email)
-    assert queue.claim(queue.due(), "another") is not None
+    assert sign_ups.claim(sign_ups.due(), "another") is not None
     wish(email, "Newer")
     wish(f"other@{domain}", "Other")
     assert process(stage.tools) == 1
@@ -254,7 +253,7 @@ def test_the_daily_limit_of_mails_halts_invitations_and_owes_the_mail(
     switches.fail(create, count=1, code="LimitExceededException", status=400, message=limit)
     process(stage.tools)
     assert Halt.objects.get().pk == Halted.MAILS
-    assert SignUp.objects.filter(state=SignUpState.INVITED, attempts=0).count() == 1
+    assert SignUp.objects.filter(state=SignUpState.INVITED, attempts=1).count() == 1
     # Meanwhile those whom Cognito need not mail are answered.
     wish(ACME_OWNER.email)
     process(stage.tools)
@@ -382,11 +381,11 @@ def test_where_the_sign_up_ends_first_the_member_never_sees_a_conflict(stage: St
 def test_a_sign_up_that_gave_way_during_its_creation_stays_ended(stage: Stage, domain: str) -> None:
     email = f"bill@{domain}"
     wish(email)
-    claimed = queue.claim(queue.due(), "slow")
+    claimed = sign_ups.claim(sign_ups.due(), "slow")
     assert claimed is not None
     give_way(email)
     sub = stage.make_by_hand(email, org=str(claimed.org_id), role="owner")
-    queue.finish(claimed, "slow", state=SignUpState.INVITED, sub=sub, due_at=None, expires_at=timezone.now() + LASTS)
+    sign_ups.finish(claimed, "slow", state=SignUpState.INVITED, sub=sub, due_at=None, expires_at=timezone.now() + LASTS)
     expire(stage.tools)
     assert not SignUp.objects.exists()
     assert stage.user(email) is None
