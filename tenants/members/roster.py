@@ -35,6 +35,7 @@ from tenants.sign_in.standing import forget_standing
 
 _NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
 _GONE = {"removed": True, "sign_out": True}
+_NOT_IN_HERE = "Choose another member of this organisation."
 _NO_TENANT = "Choose a tenant. Only operators are in none."
 _TO_GIVE_WAY = timedelta(seconds=2)
 _audit_refusals = audit_refusals(Action.MEMBER_REFUSED)
@@ -172,6 +173,8 @@ def transfer(member: Member, *, to: Member, by: Actor, why: str = "") -> Member:
     Raises InvalidInput, NotAllowed, NotNow.
     """
     why = texts.reason_if_given(why)
+    if to.tenant_id != member.tenant_id:
+        raise InvalidInput(_NOT_IN_HERE, field="to")
     with transaction.atomic():
         tenant = _locked_tenant(member)
         if tenant is None:
@@ -256,8 +259,8 @@ def check_may_transfer(member: Member, *, to: Member) -> None:
     """Raises InvalidInput if `to` cannot be the owner, NotNow if `member` is none."""
     if member.role != Role.OWNER:
         raise NotNow(f"{member.person} is not an owner. Nothing was changed.")
-    if to.tenant_id != member.tenant_id or to.pk == member.pk:
-        raise InvalidInput("Choose another member of this organisation.", field="to")
+    if to.pk == member.pk:
+        raise InvalidInput(_NOT_IN_HERE, field="to")
     if to.role == Role.OWNER:
         raise InvalidInput(f"{to.person} is an owner already.", field="to")
     if not to.enabled:
