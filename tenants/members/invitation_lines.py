@@ -85,7 +85,7 @@ def _checked(found: list[NewInvitation], *, field: str) -> list[NewInvitation]:
 def _of_line(line: str) -> Iterator[NewInvitation]:
     pieces = [piece.strip() for piece in _PIECE.findall(line) if piece.strip()]
     with_address = ["@" in piece for piece in pieces]
-    if len(pieces) > 1 and not any(with_address[1:]):
+    if len(pieces) > 1 and not any(with_address[1:]) and not _is_person_and_rest(pieces):
         yield _of_cells(pieces, line)
         return
     family_name = ""
@@ -104,6 +104,11 @@ def _of_line(line: str) -> Iterator[NewInvitation]:
             family_name = ""
     if family_name:
         yield NewInvitation(family_name)
+
+
+def _is_person_and_rest(pieces: Sequence[str]) -> bool:
+    """`Ada <ada@example.com>` with something behind it that is no role: a mistake of its own."""
+    return bool(_NAMED.fullmatch(pieces[0])) and _unquoted(pieces[1]).casefold() not in IN_AN_ORGANISATION
 
 
 def _of_cells(cells: Sequence[str], line: str) -> NewInvitation:

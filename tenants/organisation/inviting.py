@@ -139,7 +139,7 @@ def _page(
         "role": fields[1],
         "file_error": problem.message if problem and about_file else "",
         "problem": problem,
-        "most": MOST_LINES,
+        "most": f"{MOST_LINES:,}",
         "expects": invitations.invite_expects(tenant),
         **more,
     }

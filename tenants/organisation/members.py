@@ -162,6 +162,7 @@ def bulk_page(step: Step) -> Callable[..., HttpResponse]:
 
 
 BULK_STEPS = (RESEND, REVOKE, REMOVE)
+_PHRASES = {RESEND.name: "Send the invitation again to", REVOKE.name: "Revoke the invitation of", REMOVE.name: "Remove"}
 _DONE = {
     RESEND.name: "Sending the invitation again to {}, usually within seconds.",
     REVOKE.name: "Revoked the invitation of {}.",
@@ -208,6 +209,7 @@ def _own_bulk(step: Step, who: SignedIn) -> BulkStep:
         name=lambda member: str(member.person),
         note=lambda member: member.role,
         frame=_FRAME,
+        phrase=_PHRASES[step.name],
         fields=(WHY_OPTIONAL,),
     )
 

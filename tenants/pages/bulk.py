@@ -40,6 +40,8 @@ class BulkStep:
     name: Callable[[Any], str]
     note: Callable[[Any], str]
     frame: str
+    # What the number of subjects follows, such as "Suspend"; "" is the step's verb.
+    phrase: str = ""
     fields: Sequence[Field] = ()
 
     def counted(self, count: int) -> str:
@@ -119,6 +121,7 @@ def _page(
     context = {
         "frame": bulk.frame,
         "step": bulk.step,
+        "phrase": bulk.phrase or bulk.step.verb,
         "rows": rows,
         "counted": bulk.counted(len(possible)) if possible else "",
         "plural": bulk.noun[1],

@@ -25,6 +25,7 @@ N = NewInvitation
         ("ada@x.example\tAda Lovelace\teditor", [N("ada@x.example", "Ada Lovelace", "editor")]),
         ("ada@x.example; admin", [N("ada@x.example", "", "admin")]),
         ("Ada <ada@x.example>, admin", [N("ada@x.example", "Ada", "admin")]),
+        ("Ada <ada@x.example>; mistyped", [N("ada@x.example", "Ada"), N("mistyped")]),
         ("ada+tag@x.example", [N("ada+tag@x.example")]),
         ("nobody", [N("nobody")]),
         ("no, body, here", [N("no, body, here")]),

@@ -412,7 +412,7 @@ def test_the_terminal_may_take_every_step(acme: Tenant) -> None:
         ("resend", "invited@acme.example"),
         ("revoke", "invited@acme.example"),
         ("remove", "editor@acme.example"),
-        ("transfer", "owner@acme.example", "editor@acme.example"),
+        ("transfer", "owner@acme.example", "--to", "editor@acme.example"),
         ("retry", "editor@acme.example"),
     )
     for command in commands:

@@ -165,7 +165,7 @@ def test_several_are_sent_their_invitation_again_or_removed(owner: Browser) -> N
     one, two = invited("one@x.example"), invited("two@x.example", mail_problem="Full.")
     chosen = [one.pk, two.pk, member_called(ACME_VIEWER.email).pk, member_called(ACME_OWNER.email).pk]
     asked = text_of(owner.get("/members/resend/", {"chosen": chosen}))
-    assert "Send invitation again 2 members" in asked
+    assert "Send the invitation again to 2 members" in asked
     assert f"{ACME_VIEWER.email} has signed in already" in asked
     assert "You cannot do this to yourself" in asked
     done = owner.post("/members/resend/", {"chosen": chosen, "reason": ""}, follow=True)

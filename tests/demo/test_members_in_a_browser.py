@@ -1,0 +1,145 @@
+"""An owner invites two people, and one of them joins from the mailbox: in a real browser, against the running demo."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from portal.demo.cast import ACME_OWNER
+from tests.demo.conftest import Demo
+
+pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+VERA, EVE = "vera@newcomers.example", "eve@newcomers.example"
+PASSWORD = "A-password-of-her-own-7"
+NewPage = Callable[..., Any]
+
+
+@pytest.fixture
+def new_page(chromium: Any) -> Iterator[NewPage]:
+    """A window of somebody else's browser."""
+    contexts = []
+
+    def open_page(**options: Any) -> Any:
+        context = chromium.new_context(**{"viewport": DESKTOP, **options})
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        return context.new_page()
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def sign_in(page: Any, demo: Demo, email: str, password: str) -> None:
+    page.goto(f"{demo.url}/oidc/authenticate/")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def temporary_password(demo: Demo, email: str) -> str:
+    """Waits for the worker, which takes a second or two."""
+    for _ in range(200):
+        mails = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": email}, timeout=5).json()["mails"]
+        found = re.search(r"password(?: is|:)\s+(\S+?)\.?(?:\s|$)", mails[0]["body"]) if mails else None
+        if found:
+            return found[1]
+        time.sleep(0.1)
+    raise AssertionError(f"no temporary password was mailed to {email}")
+
+
+def join(page: Any, demo: Demo, email: str) -> None:
+    sign_in(page, demo, email, temporary_password(demo, email))
+    page.get_by_label("New password", exact=True).fill(PASSWORD)
+    page.get_by_label("New password again").fill(PASSWORD)
+    page.get_by_role("button", name="Save and sign in").click()
+    page.wait_for_url(f"{demo.url}/")
+
+
+def status_of(page: Any, address: str) -> int:
+    return int(page.goto(address).status)
+
+
+def test_an_owner_invites_two_one_joins_and_a_new_role_reaches_aws(new_page: NewPage, demo: Demo) -> None:
+    owner = new_page()
+    sign_in(owner, demo, ACME_OWNER.email, demo.password)
+    owner.get_by_role("link", name="Members", exact=True).click()
+    owner.get_by_role("link", name="Invite people").first.click()
+    owner.get_by_label("E-mail addresses").fill(f"Vera New <{VERA}>\n{EVE}, Eve, editor\nmistyped")
+    owner.get_by_role("button", name="Invite", exact=True).click()
+    owner.get_by_text("2 people invited").wait_for()
+    assert owner.get_by_label("E-mail addresses").input_value() == "mistyped"
+
+    vera = new_page(viewport=PHONE, java_script_enabled=False)
+    join(vera, demo, VERA)
+    assert "Acme Ltd" in vera.inner_text("header")
+    assert vera.get_by_role("link", name="Members", exact=True).count() == 0
+    assert status_of(vera, f"{demo.url}/members/") == 403
+    assert status_of(vera, f"{demo.url}/records/orders/") == 200
+    assert role_at_aws(vera, demo) == "viewer"
+
+    owner.goto(f"{demo.url}/members/?q=vera%20new")
+    owner.get_by_text("has signed in, last on").wait_for()
+    owner.get_by_role("link", name=VERA).click()
+    owner.get_by_role("link", name="Change role").click()
+    owner.get_by_label("Role").select_option("admin")
+    owner.get_by_role("button", name=f"Change the role of {VERA}").click()
+    owner.get_by_text(f"{VERA} is admin now").wait_for()
+    while status_of(vera, f"{demo.url}/members/") == 403:
+        vera.wait_for_timeout(500)
+    assert vera.get_by_role("link", name=EVE).count() == 1
+    assert role_at_aws(vera, demo) == "admin"
+
+    vera.goto(f"{demo.url}/members/leave/")
+    vera.get_by_role("button", name="Leave Acme Ltd").click()
+    vera.get_by_text("You have left Acme Ltd.").wait_for()
+    assert "Not signed in" in vera.inner_text("header")
+
+
+def role_at_aws(page: Any, demo: Demo) -> str:
+    """The tag that the person's credentials carry, as their page of credentials shows it."""
+    page.goto(f"{demo.url}/access/")
+    row = page.locator("dt", has_text="Tag role").locator("xpath=following-sibling::dd")
+    role: str = row.locator(".role").inner_text()
+    return role
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_no_page_of_members_scrolls_sideways(new_page: NewPage, demo: Demo, viewport: dict[str, int]) -> None:
+    page = new_page(viewport=viewport)
+    sign_in(page, demo, ACME_OWNER.email, demo.password)
+    page.wait_for_url(f"{demo.url}/")
+    page.goto(f"{demo.url}/members/?role=viewer")
+    member = page.locator("tbody th a").last.get_attribute("href")
+    for address in ("", "?q=nobody", "invite/", "leave/", member, f"{member}role/", f"{member}remove/",
+                    f"remove/?chosen={member.strip('/')}"):  # fmt: skip
+        page.goto(f"{demo.url}/members/{address}")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= viewport["width"], f"{address} is {width} px wide"
+
+
+def test_people_are_invited_by_keyboard_alone(new_page: NewPage, demo: Demo) -> None:
+    page = new_page()
+    sign_in(page, demo, ACME_OWNER.email, demo.password)
+    page.wait_for_url(f"{demo.url}/")
+    page.goto(f"{demo.url}/members/invite/")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "people":
+            break
+    page.keyboard.type("no address")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").wait_for()
+    page.get_by_role("link", name="the box below").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "people"
