@@ -24,8 +24,8 @@ from tenants.domain.texts import trimmed
 MOST_CHARACTERS = 20_000
 _DEEPEST = 20
 _MOST_SHOWN, _MOST_SHOWN_OF_A_NAME = 160, 40
-# PostgreSQL cannot store NUL or half of a surrogate pair.
-_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
+# PostgreSQL cannot store NUL or half of a surrogate pair. The others reverse the text around them on a page.
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _TOO_LONG = f"Metadata is at most {MOST_CHARACTERS:,} characters of JSON."
 Place = tuple[str | int, ...]
 
