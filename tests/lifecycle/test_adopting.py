@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from tenants.audit.actions import Action
 from tenants.domain.actor import WORKER, Actor, ActorKind
@@ -116,7 +117,8 @@ def test_somebody_who_is_a_member_elsewhere_adopts_nothing(tenant: str) -> None:
 def test_an_owner_who_was_removed_does_not_get_it_back_by_adopting() -> None:
     person = somebody()
     tenant = adopted(person)
-    add_member(tenant=tenant, email="second@initech.example", name="", role=Role.OWNER, by=WORKER)
+    second = add_member(tenant=tenant, email="second@initech.example", name="", role=Role.OWNER, by=WORKER)
+    Member.objects.filter(pk=second.pk).update(signed_in_at=timezone.now())
     remove(Member.objects.get(person=person), by=SOMEBODY)
     with assert_refused(NotNow, "exists already", recorded_as=Action.TENANT_REFUSED):
         adopted(person, by=SOMEBODY)

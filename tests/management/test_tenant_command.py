@@ -319,7 +319,7 @@ def test_ownership_is_transferred_at_the_terminal() -> None:
     tenant = tenant_in(S.ACTIVE)
     add_member(tenant=tenant, email="heir@initech.example", name="", role=Role.VIEWER, by=SOMEBODY)
     with pytest.raises(CommandError, match="has never signed in"):
-        said("member", "transfer", "owner@initech.example", "heir@initech.example")
+        said("member", "transfer", "owner@initech.example", "--to", "heir@initech.example")
     Member.objects.filter(person__email="heir@initech.example").update(signed_in_at=timezone.now())
-    assert "is an admin now" in said("member", "transfer", "owner@initech.example", "heir@initech.example")
+    assert "is an admin now" in said("member", "transfer", "owner@initech.example", "--to", "heir@initech.example")
     assert Member.objects.get(person__email="heir@initech.example").role == Role.OWNER
