@@ -381,7 +381,7 @@ def _recovery_expects(tenant: Tenant, typed: Typed) -> Sequence[str]:
     return _with_worker(
         f"Every owner and admin of {tenant} is told by mail and on their pages, with your reason.",
         f"For {settings.OWNER_RECOVERY_HOURS} hours each of them can stop it, also without signing in.",
-        "If nobody does, they become an owner then: a member with this address is raised, another address is invited.",
+        "If nobody does, this person becomes an owner then: a member is raised, anybody else is invited.",
         f"It ends without an owner if {tenant} is suspended or closed meanwhile, or if operators disable, remove or "
         "demote an owner.",
     )

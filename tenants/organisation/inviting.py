@@ -132,7 +132,14 @@ def _page(
             value=form.people,
             error=problem.message if problem and not about_file else "",
         ),
-        Field("role", "Role for all others", widget="choice", choices=lambda: _roles(who, tenant), value=form.role),
+        Field(
+            "role",
+            "Role",
+            "For everybody without a role of their own.",
+            widget="choice",
+            choices=lambda: _roles(who, tenant),
+            value=form.role,
+        ),
     ]
     context = {
         "people": fields[0],
