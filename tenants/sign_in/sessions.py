@@ -10,7 +10,7 @@ import json
 import logging
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.db import transaction
@@ -42,13 +42,15 @@ _log = logging.getLogger(__name__)
 class SignedIn:
     """A person at the door: what their verified token says, and what the database says of them.
 
-    With `break_glass` nobody has signed in: there is no token and no Person, only a link that was used.
+    With `break_glass` nobody has signed in: there is no token and no Person, only a link that was used. `known_at` is
+    when `standing` was read, by `time.monotonic`.
     """
 
     sign_in_id: uuid.UUID
     claims: Claims
     standing: Standing
     break_glass: BreakGlass | None = None
+    known_at: float = field(default_factory=time.monotonic, compare=False)
 
     @property
     def actor(self) -> Actor:
