@@ -37,7 +37,7 @@ _NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
 _GONE = {"removed": True, "sign_out": True}
 _NOT_IN_HERE = "Choose another member of this organisation."
 _NO_TENANT = "Choose a tenant. Only operators are in none."
-_TO_GIVE_WAY = timedelta(seconds=2)
+TO_GIVE_WAY = timedelta(seconds=2)
 _audit_refusals = audit_refusals(Action.MEMBER_REFUSED)
 # Of what a change sets, what the audit trail keeps.
 _RECORDED = ("role", "enabled", "removed")
@@ -99,7 +99,7 @@ def add_member(
         person = _person_to_invite(email, name, language, tenant)
         now = timezone.now()
         # Of a pending sign-up with the address, the worker deletes the unused user first.
-        due_at = now + _TO_GIVE_WAY if give_way(email) else now
+        due_at = now + TO_GIVE_WAY if give_way(email) else now
         with _refuse_second_membership(person, tenant):
             member = Member.objects.create(
                 person=person,
