@@ -50,8 +50,9 @@ def note_owners_with_a_password(members: QuerySet[Member]) -> None:
     From then on operators make nobody a member there. Call it outside a transaction: a tenant is locked before members.
     """
     seen = members.filter(signed_in_members(), role=Role.OWNER, removed=False, tenant__owner_signed_in_at=None)
-    if tenants := list(seen.exclude(tenant=None).values_list("tenant", flat=True).distinct()):
-        Tenant.objects.filter(pk__in=tenants, owner_signed_in_at=None).update(owner_signed_in_at=timezone.now())
+    # One by one: a statement that locked several could be a deadlock with a worker that locks some of them.
+    for pk in list(seen.exclude(tenant=None).values_list("tenant", flat=True).distinct()):
+        Tenant.objects.filter(pk=pk, owner_signed_in_at=None).update(owner_signed_in_at=timezone.now())
 
 
 def wait() -> timedelta:
