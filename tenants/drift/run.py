@@ -25,6 +25,7 @@ from tenants.drift.paced_pool import PacedPool
 from tenants.drift.repair import Repair, how_to_recreate, too_many_to_recreate
 from tenants.drift.run_lock import RunLock
 from tenants.drift.walk import Listener, PoolComparison
+from tenants.members.open_recovery import note_owners_with_a_password
 from tenants.models import MOST_REASON, DriftKind, Member, Provisioning, Reconciliation, Tenant
 from tenants.provisioning.pace import Pacer
 
@@ -154,6 +155,7 @@ def _knows_a_member(comparison: PoolComparison) -> bool:
 
 def _finish(options: RunOptions, comparison: PoolComparison, repair: Repair, *, by: Actor) -> RunResult:
     run = comparison.run
+    note_owners_with_a_password(comparison.members)
     run.found = run.drifts.exclude(kind=DriftKind.WAITING).count()
     run.save(update_fields=["found"])
     refused = too_many_to_recreate(run, members=comparison.members.count(), allowed=options.recreate)

@@ -25,6 +25,8 @@ from tenants.domain.letters import skeleton
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState, in_words
 from tenants.lifecycle.details import SLUGS_TO_TRY, name_warning
+from tenants.members.roster import TO_GIVE_WAY
+from tenants.members.sign_up import give_way
 from tenants.models import MOST_SKELETON, Member, Person, Tenant
 from tenants.sign_in.standing import forget_standing
 
@@ -230,6 +232,8 @@ def _free_slug(name: str, taken: set[str], keep_free: Set[str]) -> str:
 
 def _create(new: Sequence[_New], *, by: Actor, mail_invitation: bool) -> None:
     now = timezone.now()
+    # Of a pending sign-up with one of the addresses, the worker deletes the unused user first.
+    due_at = now + TO_GIVE_WAY if give_way(*(one.owner.email for one in new)) else now
     Tenant.objects.bulk_create([one.tenant for one in new])
     _save_owners(new)
     Member.objects.bulk_create(
@@ -240,7 +244,7 @@ def _create(new: Sequence[_New], *, by: Actor, mail_invitation: bool) -> None:
                 role=Role.OWNER,
                 invited_at=now,
                 mail_invitation=mail_invitation,
-                due_at=now,
+                due_at=due_at,
             )
             for one in new
         ]

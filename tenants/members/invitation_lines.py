@@ -17,7 +17,8 @@ from tenants.domain.roles import IN_AN_ORGANISATION
 MOST_LINES = 5_000
 MOST_BYTES = 2_000_000
 # A separator between people, but not inside quotes or angle brackets: "Byron, Ada" <ada@example.com>.
-_PIECE = re.compile(r'(?:"[^"]*"|<[^>]*>|[^,;\t"<]|["<])+')
+# No "<" inside brackets: otherwise each one that is not closed would read the rest of the line again.
+_PIECE = re.compile(r'(?:"[^"]*"|<[^<>]*>|[^,;\t"<]|["<])+')
 _SEPARATOR = re.compile(r"[,;\t]")
 _NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<email>[^<>]*)>", re.DOTALL)
 _HEADERS = {

@@ -36,8 +36,6 @@ _Value = TypeVar("_Value")
 _INVITE, _REVOKE = MemberAction.INVITE, MemberAction.REVOKE
 # Otherwise anybody with an organisation could mail the whole world.
 MOST_AN_HOUR = 5_000
-# Of the same organisation to the same address. Each one is a mail.
-MOST_A_DAY_EACH = 5
 AT_A_TIME = 50
 _HOUR, _DAY = 3_600, 86_400
 # Waiting for the worker to delete the user of a removed member.
@@ -51,7 +49,6 @@ COULD_NOT_JOIN = (
     "For now, one address is in one organisation. A mail told them that you invited them."
 )
 _MAY_NOT_INVITE = "The person who invited them may no longer invite people here."
-_TOO_OFTEN = f"This address was invited {MOST_A_DAY_EACH} times today. Invite it again tomorrow."
 _NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
 
 
@@ -319,8 +316,8 @@ def _mail_once_a_day(invitation: Invitation, by: Actor) -> None:
 
 def _add(invitation: Invitation, by: Actor) -> None:
     tenant, email = invitation.tenant, invitation.email
-    if RateCount.objects.add_one(f"invited {tenant.org_id} {email}", seconds=_DAY) > MOST_A_DAY_EACH:
-        _end(invitation, _TOO_OFTEN)
+    if not roster.may_be_invited(tenant.org_id, email):
+        _end(invitation, roster.TOO_OFTEN)
         return
     try:
         roster.add_member(

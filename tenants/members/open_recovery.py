@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -42,6 +42,17 @@ def owner_has_signed_in(tenant: Tenant) -> bool:
     """Also where the portal did not see it, and Cognito says that an owner has chosen a password."""
     owners = Member.objects.filter(signed_in_members(), tenant=tenant, role=Role.OWNER)
     return tenant.owner_signed_in_at is not None or owners.exists()
+
+
+def note_owners_with_a_password(members: QuerySet[Member]) -> None:
+    """Owners among them whom Cognito calls CONFIRMED have signed in, though the portal did not see it.
+
+    From then on operators make nobody a member there. Call it outside a transaction: a tenant is locked before members.
+    """
+    seen = members.filter(signed_in_members(), role=Role.OWNER, removed=False, tenant__owner_signed_in_at=None)
+    # One by one: a statement that locked several could be a deadlock with a worker that locks some of them.
+    for pk in list(seen.exclude(tenant=None).values_list("tenant", flat=True).distinct()):
+        Tenant.objects.filter(pk=pk, owner_signed_in_at=None).update(owner_signed_in_at=timezone.now())
 
 
 def wait() -> timedelta:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
@@ -28,7 +29,7 @@ from tenants.members.notices import tell_owners, tell_person
 from tenants.members.open_recovery import note_lost_owner
 from tenants.members.rights import check_allowed
 from tenants.members.sign_up import give_way
-from tenants.models import Member, Person, Provisioning, Tenant
+from tenants.models import Member, Person, Provisioning, RateCount, Tenant
 from tenants.models import signed_in_members as signed_in_members
 from tenants.sign_in.federation import forget_credentials
 from tenants.sign_in.standing import forget_standing
@@ -37,7 +38,11 @@ _NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
 _GONE = {"removed": True, "sign_out": True}
 _NOT_IN_HERE = "Choose another member of this organisation."
 _NO_TENANT = "Choose a tenant. Only operators are in none."
-_TO_GIVE_WAY = timedelta(seconds=2)
+TO_GIVE_WAY = timedelta(seconds=2)
+# Invitations of the same organisation to the same address. Each one is a mail.
+MOST_A_DAY_EACH = 5
+TOO_OFTEN = f"This address was invited {MOST_A_DAY_EACH} times today. Invite it again tomorrow."
+_DAY = 86_400
 _audit_refusals = audit_refusals(Action.MEMBER_REFUSED)
 # Of what a change sets, what the audit trail keeps.
 _RECORDED = ("role", "enabled", "removed")
@@ -99,7 +104,7 @@ def add_member(
         person = _person_to_invite(email, name, language, tenant)
         now = timezone.now()
         # Of a pending sign-up with the address, the worker deletes the unused user first.
-        due_at = now + _TO_GIVE_WAY if give_way(email) else now
+        due_at = now + TO_GIVE_WAY if give_way(email) else now
         with _refuse_second_membership(person, tenant):
             member = Member.objects.create(
                 person=person,
@@ -161,9 +166,13 @@ def revoke(member: Member, *, by: Actor, why: str = "") -> Member:
 
 @_audit_refusals
 def resend(member: Member, *, by: Actor, why: str = "") -> Member:
-    """A worker has Cognito mail the invitation again. Raises NotAllowed, NotNow once they have signed in."""
+    """A worker has Cognito mail the invitation again. Raises NotAllowed, NotNow once they have signed in.
+
+    What an organisation's own people send counts as invitations do: otherwise they could fill anybody's mailbox.
+    """
     should_be = {"resend": True, "mail_invitation": True}
-    return _change(member, MemberAction.RESEND, Action.MEMBER_RESENT, should_be, by=by, why=why, check=check_may_resend)
+    check = _check_and_count if by.kind == ActorKind.MEMBER else check_may_resend
+    return _change(member, MemberAction.RESEND, Action.MEMBER_RESENT, should_be, by=by, why=why, check=check)
 
 
 @_audit_refusals
@@ -253,6 +262,17 @@ def check_may_resend(member: Member) -> None:
         raise NotNow(f"{member.person} is disabled. Enable them first.")
     if member.tenant is not None and member.tenant.state not in MAY_SIGN_IN:
         raise NotNow(f"{member.tenant} {in_words(member.tenant.state)}, so nobody is invited now.")
+
+
+def _check_and_count(member: Member) -> None:
+    check_may_resend(member)
+    if not may_be_invited(member.org_id, member.person.email):
+        raise NotNow(TOO_OFTEN)
+
+
+def may_be_invited(org_id: UUID | None, email: str) -> bool:
+    """Counts an invitation to this address. False where it has had enough today."""
+    return RateCount.objects.add_one(f"invited {org_id} {email}", seconds=_DAY) <= MOST_A_DAY_EACH
 
 
 def check_may_transfer(member: Member, *, to: Member) -> None:

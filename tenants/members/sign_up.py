@@ -107,13 +107,13 @@ def may_be_told(email: str) -> bool:
     return RateCount.objects.add_one(f"told of a sign-up {email}", seconds=_HOUR) == 1
 
 
-def give_way(email: str) -> bool:
-    """Ends pending sign-ups of an address that an organisation invites. Whether there were any.
+def give_way(*emails: str) -> bool:
+    """Ends pending sign-ups of addresses that an organisation invites. Whether there were any.
 
     The worker deletes the sign-up's unused user, then the member's own is created.
     """
     # Just after its beginning, whatever the clocks of two machines say: a row cannot end before it began.
-    return bool(SignUp.objects.filter(email=email).update(expires_at=F("created_at") + _AT_ONCE, due_at=None))
+    return bool(SignUp.objects.filter(email__in=emails).update(expires_at=F("created_at") + _AT_ONCE, due_at=None))
 
 
 def arriving(claims: Claims) -> SignUp | None:

@@ -22,6 +22,7 @@ from tenants.domain.tenant_state import TenantState
 from tenants.domain.user_plan import Change, Create, Delete, Disable
 from tenants.lifecycle import transitions
 from tenants.lifecycle.suspension import begin_again
+from tenants.members.open_recovery import note_owners_with_a_password
 from tenants.members.roster import owners
 from tenants.models import Member, Tenant
 from tenants.provisioning.member_rows import mark_stuck, requeue_lost, write_rows
@@ -52,6 +53,8 @@ def finish_all(ended: Sequence[Attempted], *, by: Actor = WORKER) -> list[Outcom
         if one not in outcomes:
             with transaction.atomic():
                 outcomes |= _write_down([one], by=by, waits=True)
+    if confirmed := [one.claim.member.pk for one in ended if _is_confirmed_owner(one)]:
+        note_owners_with_a_password(Member.objects.filter(pk__in=confirmed))
     return [outcomes[one] for one in ended]
 
 
@@ -178,6 +181,12 @@ def _makes_tenant_active(one: Attempted) -> bool:
     if member.tenant is None or member.tenant.state != TenantState.PENDING or one.outcome != Outcome.SETTLED:
         return False
     return member.role == Role.OWNER and seen is not None and seen.enabled
+
+
+def _is_confirmed_owner(one: Attempted) -> bool:
+    member, seen = one.claim.member, one.claim.attempt.seen
+    is_new = member.tenant is not None and member.tenant.owner_signed_in_at is None
+    return is_new and member.role == Role.OWNER and seen is not None and not seen.is_invited
 
 
 def _was_locked_out(one: Attempted) -> bool:

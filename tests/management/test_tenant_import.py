@@ -18,6 +18,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from portal.environment import BASE
 from tenants.audit.actions import Action
@@ -25,7 +26,8 @@ from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.details import rename
 from tenants.management import tenant_import
-from tenants.models import AuditEvent, Member, Person, Provisioning, Tenant
+from tenants.members.sign_up import NewSignUp, ask
+from tenants.models import AuditEvent, Member, Person, Provisioning, SignUp, Tenant
 from tests.world.stage import SOMEBODY
 from tests.world.use_cases import last_entry, tenant_in
 
@@ -61,6 +63,16 @@ def report_of(path: Path) -> list[dict[str, str]]:
 
 def rows() -> list[Any]:
     return [list(model.objects.order_by("pk").values()) for model in (Tenant, Person, Member, AuditEvent)]
+
+
+@pytest.mark.django_db
+def test_a_pending_sign_up_of_an_owner_gives_way(file: Path) -> None:
+    new = NewSignUp("Initech", "Bill", "bill@initech.example")
+    assert ask(new, client="192.0.2.1") is None
+    run(file, THREE)
+    # The worker deletes the user of the sign-up, which would be in the owner's way for seven days.
+    assert SignUp.objects.get().expires_at < timezone.now()
+    assert Member.objects.get(person__email=new.email).due_at > timezone.now()
 
 
 @pytest.mark.django_db

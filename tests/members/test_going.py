@@ -14,7 +14,17 @@ from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.errors import InvalidInput, NotAllowed, NotNow, PortalError
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
-from tenants.members.roster import add_member, disable, leave, remove, resend, revoke, set_role, transfer
+from tenants.members.roster import (
+    MOST_A_DAY_EACH,
+    add_member,
+    disable,
+    leave,
+    remove,
+    resend,
+    revoke,
+    set_role,
+    transfer,
+)
 from tenants.models import AuditEvent, Member, Person, Provisioning, Tenant
 from tests.world.stage import SOMEBODY, member_called
 from tests.world.use_cases import entries_since, last_entry, run_at_once, tenant_in
@@ -100,6 +110,18 @@ def test_an_invitation_is_sent_again_until_they_sign_in(tenant: Tenant) -> None:
         resend(invited, by=SOMEBODY)
     with pytest.raises(NotNow, match="has signed in already"):
         resend(known(invited.person.email), by=SOMEBODY)
+
+
+def test_an_organisation_mails_an_address_so_often_a_day_and_no_more(tenant: Tenant) -> None:
+    owner, invited = known(OWNER), somebody_in(tenant, "peter", Role.VIEWER, signed_in=False)
+    for _ in range(MOST_A_DAY_EACH):
+        resend(invited, by=acting(owner))
+    before = Member.objects.get(pk=invited.pk).generation
+    with pytest.raises(NotNow, match="Invite it again tomorrow"):
+        resend(invited, by=acting(owner))
+    assert Member.objects.get(pk=invited.pk).generation == before
+    # Operators help out.
+    resend(invited, by=SOMEBODY)
 
 
 def test_nobody_is_sent_an_invitation_into_a_suspended_tenant(db: None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tenants.domain.errors import InvalidInput
@@ -84,3 +86,10 @@ def test_too_many_and_too_few_lines_are_refused_as_a_whole() -> None:
     for text, says in (("a@x.example\n" * (MOST_LINES + 1), "at most 5,000"), (" ,;\n", "at least one")):
         with pytest.raises(InvalidInput, match=says):
             pasted(text)
+
+
+def test_a_line_of_brackets_that_are_never_closed_is_read_at_once() -> None:
+    began = time.process_time()
+    assert pasted("@" + "<" * 300_000)
+    # Read again from each bracket, it takes a minute.
+    assert time.process_time() - began < 5

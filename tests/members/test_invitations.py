@@ -18,7 +18,7 @@ from tenants.domain.errors import NotAllowed, NotNow, PortalError
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.transitions import close
-from tenants.members import invitations
+from tenants.members import invitations, roster
 from tenants.members.invitation_lines import NewInvitation
 from tenants.members.invitations import Answer, Answered, dismiss, dismiss_all, invite, take_in
 from tenants.members.roster import add_member, disable, remove, set_role
@@ -284,7 +284,7 @@ def test_an_organisation_invites_so_many_an_hour(tenant: Tenant, owner: Actor) -
 
 
 def test_the_same_address_is_not_mailed_again_and_again(tenant: Tenant, owner: Actor) -> None:
-    for _ in range(invitations.MOST_A_DAY_EACH):
+    for _ in range(roster.MOST_A_DAY_EACH):
         ask(tenant, owner, "a@x.example")
         take_in()
         member_called("a@x.example").delete()

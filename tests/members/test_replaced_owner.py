@@ -13,9 +13,10 @@ from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.transitions import create_tenant
 from tenants.members.recovery import ask, open_recovery
-from tenants.members.roster import add_member
+from tenants.members.roster import add_member, set_role, try_now
 from tenants.models import Member, Provisioning, Tenant
 from tests.world.fixtures import Browser
+from tests.world.pool import compare_pool, settled_tenant
 from tests.world.stage import SOMEBODY, Stage, member_called
 from tests.world.use_cases import run_at_once
 
@@ -89,3 +90,26 @@ def test_an_owner_whom_only_cognito_saw_is_not_replaced_at_once(portal: World) -
     tenant = Tenant.objects.get(org_id=ACME.org_id.value)
     assert tenant.owner_signed_in_at is None
     assert ask(tenant, email="new@acme.example", why="left", by=SOMEBODY) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seen_by", ["a worker", "a comparison"])
+def test_operators_add_nobody_once_cognito_says_that_an_owner_has_a_password(
+    stage: Stage, domain: str, seen_by: str
+) -> None:
+    """The portal did not see them come back, and they may have called AWS themselves."""
+    tenant = settled_tenant(stage, "Initech", 2, domain=domain)
+    set_role(member_called(f"p1@{domain}"), Role.EDITOR, by=SOMEBODY)
+    stage.work()
+    stage.choose_password(f"p0@{domain}")
+    if seen_by == "a worker":
+        try_now(member_called(f"p0@{domain}"), by=SOMEBODY)
+        Member.objects.update(attempts=1)
+        stage.work()
+    else:
+        compare_pool(stage, tenant=tenant)
+    assert member_called(f"p0@{domain}").seen_status == "CONFIRMED"
+    with pytest.raises(NotAllowed):
+        add_member(tenant=tenant, email=f"me@{domain}", name="", role=Role.OWNER, by=SOMEBODY)
+    with pytest.raises(NotAllowed):
+        set_role(member_called(f"p1@{domain}"), Role.OWNER, by=SOMEBODY)
