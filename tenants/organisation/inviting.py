@@ -58,8 +58,8 @@ def invite(request: HttpRequest) -> HttpResponse:
 @require_POST
 def dismiss(request: HttpRequest, pk: int) -> HttpResponse:
     who = signed_in(request)
-    invitation = Invitation.objects.filter(tenant__org_id=own_org(who), pk=pk).first()
-    if invitation is not None and invitations.dismiss(invitation, by=who.actor):
+    invitation = get_object_or_404(Invitation, tenant__org_id=own_org(who), pk=pk)
+    if invitations.dismiss(invitation, by=who.actor):
         messages.success(request, f"The invitation of {invitation.email} was dismissed.")
     return redirect("members")
 
