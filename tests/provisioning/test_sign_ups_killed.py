@@ -31,7 +31,7 @@ def test_a_worker_killed_at_any_line_leaves_nothing_half_made(stage: Stage, doma
     SignUp.objects.update(mailed_at=ago, created_at=ago)
     SignUp.objects.filter(email__in=over).update(created_at=ago - LASTS, expires_at=ago)
     wish(*new, *again, *new, ACME_OWNER.email)
-    command = [sys.executable, "-m", "tests.world.kill_sign_ups", "--every", "11"]
+    command = [sys.executable, "-m", "tests.world.kill_jobs", "sign-ups", "--every", "11"]
     killing = subprocess.run(
         command, cwd=BASE, env=environment_of(stage), capture_output=True, text=True, timeout=300, check=True
     )
