@@ -26,6 +26,8 @@ from tenants.models import (
     Provisioning,
     ProvisioningHour,
     Reconciliation,
+    SignUp,
+    SignUpState,
     Suspension,
     Tenant,
     Worker,
@@ -133,6 +135,14 @@ class Mails:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedSignUps:
+    """Sign-ups that no invitation reaches, until they expire. `newest_why` is "" where there are none."""
+
+    count: Count
+    newest_why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """As of `at`. `weeks` and `hours` begin with the oldest and have no gap.
 
@@ -149,6 +159,7 @@ class Overview:
     comparison: Reconciliation | None
     under_way: SuspensionsUnderWay
     mails: Mails
+    failed_sign_ups: FailedSignUps
 
     @property
     def working(self) -> int:
@@ -181,6 +192,7 @@ def overview(now: datetime | None = None) -> Overview:
             MailOutage.objects.first(),
             few_from_cognito=settings.COGNITO_MAILS == "cognito-default",
         ),
+        failed_sign_ups=_failed_sign_ups(counts["failed sign-ups"]),
     )
 
 
@@ -196,6 +208,7 @@ def _counts(now: datetime) -> dict[str, Count]:
     limited += [(name, rows, MOST_MEMBERS) for name, rows in others.items()]
     limited.append(("mails waiting", OutgoingMail.objects.filter(due_at__isnull=False), MOST_MAILS))
     limited.append(("mails given up", _given_up(), MOST_MAILS))
+    limited.append(("failed sign-ups", SignUp.objects.filter(state=SignUpState.FAILED), MOST_MAILS))
     return _count_at_once(limited)
 
 
@@ -234,6 +247,11 @@ def _hours(now: datetime) -> tuple[Hour, ...]:
 
 def _given_up() -> QuerySet[OutgoingMail]:
     return OutgoingMail.objects.filter(due_at=None, sent_at=None)
+
+
+def _failed_sign_ups(count: Count) -> FailedSignUps:
+    failed = SignUp.objects.filter(state=SignUpState.FAILED) if count.value else SignUp.objects.none()
+    return FailedSignUps(count, failed.order_by("-created_at").values_list("last_error", flat=True).first() or "")
 
 
 def _waits_since(now: datetime) -> datetime | None:

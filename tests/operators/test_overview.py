@@ -24,6 +24,8 @@ from tenants.models import (
     Provisioning,
     ProvisioningHour,
     Reconciliation,
+    SignUp,
+    SignUpState,
     Suspension,
     Tenant,
     Worker,
@@ -128,6 +130,26 @@ def test_mails_that_could_not_be_sent_are_shown_with_the_newest_reason(operator:
     assert "removed to p1@acme.example" in text
     assert "550 no such <b>user</b>" in text
     assert "550 older" not in text
+
+
+def test_sign_ups_that_no_invitation_reaches_are_counted_with_a_reason(operator: Browser) -> None:
+    assert "Sign-ups that no invitation reaches" not in text_of(operator)
+    now = timezone.now()
+    for number, error in enumerate(("older", "the address is <refused>")):
+        SignUp.objects.create(
+            email=f"p{number}@x.example",
+            organisation="Secret plans",
+            name="P",
+            state=SignUpState.FAILED,
+            created_at=now - AN_HOUR * (5 - number),
+            expires_at=now + AN_HOUR,
+            due_at=None,
+            last_error=error,
+        )
+    text = text_of(operator)
+    assert "Sign-ups that no invitation reaches 2 , the newest because: the address is <refused>" in text
+    assert "older" not in text
+    assert "Secret plans" not in text
 
 
 def test_a_mail_server_that_is_away_needs_attention_after_a_minute(operator: Browser) -> None:
