@@ -13,6 +13,7 @@ from typing import Literal
 
 from iam.conditions import parse_conditions
 from iam.failures import UnsupportedPolicy
+from iam.nesting import check_nesting
 from iam.operators import ARN_SEGMENTS
 from iam.patterns import Template, parse_pattern, parse_template
 from iam.principals import parse_principal
@@ -27,6 +28,8 @@ _TRUST_ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Condition"}
 _SID = re.compile(r"[A-Za-z0-9]*")
 _ACTION = re.compile(r"\*|(\*|[\w-]+):[\w*?.-]+", re.ASCII)
 _ARN_HEAD = re.compile(r"arn:[\w*?-]+:[\w-]+(:.*)?", re.ASCII | re.DOTALL)
+# A policy has seven levels, a case of `python -m iam` three more.
+_DEEPEST = 32
 _FOREIGN_CHARACTER = re.compile("[^\t\n\r\u0020-\u00ff]")
 
 
@@ -54,7 +57,9 @@ def parse_trust_policy(document: Document | str, *, name: str = "") -> Policy:
 
 
 def load_json(text: str | bytes) -> object:
-    """Loads JSON, and refuses an object with a duplicate key. Raises `ValueError`."""
+    """Loads JSON, and refuses an object with a duplicate key, or deep nesting. Raises `ValueError`."""
+    text = text if isinstance(text, str) else text.decode("utf-8-sig")
+    check_nesting(text, deepest=_DEEPEST)
     return json.loads(text, object_pairs_hook=_without_duplicates)
 
 
@@ -80,7 +85,7 @@ def _load(document: Document | str) -> object:
         return document
     try:
         return load_json(document)
-    except (ValueError, RecursionError) as problem:
+    except ValueError as problem:
         raise UnsupportedPolicy(f"not a JSON document: {problem}") from problem
 
 
@@ -217,7 +222,7 @@ def _refuse_unknown(given: Document, known: set[str]) -> None:
 def _refuse_foreign_characters(statement: Document) -> None:
     try:
         foreign = _FOREIGN_CHARACTER.search(json.dumps(statement, ensure_ascii=False))
-    except TypeError as problem:
+    except (TypeError, RecursionError) as problem:
         raise UnsupportedPolicy(f"not a JSON document: {problem}") from problem
     if foreign:
         raise UnsupportedPolicy(f"the character {foreign.group()!r} may not stand in a policy")

@@ -186,9 +186,18 @@ def test_a_refusal_names_the_statement_by_number_and_sid():
         parse_policy(document(ALLOW, {**ALLOW, "Sid": "Broken", "Effect": "No"}), name="Rows")
 
 
-def test_a_deeply_nested_document_is_refused():
+@pytest.mark.parametrize("levels", [33, 100_000])
+def test_a_deeply_nested_document_is_refused(levels):
+    with pytest.raises(UnsupportedPolicy, match=r"not a JSON document: .* more than 32 levels deep"):
+        parse_policy("[" * levels)
+
+
+def test_a_deeply_nested_value_is_refused():
+    deep = []
+    for _ in range(20_000):
+        deep = [deep]
     with pytest.raises(UnsupportedPolicy, match="not a JSON document"):
-        parse_policy("[" * 100_000)
+        parse_policy(document({**ALLOW, "Condition": deep}))
 
 
 def test_the_old_version_has_no_variables():
