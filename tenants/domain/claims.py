@@ -13,6 +13,7 @@ from tenants.domain.roles import Role
 class Claims:
     """`org` and `role` are the values of the principal tags, "" if the token has none.
 
+    `email` is "" unless Cognito has verified it: anybody may claim an address that nobody has verified.
     `expires_at` is in seconds since the epoch.
     """
 
@@ -28,7 +29,7 @@ class Claims:
         """`payload` is the body of a token whose signature, issuer, audience and expiry have been checked."""
         return cls(
             sub=_text(payload, "sub"),
-            email=_text(payload, "email"),
+            email=_text(payload, "email") if _is_verified(payload) else "",
             name=_text(payload, "name"),
             org=_text(payload, "custom:org"),
             role=_text(payload, "custom:role"),
@@ -48,6 +49,12 @@ class Claims:
 
     def for_session(self) -> dict[str, str | int]:
         return asdict(self)
+
+
+def _is_verified(payload: Mapping[str, object]) -> bool:
+    """Cognito writes a boolean, or text where the address came from another identity provider."""
+    verified = payload.get("email_verified")
+    return verified is True or verified == "true"
 
 
 def _text(payload: Mapping[str, object], name: str) -> str:

@@ -45,8 +45,13 @@ class PortalError(Exception):
 
     @property
     def for_operators(self) -> str:
-        """For operators' pages, the terminal, the log and the audit trail: adds the reason if the message has none."""
+        """For operators' pages, the terminal and the audit trail: adds the reason if the message has none."""
         return self.message
+
+    @property
+    def for_log(self) -> str:
+        """The reason, where it never holds a person's words, address or key of a record. Otherwise ""."""
+        return ""
 
 
 class SignInNeeded(PortalError):
@@ -65,6 +70,10 @@ class SessionEnded(PortalError):
     def for_operators(self) -> str:
         return self.why
 
+    @property
+    def for_log(self) -> str:
+        return self.why
+
 
 class SignInFailed(PortalError):
     """`why` is for the log and the page; it never contains a token or a code."""
@@ -75,6 +84,10 @@ class SignInFailed(PortalError):
 
     @property
     def for_operators(self) -> str:
+        return self.why
+
+    @property
+    def for_log(self) -> str:
         return self.why
 
 
@@ -106,10 +119,13 @@ class MembershipChanged(PortalError):
 
 
 class TenantSuspended(PortalError):
-    def __init__(self, tenant: str, state: str) -> None:
+    """`state` is any but active, and `role` the person's: owners read whom to write to, the others ask an owner."""
+
+    def __init__(self, tenant: str, state: str, *, role: str = "") -> None:
         super().__init__(f"{tenant} is {state}, so nobody can use its records at the moment.")
         self.tenant = tenant
         self.state = state
+        self.role = role
 
 
 class RoleTooLow(PortalError):
@@ -146,6 +162,11 @@ class DeniedByAws(PortalError):
     def for_operators(self) -> str:
         return self.answer
 
+    @property
+    def for_log(self) -> str:
+        """Without the resource, which can hold the path that a person asked for."""
+        return f"{self.code} {self.action}".strip()
+
 
 class RecordNotFound(PortalError):
     """A record in the person's own reach does not exist. Another tenant's record looks just the same."""
@@ -170,12 +191,12 @@ class NotNow(PortalError):
 
 class UserExists(PortalError):
     def __init__(self) -> None:
-        super().__init__("Cognito already has a user with this e-mail address.")
+        super().__init__("Cognito already has a user with this e-mail address. Use another address.")
 
 
 class UserGone(PortalError):
     def __init__(self) -> None:
-        super().__init__("Cognito no longer has this user. Somebody else deleted it there.")
+        super().__init__("Cognito no longer has this user: somebody deleted it there. Nothing was changed.")
 
 
 class RefusedByCognito(PortalError):
@@ -232,6 +253,10 @@ class Unavailable(PortalError):
     def for_operators(self) -> str:
         return f"{self.service}: {self.why}"
 
+    @property
+    def for_log(self) -> str:
+        return self.for_operators
+
 
 class Throttled(Unavailable):
     def __init__(self, service: str, why: str, *, retry_after: int = 5) -> None:
@@ -252,4 +277,8 @@ class Misconfigured(PortalError):
 
     @property
     def for_operators(self) -> str:
+        return self.why
+
+    @property
+    def for_log(self) -> str:
         return self.why

@@ -27,9 +27,11 @@ class MemberAction(StrEnum):
     REMOVE = "remove"
     LEAVE = "leave"
     TRANSFER = "transfer"
+    SIGN_OUT = "sign-out"
     TRY_NOW = "try-now"
     RECOVER_OWNER = "recover-owner"
     VETO_RECOVERY = "veto-recovery"
+    RESET_MFA = "reset-mfa"
 
 
 class Rule(StrEnum):
@@ -38,12 +40,14 @@ class Rule(StrEnum):
     YES = "yes"
     NO = "no"
     NOT_OWNERS = "not owners"
+    ON_ONESELF = "only themselves"
     # Operators, until an owner of the organisation has signed in.
     BEFORE_AN_OWNER = "before an owner has signed in"
     # Operators undo what operators did, and an organisation what its own people did.
     ONLY_OF_OPERATORS = "only whom an operator disabled"
     ONLY_OF_THEIRS = "only whom no operator disabled"
     ONLY_OF_THEIRS_NOT_OWNERS = "only whom no operator disabled, not owners"
+    ONLY_OWNERS = "only for owners"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +70,23 @@ A, R = MemberAction, Rule
 _OWNER = {
     A.SEE: R.YES, A.INVITE: R.YES, A.RESEND: R.YES, A.REVOKE: R.YES, A.SET_ROLE: R.YES, A.DISABLE: R.YES,
     A.ENABLE: R.ONLY_OF_THEIRS, A.REMOVE: R.YES, A.LEAVE: R.YES, A.TRANSFER: R.YES, A.VETO_RECOVERY: R.YES,
+    A.SIGN_OUT: R.YES, A.RESET_MFA: R.YES,
 }  # fmt: skip
 _ADMIN = {
     A.SEE: R.YES, A.INVITE: R.NOT_OWNERS, A.RESEND: R.NOT_OWNERS, A.REVOKE: R.NOT_OWNERS, A.SET_ROLE: R.NOT_OWNERS,
     A.DISABLE: R.NOT_OWNERS, A.ENABLE: R.ONLY_OF_THEIRS_NOT_OWNERS, A.REMOVE: R.NOT_OWNERS, A.LEAVE: R.YES,
-    A.VETO_RECOVERY: R.YES,
+    A.VETO_RECOVERY: R.YES, A.SIGN_OUT: R.NOT_OWNERS, A.RESET_MFA: R.NOT_OWNERS,
 }  # fmt: skip
-_OTHERS = {A.LEAVE: R.YES}
+_OTHERS = {A.LEAVE: R.YES, A.SIGN_OUT: R.ON_ONESELF}
 _OPERATOR = {
     A.SEE: R.YES, A.INVITE: R.BEFORE_AN_OWNER, A.RESEND: R.BEFORE_AN_OWNER, A.REVOKE: R.YES,
     A.SET_ROLE: R.BEFORE_AN_OWNER, A.DISABLE: R.YES, A.ENABLE: R.ONLY_OF_OPERATORS, A.REMOVE: R.YES, A.TRY_NOW: R.YES,
-    A.RECOVER_OWNER: R.YES,
+    A.RECOVER_OWNER: R.YES, A.SIGN_OUT: R.YES, A.LEAVE: R.ON_ONESELF,
+    A.RESET_MFA: R.ONLY_OWNERS,
 }  # fmt: skip
-_BREAK_GLASS = {A.SEE: R.YES, A.REVOKE: R.YES, A.DISABLE: R.YES, A.REMOVE: R.YES, A.TRY_NOW: R.YES}
+_BREAK_GLASS = {
+    A.SEE: R.YES, A.REVOKE: R.YES, A.DISABLE: R.YES, A.REMOVE: R.YES, A.TRY_NOW: R.YES, A.SIGN_OUT: R.YES,
+}  # fmt: skip
 _EVERYTHING = dict.fromkeys(A, R.YES)
 
 # By the role of a member of the organisation, or by the kind of any other actor. What is missing is a no.
@@ -96,8 +104,17 @@ MAY: Mapping[str, Mapping[MemberAction, Rule]] = {
 # The roles of an organisation that see who is in it.
 MANAGERS = tuple(role for role in IN_AN_ORGANISATION if MAY[role].get(A.SEE, R.NO) != R.NO)
 _ON_ONESELF = "You cannot do this to yourself. To go, leave the organisation."
+_NOT_ONES_OWN_FACTOR = "You cannot reset your own second factor. An owner can, and for an owner an operator too."
 _ONLY_ONESELF = "Only they themselves can do this."
 MAKES_NOBODY = "Break-glass access makes, raises and enables nobody. Somebody who is signed in has to do it."
+
+
+_WHO_HELPS = {Role.OWNER: "another owner or an operator", Role.OPERATOR: "another operator"}
+
+
+def who_helps(role: str) -> str:
+    """Whom somebody asks, by their own role, for what nobody does to themselves: being disabled, a lost phone."""
+    return _WHO_HELPS.get(Role(role), "an owner or an admin")
 
 
 def rule_for(by: Actor, action: MemberAction) -> Rule:
@@ -111,8 +128,10 @@ def why_not(by: Actor, action: MemberAction, about: Question) -> str:
         return _no(by, action)
     if by.kind in (ActorKind.TERMINAL, ActorKind.WORKER):
         return ""
+    if action == A.RESET_MFA and about.is_self:
+        return _NOT_ONES_OWN_FACTOR
     if about.of_operators:
-        return ""
+        return "" if about.is_self else _on_others(action)
     return (_on_oneself(action, about) if about.is_self else _on_others(action)) or _BY_RULE[rule](about)
 
 
@@ -156,6 +175,10 @@ def _not_owners(about: Question) -> str:
     return "Only owners can do this to owners, and make owners." if Role.OWNER in (about.role, about.new_role) else ""
 
 
+def _on_nobody_else(about: Question) -> str:
+    return "" if about.is_self else "Only owners and admins can do this."
+
+
 def _before_an_owner(about: Question) -> str:
     if not about.owner_has_signed_in:
         return ""
@@ -175,11 +198,19 @@ def _only_of_theirs(about: Question) -> str:
     return "An operator disabled them, so only an operator can enable them." if about.disabled_by_operator else ""
 
 
+def _only_owners(about: Question) -> str:
+    if about.role == Role.OWNER:
+        return ""
+    return "Operators do this only for owners. For other members, an owner or an admin of the organisation does it."
+
+
 _BY_RULE: Mapping[Rule, Callable[[Question], str]] = {
     R.YES: lambda _: "",
     R.NOT_OWNERS: _not_owners,
+    R.ON_ONESELF: _on_nobody_else,
     R.BEFORE_AN_OWNER: _before_an_owner,
     R.ONLY_OF_OPERATORS: _only_of_operators,
     R.ONLY_OF_THEIRS: _only_of_theirs,
+    R.ONLY_OWNERS: _only_owners,
     R.ONLY_OF_THEIRS_NOT_OWNERS: lambda about: _not_owners(about) or _only_of_theirs(about),
 }

@@ -6,11 +6,12 @@ A page makes a form of it, a command its arguments; both say the same sentences 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from tenants.domain import texts
 from tenants.domain.actor import Actor, ActorKind
-from tenants.domain.errors import NotNow
+from tenants.domain.errors import InvalidInput, NotNow
 from tenants.domain.permissions import MAKES_NOBODY
 
 # What was typed, by the names of the fields. A terminal adds options that no page has.
@@ -20,10 +21,12 @@ Choices = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Something to fill in. `widget` is text, lines, code, email, choice or hidden.
+    """Something to fill in. `widget` is text, lines, code, email, exact (a word to repeat), choice or hidden.
 
     `autocomplete` is what a browser may fill in, by its name in HTML.
     `choices` returns (value, label) pairs. `value` is what a form begins with, `error` what is wrong with it.
+    `check` raises InvalidInput for a text that the use case would refuse too. A form with several problems shows all
+    of them by it; the use case, which stops at the first, stays the one that decides.
     """
 
     name: str
@@ -31,14 +34,15 @@ class Field:
     hint: str = ""
     widget: str = "text"
     choices: Callable[[], Choices] = tuple
+    check: Callable[[str], object] = lambda _: None
     value: str = ""
     error: str = ""
     optional: bool = False
     autocomplete: str = "off"
 
 
-WHY = Field("reason", "Reason", "Kept in the audit trail.", widget="lines")
-WHY_OPTIONAL = Field("reason", "Reason", "Kept in the audit trail.", widget="lines", optional=True)
+WHY = Field("reason", "Reason", "Kept in the audit trail.", widget="lines", check=texts.reason)
+WHY_OPTIONAL = replace(WHY, optional=True)
 
 
 def _nothing(*_: Any) -> tuple[str, ...]:
@@ -65,8 +69,9 @@ class Step:
     `expects` says what will happen, a sentence each, before it is done. `then` gets what `does` returned in a dry run
     and says what only that shows. `done` gets the same after it was really done.
     `prevented` says why it cannot be done now, "" where it can. `values` are what the fields begin with.
+    `made_before` returns what the same person has just made with the same typed values, None if there is no such thing.
     `allowed` says why somebody may not take it, "" where they may. `grave` steps cannot simply be taken back,
-    `confirm` is what a terminal asks to be typed.
+    `confirm` is what has to be typed before it is done, on a page and at a terminal.
     """
 
     name: str
@@ -80,9 +85,37 @@ class Step:
     prevented: Callable[[Any], str] = lambda _: ""
     fields: tuple[Field, ...] = (WHY_OPTIONAL,)
     values: Callable[[Any], Mapping[str, str]] = lambda _: {}
+    made_before: Callable[[Any, Typed, Actor], Any] = lambda *_: None
     allowed: Callable[[Any, Actor], str] = operators_may
     grave: bool = False
     confirm: Callable[[Any], str] | None = None
+
+
+def confirmation(step: Step, subject: Any) -> tuple[Field, ...]:
+    """The field for what has to be typed, where the step asks for it."""
+    return (confirm_field(step.name, step.confirm(subject)),) if step.confirm else ()
+
+
+def confirm_field(name: str, word: str) -> Field:
+    return Field("confirm", f"Type {word} to {name} it", widget="exact")
+
+
+def check_confirmed(typed: str, word: str) -> None:
+    """Raises InvalidInput."""
+    if typed != word:
+        raise InvalidInput(f"Type {word}, exactly as it is written here. Nothing was changed.", field="confirm")
+
+
+def problems_in(fields: Sequence[Field], typed: Typed) -> list[InvalidInput]:
+    """What the fields' own checks refuse, in the fields' order. An optional field may stay empty."""
+    found = []
+    for field in fields:
+        try:
+            if typed[field.name] or not field.optional:
+                field.check(typed[field.name])
+        except InvalidInput as problem:
+            found.append(InvalidInput(problem.message, field=field.name))
+    return found
 
 
 def possible_steps(steps: Sequence[Step], subject: Any, by: Actor) -> list[Step]:
@@ -97,6 +130,13 @@ def refused_steps(steps: Sequence[Step], subject: Any, by: Actor) -> list[tuple[
         if (why := step.allowed(subject, by)) and not step.prevented(subject):
             verbs.setdefault(why, []).append(step.verb)
     return [(", ".join(names), why) for why, names in verbs.items()]
+
+
+def verbs_prevented(steps: Sequence[Step], subject: Any, by: Actor, *, why: str) -> str:
+    """The verbs of those that this alone prevents, joined; "" where there are none, or no reason."""
+    return ", ".join(
+        step.verb for step in steps if why and not step.allowed(subject, by) and step.prevented(subject) == why
+    )
 
 
 def with_reason(use_case: Callable[..., Any]) -> Callable[[Any, Typed, Actor], Any]:

@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from tenants.domain.errors import NotNow
 
+# Of a grace period, after which a tenant's rows may be purged.
+MOST_GRACE_DAYS = 3650
+
 
 class TenantState(StrEnum):
     PENDING = "pending"

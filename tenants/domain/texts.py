@@ -25,8 +25,8 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?")
 
 # Paths of the portal, now or later, and names that people would take for the platform's own.
 RESERVED_SLUGS = frozenset({
-    "about", "abuse", "access", "account", "accounts", "admin", "admins", "api", "app", "apps", "assets", "auth",
-    "aws", "billing", "blog", "cognito", "contact", "demo", "direct", "docs", "email", "emulator", "export",
+    "about", "abuse", "access", "account", "accounts", "activity", "admin", "admins", "api", "app", "apps", "assets",
+    "auth", "aws", "billing", "blog", "cognito", "contact", "demo", "direct", "docs", "email", "emulator", "export",
     "favicon", "health", "help", "import", "imports", "invitation", "invitations", "invite", "join", "leave", "legal",
     "livez", "login", "logout", "mail", "media", "members", "metrics", "new", "no-reply", "noreply", "null", "oidc",
     "operator", "operators", "org", "organisation", "organisations", "organization", "organizations", "owner",
@@ -42,6 +42,7 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cn", "Cs"})
 _MARKS = frozenset({"Mn", "Mc", "Me"})
 _SPACES = " \t\r\n\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _BREAKS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+_TYPED_CONTROLS = frozenset("\t\n\r")
 _JOINERS = frozenset("\u200c\u200d")
 _VIRAMA = 9
 # Unicode does not decompose these letters.
@@ -152,7 +153,7 @@ def check_visible(line: str, field: str) -> None:
     marks, before = 0, " "
     for place, character in enumerate(line):
         kind = unicodedata.category(character)
-        if character in _BLANK or (kind in _INVISIBLE and not _joins(line, place)):
+        if _is_hidden(line, place):
             raise InvalidInput(
                 f"The character at place {place + 1} is invisible or unusable (U+{ord(character):04X}). "
                 "Type the text instead of pasting it.",
@@ -165,6 +166,19 @@ def check_visible(line: str, field: str) -> None:
                 field=field,
             )
         before = character
+
+
+def hidden_character(text: str) -> str:
+    """The first that is invisible or unusable, such as U+202E; "" where there is none. Tabs and line breaks may be."""
+    for place, character in enumerate(text):
+        if character not in _TYPED_CONTROLS and _is_hidden(text, place):
+            return f"U+{ord(character):04X}"
+    return ""
+
+
+def _is_hidden(line: str, place: int) -> bool:
+    character = line[place]
+    return character in _BLANK or (unicodedata.category(character) in _INVISIBLE and not _joins(line, place))
 
 
 def _readable_label(label: str) -> str:

@@ -13,6 +13,8 @@ from typing import ClassVar
 
 # Cognito's UserStatus of somebody who has a temporary password, and has never signed in with it.
 INVITED = "FORCE_CHANGE_PASSWORD"
+# Of somebody who has chosen a password, so they could sign in before.
+HAS_PASSWORD = ("CONFIRMED", "RESET_REQUIRED")
 # The template's TemporaryPasswordValidityDays.
 INVITATION_LASTS = timedelta(days=7)
 # The longest value that custom:org_name and custom:invited_by take.
@@ -37,6 +39,7 @@ class DesiredUser:
 
     `resend`: an invitation has to be mailed, also to a user who exists already. `organisation` and `invited_by` are
     names for the text of that mail, "" where it has none; Cognito keeps the first `MOST_IN_MAIL` characters.
+    `reset_mfa`: their authenticator has to be deleted.
     """
 
     email: str
@@ -49,6 +52,7 @@ class DesiredUser:
     resend: bool = False
     organisation: str = ""
     invited_by: str = ""
+    reset_mfa: bool = False
 
     @property
     def is_mailed(self) -> bool:
@@ -60,7 +64,8 @@ class DesiredUser:
 class Seen:
     """A user as the pool has it; `status` is Cognito's UserStatus, such as FORCE_CHANGE_PASSWORD.
 
-    `modified_at` is by AWS's clock. It and the names in the invitation are None where only the database was asked.
+    `modified_at` is by AWS's clock. It, `email_verified` and the names in the invitation are None where only the
+    database was asked. `has_authenticator` is None unless the user was looked at: lists do not show it.
     """
 
     sub: str
@@ -73,6 +78,8 @@ class Seen:
     organisation: str | None = field(default=None, compare=False)
     invited_by: str | None = field(default=None, compare=False)
     modified_at: datetime | None = field(default=None, compare=False)
+    email_verified: bool | None = field(default=None, compare=False)
+    has_authenticator: bool | None = field(default=None, compare=False)
 
     @property
     def is_invited(self) -> bool:
@@ -119,6 +126,14 @@ class SignOut:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetAuthenticator:
+    """Where a second factor is required, they set up a new one at their next sign-in."""
+
+    category: ClassVar[Quota] = Quota.UPDATE
+    in_words: ClassVar[str] = "delete their authenticator"
+
+
+@dataclass(frozen=True, slots=True)
 class SetNames:
     """What the text of the invitation is made from."""
 
@@ -142,7 +157,7 @@ class Delete:
     in_words: ClassVar[str] = "delete"
 
 
-Change = Create | SetRole | Enable | Disable | SetNames | Resend | SignOut | Delete
+Change = Create | SetRole | Enable | Disable | ForgetAuthenticator | SetNames | Resend | SignOut | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +179,28 @@ def plan(desired: DesiredUser | None, seen: Seen | None, *, org: str) -> tuple[C
         return () if seen is None else (SignOut(), Delete())
     if seen is None:
         # A member who may not sign in needs no user, and no invitation.
-        return (Create(desired),) if desired.enabled else ()
+        return _create(desired) if desired.enabled else ()
     changes: list[Change] = []
     if seen.role != desired.role:
         changes.append(SetRole(desired.role))
-    if seen.enabled != desired.enabled:
-        changes.append(Enable() if desired.enabled else Disable())
+    if desired.reset_mfa and seen.has_authenticator is not False:
+        # Before the sign-out, which ends what somebody began with it.
+        changes.append(ForgetAuthenticator())
+    ends_tokens = desired.sign_out or seen.role != desired.role or (seen.enabled and not desired.enabled)
+    if desired.enabled and not seen.enabled:
+        # Who is disabled cannot sign in again meanwhile, so only what began before is ended.
+        changes += [SignOut(), Enable()] if ends_tokens else [Enable()]
+        return (*changes, *_invitation(desired, seen))
+    if seen.enabled and not desired.enabled:
+        changes.append(Disable())
     changes += _invitation(desired, seen)
-    if desired.sign_out or (seen.enabled and not desired.enabled):
+    if ends_tokens:
         changes.append(SignOut())
     return tuple(changes)
+
+
+def _create(desired: DesiredUser) -> tuple[Change, ...] | Conflict:
+    return (Create(desired),) if desired.email else Conflict(_NO_ADDRESS)
 
 
 def is_mailed(change: object) -> bool:
@@ -189,6 +216,12 @@ def _invitation(desired: DesiredUser, seen: Seen) -> Iterator[Change]:
     if seen.organisation is not None and names != (seen.organisation, seen.invited_by):
         yield SetNames(*names)
     yield Resend()
+
+
+_NO_ADDRESS = (
+    "The user pool has no user for this member, and the portal has no address to make one with. "
+    "Remove this member, and invite their address."
+)
 
 
 def _not_theirs(seen: Seen, org: str) -> str:

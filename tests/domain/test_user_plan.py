@@ -15,6 +15,7 @@ from tenants.domain.user_plan import (
     DesiredUser,
     Disable,
     Enable,
+    ForgetAuthenticator,
     Quota,
     Resend,
     Seen,
@@ -64,6 +65,8 @@ def carry_out(change: Change, seen: Seen | None) -> Seen | None:
             return replace(seen, enabled=False)
         case SetNames(organisation, invited_by):
             return replace(seen, organisation=organisation, invited_by=invited_by)
+        case ForgetAuthenticator():
+            return replace(seen, has_authenticator=False)
         case SignOut() | Resend():
             return seen
         case Delete():
@@ -94,7 +97,7 @@ def test_a_plan_leads_to_the_desired_user_and_keeps_the_organisation() -> None:
             assert (after.org, after.role, after.enabled) == (desired.org, desired.role, desired.enabled)
 
 
-def test_a_second_plan_has_only_what_leaves_no_trace_and_is_still_asked_for() -> None:
+def test_a_second_plan_has_only_what_leaves_no_trace() -> None:
     for desired, seen, org in CASES:
         changes = plan(desired, seen, org=org)
         if isinstance(changes, Conflict):
@@ -109,7 +112,7 @@ def test_a_second_plan_has_only_what_leaves_no_trace_and_is_still_asked_for() ->
             assert plan(replace(desired, sign_out=False, resend=False), after, org=org) == ()
 
 
-def test_an_invitation_is_mailed_again_to_those_who_may_sign_in_and_never_have() -> None:
+def test_only_people_who_may_and_never_did_sign_in_are_mailed_again() -> None:
     for desired, seen, org in CASES:
         changes = plan(desired, seen, org=org)
         if isinstance(changes, Conflict) or desired is None or seen is None:
@@ -128,7 +131,7 @@ def test_what_the_database_does_not_know_of_a_mail_is_not_set() -> None:
     assert plan(desired, seen, org=desired.org) == (Resend(),)
 
 
-def test_a_user_who_is_to_be_mailed_again_and_is_gone_is_created_with_a_mail() -> None:
+def test_a_user_to_be_mailed_again_who_is_gone_is_created_with_a_mail() -> None:
     silent = DesiredUser(EMAIL, "", ACME_OWNER.org, "editor", enabled=True, mail_invitation=False)
     assert [is_mailed(change) for change in plan(silent, None, org=silent.org)] == [False]
     assert [is_mailed(change) for change in plan(replace(silent, resend=True), None, org=silent.org)] == [True]
@@ -157,8 +160,32 @@ def test_a_locked_out_or_deleted_user_is_signed_out_and_others_if_asked() -> Non
         if desired is None:
             assert changes == (SignOut(), Delete())
             continue
-        assert (SignOut() in changes) == (desired.sign_out or (seen.enabled and not desired.enabled))
-        assert SignOut() not in changes[:-1]
+        assert (SignOut() in changes) == (
+            desired.sign_out or seen.role != desired.role or (seen.enabled and not desired.enabled)
+        )
+        # Last, so that nothing from before outlives it, or while nobody can sign in: then nothing newer ends with it.
+        at = changes.index(SignOut()) if SignOut() in changes else len(changes)
+        before, after = changes[:at], changes[at + 1 :]
+        assert after == () or after[0] == Enable()
+        assert SignOut() not in changes or Enable() not in before
+        assert SignOut() not in after
+
+
+@pytest.mark.parametrize("enabled", BOTH)
+@pytest.mark.parametrize("has_authenticator", [True, None])
+def test_an_authenticator_is_deleted_before_the_sign_out(*, enabled: bool, has_authenticator: bool | None) -> None:
+    desired = DesiredUser(EMAIL, "Ada", ORGS[1], "editor", True, sign_out=True, reset_mfa=True)
+    seen = Seen("a-sub", EMAIL, "Ada", ORGS[1], "editor", enabled, "CONFIRMED", has_authenticator=has_authenticator)
+    changes = plan(desired, seen, org=ORGS[1])
+    assert isinstance(changes, tuple)
+    assert changes[:2] == (ForgetAuthenticator(), SignOut())
+
+
+def test_an_authenticator_that_is_gone_is_not_deleted_again() -> None:
+    desired = DesiredUser(EMAIL, "Ada", ORGS[1], "editor", True, sign_out=True, reset_mfa=True)
+    seen = Seen("a-sub", EMAIL, "Ada", ORGS[1], "editor", True, "CONFIRMED", has_authenticator=False)
+    assert plan(desired, seen, org=ORGS[1]) == (SignOut(),)
+    assert plan(desired, None, org=ORGS[1]) == (Create(desired),)
 
 
 def test_no_change_is_made_that_makes_no_difference() -> None:
