@@ -1,19 +1,24 @@
 """The portal's own database: tenants, people and members, the audit trail, and the work that is due.
 
-Records of tenants are not here. They are in DynamoDB, and only a person's own credentials reach them.
+Records of tenants are not here. They are in DynamoDB, where people's own credentials reach them.
 """
 
-from tenants.models.audit import AuditEvent, AuditHead
+from tenants.models.audit import AuditEvent, AuditHead, AuditOrgHead
+from tenants.models.forms import MOST_SEALED_ADDRESS, SentForm
 from tenants.models.joining import Invitation, OwnerRecovery, RecoveryResult, SignUp, SignUpState
 from tenants.models.mail import MailOutage, OutgoingMail
 from tenants.models.people import (
+    MOST_BROWSER,
     MOST_EMAIL,
     BreakGlassLink,
     Member,
     Person,
     Provisioning,
+    SecondFactor,
     SignIn,
+    Theme,
     signed_in_members,
+    without_user,
 )
 from tenants.models.provisioning import (
     SILENT_AFTER,
@@ -22,6 +27,7 @@ from tenants.models.provisioning import (
     Halt,
     Halted,
     Lease,
+    Lockout,
     ProvisioningHour,
     QuotaSlot,
     Reconciliation,
@@ -35,20 +41,24 @@ from tenants.models.tenants import (
     MOST_REASON,
     MOST_SKELETON,
     Closing,
+    ReopenKey,
     Suspension,
     Tenant,
 )
 
 __all__ = [
+    "MOST_BROWSER",
     "MOST_EMAIL",
     "MOST_EXTERNAL_ID",
     "MOST_NAME",
     "MOST_NAME_WARNING",
     "MOST_REASON",
+    "MOST_SEALED_ADDRESS",
     "MOST_SKELETON",
     "SILENT_AFTER",
     "AuditEvent",
     "AuditHead",
+    "AuditOrgHead",
     "BreakGlassLink",
     "Closing",
     "Drift",
@@ -57,6 +67,7 @@ __all__ = [
     "Halted",
     "Invitation",
     "Lease",
+    "Lockout",
     "MailOutage",
     "Member",
     "OutgoingMail",
@@ -68,11 +79,16 @@ __all__ = [
     "RateCount",
     "Reconciliation",
     "RecoveryResult",
+    "ReopenKey",
+    "SecondFactor",
+    "SentForm",
     "SignIn",
     "SignUp",
     "SignUpState",
     "Suspension",
     "Tenant",
+    "Theme",
     "Worker",
     "signed_in_members",
+    "without_user",
 ]

@@ -1,4 +1,5 @@
-"""The audit trail: written once, in order. Each entry carries the hash of the one before.
+"""The audit trail: written once, in order. Each entry carries the hash of the one before, in the whole trail and in its
+organisation's own part.
 
 Only `tenants.audit` writes here. Triggers refuse to change an entry, and to delete one that retention has not passed.
 """
@@ -49,15 +50,26 @@ class AuditEvent(models.Model):
     address = models.CharField(max_length=64, blank=True)
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
+    # Its place among the entries of its organisation; None and "" for the platform's own.
+    org_seq = models.PositiveBigIntegerField(null=True)
+    org_previous_hash = models.CharField(max_length=64, blank=True)
+    org_hash = models.CharField(max_length=64, blank=True)
 
     objects = _Entries.as_manager()
 
     class Meta:
         indexes = [
             models.Index(fields=["org", "-seq"], name="audit_of_org"),
+            models.Index(fields=["org", "-org_seq"], name="audit_of_org_chain"),
             models.Index(fields=["action", "-seq"], name="audit_of_action"),
             models.Index(fields=["actor", "-seq"], name="audit_of_actor"),
             models.Index(fields=["at"], name="audit_at"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(org=None, org_seq=None) | models.Q(org__isnull=False, org_seq__isnull=False),
+                name="audit_of_an_org_has_its_place",
+            )
         ]
 
     def __str__(self) -> str:
@@ -89,8 +101,8 @@ class AuditEvent(models.Model):
         }
 
 
-class AuditHead(models.Model):
-    """One row: the chain's last entry, and the last one that retention has passed. Locked while an entry is added."""
+class ChainHead(models.Model):
+    """A chain's last entry, and the last one that retention has passed."""
 
     seq = models.PositiveBigIntegerField(default=0)
     hash = models.CharField(max_length=64)
@@ -98,7 +110,26 @@ class AuditHead(models.Model):
     kept_after_hash = models.CharField(max_length=64)
 
     class Meta:
+        abstract = True
+
+
+class AuditHead(ChainHead):
+    """One row, of the whole trail. Locked while an entry is added."""
+
+    class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_audit_head")]
 
     def __str__(self) -> str:
         return f"{self.seq} {self.hash}"
+
+
+class AuditOrgHead(ChainHead):
+    """The same for the entries of one organisation. Its numbers are those of `org_seq`.
+
+    Only the holder of the lock on AuditHead writes it, so it needs no lock of its own.
+    """
+
+    org = models.UUIDField(primary_key=True)
+
+    def __str__(self) -> str:
+        return f"{self.org}: {self.seq} {self.hash}"

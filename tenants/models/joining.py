@@ -17,12 +17,16 @@ from tenants.models.tenants import MOST_NAME, MOST_REASON, Tenant
 
 
 class SignUpState(models.TextChoices):
-    """`known`: the address had a user already, whose owner was mailed. Such a sign-up comes to nothing."""
+    """`known`: the address had a user already, whose owner was mailed. Such a sign-up comes to nothing.
+
+    `ending`: nobody arrives any more, and its user is about to be deleted, unless they have chosen a password.
+    """
 
     WAITING = "waiting", "waiting for the worker"
     INVITED = "invited", "invited"
     KNOWN = "known", "known address"
     FAILED = "failed", "failed"
+    ENDING = "ending", "ending"
 
 
 class SignUp(models.Model):

@@ -1,4 +1,4 @@
-"""A part of a long list: the rows beyond the key of a row, found by an index, never by counting or skipping rows."""
+"""A part of a long list: the rows beyond the key of a row, found by an index, never by skipping rows."""
 
 from __future__ import annotations
 
@@ -14,32 +14,58 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Rows of a list and the one or two columns that order them, newest first.
+    """Rows of a list and the one or two columns that order them, newest first unless `ascending`.
 
     A list may have several branches. Their keys mean the same and may be compared.
     """
 
     rows: QuerySet[Any]
     key: tuple[str, ...]
+    ascending: bool = False
 
 
 def rows_beyond(edge: Key, branches: Sequence[Branch], *, most: int, backwards: bool = False) -> list[tuple[Key, Any]]:
-    """At most `most` rows older than `edge`, the newest first, each with its key. () begins with the newest row.
+    """At most `most` rows that follow `edge`, each with its key. () begins with the first row.
 
-    With `backwards`, rows newer than `edge`, the oldest first; () begins with the oldest row. One query a branch. A row
+    With `backwards`, rows before `edge`, the nearest first; () begins with the last row. One query a branch. A row
     of two branches comes once.
     """
     read = (_read(branch, edge, most, backwards=backwards) for branch in branches)
     found = list({row.pk: (key, row) for rows in read for key, row in rows}.values())
-    found.sort(key=lambda keyed: keyed[0], reverse=not backwards)
+    found.sort(key=lambda keyed: keyed[0], reverse=backwards == branches[0].ascending)
     return found[:most]
 
 
+def rows_in_turn(edge: Key, branches: Sequence[Branch], *, most: int, backwards: bool = False) -> list[tuple[Key, Any]]:
+    """The same for branches of which each begins where the one before it ends.
+
+    A row's key begins with the number of its branch. At most one query a branch.
+    """
+    found: list[tuple[Key, Any]] = []
+    for number in reversed(range(len(branches))) if backwards else range(len(branches)):
+        if edge and (number > edge[0] if backwards else number < edge[0]):
+            continue
+        own = edge[1:] if edge and number == edge[0] else ()
+        rows = rows_beyond(own, [branches[number]], most=most - len(found), backwards=backwards)
+        found += [((number, *key), row) for key, row in rows]
+        if len(found) == most:
+            break
+    return found
+
+
+def count_rows(branches: Sequence[Branch], *, most: int) -> int:
+    """How many rows the branches have together, `most` if more. They must not overlap. Reads no more than `most`."""
+    counted = 0
+    for branch in branches:
+        counted += branch.rows.order_by()[: most - counted].count() if counted < most else 0
+    return counted
+
+
 def _read(branch: Branch, edge: Key, most: int, *, backwards: bool) -> Iterable[tuple[Key, Any]]:
-    rows, sign = branch.rows, "" if backwards else "-"
+    rows, goes_up = branch.rows, backwards != branch.ascending
     if edge:
-        rows = rows.filter(_beyond(branch.key, edge, "gt" if backwards else "lt"))
-    for row in rows.order_by(*(f"{sign}{name}" for name in branch.key))[:most]:
+        rows = rows.filter(_beyond(branch.key, edge, "gt" if goes_up else "lt"))
+    for row in rows.order_by(*(f"{'' if goes_up else '-'}{name}" for name in branch.key))[:most]:
         yield tuple(getattr(row, name) for name in branch.key), row
 
 

@@ -12,10 +12,19 @@ from django.utils import timezone
 
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.domain.texts import readable_address
-from tenants.domain.user_plan import Seen
+from tenants.domain.user_plan import HAS_PASSWORD, Seen
 from tenants.models.tenants import MOST_NAME, MOST_REASON, Tenant
 
 MOST_EMAIL = 254
+MOST_BROWSER = 60
+MOST_TIME_ZONE = 64
+
+
+class Theme(models.TextChoices):
+    """How pages look to a person; "" in the database is as their system has it."""
+
+    LIGHT = "light", "Light"
+    DARK = "dark", "Dark"
 
 
 class Person(AbstractBaseUser):
@@ -32,6 +41,11 @@ class Person(AbstractBaseUser):
     email = models.EmailField(max_length=MOST_EMAIL, blank=True)
     name = models.CharField(max_length=MOST_NAME, blank=True)
     language = models.CharField(max_length=16, default="en")
+    # How often all sessions of the person were ended. A session holds the number that it began with.
+    endings = models.PositiveIntegerField(default=0)
+    # What pages look like to them; "" is as their system has it, and UTC.
+    theme = models.CharField(max_length=8, choices=Theme, blank=True)
+    time_zone = models.CharField(max_length=MOST_TIME_ZONE, blank=True)
 
     USERNAME_FIELD = "sub"
 
@@ -53,13 +67,21 @@ class Provisioning(models.TextChoices):
     CONFLICT = "conflict", "conflict"
 
 
-# Cognito calls somebody so once they have chosen a password. Members of an earlier release have no `signed_in_at`.
-_CONFIRMED = "CONFIRMED"
+class SecondFactor(models.TextChoices):
+    """What was last seen of a member's second factor. "" where nobody looked."""
+
+    NONE = "none", "none"
+    ENROLLED = "enrolled", "enrolled"
 
 
 def signed_in_members() -> Q:
     """Members who `has_signed_in`."""
-    return Q(signed_in_at__isnull=False) | Q(seen_status=_CONFIRMED)
+    return Q(signed_in_at__isnull=False) | Q(seen_status__in=HAS_PASSWORD)
+
+
+def without_user() -> Q:
+    """Members for whom Cognito had no user when it was last asked: nobody can sign in as them."""
+    return Q(seen_at__isnull=False, seen_enabled=None)
 
 
 class Member(models.Model):
@@ -74,6 +96,8 @@ class Member(models.Model):
     role = models.CharField(max_length=16, choices=[(role, role) for role in Role])
     enabled = models.BooleanField(default=True)
     removed = models.BooleanField(default=False)
+    # They deleted their account: once they are gone from Cognito, the person is deleted with the membership.
+    forgotten = models.BooleanField(default=False)
     # The identity pool's id for this person, kept because GetId has the lowest quota of all calls.
     identity_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -93,12 +117,17 @@ class Member(models.Model):
 
     # Tokens issued so far must stop working, and the worker has not signed the user out yet.
     sign_out = models.BooleanField(default=False)
+    # Their authenticator has to be deleted, and the worker has not done so yet.
+    reset_mfa = models.BooleanField(default=False)
     # "" and None where Cognito has no such user. `seen_at` is None until Cognito is first asked.
     seen_at = models.DateTimeField(null=True)
     seen_org = models.CharField(max_length=36, blank=True)
     seen_role = models.CharField(max_length=16, blank=True)
     seen_enabled = models.BooleanField(null=True)
     seen_status = models.CharField(max_length=32, blank=True)
+    # Only a look at one user shows it, and lists do not, so it may be older than the rest.
+    second_factor = models.CharField(max_length=16, choices=SecondFactor, blank=True)
+    second_factor_seen_at = models.DateTimeField(null=True)
 
     provisioning = models.CharField(max_length=16, choices=Provisioning, default=Provisioning.DUE)
     generation = models.PositiveIntegerField(default=1)
@@ -147,7 +176,12 @@ class Member(models.Model):
     @property
     def has_signed_in(self) -> bool:
         """Also true of people who could: they have chosen a password."""
-        return self.signed_in_at is not None or self.seen_status == _CONFIRMED
+        return self.signed_in_at is not None or self.seen_status in HAS_PASSWORD
+
+    @property
+    def is_without_user(self) -> bool:
+        """As `without_user`. Somebody for whom Cognito was never asked may have one."""
+        return self.seen_at is not None and self.seen_enabled is None
 
     @property
     def seen(self) -> Seen | None:
@@ -166,13 +200,21 @@ class Member(models.Model):
 
 
 class SignIn(models.Model):
-    """One signed-in browser's tokens, sealed for this row. Deleted at sign-out."""
+    """One signed-in browser's tokens, sealed for this row. Deleted at sign-out, and when it is not used any more."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="sign_ins")
     sealed_tokens = models.BinaryField()
+    # The browser's session as Django's table knows it, so that another browser can end it.
+    session_hash = models.CharField(max_length=40, blank=True)
+    # In plain words, such as "Firefox on Windows"; "" where it did not say.
+    browser = models.CharField(max_length=MOST_BROWSER, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    renewed_at = models.DateTimeField(auto_now_add=True)
+    # Exact to the minute.
+    used_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["used_at"], name="sign_in_used")]
 
     def __str__(self) -> str:
         return f"{self.person} since {self.created_at:%Y-%m-%d %H:%M}"

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from tenants.models.people import Member
@@ -16,11 +17,13 @@ SILENT_AFTER = timedelta(seconds=30)
 
 
 class _Leases(models.QuerySet["Lease"]):
+    """By the database's clock, since the machines' clocks may differ."""
+
     def take(self, name: str, *, holder: str, seconds: float) -> bool:
         """Takes or renews the lease for `seconds` from now. False while another holder has it."""
-        now = timezone.now()
-        until = now + timedelta(seconds=seconds)
-        free = Q(holder=holder) | Q(until__lt=now)
+        until = Now() + timedelta(seconds=seconds)
+        # SQLite's clock counts whole milliseconds.
+        free = Q(holder=holder) | Q(until__lt=Now() + timedelta(milliseconds=1))
         if self.filter(free, name=name).update(holder=holder, until=until):
             return True
         try:
@@ -29,6 +32,10 @@ class _Leases(models.QuerySet["Lease"]):
         except IntegrityError:
             return False
         return True
+
+    def renew(self, name: str, *, holder: str, seconds: float) -> bool:
+        """False where it was not the holder's all the time: another one has had it since it was taken."""
+        return bool(self.filter(name=name, holder=holder).update(until=Now() + timedelta(seconds=seconds)))
 
     def give_back(self, name: str, *, holder: str) -> None:
         self.filter(name=name, holder=holder).delete()
@@ -121,6 +128,16 @@ class _Reconciliations(models.QuerySet["Reconciliation"]):
         """The newest comparison of the whole pool. A comparison of one tenant says nothing of the others."""
         return self.filter(tenant=None).order_by("-started_at").first()
 
+    def newest_and_complete(self) -> tuple[Reconciliation | None, Reconciliation | None]:
+        """As `of_the_pool` and `complete`, with one query: few runs are kept."""
+        newest_first = list(self.filter(tenant=None).order_by("-started_at"))
+        complete = (run for run in newest_first if run.finished_at is not None)
+        return next(iter(newest_first), None), next(complete, None)
+
+    def complete(self) -> Reconciliation | None:
+        """The newest comparison of the whole pool that came to its end."""
+        return self.filter(tenant=None, finished_at__isnull=False).order_by("-started_at").first()
+
 
 class Reconciliation(models.Model):
     """A comparison of the whole pool, or of one tenant's members. After an interruption it continues at `after`."""
@@ -155,8 +172,20 @@ class DriftKind(models.TextChoices):
     WAITING = "waiting", "signed up, and waiting for the first sign-in"
 
 
+class _Drifts(models.QuerySet["Drift"]):
+    def strangers(self) -> _Drifts:
+        """Users whom the portal did not make. One of a removed member is not counted: the worker deletes it."""
+        return self.filter(kind=DriftKind.UNKNOWN_USER, member=None)
+
+    def that_can_sign_in(self) -> _Drifts:
+        return self.exclude(seen_enabled=False)
+
+
 class Drift(models.Model):
-    """One difference that a reconciliation found. `wanted` and `seen` are a few words for people."""
+    """One difference that a reconciliation found. `wanted` and `seen` are a few words for people.
+
+    `seen_…` are the attributes of the user in the pool. `seen_enabled` None: there is no user.
+    """
 
     reconciliation = models.ForeignKey(Reconciliation, on_delete=models.CASCADE, related_name="drifts")
     kind = models.CharField(max_length=16, choices=DriftKind)
@@ -166,8 +195,14 @@ class Drift(models.Model):
     email = models.CharField(max_length=254, blank=True)
     wanted = models.CharField(max_length=120, blank=True)
     seen = models.CharField(max_length=120, blank=True)
+    seen_org = models.CharField(max_length=36, blank=True)
+    seen_role = models.CharField(max_length=16, blank=True)
+    seen_enabled = models.BooleanField(null=True)
+    seen_status = models.CharField(max_length=32, blank=True)
     found_at = models.DateTimeField(default=timezone.now)
     repaired_at = models.DateTimeField(null=True)
+
+    objects = _Drifts.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["reconciliation", "id"], name="drift_of_run")]
@@ -175,3 +210,24 @@ class Drift(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.email or self.sub}"
+
+
+class Lockout(models.Model):
+    """Somebody asked to disable a user of the pool whom no member has. A worker does it while `due_at` is set.
+
+    `last_error` is why it was not done, or not yet.
+    """
+
+    sub = models.CharField(max_length=36, primary_key=True)
+    email = models.CharField(max_length=254, blank=True)
+    org = models.CharField(max_length=36, blank=True)
+    asked_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(default=timezone.now, null=True)
+    done_at = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], name="lockout_due")]
+
+    def __str__(self) -> str:
+        return self.email or self.sub

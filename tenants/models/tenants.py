@@ -7,6 +7,7 @@ import uuid
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from tenants.domain.tenant_state import TenantState
@@ -14,6 +15,7 @@ from tenants.domain.tenant_state import TenantState
 MOST_NAME = 120
 MOST_SLUG = 40
 MOST_REASON = 500
+MOST_CONTACT = 254
 MOST_EXTERNAL_ID = 120
 MOST_NAME_WARNING = 200
 MOST_SKELETON = 200
@@ -46,6 +48,10 @@ class Tenant(models.Model):
         max_length=16, choices=[(state, state) for state in TenantState], default=TenantState.PENDING
     )
     reason = models.CharField(max_length=MOST_REASON, blank=True)
+    # Where the organisation itself can be reached; "" where it has not said so.
+    contact = models.EmailField(max_length=MOST_CONTACT, blank=True)
+    # Whose addresses may be invited, in ASCII; empty for any.
+    invitation_domains = models.JSONField(default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     # The tenant's id in another system that it was imported from.
     external_id = models.CharField(max_length=MOST_EXTERNAL_ID, null=True, unique=True)  # noqa: DJ001 - "" is not unique
@@ -72,6 +78,7 @@ class Tenant(models.Model):
             models.Index(fields=["-created_at", "-id"], name="tenant_newest"),
             models.Index(fields=["state", "-created_at", "-id"], name="tenant_newest_in_state"),
             models.Index(fields=["plan", "-created_at", "-id"], name="tenant_newest_on_plan"),
+            models.Index(Lower("name"), "id", name="tenant_by_name"),
             models.Index(fields=["name_skeleton"], name="tenant_by_likeness"),
             # SQLite keeps no statistics: of the two above it would take either for both.
             models.Index(fields=["state", "plan", "-created_at", "-id"], name="tenant_newest_in_state_on_plan"),
@@ -119,6 +126,8 @@ class Suspension(models.Model):
     began_at = models.DateTimeField(default=timezone.now)
     # Every member is disabled and signed out in Cognito: nobody gets new credentials after this.
     signed_out_at = models.DateTimeField(null=True)
+    # Since when the policy should name the tenant: later than `began_at` where the rings began again.
+    deny_since = models.DateTimeField(default=timezone.now)
     # The policy names the tenant and denies credentials that were issued before.
     denied_at = models.DateTimeField(null=True)
     # All credentials issued before have expired; the policy need not name the tenant after this.
@@ -142,6 +151,8 @@ class Closing(models.Model):
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="closings")
     began_at = models.DateTimeField(default=timezone.now)
+    # The owner who closed it. None where an operator did: then no owner can reopen it.
+    by_owner = models.ForeignKey("tenants.Person", on_delete=models.SET_NULL, related_name="+", null=True)
     # The number of the current export. Each export goes to a place of its own.
     exports = models.PositiveIntegerField(default=1)
     export_url = models.CharField(max_length=500, blank=True)
@@ -162,3 +173,17 @@ class Closing(models.Model):
 
     def __str__(self) -> str:
         return f"closing of {self.tenant}"
+
+
+class ReopenKey(models.Model):
+    """The key of a link with which one owner can reopen an organisation that an owner closed. Only its hash is kept.
+
+    It opens nothing else, and nothing once the closing has ended or its grace period is over.
+    """
+
+    closing = models.ForeignKey(Closing, on_delete=models.CASCADE, related_name="reopen_keys")
+    person = models.ForeignKey("tenants.Person", on_delete=models.CASCADE, related_name="+")
+    key_hash = models.CharField(max_length=64, unique=True)
+
+    def __str__(self) -> str:
+        return f"key of {self.person} for the {self.closing}"

@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import DataError, IntegrityError, connection, connections, transaction
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from tenants.domain.roles import Role
-from tenants.domain.tenant_state import TenantState
-from tenants.models import Member, Person, Provisioning, SignIn, Tenant
+from tenants.models import Member, Person, SignIn, Tenant
 
 
 def somebody() -> Person:
@@ -115,28 +113,6 @@ def test_addresses_that_differ_in_case_only_are_the_same() -> None:
         Person.objects.create(email="ADA@acme.example")
     Person.objects.create(email="")
     Person.objects.create(email="")
-
-
-def at_migration(name: str) -> Any:
-    executor = MigrationExecutor(connection)
-    executor.migrate([("tenants", name)])
-    return MigrationExecutor(connection).loader.project_state([("tenants", name)]).apps
-
-
-@pytest.mark.django_db(transaction=True)
-def test_rows_of_the_first_release_get_what_the_constraints_need() -> None:
-    first = at_migration("0001_initial")
-    try:
-        person, tenant = first.get_model("tenants", "Person"), first.get_model("tenants", "Tenant")
-        member = first.get_model("tenants", "Member")
-        tenants = [tenant.objects.create(name=state, state=state) for state in TenantState]
-        people = [person.objects.create(email=email) for email in ("Ada@acme.example", "ada@acme.example")]
-        member.objects.create(person=people[1], tenant=tenants[1], role="owner")
-    finally:
-        call_command("migrate", verbosity=0)
-    assert len({tenant.slug for tenant in Tenant.objects.all()}) == len(TenantState)
-    assert list(Person.objects.order_by("pk").values_list("email", flat=True)) == ["", "ada@acme.example"]
-    assert Member.objects.get().provisioning == Provisioning.SETTLED
 
 
 @pytest.mark.django_db(transaction=True)

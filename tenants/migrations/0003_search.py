@@ -1,15 +1,15 @@
-"""Indexes for long lists, and for finding tenants by a part of their name: trigrams, as pg_trgm has them, or as SQLite's
-FTS5 has them in a table of its own that triggers keep in step.
+"""An index for finding tenants by a part of their name: trigrams, as pg_trgm has them, or as SQLite's FTS5 has them in a
+table of its own that triggers keep in step.
 
 Where the database has neither, everything works the same, but a search by name reads all names. Once it has, going back to
-0005 and forth again makes the index.
+0002 and forth again makes the index.
 
-SQLite drops a table's triggers whenever a migration makes it anew: such a migration has to put these back as well.
+SQLite drops a table's triggers when a later migration makes the table anew: that migration has to put these back as well.
 """
 
 import logging
 
-from django.db import DatabaseError, migrations, models, transaction
+from django.db import DatabaseError, migrations, transaction
 
 _log = logging.getLogger('tenants.migrations')
 NAMES = 'tenants_tenant_names'
@@ -80,22 +80,7 @@ def drop(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0005_triggers'),
+        ('tenants', '0002_triggers'),
     ]
 
-    operations = [
-        migrations.RunPython(create, drop),
-        migrations.AddIndex(
-            model_name='tenant',
-            index=models.Index(fields=['state', 'plan', '-created_at', '-id'], name='tenant_newest_in_state_on_plan'),
-        ),
-        migrations.RemoveIndex(model_name='member', name='member_unsettled'),
-        migrations.AddIndex(
-            model_name='member',
-            index=models.Index(fields=['provisioning', 'tenant'], name='member_provisioning'),
-        ),
-        migrations.AddIndex(
-            model_name='member',
-            index=models.Index(fields=['provisioning', '-id'], name='member_newest_in_provisioning'),
-        ),
-    ]
+    operations = [migrations.RunPython(create, drop)]

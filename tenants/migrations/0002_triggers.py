@@ -1,7 +1,7 @@
 """What the database itself refuses beyond what a constraint can say: steps that no tenant takes, the last owner of an
 active tenant gone, a tenant deleted or given another org id, an entry of the audit trail changed.
 
-SQLite drops a table's triggers whenever a migration makes it anew: such a migration has to put them back.
+SQLite drops a table's triggers when a later migration makes the table anew: that migration has to put them back.
 """
 
 from django.db import migrations
@@ -40,6 +40,11 @@ TRIGGERS = [
     ("audit_undeleted", "tenants_auditevent", "DELETE", NOT_PASSED, "the audit trail is append-only"),
     ("audit_head_grows", "tenants_audithead", "UPDATE", GOES_BACK, "the audit trail is append-only"),
     ("audit_head_stays", "tenants_audithead", "DELETE", "1 = 1", "the audit trail is append-only"),
+    (
+        "audit_org_head_grows", "tenants_auditorghead", "UPDATE", GOES_BACK + " OR NEW.org <> OLD.org",
+        "the audit trail is append-only",
+    ),
+    ("audit_org_head_stays", "tenants_auditorghead", "DELETE", "1 = 1", "the audit trail is append-only"),
 ]
 LAST_OWNER = "an active tenant keeps an owner"
 ONLY_SQLITE = [
@@ -51,6 +56,8 @@ ONLY_SQLITE = [
      "EXISTS (SELECT 1 FROM tenants_auditevent WHERE seq = NEW.seq)", "the audit trail is append-only"),
     ("audit_head_unreplaced", "tenants_audithead", "INSERT", "EXISTS (SELECT 1 FROM tenants_audithead)",
      "the audit trail is append-only"),
+    ("audit_org_head_unreplaced", "tenants_auditorghead", "INSERT",
+     "EXISTS (SELECT 1 FROM tenants_auditorghead WHERE org = NEW.org)", "the audit trail is append-only"),
     ("tenant_org_canonical", "tenants_tenant", "INSERT",
      "length(NEW.org_id) <> 32 OR NEW.org_id GLOB '*[^0-9a-f]*'", "an org id is a UUID in lower case"),
 ]
@@ -119,7 +126,7 @@ CREATE TRIGGER %(name)s BEFORE %(event)s ON %(table)s FOR EACH ROW EXECUTE FUNCT
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0004_constraints'),
+        ('tenants', '0001_initial'),
     ]
 
     operations = [migrations.RunPython(create, drop)]
