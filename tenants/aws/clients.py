@@ -31,6 +31,14 @@ _LIMITS: dict[str, Any] = {
     "user_agent": f"tenant-portal Botocore/{botocore.__version__}",
 }
 
+# For a part of a page that can be left out: it has an answer within two seconds, or none.
+_HURRIED: dict[str, Any] = {
+    **_LIMITS,
+    "connect_timeout": 1,
+    "read_timeout": 1,
+    "retries": {"mode": "standard", "total_max_attempts": 1},
+}
+
 # For callers that pace and retry by themselves. Creating a user may send mail and run functions, which may take five
 # seconds each.
 _PACED: dict[str, Any] = {
@@ -59,9 +67,10 @@ def _session() -> botocore.session.Session:
     return session
 
 
-def records_client(*, region: str, endpoint_url: str | None, connections: int) -> DynamoDBClient:
+def records_client(*, region: str, endpoint_url: str | None, connections: int, hurried: bool = False) -> DynamoDBClient:
     """DynamoDB, signed with the credentials bound by `tenants.aws.signing`. `connections`: the number of threads."""
-    return _signing_as_bound(region, endpoint_url, {**_LIMITS, "max_pool_connections": connections})
+    limits = _HURRIED if hurried else _LIMITS
+    return _signing_as_bound(region, endpoint_url, {**limits, "max_pool_connections": connections})
 
 
 def closing_rows_client(*, region: str, endpoint_url: str | None, connections: int) -> DynamoDBClient:
@@ -80,10 +89,20 @@ def _signing_as_bound(region: str, endpoint_url: str | None, limits: dict[str, A
     return cast("DynamoDBClient", client)
 
 
-def identities_client(*, region: str, endpoint_url: str | None, connections: int) -> CognitoIdentityClient:
+def identities_client(
+    *, region: str, endpoint_url: str | None, connections: int, hurried: bool = False
+) -> CognitoIdentityClient:
     """The identity pool's public API. Requests are unsigned: the process needs no AWS identity of its own."""
-    config = Config(**_LIMITS, max_pool_connections=connections, signature_version=UNSIGNED)
+    config = Config(**(_HURRIED if hurried else _LIMITS), max_pool_connections=connections, signature_version=UNSIGNED)
     client = _session().create_client("cognito-identity", region_name=region, endpoint_url=endpoint_url, config=config)
+    return cast("CognitoIdentityClient", client)
+
+
+def tags_client(*, region: str, endpoint_url: str | None) -> CognitoIdentityClient:
+    """The identity pool's administration, signed with the credentials of the environment."""
+    client = _session().create_client(
+        "cognito-identity", region_name=region, endpoint_url=endpoint_url, config=Config(**_LIMITS)
+    )
     return cast("CognitoIdentityClient", client)
 
 

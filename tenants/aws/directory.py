@@ -19,6 +19,7 @@ from tenants.domain.user_plan import (
     DesiredUser,
     Disable,
     Enable,
+    ForgetAuthenticator,
     Resend,
     Seen,
     SetNames,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 # The most that ListUsers returns.
 PAGE = 60
+_AUTHENTICATOR = "SOFTWARE_TOKEN_MFA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class Directory:
                 user = self.client.admin_get_user(UserPoolId=self.pool_id, Username=name)
         except UserGone:
             return None
-        return _seen(user, user["UserAttributes"])
+        has_authenticator = _AUTHENTICATOR in user.get("UserMFASettingList", [])
+        return replace(_seen(user, user["UserAttributes"]), has_authenticator=has_authenticator)
 
     def set_role(self, sub: str, role: str) -> None:
         """Tokens issued before keep their role until they expire."""
@@ -128,6 +131,11 @@ class Directory:
         with translate_errors(PEOPLE):
             self.client.admin_user_global_sign_out(UserPoolId=self.pool_id, Username=sub)
 
+    def forget_authenticator(self, sub: str) -> None:
+        """Their sessions and tokens stay. AWS does not say what it answers for a user who has none."""
+        with translate_errors(PEOPLE):
+            self.client.admin_delete_software_token(UserPoolId=self.pool_id, Username=sub)
+
     def delete(self, sub: str) -> None:
         with translate_errors(PEOPLE):
             self.client.admin_delete_user(UserPoolId=self.pool_id, Username=sub)
@@ -153,12 +161,13 @@ class Directory:
             case SetRole(role):
                 self.set_role(seen.sub, role)
                 return replace(seen, role=role)
-            case Enable():
-                self.enable(seen.sub)
-                return replace(seen, enabled=True)
-            case Disable():
-                self.disable(seen.sub)
-                return replace(seen, enabled=False)
+            case Enable() | Disable():
+                enabled = isinstance(change, Enable)
+                (self.enable if enabled else self.disable)(seen.sub)
+                return replace(seen, enabled=enabled)
+            case ForgetAuthenticator():
+                self.forget_authenticator(seen.sub)
+                return replace(seen, has_authenticator=False)
             case SetNames(organisation, invited_by):
                 self.set_names(seen.sub, change)
                 return replace(seen, organisation=organisation, invited_by=invited_by)
@@ -188,4 +197,5 @@ def _seen(user: Mapping[str, Any], attributes: Sequence[AttributeTypeTypeDef]) -
         organisation=values.get("custom:org_name", ""),
         invited_by=values.get("custom:invited_by", ""),
         modified_at=user.get("UserLastModifiedDate"),
+        email_verified=values.get("email_verified", "").lower() == "true",
     )

@@ -35,6 +35,7 @@ from tenants.domain.errors import (
 
 RECORDS = "The records table"
 IDENTITIES = "Sign-in (Cognito)"
+TAGS = "The map of principal tags (Cognito)"
 PEOPLE = "The user pool (Cognito)"
 POLICIES = "The suspension policy (IAM)"
 CLOSING = "The closing role (STS)"
@@ -211,6 +212,11 @@ _OWN_CREDENTIALS: Meanings = dict.fromkeys(
 
 # Codes that mean something else for one service than for the others.
 BY_SERVICE: Mapping[str, Meanings] = {
+    TAGS: {
+        **_OWN_CREDENTIALS,
+        "NotAuthorizedException": _misconfigured,
+        "InvalidParameterException": _misconfigured,
+    },
     PEOPLE: {
         **_OWN_CREDENTIALS,
         "UsernameExistsException": _user_exists,

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_identity import CognitoIdentityClient
 
 
+def provider_name(region: str, user_pool_id: str) -> str:
+    """What the identity pool calls a user pool: the key of its tokens in `Logins`, and of its principal tags."""
+    return f"cognito-idp.{region}.amazonaws.com/{user_pool_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityPool:
-    """`provider` is `cognito-idp.<region>.amazonaws.com/<user pool id>`, the key of the token in `Logins`."""
+    """`provider` is the user pool's `provider_name`."""
 
     client: CognitoIdentityClient
     pool_id: str

@@ -7,18 +7,20 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-con
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
+from tenants.aws.bounded_http import NoAnswer, call
 from tenants.domain.credentials import Credentials
 from tenants.domain.errors import InvalidInput, Throttled, Unreachable
 
 SERVICE = "The API (API Gateway)"
-_TIMEOUT = (2, 5)
+# API Gateway answers with 10 MB at most.
+_MOST_BYTES = 10 * 1024 * 1024
 _MOST_CHARACTERS = 64_000
 MOST_PATH = 500
 # What an address may hold as it is; everything else has to be encoded.
@@ -44,7 +46,6 @@ class RecordsApi:
 
     url: str
     region: str
-    session: requests.Session = field(default_factory=requests.Session, repr=False)
 
     def get(self, credentials: Credentials, path: str) -> ApiAnswer:
         """`path` begins with a slash and is sent as it is. An answer of 403 or 404 is an answer.
@@ -60,14 +61,15 @@ class RecordsApi:
         signed = AWSRequest("GET", f"{self.url}{path}")
         SigV4Auth(_frozen(credentials), "execute-api", self.region).add_auth(signed)
         try:
-            answer = self.session.send(_as_it_is(signed), timeout=_TIMEOUT, allow_redirects=False, stream=False)
-        except requests.RequestException as error:
-            raise Unreachable(SERVICE, type(error).__name__) from error
-        if answer.status_code == requests.codes.too_many_requests:
+            answer = call(_as_it_is(signed), most_bytes=_MOST_BYTES)
+        except NoAnswer as error:
+            raise Unreachable(SERVICE, str(error)) from error
+        if answer.status == requests.codes.too_many_requests:
             raise Throttled(SERVICE, "it answered 429")
-        if answer.status_code >= 500:
-            raise Unreachable(SERVICE, f"it answered {answer.status_code}")
-        return ApiAnswer(answer.status_code, answer.headers.get("apigw-requestid", ""), answer.text[:_MOST_CHARACTERS])
+        if answer.status >= 500:
+            raise Unreachable(SERVICE, f"it answered {answer.status}")
+        text = answer.body.decode(errors="replace")[:_MOST_CHARACTERS]
+        return ApiAnswer(answer.status, answer.headers.get("apigw-requestid", ""), text)
 
 
 def _as_it_is(signed: AWSRequest) -> requests.PreparedRequest:

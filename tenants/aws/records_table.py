@@ -32,13 +32,14 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """AWS's answer, a refusal or rows. `body` is its JSON, only indented."""
+    """AWS's answer, a refusal or rows. `body` is its JSON, only indented, and `rows` how many it holds."""
 
     allowed: bool
     status: int
     code: str
     request_id: str
     body: str
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class RecordsTable:
                     raise
                 return RawAnswer(False, refusal.status, refusal.code, refusal.request_id, _indented(bodies))
             metadata = answer["ResponseMetadata"]
-            return RawAnswer(True, metadata["HTTPStatusCode"], "", metadata["RequestId"], _indented(bodies))
+            status, request_id = metadata["HTTPStatusCode"], metadata["RequestId"]
+            return RawAnswer(True, status, "", request_id, _indented(bodies), rows=answer["Count"])
 
 
 def _indented(bodies: Sequence[bytes]) -> str:

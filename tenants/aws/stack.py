@@ -26,6 +26,7 @@ _FROM_OUTPUTS = {
     "RECORDS_API_URL": "RecordsApiUrl",
     "SIGN_UP": "SignUp",
     "COGNITO_MAILS": "Mails",
+    "REQUIRE_MFA": "RequireMfa",
 }
 
 

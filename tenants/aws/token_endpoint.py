@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 
 import requests
 
-from tenants.domain.errors import Misconfigured, PortalError, SessionEnded, SignInFailed, Throttled, Unreachable
+from tenants.aws.bounded_http import Answer, NoAnswer, call
+from tenants.domain.errors import Misconfigured, PortalError, SessionEnded, Throttled, Unreachable
+from tenants.domain.strict_json import NotStrict, read_json_object
 
-_TIMEOUT = (2, 5)
 _SERVICE = "Sign-in (Cognito)"
+_OK, _TOO_MANY = 200, 429
+_ERRORS = {"invalid_client", "invalid_grant", "invalid_request", "unauthorized_client", "unsupported_grant_type"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,72 +35,78 @@ class TokenEndpoint:
     client_id: str
     client_secret: str = field(repr=False)
 
-    def trade_code(self, *, code: str, redirect_uri: str, code_verifier: str) -> Tokens:
-        """Raises SignInFailed for a used, expired or foreign code; Misconfigured; Throttled; Unreachable."""
+    def trade_code(self, *, code: str, redirect_uri: str, code_verifier: str) -> Tokens | None:
+        """None for a used, expired or foreign code. Raises Misconfigured; Throttled; Unreachable."""
         form = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": redirect_uri,
             "code_verifier": code_verifier,
         }
-        return self._tokens(form, refused=SignInFailed)
+        return self._tokens(form)
 
     def renew(self, refresh_token: str) -> Tokens:
         """Raises SessionEnded if the refresh token is expired or revoked; Misconfigured; Throttled; Unreachable."""
-        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh_token}, refused=SessionEnded)
+        tokens = self._tokens({"grant_type": "refresh_token", "refresh_token": refresh_token})
+        if tokens is None:
+            raise SessionEnded("the token endpoint answered invalid_grant")
+        return tokens
 
     def revoke(self, refresh_token: str) -> None:
         """Ends the refresh token and the tokens issued from it. An already revoked one is no error.
 
         Raises Throttled, Unreachable, or Misconfigured if Cognito refuses this client.
         """
-        response = self._post("/oauth2/revoke", {"token": refresh_token})
-        if response.status_code != requests.codes.ok:
-            raise _unexpected("/oauth2/revoke", response)
+        answer = self._post("/oauth2/revoke", {"token": refresh_token})
+        if answer.status != _OK:
+            raise _unexpected("/oauth2/revoke", answer)
 
-    def _tokens(self, form: Mapping[str, str], *, refused: type[SignInFailed | SessionEnded]) -> Tokens:
-        response = self._post("/oauth2/token", form)
-        body = _json(response)
-        if body.get("error") == "invalid_grant":
-            raise refused("the token endpoint answered invalid_grant")
-        if response.status_code != requests.codes.ok:
-            raise _unexpected("/oauth2/token", response)
-        id_token = body.get("id_token")
-        if not isinstance(id_token, str):
-            raise refused("the token endpoint gave no ID token")
-        return Tokens(id_token=id_token, refresh_token=str(body.get("refresh_token") or ""))
-
-    def _post(self, path: str, form: Mapping[str, str]) -> requests.Response:
+    def _tokens(self, form: Mapping[str, str]) -> Tokens | None:
+        answer = self._post("/oauth2/token", form)
+        if answer.status != _OK:
+            if _error_in(answer) == "invalid_grant":
+                return None
+            raise _unexpected("/oauth2/token", answer)
         try:
-            response = requests.post(
-                f"{self.domain}{path}",
-                data={**form, "client_id": self.client_id},
-                auth=(self.client_id, self.client_secret),
-                timeout=_TIMEOUT,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise Unreachable(_SERVICE, f"{path}: {type(error).__name__}") from error
-        failure = _passing_error(path, response.status_code)
-        if failure:
-            raise failure
-        return response
+            body = read_json_object(answer.body)
+        except NotStrict as error:
+            raise Unreachable(_SERVICE, f"/oauth2/token: {error}") from error
+        id_token, refresh_token = body.get("id_token"), body.get("refresh_token", "")
+        if not isinstance(id_token, str) or not isinstance(refresh_token, str):
+            raise Unreachable(_SERVICE, "/oauth2/token gave no tokens")
+        return Tokens(id_token=id_token, refresh_token=refresh_token)
+
+    def _post(self, path: str, form: Mapping[str, str]) -> Answer:
+        request = requests.Request(
+            "POST",
+            f"{self.domain}{path}",
+            data={**form, "client_id": self.client_id},
+            auth=(self.client_id, self.client_secret),
+        )
+        try:
+            answer = call(request.prepare())
+        except NoAnswer as error:
+            raise Unreachable(_SERVICE, f"{path}: {error}") from error
+        if answer.status == _TOO_MANY:
+            raise Throttled(_SERVICE, f"{path} answered {_TOO_MANY}")
+        return answer
 
 
-def _unexpected(path: str, response: requests.Response) -> Misconfigured:
-    """Not the person's fault: the client's id or secret, the redirect address or the flow does not match Cognito's."""
-    return Misconfigured(f"{path} answered {response.status_code} {_json(response).get('error', '')}".strip())
+def _unexpected(path: str, answer: Answer) -> PortalError:
+    """An error of OAuth is not the person's fault: the client's id or secret, its address or its flow is wrong.
+
+    Anything else is no answer of Cognito's: it is down, or something before it answers.
+    """
+    error = _error_in(answer)
+    if error and 400 <= answer.status < 500:
+        return Misconfigured(f"{path} answered {answer.status} {error}")
+    return Unreachable(_SERVICE, f"{path} answered {answer.status}")
 
 
-def _passing_error(path: str, status: int) -> PortalError | None:
-    if status == 429:
-        return Throttled(_SERVICE, f"{path} answered 429")
-    return Unreachable(_SERVICE, f"{path} answered {status}") if status >= 500 else None
-
-
-def _json(response: requests.Response) -> Mapping[str, object]:
+def _error_in(answer: Answer) -> str:
+    """The error of OAuth, "" where there is none that is known."""
     try:
-        body = response.json()
-    except requests.JSONDecodeError:
-        return {}
-    return body if isinstance(body, dict) else {}
+        error = read_json_object(answer.body).get("error")
+    except NotStrict:
+        return ""
+    return error if isinstance(error, str) and error in _ERRORS else ""

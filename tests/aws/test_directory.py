@@ -35,6 +35,7 @@ from tenants.domain.user_plan import (
     DesiredUser,
     Disable,
     Enable,
+    ForgetAuthenticator,
     Resend,
     Seen,
     SetNames,
@@ -197,6 +198,7 @@ def test_every_change_is_one_call_and_returns_the_user_as_it_is_then(directory: 
         (Disable(), "AdminDisableUser"),
         (SignOut(), "AdminUserGlobalSignOut"),
         (Enable(), "AdminEnableUser"),
+        (ForgetAuthenticator(), "AdminDeleteSoftwareToken"),
     ]
     for change, operation in steps:
         switches.forget()
@@ -211,7 +213,7 @@ def test_every_change_is_one_call_and_returns_the_user_as_it_is_then(directory: 
 
 def test_repeating_a_change_changes_nothing(directory: Directory) -> None:
     made = directory.create(newcomer())
-    for change in (SetRole("viewer"), Disable(), SignOut(), Enable()):
+    for change in (SetRole("viewer"), Disable(), SignOut(), Enable(), ForgetAuthenticator()):
         assert directory.perform(change, directory.perform(change, made)) == directory.perform(change, made)
 
 
@@ -258,6 +260,7 @@ CALLS: dict[str, Callable[[Directory], object]] = {
     "AdminEnableUser": lambda directory: directory.enable(NOBODY),
     "AdminDisableUser": lambda directory: directory.disable(NOBODY),
     "AdminUserGlobalSignOut": lambda directory: directory.sign_out(NOBODY),
+    "AdminDeleteSoftwareToken": lambda directory: directory.forget_authenticator(NOBODY),
     "AdminDeleteUser": lambda directory: directory.delete(NOBODY),
     "ListUsers": lambda directory: directory.page(),
 }

@@ -12,6 +12,7 @@ from tenants.aws.failures import (
     PEOPLE,
     POLICIES,
     RECORDS,
+    TAGS,
     CredentialsExpired,
     IdentityUnknown,
     TokenRefused,
@@ -35,9 +36,10 @@ from tenants.domain.errors import (
 CALLED = {
     ("dynamodb", RECORDS): ("Query", "GetItem", "DeleteItem"),
     ("cognito-identity", IDENTITIES): ("GetId", "GetCredentialsForIdentity"),
+    ("cognito-identity", TAGS): ("GetPrincipalTagAttributeMap",),
     ("cognito-idp", PEOPLE): (
         "AdminCreateUser", "AdminGetUser", "AdminUpdateUserAttributes", "AdminEnableUser", "AdminDisableUser",
-        "AdminUserGlobalSignOut", "AdminDeleteUser", "ListUsers",
+        "AdminUserGlobalSignOut", "AdminDeleteSoftwareToken", "AdminDeleteUser", "ListUsers",
     ),
     ("iam", POLICIES): (
         "GetPolicy", "GetPolicyVersion", "ListPolicyVersions", "CreatePolicyVersion", "DeletePolicyVersion",
