@@ -3,6 +3,7 @@
 `reading`, `verification`, `timeline`, `retention` and `csv` read the trail.
 """
 
-from tenants.audit.writing import NewEntry, audit_refusals, record, record_all, record_refusal, record_refusal_once
+from tenants.audit.refused import audit_refusals, record_refusal, record_refusal_once
+from tenants.audit.writing import NewEntry, record, record_all
 
 __all__ = ["NewEntry", "audit_refusals", "record", "record_all", "record_refusal", "record_refusal_once"]

@@ -11,6 +11,8 @@ class Action(StrEnum):
     TENANT_RENAMED = "tenant.renamed"
     TENANT_PLAN_CHANGED = "tenant.plan-changed"
     TENANT_METADATA_CHANGED = "tenant.metadata-changed"
+    TENANT_CONTACT_CHANGED = "tenant.contact-changed"
+    TENANT_DOMAINS_CHANGED = "tenant.invitation-domains-changed"
     TENANT_SUSPENDED = "tenant.suspended"
     TENANT_REACTIVATED = "tenant.reactivated"
     TENANT_CLOSING = "tenant.closing"
@@ -28,6 +30,8 @@ class Action(StrEnum):
     MEMBER_DISABLED = "member.disabled"
     MEMBER_ENABLED = "member.enabled"
     MEMBER_REMOVED = "member.removed"
+    MEMBER_SIGNED_OUT = "member.signed-out"
+    MEMBER_MFA_RESET = "member.mfa-reset"
     MEMBER_RETRIED = "member.retried"
     MEMBER_REFUSED = "member.refused"
     MEMBER_INVITED = "member.invited"
@@ -61,12 +65,20 @@ class Action(StrEnum):
     SIGN_IN_FAILED = "person.sign-in-failed"
     SIGNED_OUT = "person.signed-out"
     REFUSED = "person.refused"
+    # On the Access page, where people try keys and paths with their own credentials.
+    KEY_REFUSED = "person.key-refused"
+    PATH_REFUSED = "person.path-refused"
+    REFUSED_TOO_OFTEN = "person.refused-too-often"
 
     PROVISIONING_HALTED = "provisioning.halted"
     INVITATIONS_HALTED = "invitations.halted"
     RECONCILED = "reconciliation.finished"
     RECONCILIATION_STOPPED = "reconciliation.stopped"
     DRIFT_REPAIRED = "drift.repaired"
+    # A user of the pool whom the portal did not make.
+    USER_UNKNOWN = "user.unknown"
+    USER_DISABLE_ASKED = "user.disable-asked"
+    USER_DISABLED = "user.disabled"
 
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_SHORTENED = "audit.shortened"

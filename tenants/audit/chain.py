@@ -1,7 +1,8 @@
 """What makes the audit trail a chain: every entry's hash covers its content and the hash of the entry before it.
 
 Changing, dropping or swapping an entry breaks the chain at that place. Rewriting the whole chain yields another head,
-which differs from a head that an operator has kept elsewhere (the anchor).
+which differs from a head that an operator has kept elsewhere (the anchor). The entries of one organisation are a second
+chain, over their hashes: an organisation can verify it without the entries of others.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _POINT = re.compile(r"([0-9]{1,19}):([0-9a-f]{64})")
 # PostgreSQL stores neither NUL nor lone surrogates.
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _MAX_INTEGER = 2**63
-_MAX_DEPTH = 50
+MAX_DEPTH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,11 @@ class ChainCheck:
         return None
 
 
+def org_link(org_seq: int, own_hash: str) -> dict[str, object]:
+    """What `org_hash` covers: the entry's place among those of its organisation, and the entry's own hash."""
+    return {"org_seq": org_seq, "hash": own_hash}
+
+
 def entry_hash(previous: str, content: Mapping[str, object]) -> str:
     """64 hexadecimal digits. `content` holds JSON values and aware datetimes; the order of its keys does not matter."""
     return hashlib.sha256(previous.encode() + b"\n" + canonical(content)).hexdigest()
@@ -130,7 +136,7 @@ def storable(value: object, *, depth: int = 0) -> Any:
     Whole numbers become integers; infinities, NaN and numbers beyond 64 bits become text; NUL and lone surrogates
     become U+FFFD. Raises TypeError for anything but JSON values, datetimes and UUIDs.
     """
-    if depth > _MAX_DEPTH:
+    if depth > MAX_DEPTH:
         return "nested too deeply to be stored"
     if value is None or isinstance(value, bool):
         return value

@@ -20,11 +20,15 @@ from tenants.audit.files import Progress, atomic_file, write_lines
 from tenants.audit.writing import record
 from tenants.domain.actor import Actor
 from tenants.domain.errors import InvalidInput
-from tenants.models import AuditEvent, AuditHead
+from tenants.models import AuditEvent, AuditHead, AuditOrgHead
 
 BATCH = 2_000
+# Members of a line that `hash` does not cover. The platform's own entries have the first two only.
+LINKS = ("previous_hash", "hash")
+ORG_LINKS = ("org_seq", "org_previous_hash", "org_hash")
+_EMPTY = {"hash": BEGINNING.hash, "kept_after_hash": BEGINNING.hash}
 # Django and the database drivers raise these for a stored value that Python cannot hold.
-_UNREADABLE = (ValueError, TypeError, AttributeError, DataError)
+_UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError, DataError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,12 @@ class UnreadableEntry(Exception):
 
 def trail_head() -> AuditHead:
     """The head as it is now, not locked; the head of an empty trail if nothing was ever recorded."""
-    empty = AuditHead(hash=BEGINNING.hash, kept_after_hash=BEGINNING.hash)
-    return AuditHead.objects.filter(pk=1).first() or empty
+    return AuditHead.objects.filter(pk=1).first() or AuditHead(**_EMPTY)
+
+
+def org_head(org: UUID) -> AuditOrgHead:
+    """The same for the entries of one organisation."""
+    return AuditOrgHead.objects.filter(pk=org).first() or AuditOrgHead(org=org, **_EMPTY)
 
 
 def export_to_file(entry_filter: EntryFilter, path: Path, *, by: Actor, progress: Progress = lambda _: None) -> int:
@@ -81,14 +89,18 @@ def export_lines(entry_filter: EntryFilter, *, by: Actor) -> Iterator[bytes]:
 
 
 def json_lines(entry_filter: EntryFilter, *, through: int | None = None) -> Iterator[bytes]:
-    """One line an entry: what its hash covers, `previous_hash` and `hash`.
+    """One line an entry: what its hash covers, `previous_hash` and `hash`, and its place in its organisation's chain.
 
     `through` is the number of the last entry; None for the present head. Leaves out what retention has exported.
     """
     head = trail_head()
     events = entry_filter.apply(AuditEvent.objects.filter(seq__lte=head.seq if through is None else through))
     for event in events_in_order(events, after=head.kept_after):
-        yield canonical(event.content() | {"previous_hash": event.previous_hash, "hash": event.hash}) + b"\n"
+        yield canonical(event.content() | {name: getattr(event, name) for name in links_of(event)}) + b"\n"
+
+
+def links_of(event: AuditEvent) -> tuple[str, ...]:
+    return LINKS + ORG_LINKS if event.org else LINKS
 
 
 def events_in_order(events: QuerySet[AuditEvent], *, after: int) -> Iterator[AuditEvent]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import Max, Min
 
 from tenants.audit import record
 from tenants.audit.actions import Action
@@ -18,9 +18,10 @@ from tenants.audit.chain import Point
 from tenants.audit.files import Progress, atomic_file, write_lines
 from tenants.audit.reading import EntryFilter, json_lines, trail_head
 from tenants.audit.verification import verify_file
+from tenants.audit.writing import HEADS_AT_ONCE
 from tenants.domain.actor import Actor
 from tenants.domain.errors import NotNow
-from tenants.models import AuditEvent, AuditHead
+from tenants.models import AuditEvent, AuditHead, AuditOrgHead
 
 DELETED_AT_ONCE = 5_000
 
@@ -99,6 +100,7 @@ def _move_beginning(start: Point, through: Point, export: Path, *, by: Actor) ->
         if head.kept_after != start.seq:
             raise NotNow("Another process has just shortened the audit trail. Run the command again.")
         AuditHead.objects.filter(pk=1).update(kept_after=through.seq, kept_after_hash=through.hash)
+        _move_beginnings_of_orgs(start, through)
         record(
             Action.AUDIT_SHORTENED,
             by=by,
@@ -106,3 +108,14 @@ def _move_beginning(start: Point, through: Point, export: Path, *, by: Actor) ->
             before={"through": str(start)},
             after={"through": str(through), "entries": through.seq - start.seq},
         )
+
+
+def _move_beginnings_of_orgs(start: Point, through: Point) -> None:
+    """The chain of each organisation begins after its last entry in the file. Expects the lock on the trail's head."""
+    exported = AuditEvent.objects.filter(seq__gt=start.seq, seq__lte=through.seq, org__isnull=False)
+    last_of_each = exported.order_by().values("org").annotate(last=Max("seq")).values("last")
+    last = {event.org: event for event in AuditEvent.objects.filter(seq__in=last_of_each)}
+    heads = list(AuditOrgHead.objects.filter(org__in=exported.order_by().values("org")))
+    for head in heads:
+        head.kept_after, head.kept_after_hash = last[head.org].org_seq or 0, last[head.org].org_hash
+    AuditOrgHead.objects.bulk_update(heads, ["kept_after", "kept_after_hash"], batch_size=HEADS_AT_ONCE)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from string import Formatter
 from typing import Any
 
 from tenants.audit.actions import Action
 from tenants.domain.dates import formatted
+from tenants.domain.org_id import is_org_id
 
 _PROGRAMS = {"worker": "The worker", "visitor": "Somebody who is not signed in"}
 # Verbs for use cases that can be refused, where the function's name is no verb that fits.
@@ -23,9 +24,17 @@ _VERBS = {
     "change_slug": "change the short name of",
     "change_plan": "change the plan of",
     "change_metadata": "change the metadata of",
-    "close_for_good": "close for good",
+    "change_contact": "change the contact of",
+    "change_invitation_domains": "change the e-mail domains for invitations of",
+    "_change_settings": "change the settings of",
+    "close_by_owner": "close",
+    "reopen_by_key": "reopen",
+    "_close": "close for good",
     "add_member": "add",
+    "check_may_be_invited": "add",
     "set_role": "change the role of",
+    "reset_mfa": "reset the second factor of",
+    "delete_account": "delete the account of",
     "try_now": "have Cognito retried for",
     "dismiss": "dismiss the invitation of",
     "dismiss_all": "dismiss invitations of",
@@ -61,13 +70,26 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
         "{who} changed the metadata of {target}: {metadata}.",
         "{who} changed the metadata of {target}.",
     ),
+    A.TENANT_CONTACT_CHANGED: (
+        "{who} changed the contact of {target} from {before.contact} to {after.contact}.",
+        "{who} set the contact of {target} to {after.contact}.",
+        "{who} removed the contact of {target}.",
+    ),
+    A.TENANT_DOMAINS_CHANGED: (
+        "{who} let {target} invite only addresses of {after.invitation_domains}.",
+        "{who} let {target} invite addresses of any domain.",
+    ),
     A.TENANT_SUSPENDED: ("{who} suspended {target}. First ring: the portal lets none of its members in.",),
     A.TENANT_REACTIVATED: ("{who} reactivated {target}. Its members may work again.",),
     A.TENANT_CLOSING: (
         "{who} began to close {target}. It can be reopened until {after.purge_after}.",
         "{who} began to close {target}.",
     ),
-    A.TENANT_REOPENED: ("{who} reopened {target}: it is {after.state} again.", "{who} reopened {target}."),
+    A.TENANT_REOPENED: (
+        "{who} reopened {target} with the link in {after.link}: it is {after.state} again.",
+        "{who} reopened {target}: it is {after.state} again.",
+        "{who} reopened {target}.",
+    ),
     A.TENANT_EXPORTED: (
         "{who} exported {records} of {target} to {after.to}.",
         "{who} exported the records of {target}.",
@@ -88,6 +110,8 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     A.MEMBER_DISABLED: ("{who} disabled {target}: they cannot sign in.",),
     A.MEMBER_ENABLED: ("{who} enabled {target}: they may sign in again.",),
     A.MEMBER_REMOVED: ("{who} removed {target}.",),
+    A.MEMBER_SIGNED_OUT: ("{who} signed {target} out everywhere.",),
+    A.MEMBER_MFA_RESET: ("{who} reset the second factor of {target}.",),
     A.MEMBER_RETRIED: ("{who} had Cognito retried for {target}.",),
     A.MEMBER_REFUSED: ("{who} tried to {verb} {target}: refused.", "{who} was refused a change of {target}."),
     A.MEMBER_INVITED: ("{who} invited {target} as {after.role}.", "{who} invited {target}."),
@@ -140,7 +164,19 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     A.SIGNED_IN: ("{who} signed in as {after.role}.", "{who} signed in."),
     A.SIGN_IN_FAILED: ("A sign-in went wrong.",),
     A.SIGNED_OUT: ("{who} signed out.",),
-    A.REFUSED: ("{who} was refused the page {target}.", "{who} was refused a page."),
+    A.REFUSED: (
+        "{who} was refused the page {target}. {after.led_by} had led the browser there.",
+        "{who} was refused the page {target}.",
+        "{who} was refused a page.",
+    ),
+    A.KEY_REFUSED: ("{who} tried a key of {owner}: AWS refused it.", "{who} tried a key: AWS refused it."),
+    A.PATH_REFUSED: (
+        "{who} called an API path of {owner}: AWS refused it.",
+        "{who} called an API path: AWS refused it.",
+    ),
+    A.REFUSED_TOO_OFTEN: (
+        "{who} was refused more often in this minute than is recorded. A later entry says how many.",
+    ),
     A.PROVISIONING_HALTED: ("Provisioning was halted.",),
     A.INVITATIONS_HALTED: ("Invitations were halted: Cognito sends no mails at the moment.",),
     A.RECONCILED: (
@@ -152,6 +188,12 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
         "{who} had Cognito repaired for {target}. Differences: {differing}.",
         "{who} had Cognito repaired for {target}.",
     ),
+    A.USER_UNKNOWN: (
+        "Cognito has a user {target} with the role {after.role} that the portal did not make.",
+        "Cognito has a user {target} that the portal did not make.",
+    ),
+    A.USER_DISABLE_ASKED: ("{who} asked to disable the user {target} in Cognito, who is no member.",),
+    A.USER_DISABLED: ("{who} disabled the user {target} in Cognito, who is no member.",),
     A.AUDIT_EXPORTED: ("{who} exported entries of the audit trail.",),
     A.AUDIT_SHORTENED: (
         "{who} moved the oldest {after.entries} entries of the audit trail into the file {target}.",
@@ -175,15 +217,23 @@ _UNKNOWN = ("{who}: {action}, {target}.", "{who}: {action}.")
 
 @dataclass(frozen=True, slots=True)
 class SentencePart:
-    """A piece of a sentence. A name is a person's own text and may be written from right to left."""
+    """A piece of a sentence. A name is a person's own text and may be written from right to left.
+
+    `address` is that of a person who is called by their name, which is not unique.
+    """
 
     text: str
     is_name: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EntryFacts:
-    """The fields of an entry that its sentence uses, as the audit trail has them."""
+    """The fields of an entry that its sentence uses, as the audit trail has them.
+
+    `reader` is the org id of the organisation whose people read it, "" for operators. Points in time are told in
+    `zone`.
+    """
 
     action: str
     actor: str
@@ -191,6 +241,8 @@ class EntryFacts:
     target: str
     before: Mapping[str, Any]
     after: Mapping[str, Any]
+    reader: str = ""
+    zone: tzinfo = UTC
 
 
 def sentence(entry: EntryFacts) -> tuple[SentencePart, ...]:
@@ -226,7 +278,7 @@ def _words(entry: EntryFacts) -> dict[str, str]:
         "target": entry.target,
     }
     for side, values in (("before", entry.before), ("after", entry.after)):
-        words |= {f"{side}.{name}": _as_text(value) for name, value in values.items()}
+        words |= {f"{side}.{name}": _as_text(value, entry.zone) for name, value in values.items()}
     return words | _derived_words(entry)
 
 
@@ -243,8 +295,16 @@ def _derived_words(entry: EntryFacts) -> dict[str, str]:
         "verb": _VERBS.get(use_case, use_case.replace("_", " ")),
         "differing": ", ".join(sorted(entry.after)),
         "differences": _counted(found, "difference"),
+        "owner": _owner(_as_text(entry.after.get("asked_for")), entry.reader),
         "records": _counted(entry.after.get("rows"), "record"),
     }
+
+
+def _owner(asked_for: str, reader: str) -> str:
+    """Whose key it was. An org id says no more than what the person typed."""
+    if reader and is_org_id(asked_for):
+        return "your own organisation" if asked_for == reader else "another organisation"
+    return f"the organisation {asked_for}" if is_org_id(asked_for) else asked_for and "no organisation"
 
 
 def _counted(number: object, noun: str) -> str:
@@ -253,7 +313,7 @@ def _counted(number: object, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _as_text(value: object) -> str:
+def _as_text(value: object, zone: tzinfo = UTC) -> str:
     match value:
         case None:
             return ""
@@ -262,15 +322,15 @@ def _as_text(value: object) -> str:
         case int():
             return f"{value:,}"
         case list():
-            return ", ".join(map(_as_text, value))
+            return ", ".join(_as_text(each, zone) for each in value)
         case str() if _ISO.fullmatch(value):
-            return _moment(value)
+            return _moment(value, zone)
         case _:
             return str(value)
 
 
-def _moment(text: str) -> str:
+def _moment(text: str, zone: tzinfo) -> str:
     try:
-        return formatted(datetime.fromisoformat(text))
+        return formatted(datetime.fromisoformat(text).astimezone(zone))
     except ValueError:
         return text

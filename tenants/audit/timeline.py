@@ -10,6 +10,7 @@ from itertools import groupby
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.timezone import get_current_timezone, localtime
 
 from tenants.audit.actions import Action
 from tenants.audit.reading import trail_head
@@ -23,6 +24,9 @@ _BAD = {
     Action.MEMBER_CONFLICT,
     Action.SIGN_IN_FAILED,
     Action.REFUSED,
+    Action.KEY_REFUSED,
+    Action.PATH_REFUSED,
+    Action.REFUSED_TOO_OFTEN,
     Action.RECONCILIATION_STOPPED,
 }
 _GRAVE = {
@@ -61,7 +65,7 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day in UTC with its entries."""
+    """A day in the reader’s time zone, with its entries."""
 
     day: date
     entries: tuple[TimelineEntry, ...]
@@ -79,18 +83,27 @@ def filter_by_subject(entries: QuerySet[AuditEvent], subject: str) -> QuerySet[A
 
 def group_by_day(entries: Iterable[AuditEvent]) -> tuple[Day, ...]:
     """Keeps the order of the entries. Expects those of one day to be neighbours."""
-    days = groupby(entries, lambda entry: entry.at.date())
-    return tuple(Day(day, tuple(map(timeline_entry, of_the_day))) for day, of_the_day in days)
+    return by_day(map(timeline_entry, entries))
+
+
+def by_day(entries: Iterable[TimelineEntry]) -> tuple[Day, ...]:
+    """The same with entries that have their sentences."""
+    days = groupby(entries, lambda entry: localtime(entry.at).date())
+    return tuple(Day(day, tuple(of_the_day)) for day, of_the_day in days)
 
 
 def timeline_entry(entry: AuditEvent) -> TimelineEntry:
-    return TimelineEntry(entry.seq, entry.at, entry.action, entry_sentence(entry), entry.why, _mood(entry.action))
+    return TimelineEntry(entry.seq, entry.at, entry.action, entry_sentence(entry), entry.why, mood_of(entry.action))
 
 
 def entry_sentence(entry: AuditEvent) -> tuple[SentencePart, ...]:
+    """Points in time are in the reader's zone."""
     return sentence(
-        EntryFacts(entry.action, entry.actor, entry.actor_name, entry.target, dict(entry.before), dict(entry.after))
-    )
+        EntryFacts(
+            entry.action, entry.actor, entry.actor_name, entry.target, dict(entry.before), dict(entry.after),
+            zone=get_current_timezone(),
+        )
+    )  # fmt: skip
 
 
 def was_shortened() -> bool:
@@ -98,5 +111,5 @@ def was_shortened() -> bool:
     return trail_head().kept_after > 0
 
 
-def _mood(action: str) -> str:
+def mood_of(action: str) -> str:
     return "bad" if action in _BAD else "warn" if action in _GRAVE else "good" if action in _GOOD else ""

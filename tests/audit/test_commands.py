@@ -129,12 +129,13 @@ def test_wrong_arguments_are_explained(arguments: list[str], says: str) -> None:
         run_command("export_audit", *arguments)
 
 
-def test_an_entry_with_a_duplicate_key_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("forged", ['"why":"forged",', f'"how":{"[" * 600}{"]" * 600},', f'"how":{"[" * 20_000},'])
+def test_a_line_that_was_not_written_here_is_refused(tmp_path: Path, forged: str) -> None:
     record_entries(2)
     file = tmp_path / "trail.jsonl"
     whole = run_command("export_audit", "-o", str(file))
     assert whole["entries"] == 2
-    file.write_text(file.read_text().replace('"why":', '"why":"forged","why":', 1))
+    file.write_text(file.read_text().replace('"why":', f'{forged}"why":', 1))
     code, answer = verify_audit("--file", str(file))
     assert code == 3
     assert "line 1 of the file is not an entry" in str(answer)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from string import Formatter
 from typing import Any
 
 import pytest
 
+from portal.environment import BASE
 from tenants.audit.actions import Action
 from tenants.audit.sentences import SENTENCES, EntryFacts, SentencePart, plain_text, sentence
 
@@ -32,7 +34,7 @@ def test_a_complete_entry_uses_the_first_sentence(action: Action) -> None:
     fields = {name for _, name, _, _ in Formatter().parse(SENTENCES[action][0]) if name}
     before = {name.removeprefix("before."): "this" for name in fields if name.startswith("before.")}
     after = {name.removeprefix("after."): "that" for name in fields if name.startswith("after.")}
-    after |= {"asked": "suspend", "rows": 5, "found": {"role": 2}, "metadata": {"a": 1}}
+    after |= {"asked": "suspend", "rows": 5, "found": {"role": 2}, "metadata": {"a": 1}, "asked_for": "x"}
     text = text_of(action, before={**before, "metadata": {}}, after=after)
     literal = "".join(words for words, *_ in Formatter().parse(SENTENCES[action][0])).split()
     assert all(word in text for word in literal)
@@ -79,6 +81,28 @@ def test_a_complete_entry_uses_the_first_sentence(action: Action) -> None:
 )
 def test_sentences_say_what_changed(action: Action, sides: dict[str, Any], text: str) -> None:
     assert text_of(action, **sides) == text
+
+
+def recorded_use_cases() -> set[str]:
+    """The names of all whose refusals are recorded."""
+    found = set()
+    for path in (BASE / "tenants").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                decorators = (ast.unparse(decorator).lstrip("_") for decorator in node.decorator_list)
+                found |= {node.name for text in decorators if text.startswith("audit_refusals")}
+    return found
+
+
+def test_a_refused_use_case_is_told_with_a_verb_and_not_with_its_name() -> None:
+    names = recorded_use_cases()
+    assert {"suspend", "reset_mfa", "_close"} <= names
+    # These names are verbs as they stand.
+    for name in (one for one in names - {"sign_out", "close_for_good"} if "_" in one):
+        text = text_of(Action.MEMBER_REFUSED, after={"asked": name})
+        assert f"tried to {name.replace('_', ' ')} " not in text, name
+    reset = text_of(Action.MEMBER_REFUSED, after={"asked": "reset_mfa"})
+    assert reset == "ada@acme.example tried to reset the second factor of Acme: refused."
 
 
 def test_programs_are_named_by_their_kind() -> None:

@@ -162,7 +162,10 @@ def test_a_timeline_is_filtered_by_subject(operator: Browser) -> None:
 def test_an_empty_page_says_why_it_is_empty(operator: Browser) -> None:
     tenant = Tenant.objects.create(name="Made by hand")
     assert "Nothing has happened yet" in operator.get(address(tenant)).content.decode()
-    assert "Nothing of this kind" in operator.get(address(tenant, "?about=members")).content.decode()
+    filtered = operator.get(address(tenant, "?about=members")).content.decode()
+    assert "No entry matches" in filtered
+    assert "Nothing in this list has About: <b><bdi>Members and their users in Cognito</bdi></b>." in filtered
+    assert f'href="{address(tenant)}">Clear this filter</a>' in filtered
     AuditHead.objects.update(kept_after=1)
     assert "retention has moved" in operator.get(address(tenant)).content.decode()
     assert operator.get("/operators/tenants/00000000-0000-4000-8000-000000000000/timeline/").status_code == 404
@@ -175,8 +178,8 @@ def test_a_long_timeline_costs_no_more_queries_than_a_short_one(operator: Browse
         operator.get(address(tenant))
         with CaptureQueriesContext(connection) as captured:
             operator.get(address(tenant))
-        # The tenant, the page's entries and, on the last page, whether there were more.
-        assert len(captured) <= 3
+        # The banner, the tenant, the entries and, on the last page, whether there were more.
+        assert len(captured) <= 4
 
 
 def test_members_see_no_timeline_of_their_own_tenant_here(browse_as: Any) -> None:

@@ -232,6 +232,18 @@ def test_an_unreadable_value_is_a_flaw_and_no_crash() -> None:
     assert answer["entries"] == 2
 
 
+@pytest.mark.parametrize("levels", [600, 3000])
+def test_a_value_nested_by_hand_is_a_flaw_and_no_crash(levels: int) -> None:
+    record_entries(3)
+    nested = "[" * levels + "]" * levels
+    with without_triggers():
+        if connection.vendor == "sqlite":
+            run_sql("PRAGMA ignore_check_constraints = ON")
+        run_sql("UPDATE tenants_auditevent SET after = %s WHERE seq = 2", nested)
+    code, answer = verify_audit()
+    assert (code, answer["flaw"]["seq"], answer["entries"]) == (3, 2, 1)
+
+
 def test_an_anchor_finds_a_rewritten_trail() -> None:
     record_entries(5)
     anchor = verify_audit()[1]["head"]
