@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.core.cache import cache
@@ -18,9 +18,15 @@ from tenants.domain.errors import MembershipChanged, Misconfigured, OnlyOperator
 from tenants.domain.log_context import note
 from tenants.domain.permissions import MANAGERS
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.domain.tenant_permissions import SETTINGS_READERS
 from tenants.sign_in.break_glass import ACCESS_LASTS, BreakGlass, access_by
 from tenants.sign_in.sessions import SignedIn
-from tenants.sign_in.standing import ClaimsOutOfDate, Standing, check_standing, standing_of
+from tenants.sign_in.standing import (
+    ClaimsOutOfDate,
+    Standing,
+    check_standing,
+    standing_of,
+)
 from tenants.sign_in.wiring import sessions
 
 _SESSION_KEY = "sign_in"
@@ -63,6 +69,7 @@ signed_in_only = _declare(Access("everybody who is signed in", tuple(Role)))
 members_only = _declare(Access("members of an organisation", IN_AN_ORGANISATION))
 # Which of them may do what to whom is asked again by each step.
 managers_only = _declare(Access("those who manage an organisation’s members", MANAGERS))
+settings_readers_only = _declare(Access("those who see an organisation’s settings", SETTINGS_READERS))
 operators_only = _declare(Access("operators of the platform", (Role.OPERATOR,)))
 
 
@@ -80,7 +87,7 @@ def admit(request: HttpRequest, access: Access) -> SignedIn | None:
     Raises SignInNeeded, SessionEnded, ArrivalNeeded, NoOrganisation, MembershipEnded, MembershipChanged,
     TenantSuspended, RoleTooLow, OnlyOperatorsPages or Unavailable.
     """
-    who = unchecked_person(request) if access.looks_at_session else None
+    who = person_of_session(request) if access.looks_at_session else None
     if who is None:
         if access.roles is not None:
             raise SignInNeeded
@@ -88,6 +95,8 @@ def admit(request: HttpRequest, access: Access) -> SignedIn | None:
     if who.break_glass is not None:
         return _admit_break_glass(who, who.break_glass, access)
     note(sub=who.claims.sub, org=who.claims.org)
+    who.check_goes_on()
+    sessions().uses.note(who.sign_in_id)
     if sessions().needs_renewal(who.claims):
         who = _renew(request, who, even_if_fresh=False)
     if access.newcomers and not who.standing.role:
@@ -113,28 +122,36 @@ def signed_in(request: HttpRequest) -> SignedIn:
 
 
 def unchecked_person(request: HttpRequest) -> SignedIn | None:
-    """The person whom the session names: enough for a page's header, not for opening a view.
+    """The person whom the session names, unless it was ended: enough for a page's header, not for opening a view."""
+    who = person_of_session(request)
+    return None if who is None or who.is_over else who
 
-    None also for a session that another version of the portal wrote: the person signs in again.
+
+def person_of_session(request: HttpRequest) -> SignedIn | None:
+    """As `unchecked_person`, also of a session that was ended: enough to write down who was refused.
+
+    None for a session that another version of the portal wrote: the person signs in again.
     """
     if _BREAK_GLASS_KEY in request.session:
         return _break_glass_person(request.session[_BREAK_GLASS_KEY])
     stored: Any = request.session.get(_SESSION_KEY)
     try:
         sign_in_id, claims = uuid.UUID(stored["id"]), Claims.from_session(stored["claims"])
-        standing = standing_of(int(stored["person"]))
+        standing, endings = standing_of(int(stored["person"])), int(stored["endings"])
     except (KeyError, TypeError, ValueError):
         return None
-    return SignedIn(sign_in_id, claims, standing) if standing else None
+    return SignedIn(sign_in_id, claims, standing, endings=endings) if standing else None
 
 
-def remember(request: HttpRequest, *, sign_in_id: uuid.UUID, person_id: int, claims: Claims) -> None:
+def remember(request: HttpRequest, *, sign_in_id: uuid.UUID, person_id: int, claims: Claims, endings: int) -> None:
+    """`endings` is the person's number when the sign-in began: never one that was read later."""
     if request.session.pop(_BREAK_GLASS_KEY, None) is not None:
         request.session.set_expiry(None)
     request.session[_SESSION_KEY] = {
         "id": str(sign_in_id),
         "person": person_id,
         "claims": claims.for_session(),
+        "endings": endings,
     }
 
 
@@ -187,5 +204,11 @@ def _organisation_of(who: SignedIn) -> str:
 
 def _renew(request: HttpRequest, who: SignedIn, *, even_if_fresh: bool) -> SignedIn:
     claims = sessions().renew(who.sign_in_id, who.claims, even_if_fresh=even_if_fresh)
-    remember(request, sign_in_id=who.sign_in_id, person_id=who.standing.person_id, claims=claims)
-    return SignedIn(who.sign_in_id, claims, who.standing)
+    remember(
+        request,
+        sign_in_id=who.sign_in_id,
+        person_id=who.standing.person_id,
+        claims=claims,
+        endings=who.endings,
+    )
+    return replace(who, claims=claims)

@@ -1,8 +1,9 @@
 """A signed-in person's temporary AWS credentials, with as few exchanges as possible.
 
 Credentials are kept in this process and, sealed, in the shared cache, by sign-in, organisation and role, so that
-another role or organisation never finds them. Whether the person still is what they are for, the door asks, and in a
-long request each use asks again.
+another role or organisation never finds them. They are bound to the membership's generation as well: those from before
+a change of the membership are of no use to anybody, also where they could not be deleted. Whether the person still is
+what they are for, the door asks, and in a long request each use asks again.
 There is no fallback to the credentials of the process.
 """
 
@@ -12,9 +13,11 @@ import json
 import threading
 import time
 import uuid
+from base64 import b64decode, b64encode
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import astuple, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass, field, replace
+from functools import partial
 
 from django.core.cache import cache
 from django.db import transaction
@@ -23,7 +26,7 @@ from tenants.aws.failures import IdentityUnknown, TokenRefused
 from tenants.aws.identity_pool import IdentityPool
 from tenants.domain.credentials import Credentials
 from tenants.domain.errors import MembershipChanged, SessionEnded, Unavailable
-from tenants.models import SignIn
+from tenants.domain.roles import Role
 from tenants.sign_in.sealing import CannotOpen, Sealer
 from tenants.sign_in.sessions import Sessions, SignedIn
 from tenants.sign_in.single_flight import SharedCache, SingleFlight
@@ -52,28 +55,33 @@ class Federation:
     def credentials_for(self, who: SignedIn) -> Credentials:
         """Raises SessionEnded where the identity pool refuses the token, and what `IdentityPool` raises.
 
-        Raises what `check_standing` raises, and MembershipChanged, where the membership changed since the door.
+        Raises what `check_standing` raises, and MembershipChanged, where the membership changed since the door, and
+        SessionEnded where their sessions were ended since.
         """
         _check_is_still(who)
         key = _key(who)
-        held = self._usable(self._held.get(key))
+        held = self._usable(self._held.get(_bound(who)))
         if held is None:
             with self.flights.alone(key):
-                return self._usable(self._held.get(key)) or self._find_or_exchange(key, who)
+                return self._usable(self._held.get(_bound(who))) or self._find_or_exchange(who)
         if held.expire_within(RENEW_BEFORE_SECONDS, now=self.clock()):
             with self.flights.alone_or_not(key) as alone:
-                return self._renew_early(key, who, held) if alone else held
+                return self._renew_early(who, held) if alone else held
         return held
+
+    def kept_for(self, who: SignedIn) -> Credentials | None:
+        """Those at hand, None where the next call to AWS would fetch new ones. Asks nobody."""
+        return self._usable(self._held.get(_bound(who))) or self._usable(self._read_shared(who))
 
     def drop(self, who: SignedIn) -> None:
         """Forgets the person's credentials: they signed out, or AWS no longer takes them."""
         with self._guard:
-            self._held.pop(_key(who), None)
+            self._held.pop(_bound(who), None)
         self.cache.delete(_key(who))
 
-    def _renew_early(self, key: str, who: SignedIn, held: Credentials) -> Credentials:
+    def _renew_early(self, who: SignedIn, held: Credentials) -> Credentials:
         try:
-            return self._find_or_exchange(key, who)
+            return self._find_or_exchange(who)
         except Unavailable:
             # There are minutes left to try again in.
             return held
@@ -83,12 +91,12 @@ class Federation:
             return None
         return credentials
 
-    def _find_or_exchange(self, key: str, who: SignedIn) -> Credentials:
-        shared = self._read_shared(key)
+    def _find_or_exchange(self, who: SignedIn) -> Credentials:
+        shared = self._read_shared(who)
         if shared is None or shared.expire_within(RENEW_BEFORE_SECONDS, now=self.clock()):
             shared = self._exchange(who)
-            self._share(key, shared)
-        self._hold(key, shared)
+            self._share(who, shared)
+        self._hold(_bound(who), shared)
         return shared
 
     def _exchange(self, who: SignedIn) -> Credentials:
@@ -113,28 +121,25 @@ class Federation:
             while len(self._held) > MOST_PEOPLE_HELD:
                 self._held.popitem(last=False)
 
-    def _share(self, key: str, credentials: Credentials) -> None:
-        sealed = self.sealer.seal(json.dumps(astuple(credentials)), bound_to=key)
-        self.cache.set(key, sealed, timeout=max(1, credentials.expires_at - self.clock()))
+    def _share(self, who: SignedIn, credentials: Credentials) -> None:
+        sealed = self.sealer.seal(json.dumps(astuple(credentials)), bound_to=_bound(who))
+        self.cache.set(_key(who), b64encode(sealed).decode(), timeout=max(1, credentials.expires_at - self.clock()))
 
-    def _read_shared(self, key: str) -> Credentials | None:
-        sealed = self.cache.get(key)
-        if sealed is None:
+    def _read_shared(self, who: SignedIn) -> Credentials | None:
+        """None also for a damaged copy, and for one from before the membership changed."""
+        sealed = self.cache.get(_key(who))
+        if not isinstance(sealed, str):
             return None
         try:
-            return Credentials(*json.loads(self.sealer.open(sealed, bound_to=key)))
-        except CannotOpen:
+            return Credentials(*json.loads(self.sealer.open(b64decode(sealed), bound_to=_bound(who))))
+        except (CannotOpen, TypeError, ValueError):
             return None
 
 
-def forget_credentials(person_id: int, *, org: str, role: str) -> None:
-    """Drops what the shared cache holds of all the person's browsers. Call it before a change of their membership."""
-    keys = [
-        _name(sign_in, org, role) for sign_in in SignIn.objects.filter(person=person_id).values_list("pk", flat=True)
-    ]
-    cache.delete_many(keys)
-    # Until the transaction is committed, a request may still exchange the old token.
-    transaction.on_commit(lambda: cache.delete_many(keys))
+def forget_credentials(sign_ins: Iterable[tuple[uuid.UUID, str]]) -> None:
+    """Drops what the shared cache holds of these sign-ins, each with the org id of its person, for every role."""
+    keys = [_name(sign_in, org, role) for sign_in, org in sign_ins for role in Role]
+    transaction.on_commit(partial(cache.delete_many, keys))
 
 
 def _check_is_still(who: SignedIn) -> None:
@@ -144,6 +149,7 @@ def _check_is_still(who: SignedIn) -> None:
     try:
         if now is not None:
             check_standing(now, who.claims)
+            replace(who, standing=now).check_goes_on()
             return
     except ClaimsOutOfDate:
         pass
@@ -152,6 +158,10 @@ def _check_is_still(who: SignedIn) -> None:
 
 def _key(who: SignedIn) -> str:
     return _name(who.sign_in_id, who.claims.org, who.claims.role)
+
+
+def _bound(who: SignedIn) -> str:
+    return f"{_key(who)}:{who.standing.generation}"
 
 
 def _name(sign_in_id: uuid.UUID, org: str, role: str) -> str:

@@ -1,7 +1,8 @@
 """One caller does the work, the others wait for its result.
 
 Inside a process there is a lock per key. Between processes there is an entry in the shared cache, which expires by
-itself, so that a killed process holds up the others for `LEASE_SECONDS` at most.
+itself. A killed process holds up the others for `PATIENCE_SECONDS` at most. Without the cache each process has its own
+turn, and the work is done more than once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from weakref import WeakValueDictionary
 
 # Longer than the slowest exchange with its retries, so that a lease does not end while its holder works.
 LEASE_SECONDS = 60
+# Longer than a renewal at Cognito, which nobody else should try meanwhile. Doing other work twice does no harm.
+PATIENCE_SECONDS = 10
 _POLL_SECONDS = 0.05
+_HELD = "held-by-"
 
 
 class SharedCache(Protocol):
@@ -66,14 +70,23 @@ class SingleFlight:
             return self._locks.setdefault(key, _Lock())
 
     @contextmanager
-    def _lease(self, key: str, patience: float = LEASE_SECONDS) -> Iterator[bool]:
-        """Yields whether the lease was taken. After `patience` seconds it was not: its holder must have died."""
-        name, mine = f"flight:{key}", secrets.token_hex(8)
+    def _lease(self, key: str, patience: float = PATIENCE_SECONDS) -> Iterator[bool]:
+        """Yields whether the lease was taken. After `patience` seconds it was not: its holder may have died."""
+        name, mine = f"flight:{key}", f"{_HELD}{secrets.token_hex(8)}"
         deadline = time.monotonic() + patience
-        while not (leased := self._cache.add(name, mine, timeout=LEASE_SECONDS)) and time.monotonic() < deadline:
+        while not (leased := self._take(name, mine)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         try:
             yield leased
         finally:
             if leased and self._cache.get(name) == mine:
                 self._cache.delete(name)
+
+    def _take(self, name: str, mine: str) -> bool:
+        if self._cache.add(name, mine, timeout=LEASE_SECONDS):
+            return True
+        there = self._cache.get(name)
+        if there is not None and not str(there).startswith(_HELD):
+            # Damaged: nobody will give it back.
+            self._cache.delete(name)
+        return False

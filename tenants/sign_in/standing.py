@@ -1,19 +1,27 @@
 """What the database says of a person now, and whether they may enter with the claims of their token.
 
 Every request reads it, so the shared cache keeps it for `KEPT_SECONDS`: an edit by hand takes effect after that. Use
-cases call `forget_standing`, so their changes take effect on the next request.
+cases call `forget_standing`, so their changes take effect on the next request; while the cache is away, the database is
+asked. A copy that could not be deleted ends by itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
+from functools import partial
 from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
 
 from tenants.domain.claims import Claims
-from tenants.domain.errors import ArrivalNeeded, MembershipEnded, NoOrganisation, PortalError, TenantSuspended
+from tenants.domain.errors import (
+    ArrivalNeeded,
+    MembershipEnded,
+    NoOrganisation,
+    PortalError,
+    TenantSuspended,
+)
 from tenants.domain.permissions import MANAGERS
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
@@ -39,10 +47,20 @@ class Standing:
     identity_id: str = ""
     # For owners and admins: an owner recovery waits, which they can stop.
     recovery_waits: bool = False
+    # The member's: it changes with every change of the membership and of the tenant's state.
+    generation: int = 0
+    # The person's: a session that began with another number has been ended.
+    endings: int = 0
+    # How pages look to them: "" is as their system has it, and UTC.
+    theme: str = ""
+    time_zone: str = ""
 
     @property
     def readable_email(self) -> str:
         return readable_address(self.email)
+
+
+_TYPES = [type(value) for value in astuple(Standing(person_id=0, sub="", email="", name=""))]
 
 
 class ClaimsOutOfDate(Exception):
@@ -51,8 +69,23 @@ class ClaimsOutOfDate(Exception):
 
 def standing_of(person_id: int) -> Standing | None:
     """None for a person who is no longer in the database."""
-    kept: dict[str, Any] | None = cache.get(_key(person_id))
-    return _read_and_keep(person_id) if kept is None else Standing(**kept)
+    kept: Any = cache.get(_key(person_id))
+    return _read_and_keep(person_id) if kept is None else _copied(kept, person_id) or _read_and_keep(person_id)
+
+
+def standing_in_database(person_id: int) -> Standing | None:
+    """Past the copy, which is deleted only after a change was committed: for who has waited for that change."""
+    return _read(person_id)
+
+
+def _copied(kept: Any, person_id: int) -> Standing | None:
+    """None for a copy that is damaged, or that another version of the portal wrote."""
+    try:
+        standing = Standing(**kept)
+    except TypeError:
+        return None
+    is_whole = [type(value) for value in astuple(standing)] == _TYPES
+    return standing if is_whole and standing.person_id == person_id else None
 
 
 def _read_and_keep(person_id: int) -> Standing | None:
@@ -68,11 +101,10 @@ def _read_and_keep(person_id: int) -> Standing | None:
 
 
 def forget_standing(*person_ids: int) -> None:
-    """Call after every change of a person, member or tenant: it then takes effect on their next request."""
+    """Call after every change of a person, member or tenant: once committed, it takes effect on their next request."""
     keys = [_key(person_id) for person_id in person_ids]
-    cache.delete_many(keys)
-    # Until the transaction is committed, a request may read the old rows and keep them again.
-    transaction.on_commit(lambda: cache.delete_many(keys))
+    # Not before: a request may read the old rows and keep them again.
+    transaction.on_commit(partial(cache.delete_many, keys))
 
 
 def check_standing(standing: Standing, claims: Claims) -> None:
@@ -82,7 +114,7 @@ def check_standing(standing: Standing, claims: Claims) -> None:
     """
     if not standing.role and claims.may_own_an_organisation:
         raise ArrivalNeeded
-    _check_database(standing)
+    check_may_enter(standing)
     if (claims.sub, claims.org, claims.role) != (standing.sub, standing.org, standing.role):
         raise ClaimsOutOfDate
 
@@ -90,19 +122,20 @@ def check_standing(standing: Standing, claims: Claims) -> None:
 def may_enter(standing: Standing) -> bool:
     """Whether the person may enter, as far as the database knows: the token is not compared."""
     try:
-        _check_database(standing)
+        check_may_enter(standing)
     except PortalError:
         return False
     return True
 
 
-def _check_database(standing: Standing) -> None:
+def check_may_enter(standing: Standing) -> None:
+    """Raises NoOrganisation, MembershipEnded or TenantSuspended. The token is not compared."""
     if not standing.role:
         raise NoOrganisation
     if not standing.enabled:
         raise MembershipEnded(standing.tenant_name or "the platform's operators")
     if standing.role != Role.OPERATOR and standing.tenant_state != TenantState.ACTIVE:
-        raise TenantSuspended(standing.tenant_name, standing.tenant_state)
+        raise TenantSuspended(standing.tenant_name, standing.tenant_state, role=standing.role)
 
 
 def forget_tenant(tenant: Tenant) -> None:
@@ -125,7 +158,16 @@ def _read(person_id: int) -> Standing | None:
     person = member.person if member else Person.objects.filter(pk=person_id).first()
     if person is None:
         return None
-    known = Standing(person_id=person.pk, sub=str(person.sub or ""), email=person.email, name=person.name)
+    sub = str(person.sub or "")
+    known = Standing(
+        person_id=person.pk,
+        sub=sub,
+        email=person.email,
+        name=person.name,
+        endings=person.endings,
+        theme=person.theme,
+        time_zone=person.time_zone,
+    )
     if member is None:
         return known
     tenant = member.tenant
@@ -138,6 +180,7 @@ def _read(person_id: int) -> Standing | None:
         enabled=member.enabled and not member.removed,
         identity_id=member.identity_id,
         recovery_waits=member.role in MANAGERS and _recovery_waits(member),
+        generation=member.generation,
     )
 
 

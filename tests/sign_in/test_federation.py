@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from base64 import b64decode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -34,7 +35,7 @@ def signed_in(browser: Browser) -> SignedIn:
     stored = browser.session["sign_in"]
     standing = standing_of(stored["person"])
     assert standing
-    return SignedIn(uuid.UUID(stored["id"]), Claims.from_session(stored["claims"]), standing)
+    return SignedIn(uuid.UUID(stored["id"]), Claims.from_session(stored["claims"]), standing, endings=stored["endings"])
 
 
 def test_a_warm_records_page_costs_one_query_to_dynamodb_and_no_sql(browse_as: Browse, switches: Switches) -> None:
@@ -59,8 +60,8 @@ def test_a_sign_in_exchanges_once_and_only_the_first_asks_for_an_id(portal: Worl
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ten_requests_at_once_exchange_the_token_once(browse_as: Browse, switches: Switches) -> None:
-    browser = browse_as(ACME_OWNER)
+def test_ten_requests_at_once_exchange_the_token_once(portal: World, switches: Switches) -> None:
+    browser = Browser(portal).sign_in_only(ACME_OWNER)
     who = signed_in(browser)
     switches.forget()
     switches.fail("CognitoIdentity.GetCredentialsForIdentity", delay_seconds=0.3, count=10)
@@ -88,7 +89,8 @@ def test_another_process_finds_sealed_credentials_in_the_shared_cache(browse_as:
     assert elsewhere.credentials_for(who) == mine
     assert switches.calls() == {}
     kept = cache.get(f"credentials:{who.sign_in_id}:{who.claims.org}:{who.claims.role}")
-    assert mine.secret_access_key.encode() not in kept
+    for secret in (mine.secret_access_key, mine.session_token):
+        assert secret.encode() not in b64decode(kept)
 
 
 def in_new_process(federation: Any) -> Any:
@@ -132,10 +134,10 @@ def test_a_failed_early_renewal_leaves_the_good_credentials(browse_as: Browse, s
     assert here.credentials_for(who) == old
 
 
-def test_an_identity_of_another_login_is_asked_for_again(browse_as: Browse) -> None:
+def test_an_identity_of_another_login_is_asked_for_again(portal: World, browse_as: Browse) -> None:
     browse_as(GLOBEX_OWNER).get("/records/")
     theirs = Member.objects.get(person__email=GLOBEX_OWNER.email).identity_id
-    browser = browse_as(ACME_OWNER)
+    browser = Browser(portal).sign_in_only(ACME_OWNER)
     Member.objects.filter(person__email=ACME_OWNER.email).update(identity_id=theirs)
     forget_standing(Member.objects.get(person__email=ACME_OWNER.email).person_id)
     assert browser.get("/records/").status_code == 200
@@ -176,8 +178,8 @@ def test_credentials_that_aws_no_longer_takes_are_replaced_unnoticed(browse_as: 
     assert (refused.status_code, bool(refused["Retry-After"])) == (503, True)
 
 
-def test_a_token_the_identity_pool_refuses_ends_the_session(browse_as: Browse, switches: Switches) -> None:
-    browser = browse_as(ACME_OWNER)
+def test_a_token_the_identity_pool_refuses_ends_the_session(portal: World, switches: Switches) -> None:
+    browser = Browser(portal).sign_in_only(ACME_OWNER)
     switches.fail("CognitoIdentity.GetCredentialsForIdentity", code="NotAuthorizedException", status=400, count=20)
     page = browser.get("/records/orders/")
     assert page.status_code == 401

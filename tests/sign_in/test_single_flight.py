@@ -77,7 +77,7 @@ def test_different_keys_do_not_wait_for_each_other() -> None:
 def test_a_killed_holder_is_waited_for_no_longer_than_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(single_flight, "LEASE_SECONDS", 0.3)
     shared = Cache()
-    shared.add("flight:k", "of a killed process", timeout=0.3)
+    shared.add("flight:k", "held-by-a-killed-process", timeout=0.3)
     started = time.monotonic()
     with SingleFlight(shared).alone("k"):
         assert 0.2 < time.monotonic() - started < 2
@@ -102,3 +102,11 @@ def test_a_caller_may_decline_to_wait() -> None:
         assert time.monotonic() - started < 1
     with elsewhere.alone_or_not("k") as alone:
         assert alone
+
+
+def test_a_damaged_lease_is_not_waited_for() -> None:
+    shared = Cache()
+    shared.add("flight:k", 42, timeout=60)
+    started = time.monotonic()
+    with SingleFlight(shared).alone("k"):
+        assert time.monotonic() - started < 2
