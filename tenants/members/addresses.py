@@ -7,6 +7,8 @@ from email_validator import EmailNotValidError, validate_email
 
 from tenants.domain import texts
 from tenants.domain.errors import InvalidInput
+from tenants.models import MOST_EMAIL, Person
+from tenants.sign_in.standing import forget_standing
 
 # RFC 5321 allows 254, but the address is the user name in Cognito, which has at most 128:
 # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUser.html
@@ -43,6 +45,14 @@ def address_to_find(text: str) -> str:
         return address(text)
     except InvalidInput:
         return texts.trimmed(text).lower()
+
+
+def give_address(person: Person, seen: str) -> None:
+    """Their address as Cognito has it, to somebody without one, unless another person has it."""
+    email = seen.casefold()[:MOST_EMAIL]
+    if email and not person.email and not Person.objects.filter(email=email).exists():
+        Person.objects.filter(pk=person.pk).update(email=email)
+        forget_standing(person.pk)
 
 
 def _check_shape(typed: str) -> None:

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from tenants.domain.tenant_state import MAY_SIGN_IN
 from tenants.domain.user_plan import Conflict
+from tenants.members.desired import desired_user, planned_changes
 from tenants.members.invitation_state import invitation_state
-from tenants.members.roster import desired_user, planned_changes
 from tenants.models import Member, Provisioning, Tenant, Worker
 
 NO_WORKER = "No worker is running. Start one: manage.py provision --watch."
@@ -56,3 +56,8 @@ def is_locked(tenant: Tenant | None) -> bool:
 def no_worker() -> str:
     """NO_WORKER, or "" while a worker is running."""
     return "" if Worker.objects.alive(timezone.now()).exists() else NO_WORKER
+
+
+def with_worker(*sentences: str) -> tuple[str, ...]:
+    """The sentences, and NO_WORKER while none is running."""
+    return (*sentences, *filter(None, [no_worker()]))

@@ -16,6 +16,7 @@ from tenants.domain.roles import IN_AN_ORGANISATION
 
 MOST_LINES = 5_000
 MOST_BYTES = 2_000_000
+_ENDINGS = (".csv", ".tsv", ".txt")
 # A separator between people, but not inside quotes or angle brackets: "Byron, Ada" <ada@example.com>.
 # No "<" inside brackets: otherwise each one that is not closed would read the rest of the line again.
 _PIECE = re.compile(r'(?:"[^"]*"|<[^<>]*>|[^,;\t"<]|["<])+')
@@ -72,6 +73,12 @@ def uploaded(content: bytes) -> list[NewInvitation]:
     except csv.Error as error:
         raise InvalidInput(f"The file is not valid CSV: {error}.", field="file") from error
     return _checked(list(_of_rows(rows)), field="file")
+
+
+def check_file_name(name: str) -> None:
+    """The name is used for nothing else. Raises InvalidInput for one that is no text file's."""
+    if not name.lower().endswith(_ENDINGS):
+        raise InvalidInput(f"Choose a file whose name ends with {', '.join(_ENDINGS)}.", field="file")
 
 
 def _checked(found: list[NewInvitation], *, field: str) -> list[NewInvitation]:

@@ -16,7 +16,7 @@ from tenants.domain.dates import formatted, formatted_day
 from tenants.domain.tenant_state import MAY_SIGN_IN
 from tenants.domain.user_plan import INVITATION_LASTS, INVITED
 from tenants.members.roster import desired_user
-from tenants.models import Member, Provisioning
+from tenants.models import Member, Provisioning, signed_in_members
 
 # AWS's clock decides when a temporary password lapses. Nobody is told that it has before that is sure.
 CLOCKS_DIFFER = timedelta(minutes=5)
@@ -58,24 +58,33 @@ def invitation_state(member: Member, *, now: datetime | None = None) -> Invitati
     desired = desired_user(member)
     may_sign_in = desired is not None and desired.enabled
     owed = "; to be mailed again" if member.resend and name in _RESENDABLE else ""
-    return InvitationState(name, f"{_in_words(name, member)}{owed}", may_sign_in and name in _RESENDABLE)
+    # Cognito mails nobody again who has another status, such as somebody who signed up and has not confirmed.
+    can_be_resent = may_sign_in and name in _RESENDABLE and member.seen_status == INVITED
+    return InvitationState(name, f"{_in_words(name, member)}{owed}", can_be_resent)
 
 
 def needing_a_resend(members: QuerySet[Member], *, now: datetime | None = None) -> QuerySet[Member]:
     """Those of the members whose `invitation_state` says `needs_a_resend`."""
-    lapsed = Q(mailed_at__lt=(now or timezone.now()) - INVITATION_LASTS - CLOCKS_DIFFER)
     may_sign_in = Q(tenant=None) | Q(tenant__state__in=MAY_SIGN_IN)
-    invited = members.filter(may_sign_in, enabled=True, removed=False, signed_in_at=None, seen_status=INVITED)
-    return invited.filter(lapsed | ~Q(mail_problem=""), seen_enabled__isnull=False, person__sub__isnull=False)
+    stranded = in_state(Invited.LAPSED, now=now) | in_state(Invited.NOT_DELIVERED, now=now)
+    return members.filter(may_sign_in, stranded, enabled=True, removed=False, seen_status=INVITED)
+
+
+def in_state(name: Invited, *, now: datetime | None = None) -> Q:
+    """Members whose `invitation_state` has this name: SIGNED_IN, LAPSED or NOT_DELIVERED. The others have no filter."""
+    if name == Invited.SIGNED_IN:
+        return signed_in_members()
+    with_user = ~signed_in_members() & Q(seen_enabled__isnull=False, person__sub__isnull=False)
+    if name == Invited.NOT_DELIVERED:
+        return with_user & ~Q(mail_problem="")
+    return with_user & Q(mail_problem="", mailed_at__lt=(now or timezone.now()) - INVITATION_LASTS - CLOCKS_DIFFER)
 
 
 def _name(member: Member, now: datetime) -> Invited:
-    if member.signed_in_at is not None:
+    if member.has_signed_in:
         return Invited.SIGNED_IN
     if member.seen is None:
         return _name_without_user(member)
-    if member.seen_status != INVITED:
-        return Invited.SIGNED_IN
     if member.mail_problem:
         return Invited.NOT_DELIVERED
     if member.mailed_at is None:
@@ -90,7 +99,7 @@ def _name_without_user(member: Member) -> Invited:
 
 
 def _in_words(name: Invited, member: Member) -> str:
-    lasts_until = member.mailed_at + INVITATION_LASTS if member.mailed_at else None
+    lasts_until = timezone.localtime(member.mailed_at + INVITATION_LASTS) if member.mailed_at else None
     match name:
         case Invited.NOT_CREATED:
             return "not created yet"
@@ -106,4 +115,4 @@ def _in_words(name: Invited, member: Member) -> str:
             return "not mailed"
         case Invited.SIGNED_IN:
             last = member.signed_in_at
-            return f"has signed in, last on {formatted_day(last)}" if last else "has signed in"
+            return f"has signed in, last on {formatted_day(timezone.localtime(last))}" if last else "has signed in"

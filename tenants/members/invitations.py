@@ -1,4 +1,4 @@
-"""Invitations into an organisation: the web process writes them down, and the worker makes members of them.
+"""Invitations into an organisation: written down here, and dismissed. The worker makes members of them: `joining`.
 
 What the inviter reads at once says nothing about addresses outside their own organisation. Whether somebody could not
 join they read later.
@@ -6,49 +6,36 @@ join they read later.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
 
 from django.db import transaction
 from django.utils import timezone
 
-from tenants.audit import NewEntry, audit_refusals, record, record_all
+from tenants.audit import NewEntry, audit_refusals, record_all
 from tenants.audit.actions import Action
 from tenants.domain import texts
-from tenants.domain.actor import WORKER, Actor, ActorKind
-from tenants.domain.errors import InvalidInput, NotNow
+from tenants.domain.actor import Actor, ActorKind
+from tenants.domain.errors import InvalidInput
 from tenants.domain.permissions import MemberAction
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
-from tenants.mail import outbox
 from tenants.members import addresses, roster
+from tenants.members.allowed_domains import why_not_invited
 from tenants.members.in_cognito import is_locked, no_worker
 from tenants.members.invitation_lines import NewInvitation
 from tenants.members.notices import tell_owners
 from tenants.members.rights import check_allowed, why_not_allowed
 from tenants.models import Invitation, Member, Person, RateCount, Tenant
 
-_log = logging.getLogger(__name__)
 _Value = TypeVar("_Value")
 _INVITE, _REVOKE = MemberAction.INVITE, MemberAction.REVOKE
 # Otherwise anybody with an organisation could mail the whole world.
 MOST_AN_HOUR = 5_000
-AT_A_TIME = 50
-_HOUR, _DAY = 3_600, 86_400
-# Waiting for the worker to delete the user of a removed member.
-_LOOKS_AGAIN_AFTER = timedelta(seconds=5)
-_LONGEST_PAUSE = timedelta(hours=1)
-_MOST_WAITS = 60
+_HOUR = 3_600
 _QUERIED_AT_A_TIME = 500
 _NAMED_IN_A_MAIL = 5
-COULD_NOT_JOIN = (
-    "The address belongs to somebody who is in another organisation. "
-    "For now, one address is in one organisation. A mail told them that you invited them."
-)
-_MAY_NOT_INVITE = "The person who invited them may no longer invite people here."
 _NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
 
 
@@ -104,7 +91,7 @@ def invite(
         tenant = Tenant.objects.locked(tenant)
         roster.check_may_change(tenant)
         check_allowed(by, _INVITE, tenant=tenant)
-        checked = _without_known(tenant, _read(tenant, lines, role, by))
+        checked = _of_allowed_domains(tenant, _without_known(tenant, _read(tenant, lines, role, by)))
         checked = _within_limit(tenant, checked)
         _write(tenant, [one for one in checked if one.answer is None], by=by, mail=mail, why=why)
     return [one.answer or Answer(one.line, Answered.INVITED, f"Invited as {one.role}.") for one in checked]
@@ -170,6 +157,11 @@ def _is_member(member: Member) -> str:
 def _in_parts(values: Sequence[_Value]) -> Iterable[Sequence[_Value]]:
     """A query with too many values would be refused by the database."""
     return (values[start : start + _QUERIED_AT_A_TIME] for start in range(0, len(values), _QUERIED_AT_A_TIME))
+
+
+def _of_allowed_domains(tenant: Tenant, checked: Sequence[_Checked]) -> list[_Checked]:
+    why = [one.answer is None and why_not_invited(tenant, one.email) for one in checked]
+    return [_answered(one, Answered.REFUSED, said) if said else one for one, said in zip(checked, why, strict=True)]
 
 
 def _within_limit(tenant: Tenant, checked: Sequence[_Checked]) -> list[_Checked]:
@@ -254,114 +246,3 @@ def dismiss_all(tenant: Tenant, *, by: Actor) -> int:
 def _dismissal(invitation: Invitation, tenant: Tenant, by: Actor) -> NewEntry:
     before = {"role": invitation.role}
     return NewEntry(Action.MEMBER_INVITATION_DISMISSED, by, tenant.org_id, invitation.email, before)
-
-
-def take_in() -> int:
-    """A job of the worker: makes members of the next invitations. Returns how many it looked at.
-
-    Each has a transaction of its own, so that a killed worker leaves nothing half done.
-    """
-    done = 0
-    while done < AT_A_TIME and _take_next():
-        done += 1
-    return done
-
-
-def _take_next() -> bool:
-    due = Invitation.objects.filter(due_at__lte=timezone.now()).order_by("due_at", "id")
-    # On SQLite a transaction locks the whole database, and most of the time there is nothing to do.
-    if not due.exists():
-        return False
-    with transaction.atomic():
-        invitation = (
-            due.select_for_update(of=("self",), skip_locked=True).select_related("tenant", "invited_by").first()
-        )
-        if invitation is None:
-            return False
-        try:
-            with transaction.atomic():
-                _take_in(invitation)
-        except Exception as error:  # noqa: BLE001 - one invitation must not stop all others
-            _log.exception("invitation not taken in", extra={"invitation": invitation.pk, "why": type(error).__name__})
-            _put_off(invitation, type(error).__name__)
-    return True
-
-
-def _take_in(invitation: Invitation) -> None:
-    tenant, by = invitation.tenant, _inviter(invitation)
-    if by is None or why_not_allowed(by, _INVITE, tenant=tenant, new_role=invitation.role):
-        _end(invitation, _MAY_NOT_INVITE)
-        return
-    present = Member.objects.select_related("tenant").filter(person__email=invitation.email).first()
-    if present is None:
-        _add(invitation, by)
-    elif present.removed and invitation.attempts < _MOST_WAITS:
-        # They may come back once Cognito has deleted their old user.
-        _put_off(invitation, "the address is being freed", after=_LOOKS_AGAIN_AFTER)
-    elif present.tenant_id == tenant.pk and not present.removed:
-        # Somebody added them meanwhile.
-        invitation.delete()
-    else:
-        _end(invitation, COULD_NOT_JOIN)
-        _mail_once_a_day(invitation, by)
-
-
-def _mail_once_a_day(invitation: Invitation, by: Actor) -> None:
-    """To the owner of the address, who belongs to another organisation."""
-    org = invitation.tenant.org_id
-    if RateCount.objects.add_one(f"could not join {org} {invitation.email}", seconds=_DAY) == 1:
-        about = {"organisation": invitation.tenant.name, "by": by.name}
-        outbox.post("could_not_join", to=invitation.email, about=about, org=org)
-
-
-def _add(invitation: Invitation, by: Actor) -> None:
-    tenant, email = invitation.tenant, invitation.email
-    if not roster.may_be_invited(tenant.org_id, email):
-        _end(invitation, roster.TOO_OFTEN)
-        return
-    try:
-        roster.add_member(
-            tenant=tenant,
-            email=email,
-            name=invitation.name,
-            role=invitation.role,
-            by=by,
-            invited_by=invitation.invited_by,
-            mail_invitation=invitation.mail_invitation,
-            language=invitation.language,
-        )
-    except NotNow as refusal:
-        _end(invitation, refusal.message)
-    else:
-        invitation.delete()
-
-
-def _inviter(invitation: Invitation) -> Actor | None:
-    """With the rights that they have now. None for somebody who is in no organisation any more.
-
-    For the terminal the worker acts: the trail names who typed the command, and the owners were told once for all.
-    """
-    if invitation.terminal:
-        return WORKER
-    membership = (
-        Member.objects.select_related("person")
-        .filter(person=invitation.invited_by_id, enabled=True, removed=False)
-        .first()
-    )
-    if membership is None:
-        return None
-    kind = ActorKind.OPERATOR if membership.role == Role.OPERATOR else ActorKind.MEMBER
-    role = "" if kind == ActorKind.OPERATOR else membership.role
-    return Actor(str(membership.person.sub), str(membership.person), kind, role)
-
-
-def _end(invitation: Invitation, why: str) -> None:
-    Invitation.objects.filter(pk=invitation.pk).update(why=why, due_at=None, last_error="")
-    record(Action.MEMBER_COULD_NOT_JOIN, by=WORKER, org=invitation.tenant.org_id, target=invitation.email, why=why)
-
-
-def _put_off(invitation: Invitation, error: str, *, after: timedelta | None = None) -> None:
-    pause = after or min(_LONGEST_PAUSE, timedelta(seconds=2 ** min(invitation.attempts, 12)))
-    Invitation.objects.filter(pk=invitation.pk).update(
-        due_at=timezone.now() + pause, attempts=invitation.attempts + 1, last_error=error
-    )

@@ -31,10 +31,14 @@ _AT_A_TERMINAL = {
     Action.MEMBER_LEFT: "{person} was removed.",
     Action.MEMBER_DISABLED: "{person} was disabled, and cannot sign in.",
     Action.MEMBER_ENABLED: "{person} was enabled, and can sign in again.",
+    Action.MEMBER_SIGNED_OUT: "{person} was signed out everywhere.",
     Action.MEMBER_REVOKED: "The invitation of {person} was taken back.",
     Action.MEMBER_RESENT: "The invitation of {person} was mailed again.",
     Action.OWNERSHIP_TRANSFERRED: "{person} was made owner in place of {before}.",
 }
+
+
+_WITHOUT_AN_ORGANISATION = "the operators’ pages"
 
 
 def who_in_words(by: Actor) -> str:
@@ -46,6 +50,8 @@ def tell_person(action: Action, member: Member, *, by: Actor, why: str, role: st
     """`member` as it was before. Somebody who never signed in is not mailed: their invitation is simply gone."""
     if member.tenant is None or not member.has_signed_in or str(member.person.sub) == by.id:
         return
+    if not member.person.email:
+        return
     about = {"organisation": member.tenant.name, "by": who_in_words(by), "reason": why}
     kind = _PERSONAL.get(action, "")
     if role:
@@ -53,6 +59,13 @@ def tell_person(action: Action, member: Member, *, by: Actor, why: str, role: st
         about |= {} if role == Role.OWNER else {"role": role, "before": member.role}
     if kind:
         outbox.post(kind, to=member.person.email, about=about, org=member.tenant.org_id)
+
+
+def confirm_deletion(member: Member) -> None:
+    """Mails somebody who deleted their account. They hear of it also if another person did it in their session."""
+    if member.person.email:
+        where = member.tenant.name if member.tenant else "the tenant portal"
+        outbox.post("account_deleted", to=member.person.email, about={"organisation": where}, org=member.org_id)
 
 
 def tell_owners(action: Action, tenant: Tenant | None, *, by: Actor, why: str, **words: str) -> None:
@@ -63,6 +76,20 @@ def tell_owners(action: Action, tenant: Tenant | None, *, by: Actor, why: str, *
     about = {"organisation": tenant.name, "by": who_in_words(by), "what": what, "reason": why}
     told = people_to_tell(tenant, [Role.OWNER]).filter(signed_in_members())
     outbox.post_to_all("changed_at_terminal", to=_addresses(told), about=about, org=tenant.org_id)
+
+
+def tell_of_mfa_reset(member: Member, *, by: Actor, why: str) -> None:
+    """Mails the person and the owners, also where an owner did it: somebody may have deceived that owner."""
+    if not member.has_signed_in:
+        return
+    tenant = member.tenant
+    about = {"organisation": tenant.name if tenant else _WITHOUT_AN_ORGANISATION, "by": who_in_words(by), "reason": why}
+    if member.person.email:
+        outbox.post("mfa_reset", to=member.person.email, about=about, org=member.org_id)
+    if tenant is not None:
+        told = people_to_tell(tenant, [Role.OWNER]).filter(signed_in_members()).exclude(pk=member.pk)
+        about |= {"person": str(member.person)}
+        outbox.post_to_all("mfa_reset_owners", to=_addresses(told), about=about, org=tenant.org_id)
 
 
 def tell_owners_and_admins(kind: str, tenant: Tenant, about: Mapping[str, object]) -> None:
@@ -77,4 +104,4 @@ def people_to_tell(tenant: Tenant, roles: Iterable[Role]) -> QuerySet[Member]:
 
 
 def _addresses(members: QuerySet[Member]) -> list[str]:
-    return list(members.order_by("pk").values_list("person__email", flat=True))
+    return list(members.exclude(person__email="").order_by("pk").values_list("person__email", flat=True))

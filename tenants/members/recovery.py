@@ -92,18 +92,18 @@ def check_may_ask(tenant: Tenant, *, clock: Clock = timezone.now) -> None:
 
 
 @_audit_refusals
-def veto(recovery: OwnerRecovery, *, by: Actor) -> OwnerRecovery:
-    """An owner or an admin stops it. Raises NotAllowed, NotNow if it has ended."""
+def veto(tenant: Tenant, *, by: Actor) -> OwnerRecovery:
+    """An owner or an admin stops the one that waits. Raises NotAllowed, NotNow if none does."""
     what = f"It was stopped by {who_in_words(by)}."
-    return _stop(recovery, RecoveryResult.VETOED, MemberAction.VETO_RECOVERY, by=by, why="", what=what)
+    return _stop(tenant, RecoveryResult.VETOED, MemberAction.VETO_RECOVERY, by=by, why="", what=what)
 
 
 @_audit_refusals
-def cancel(recovery: OwnerRecovery, *, by: Actor, why: str = "") -> OwnerRecovery:
-    """An operator takes it back. Raises InvalidInput, NotAllowed, NotNow if it has ended."""
+def cancel(tenant: Tenant, *, by: Actor, why: str = "") -> OwnerRecovery:
+    """An operator takes back the one that waits. Raises InvalidInput, NotAllowed, NotNow if none does."""
     why = texts.reason_if_given(why)
     asks, what = MemberAction.RECOVER_OWNER, "An operator took it back."
-    return _stop(recovery, RecoveryResult.CANCELLED, asks, by=by, why=why, what=what)
+    return _stop(tenant, RecoveryResult.CANCELLED, asks, by=by, why=why, what=what)
 
 
 def find_by_key(key: str) -> OwnerRecovery | None:
@@ -203,16 +203,17 @@ def _locked_members() -> QuerySet[Member]:
 
 
 def _stop(
-    recovery: OwnerRecovery, result: RecoveryResult, asks: MemberAction, *, by: Actor, why: str, what: str
+    tenant: Tenant, result: RecoveryResult, asks: MemberAction, *, by: Actor, why: str, what: str
 ) -> OwnerRecovery:
     with transaction.atomic():
-        tenant = Tenant.objects.locked(recovery.tenant)
+        tenant = Tenant.objects.locked(tenant)
         check_allowed(by, asks, tenant=tenant)
-        waiting = _waiting(recovery, tenant)
+        waiting = open_recovery(tenant)
         if waiting is None:
-            raise NotNow("This owner recovery has ended already. Nothing was changed.")
+            raise NotNow(f"No owner recovery of {tenant} waits. Nothing was changed.")
+        waiting.tenant = tenant
         record_all([end(waiting, result, by=by, why=why, what=what)])
-    return OwnerRecovery.objects.select_related("tenant").get(pk=recovery.pk)
+    return OwnerRecovery.objects.select_related("tenant").get(pk=waiting.pk)
 
 
 def _waiting(recovery: OwnerRecovery, tenant: Tenant) -> OwnerRecovery | None:

@@ -26,13 +26,19 @@ def why_not_allowed(
 
     A member's own role is read again: their token and their page may be older than a change of it.
     """
-    if by.kind == ActorKind.MEMBER:
-        acting = _acting_member(by, tenant)
-        if acting is None:
-            # Does not name it: that would tell a stranger about another organisation.
-            return "You are not a member of this organisation."
-        by = replace(by, role=acting.role)
-    return why_not(by, action, _question(by, tenant, member, new_role))
+    present = with_present_role(by, tenant)
+    if present is None:
+        # Does not name it: that would tell a stranger about another organisation.
+        return "You are not a member of this organisation."
+    return why_not(present, action, _question(present, tenant, member, new_role))
+
+
+def with_present_role(by: Actor, tenant: Tenant | None) -> Actor | None:
+    """A member with the role that their row has now, None for one who is not in the tenant. Others as they are."""
+    if by.kind != ActorKind.MEMBER:
+        return by
+    acting = _acting_member(by, tenant)
+    return replace(by, role=acting.role) if acting else None
 
 
 def may(action: MemberAction, **asked: str) -> Callable[[Member, Actor], str]:

@@ -1,17 +1,15 @@
 """Members: who is in a tenant, with which role. Changes are written to the rows; a worker makes Cognito match later.
 
 The portal follows the rows from the next request on. A tenant keeps an owner: the database refuses anything else, and
-the checks here say so in words.
+`checks` says so in words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -21,24 +19,32 @@ from tenants.domain import texts
 from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.errors import InvalidInput, NotNow
 from tenants.domain.permissions import MemberAction
-from tenants.domain.roles import IN_AN_ORGANISATION, Role
-from tenants.domain.tenant_state import MAY_SIGN_IN, TenantState, in_words
-from tenants.domain.user_plan import Change, Conflict, DesiredUser, plan
-from tenants.members.addresses import address
-from tenants.members.notices import tell_owners, tell_person
+from tenants.domain.roles import Role
+from tenants.members.adding import TO_GIVE_WAY, add_member, known_role
+from tenants.members.checks import (
+    NOT_IN_HERE,
+    check_may_change,
+    check_may_resend,
+    check_may_transfer,
+    check_never_signed_in,
+    check_owner_remains,
+    operators,
+    owners,
+    stays,
+)
+from tenants.members.desired import desired_user, planned_changes
+from tenants.members.notices import confirm_deletion, tell_of_mfa_reset, tell_owners, tell_person
 from tenants.members.open_recovery import note_lost_owner
 from tenants.members.rights import check_allowed
-from tenants.members.sign_up import give_way
-from tenants.models import Member, Person, Provisioning, RateCount, Tenant
-from tenants.models import signed_in_members as signed_in_members
-from tenants.sign_in.federation import forget_credentials
-from tenants.sign_in.standing import forget_standing
+from tenants.members.second_factor import check_may_reset
+from tenants.models import Member, Provisioning, RateCount, Tenant
+from tenants.sign_in.endings import end_sessions_of
 
-_NO_SUCH_ROLE = f"Choose one of the roles {', '.join(IN_AN_ORGANISATION)}."
+__all__ = ["MOST_A_DAY_EACH", "TOO_OFTEN", "TO_GIVE_WAY", "add_member", "check_may_change", "check_may_resend",
+           "check_may_transfer", "check_never_signed_in", "check_owner_remains", "delete_account", "desired_user",
+           "disable", "enable", "leave", "mark_due", "may_be_invited", "owners", "planned_changes", "remove",
+           "resend", "reset_mfa", "revoke", "set_role", "sign_out", "transfer", "try_now"]  # fmt: skip
 _GONE = {"removed": True, "sign_out": True}
-_NOT_IN_HERE = "Choose another member of this organisation."
-_NO_TENANT = "Choose a tenant. Only operators are in none."
-TO_GIVE_WAY = timedelta(seconds=2)
 # Invitations of the same organisation to the same address. Each one is a mail.
 MOST_A_DAY_EACH = 5
 TOO_OFTEN = f"This address was invited {MOST_A_DAY_EACH} times today. Invite it again tomorrow."
@@ -49,85 +55,14 @@ _RECORDED = ("role", "enabled", "removed")
 _OPERATING = (ActorKind.OPERATOR, ActorKind.BREAK_GLASS, ActorKind.TERMINAL)
 
 
-def desired_user(member: Member) -> DesiredUser | None:
-    """The user that Cognito should have for this member, None if it should have none. Reads `person` and `tenant`.
-
-    Without who invited them, which costs a query and only matters to the worker.
-    """
-    tenant = member.tenant
-    if member.removed or (tenant is not None and tenant.state == TenantState.CLOSED):
-        return None
-    return DesiredUser(
-        email=member.person.email,
-        name=member.person.name,
-        org=str(member.org_id or ""),
-        role=member.role,
-        enabled=member.enabled and (tenant is None or tenant.state in MAY_SIGN_IN),
-        mail_invitation=member.mail_invitation,
-        sign_out=member.sign_out,
-        resend=member.resend,
-        organisation=tenant.name if tenant else "",
-    )
-
-
-def planned_changes(member: Member) -> tuple[Change, ...] | Conflict:
-    """What a worker would do in Cognito for this member, if the user is still as last seen."""
-    return plan(desired_user(member), member.seen, org=str(member.org_id or ""))
-
-
-@_audit_refusals
-def add_member(
-    *,
-    tenant: Tenant | None,
-    email: str,
-    name: str,
-    role: str,
-    by: Actor,
-    invited_by: Person | None = None,
-    mail_invitation: bool = True,
-    language: str = "en",
-    why: str = "",
-) -> Member:
-    """Adds a person to `tenant`, or adds an operator if that is None. A pending sign-up of the address ends.
-
-    Raises InvalidInput, NotAllowed, NotNow.
-    """
-    email, language, role = address(email), texts.language(language), _role(role)
-    name, why = texts.display_name(name, field="name") if name else "", texts.reason_if_given(why)
-    if (tenant is None) != (role == Role.OPERATOR):
-        raise InvalidInput(_NO_SUCH_ROLE if tenant else _NO_TENANT, field="role")
-    with transaction.atomic():
-        if tenant is not None:
-            tenant = Tenant.objects.locked(tenant)
-            check_may_change(tenant)
-        check_allowed(by, MemberAction.INVITE, tenant=tenant, new_role=role)
-        person = _person_to_invite(email, name, language, tenant)
-        now = timezone.now()
-        # Of a pending sign-up with the address, the worker deletes the unused user first.
-        due_at = now + TO_GIVE_WAY if give_way(email) else now
-        with _refuse_second_membership(person, tenant):
-            member = Member.objects.create(
-                person=person,
-                tenant=tenant,
-                role=role,
-                invited_by=invited_by,
-                invited_at=now,
-                mail_invitation=mail_invitation,
-                due_at=due_at,
-            )
-        tell_owners(Action.MEMBER_ADDED, tenant, by=by, why=why, person=email, role=role)
-        record(Action.MEMBER_ADDED, by=by, org=member.org_id, target=str(person), after={"role": role}, why=why)
-    forget_standing(person.pk)
-    return member
-
-
 @_audit_refusals
 def set_role(member: Member, role: str, *, by: Actor, why: str = "") -> Member:
     """Raises InvalidInput if the member is or would be an operator, NotAllowed, NotNow for the only owner."""
-    role = _role(role)
+    role = known_role(role)
     if (role == Role.OPERATOR) != (member.tenant_id is None):
         raise InvalidInput("A change of role cannot make a member an operator, or an operator a member.", field="role")
-    return _change(member, MemberAction.SET_ROLE, Action.MEMBER_ROLE_CHANGED, {"role": role}, by=by, why=why)
+    should_be: dict[str, bool | str] = {"role": role, "sign_out": True}
+    return _change(member, MemberAction.SET_ROLE, Action.MEMBER_ROLE_CHANGED, should_be, by=by, why=why)
 
 
 @_audit_refusals
@@ -140,8 +75,11 @@ def disable(member: Member, *, by: Actor, why: str = "") -> Member:
 
 @_audit_refusals
 def enable(member: Member, *, by: Actor, why: str = "") -> Member:
-    """Ends what `disable` did. Raises NotAllowed, and NotNow once the tenant is being closed."""
-    should_be = {"enabled": True, "sign_out": False, "disabled_by_operator": False}
+    """Ends what `disable` did. Raises NotAllowed, and NotNow once the tenant is being closed.
+
+    Sessions from before stay ended, and where the worker has not signed them out in Cognito yet, it still does.
+    """
+    should_be = {"enabled": True, "disabled_by_operator": False}
     return _change(member, MemberAction.ENABLE, Action.MEMBER_ENABLED, should_be, by=by, why=why)
 
 
@@ -155,6 +93,16 @@ def remove(member: Member, *, by: Actor, why: str = "") -> Member:
 def leave(member: Member, *, by: Actor, why: str = "") -> Member:
     """What `remove` does, done by the member. Raises NotAllowed, NotNow for the only owner."""
     return _change(member, MemberAction.LEAVE, Action.MEMBER_LEFT, _GONE, by=by, why=why)
+
+
+@_audit_refusals
+def delete_account(member: Member, *, by: Actor) -> Member:
+    """What `leave` does, for good: the worker also deletes the person, and a mail confirms it.
+
+    Raises NotAllowed, NotNow for the only owner or operator.
+    """
+    should_be = {**_GONE, "forgotten": True}
+    return _change(member, MemberAction.LEAVE, Action.MEMBER_LEFT, should_be, by=by, why="deleted their account")
 
 
 @_audit_refusals
@@ -176,6 +124,24 @@ def resend(member: Member, *, by: Actor, why: str = "") -> Member:
 
 
 @_audit_refusals
+def sign_out(member: Member, *, by: Actor, why: str = "") -> Member:
+    """Ends all their sessions and tokens; they may sign in again at once. Raises NotAllowed, NotNow."""
+    should_be = {"sign_out": True}
+    return _change(member, MemberAction.SIGN_OUT, Action.MEMBER_SIGNED_OUT, should_be, by=by, why=why)
+
+
+@_audit_refusals
+def reset_mfa(member: Member, *, by: Actor, why: str = "") -> Member:
+    """A worker deletes their authenticator; their sessions end now. For somebody who lost their phone.
+
+    They and the owners are told by mail. Raises NotAllowed, NotNow.
+    """
+    should_be = {"reset_mfa": True, "sign_out": True}
+    asks, action = MemberAction.RESET_MFA, Action.MEMBER_MFA_RESET
+    return _change(member, asks, action, should_be, by=by, why=why, check=check_may_reset)
+
+
+@_audit_refusals
 def transfer(member: Member, *, to: Member, by: Actor, why: str = "") -> Member:
     """`to` becomes an owner and `member`, who is one, an admin: both or neither. Returns `member`.
 
@@ -183,19 +149,19 @@ def transfer(member: Member, *, to: Member, by: Actor, why: str = "") -> Member:
     """
     why = texts.reason_if_given(why)
     if to.tenant_id != member.tenant_id:
-        raise InvalidInput(_NOT_IN_HERE, field="to")
+        raise InvalidInput(NOT_IN_HERE, field="to")
     with transaction.atomic():
         tenant = _locked_tenant(member)
         if tenant is None:
-            raise NotNow("Operators own no organisation.")
+            raise NotNow("Operators cannot own an organisation. Nothing was changed.")
         giver, heir = _locked(member), _locked(to)
         check_allowed(by, MemberAction.TRANSFER, tenant=tenant, member=giver, new_role=Role.OWNER)
         check_may_transfer(giver, to=heir)
         _tell_of_transfer(tenant, giver, heir, by=by, why=why)
-        mark_due(Member.objects.filter(pk=heir.pk), role=Role.OWNER)
-        mark_due(Member.objects.filter(pk=giver.pk), role=Role.ADMIN)
+        mark_due(Member.objects.filter(pk=heir.pk), role=Role.OWNER, sign_out=True)
+        mark_due(Member.objects.filter(pk=giver.pk), role=Role.ADMIN, sign_out=True)
         _note_owner(tenant, heir)
-        _forget(giver, heir)
+        end_sessions_of(giver.person_id, heir.person_id)
         lost = note_lost_owner(tenant, by=by) if by.kind in _OPERATING else []
         record_all([*lost, _transferred(tenant, giver, heir, by=by, why=why)])
     return _fresh(giver)
@@ -226,7 +192,10 @@ def try_now(member: Member, *, by: Actor, why: str = "") -> None:
 
 
 def mark_due(members: QuerySet[Member], **should_be: bool | str) -> int:
-    """Sets the fields and makes the members due. Returns how many there were. The caller calls `forget_standing`."""
+    """Sets the fields and makes the members due. Returns how many there were.
+
+    The caller calls `end_sessions_of`, or `forget_standing` where nothing of what the members may do has changed.
+    """
     return members.update(
         **should_be,
         provisioning=Provisioning.DUE,
@@ -235,33 +204,6 @@ def mark_due(members: QuerySet[Member], **should_be: bool | str) -> int:
         attempts=0,
         last_error="",
     )
-
-
-def _role(name: str) -> Role:
-    try:
-        return Role(name)
-    except ValueError as error:
-        raise InvalidInput(_NO_SUCH_ROLE, field="role") from error
-
-
-def owners(tenant: Tenant) -> QuerySet[Member]:
-    """The owners who can act: disabled and removed ones do not count."""
-    return Member.objects.filter(tenant=tenant, role=Role.OWNER, enabled=True, removed=False)
-
-
-def check_never_signed_in(member: Member) -> None:
-    """Raises NotNow."""
-    if member.has_signed_in:
-        raise NotNow(f"{member.person} has signed in already, so there is no invitation any more.")
-
-
-def check_may_resend(member: Member) -> None:
-    """Raises NotNow for somebody who has signed in, or may not."""
-    check_never_signed_in(member)
-    if not member.enabled:
-        raise NotNow(f"{member.person} is disabled. Enable them first.")
-    if member.tenant is not None and member.tenant.state not in MAY_SIGN_IN:
-        raise NotNow(f"{member.tenant} {in_words(member.tenant.state)}, so nobody is invited now.")
 
 
 def _check_and_count(member: Member) -> None:
@@ -273,20 +215,6 @@ def _check_and_count(member: Member) -> None:
 def may_be_invited(org_id: UUID | None, email: str) -> bool:
     """Counts an invitation to this address. False where it has had enough today."""
     return RateCount.objects.add_one(f"invited {org_id} {email}", seconds=_DAY) <= MOST_A_DAY_EACH
-
-
-def check_may_transfer(member: Member, *, to: Member) -> None:
-    """Raises InvalidInput if `to` cannot be the owner, NotNow if `member` is none."""
-    if member.role != Role.OWNER:
-        raise NotNow(f"{member.person} is not an owner. Nothing was changed.")
-    if to.pk == member.pk:
-        raise InvalidInput(_NOT_IN_HERE, field="to")
-    if to.role == Role.OWNER:
-        raise InvalidInput(f"{to.person} is an owner already.", field="to")
-    if not to.enabled:
-        raise InvalidInput(f"{to.person} is disabled. Enable them first.", field="to")
-    if not to.has_signed_in:
-        raise InvalidInput(f"{to.person} has never signed in, so it is not known whether they can.", field="to")
 
 
 def _change(
@@ -310,19 +238,25 @@ def _change(
         if before and before == after:
             return current
         check_owner_remains(current, should_be)
-        _tell(action, current, str(should_be.get("role", "")), by=by, why=why)
+        _tell(action, current, should_be, by=by, why=why)
         mark_due(Member.objects.filter(pk=current.pk), **should_be)
         lost = _note_owners(tenant, current, should_be, by=by) if tenant else []
-        _forget(current)
+        # Of every change: also an enabling ends what began while they were locked out.
+        end_sessions_of(current.person_id)
         target = str(current.person)
         record_all([*lost, NewEntry(action, by, current.org_id, target, before=before, after=after, why=why)])
     return _fresh(current)
 
 
-def _tell(action: Action, member: Member, new_role: str, *, by: Actor, why: str) -> None:
+def _tell(action: Action, member: Member, should_be: Mapping[str, bool | str], *, by: Actor, why: str) -> None:
+    new_role = str(should_be.get("role", ""))
     words = {"person": str(member.person), "role": new_role, "before": member.role}
     tell_owners(action, member.tenant, by=by, why=why, **words)
     tell_person(action, member, by=by, why=why, role=new_role)
+    if action == Action.MEMBER_MFA_RESET:
+        tell_of_mfa_reset(member, by=by, why=why)
+    if should_be.get("forgotten"):
+        confirm_deletion(member)
 
 
 def _note_owners(
@@ -331,29 +265,16 @@ def _note_owners(
     """What a change of `member` means for who owns the tenant. The caller records the entries."""
     if should_be.get("role") == Role.OWNER:
         _note_owner(tenant, member)
-    if member.role == Role.OWNER and by.kind in _OPERATING and not _stays(member, should_be):
+    if member.role == Role.OWNER and by.kind in _OPERATING and not stays(member, should_be):
         return note_lost_owner(tenant, by=by)
     return ()
-
-
-def _stays(member: Member, should_be: Mapping[str, bool | str]) -> bool:
-    """Whether they remain what they are, and able to act."""
-    same = should_be.get("role", member.role) == member.role and should_be.get("enabled", member.enabled)
-    return bool(same) and not should_be.get("removed", False)
-
-
-def _forget(*members: Member) -> None:
-    """The members as they were: the next page and the next call to AWS follow their rows as they are now."""
-    forget_standing(*(member.person_id for member in members))
-    for member in members:
-        forget_credentials(member.person_id, org=str(member.org_id or ""), role=member.role)
 
 
 def _locked_tenant(member: Member) -> Tenant | None:
     """Raises NotNow if its members cannot change now. For an operator, all operators are locked."""
     if member.tenant is None:
         # There is no tenant to lock. If two operators remove each other, the second one is refused.
-        list(_operators().select_for_update().order_by("pk"))
+        list(operators().select_for_update().order_by("pk"))
         return None
     tenant = Tenant.objects.locked(member.tenant)
     check_may_change(tenant)
@@ -377,74 +298,6 @@ def _note_owner(tenant: Tenant, member: Member) -> None:
     """A member who has signed in becomes an owner: from now on operators make nobody a member of the tenant."""
     if tenant.owner_signed_in_at is None and member.has_signed_in:
         Tenant.objects.filter(pk=tenant.pk).update(owner_signed_in_at=timezone.now())
-
-
-def check_owner_remains(member: Member, should_be: Mapping[str, bool | str]) -> None:
-    """Raises NotNow if with these fields the tenant would have no owner, or the platform no operator.
-
-    An owner who has signed in counts only on others who have: an organisation that nobody can enter has no owner.
-    """
-    if _stays(member, should_be):
-        return
-    if member.tenant is None:
-        peers, kind, whose = _operators(), "operator", ""
-    else:
-        peers, kind, whose = owners(member.tenant), "owner", f" of {member.tenant}"
-    if member not in peers:
-        return
-    others = peers.exclude(pk=member.pk)
-    if not others.exists():
-        first = "Make somebody else an owner first." if member.tenant else "Add another one first."
-        raise NotNow(f"{member.person} is the only {kind}{whose}. {first}")
-    if member.has_signed_in and not others.filter(signed_in_members()).exists():
-        raise NotNow(f"{member.person} is the only {kind}{whose} who has signed in. Another one has to do so first.")
-
-
-def check_may_change(tenant: Tenant) -> None:
-    """Raises NotNow for a tenant that is being closed or is closed."""
-    if not TenantState(tenant.state).may_be_changed:
-        raise NotNow(f"{tenant} {in_words(tenant.state)}, so its members stay as they are.")
-
-
-def _operators() -> QuerySet[Member]:
-    return Member.objects.filter(tenant=None, enabled=True, removed=False)
-
-
-def _person_to_invite(email: str, name: str, language: str, tenant: Tenant | None) -> Person:
-    person, created = Person.objects.get_or_create(email=email, defaults={"name": name, "language": language})
-    if created:
-        return person
-    _check_has_no_membership(person, tenant)
-    if name and person.sub is None:
-        # Cognito has no user for them, so the name of the latest invitation is the best one known.
-        person.name = name
-        person.save(update_fields=["name"])
-    return person
-
-
-@contextmanager
-def _refuse_second_membership(person: Person, tenant: Tenant | None) -> Iterator[None]:
-    """Raises InvalidInput if the person is a member already, also if they were added at the same moment."""
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError:
-        _check_has_no_membership(person, tenant)
-        raise
-
-
-def _check_has_no_membership(person: Person, tenant: Tenant | None) -> None:
-    membership = Member.objects.filter(person=person).first()
-    if membership is None:
-        return
-    if membership.tenant_id != (tenant.pk if tenant else None):
-        # Does not say which one: that would tell a stranger about another organisation.
-        raise InvalidInput(f"{person.email} belongs to somebody who is in another organisation.", field="email")
-    if membership.removed:
-        why = "was removed, and Cognito still has their user. Add them again once the worker has deleted it."
-        raise InvalidInput(f"{person.email} {why}", field="email")
-    where = f"a member of {tenant}" if tenant else "an operator"
-    raise InvalidInput(f"{person.email} is {where} already.", field="email")
 
 
 def _removed(member: Member) -> NotNow:

@@ -120,11 +120,15 @@ def arriving(claims: Claims) -> SignUp | None:
     """The sign-up whose owner has signed in with these claims, locked until the transaction ends.
 
     Only the portal gives a user an organisation. A worker that was killed may not have written down the user's sub.
+    None while it is being ended: its user may be deleted at any moment.
     """
     if not claims.may_own_an_organisation:
         return None
-    theirs = Q(sub=UUID(claims.sub)) | Q(sub=None, email=claims.email.casefold())
-    return SignUp.objects.select_for_update().filter(theirs, org_id=UUID(claims.org)).first()
+    theirs = Q(sub=UUID(claims.sub))
+    if claims.email:
+        theirs |= Q(sub=None, email=claims.email.casefold())
+    there = SignUp.objects.exclude(state=SignUpState.ENDING).select_for_update()
+    return there.filter(theirs, org_id=UUID(claims.org)).first()
 
 
 def forget_old_counts() -> int:
@@ -137,7 +141,8 @@ def forget_old_counts() -> int:
 
 def due() -> QuerySet[SignUp]:
     """Sign-ups that somebody has to be mailed about, the longest due first."""
-    return _free().filter(due_at__lte=timezone.now()).order_by("due_at", "pk")
+    there = _free().exclude(state=SignUpState.ENDING)
+    return there.filter(due_at__lte=timezone.now()).order_by("due_at", "pk")
 
 
 def expired() -> QuerySet[SignUp]:
@@ -160,7 +165,21 @@ def claim(wanted: QuerySet[SignUp], holder: str) -> SignUp | None:
 
 def may_have_user(sign_up: SignUp) -> bool:
     """Whether a worker has made its user, or began to and was killed."""
-    return sign_up.state == SignUpState.INVITED or sign_up.attempts > 0 or bool(sign_up.leased_by)
+    has_begun = sign_up.state in (SignUpState.INVITED, SignUpState.ENDING)
+    return has_begun or sign_up.attempts > 0 or bool(sign_up.leased_by)
+
+
+def begin_to_end(sign_up: SignUp, holder: str) -> bool:
+    """From now on nobody arrives with it. False where its owner has arrived, or another holder has it by now."""
+    ours = SignUp.objects.filter(pk=sign_up.pk, leased_by=holder)
+    return bool(ours.update(state=SignUpState.ENDING))
+
+
+def put_back(sign_up: SignUp, holder: str, *, seconds: float) -> None:
+    """As it was before `begin_to_end`, for nobody to take in so many seconds."""
+    state = SignUpState.INVITED if sign_up.state == SignUpState.ENDING else sign_up.state
+    SignUp.objects.filter(pk=sign_up.pk, leased_by=holder).update(state=state)
+    put_off(sign_up, holder, seconds=seconds)
 
 
 def finish(sign_up: SignUp, holder: str, **fields: Any) -> None:

@@ -3,116 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from django.conf import settings
 
 from tenants.domain.actor import Actor
-from tenants.domain.dates import formatted
-from tenants.domain.errors import InvalidInput, NotNow
+from tenants.domain.errors import InvalidInput
 from tenants.domain.permissions import MemberAction
-from tenants.domain.roles import IN_AN_ORGANISATION, Role
-from tenants.domain.steps import WHY, WHY_OPTIONAL, Choices, Field, Step, Typed, refusal_of, with_reason
-from tenants.members import recovery, roster
+from tenants.domain.roles import Role
+from tenants.domain.steps import WHY_OPTIONAL, Field, Step, Typed, refusal_of, with_reason
+from tenants.members import checks, roster
+from tenants.members.adding_step import ADD, PERSON_FIELD, ROLE_FIELD
 from tenants.members.addresses import address
-from tenants.members.in_cognito import (
-    NOT_CREATED_YET,
-    has_drifted,
-    in_cognito,
-    is_locked,
-    is_not_created_yet,
-    no_worker,
-)
-from tenants.members.rights import may, may_in
-from tenants.models import Member, Provisioning, Tenant
+from tenants.members.in_cognito import has_drifted, in_cognito, is_locked, with_worker
+from tenants.members.recovery_steps import CANCEL_RECOVERY, RECOVER_OWNER
+from tenants.members.rights import may
+from tenants.members.second_factor import check_may_reset
+from tenants.models import Member, Provisioning
 
+__all__ = ["ADD", "CANCEL_RECOVERY", "DISABLE", "ENABLE", "LEAVE", "MEMBER_STEPS", "OWN_MEMBER_STEPS", "PERSON_FIELD",
+           "RECOVER_OWNER", "REMOVE", "RESEND", "RESET_MFA", "REVOKE", "ROLE", "SIGN_OUT", "TRANSFER",
+           "TRY_NOW"]  # fmt: skip
 _DOOR = "From their next request on, the portal does not let them in."
 _CREDENTIALS = "AWS credentials already issued to them work until they expire, for up to an hour."
-
-
-def _role_choices() -> Choices:
-    return tuple((role.value, f"{role.capitalize()}: {role.in_words}") for role in IN_AN_ORGANISATION)
-
-
-_ROLE = Field("role", "Role", widget="choice", choices=_role_choices)
-
-
-def _with_worker(*sentences: str) -> tuple[str, ...]:
-    return (*sentences, *filter(None, [no_worker()]))
 
 
 def _prevented(member: Member) -> str:
     if member.removed:
         return f"{member.person} has been removed already."
     tenant = member.tenant
-    return "" if tenant is None else refusal_of(lambda: roster.check_may_change(tenant))
+    return "" if tenant is None else refusal_of(lambda: checks.check_may_change(tenant))
 
 
 def _only_owner(member: Member, **should_be: bool | str) -> str:
-    return refusal_of(lambda: roster.check_owner_remains(member, should_be))
+    return refusal_of(lambda: checks.check_owner_remains(member, should_be))
 
 
-def _where(member: Member) -> str:
-    return f"of {member.tenant}" if member.tenant else "of the platform"
+def _says(sentence: str, not_yet: str) -> Callable[[Member], str]:
+    """`not_yet` is what the worker does next, left out where it has nothing to do."""
 
+    def done(member: Member) -> str:
+        follows = "" if member.provisioning == Provisioning.SETTLED else f" {not_yet}"
+        return f"{member.person} {sentence}{follows}"
 
-def _says(sentence: str) -> Callable[[Member], str]:
-    return lambda member: f"{member.person} {sentence}"
-
-
-def _add(tenant: Tenant | None, typed: Typed, by: Actor) -> Member:
-    return roster.add_member(
-        tenant=tenant,
-        email=typed["email"],
-        name=typed["name"],
-        role=typed["role"],
-        language=typed.get("language", "en"),
-        mail_invitation=not typed.get("no_mail"),
-        why=typed["reason"],
-        by=by,
-    )
-
-
-def _adding_expects(tenant: Tenant | None, typed: Typed) -> Sequence[str]:
-    if is_locked(tenant):
-        return (f"Cognito gets no user, and nobody is mailed, until members of {tenant} may sign in.",)
-    mailed = "nobody is mailed" if typed.get("no_mail") else "Cognito mails the invitation"
-    return _with_worker(f"The worker creates their user in Cognito, usually within seconds, and {mailed}.")
-
-
-def _after_adding(member: Member) -> Sequence[str]:
-    added = f"{member.person} becomes {member.role} {_where(member)}."
-    return (added,) if is_not_created_yet(member) else (added, in_cognito(member))
-
-
-def _added(member: Member) -> str:
-    follows = NOT_CREATED_YET if is_not_created_yet(member) else "The worker creates their user in Cognito."
-    return f"{member.person} is {member.role} {_where(member)} now. {follows}"
-
-
-def _adding_prevented(tenant: Tenant | None) -> str:
-    return "" if tenant is None else refusal_of(lambda: roster.check_may_change(tenant))
-
-
-ADD = Step(
-    name="add",
-    verb="Add a member",
-    help="invite somebody into a tenant, or make an operator",
-    heading=lambda tenant: f"Add a member to {tenant}",
-    fields=(
-        Field("email", "E-mail address", "For the invitation, and for signing in.", widget="email"),
-        Field("name", "Name", optional=True),
-        _ROLE,
-        WHY_OPTIONAL,
-    ),
-    values=lambda _: {"role": Role.VIEWER},
-    expects=_adding_expects,
-    then=_after_adding,
-    prevented=_adding_prevented,
-    does=_add,
-    done=_added,
-    allowed=may_in(MemberAction.INVITE),
-)
+    return done
 
 
 def _role_prevented(member: Member) -> str:
@@ -126,18 +59,21 @@ ROLE = Step(
     verb="Change role",
     help="another role in the same tenant",
     heading=lambda member: f"Change the role of {member.person}",
-    fields=(_ROLE, WHY_OPTIONAL),
+    fields=(ROLE_FIELD, WHY_OPTIONAL),
     values=lambda member: {"role": member.role},
-    expects=lambda _member, _typed: _with_worker(
-        "Until Cognito has the new role too, the portal does not let them in.",
-        "The worker usually sets it in Cognito within seconds. Their next page is opened with the new role.",
+    expects=lambda _member, _typed: with_worker(
+        "From their next request on, the portal asks them to sign in again, in every browser.",
+        "Until Cognito has the new role too, the portal does not let them in. The worker usually sets it within "
+        "seconds, and signs them out there.",
         "From then on the portal calls AWS for them with the new role only, and never with the old one.",
         "AWS credentials already issued to them carry the old role until they expire, for up to an hour.",
     ),
     then=lambda member: (in_cognito(member),),
     prevented=_role_prevented,
     does=lambda member, typed, by: roster.set_role(member, typed["role"], why=typed["reason"], by=by),
-    done=lambda member: f"{member.person} is {member.role} now. The worker sets it in Cognito.",
+    done=lambda member: _says(
+        f"is {member.role} now.", "Not done yet: the new role in Cognito. The worker sets it next."
+    )(member),
     allowed=may(MemberAction.SET_ROLE),
 )
 
@@ -152,7 +88,7 @@ DISABLE = Step(
     verb="Disable",
     help="lock them out, and keep them in the tenant",
     heading=lambda member: f"Disable {member.person}",
-    expects=lambda member, _: _with_worker(
+    expects=lambda member, _: with_worker(
         _DOOR,
         in_cognito(member, enabled=False, sign_out=True),
         _CREDENTIALS,
@@ -160,7 +96,7 @@ DISABLE = Step(
     ),
     prevented=_disabling_prevented,
     does=with_reason(roster.disable),
-    done=_says("is locked out of the portal. The worker disables them in Cognito."),
+    done=_says("is locked out of the portal.", "Not done yet: disabling them in Cognito. The worker does it next."),
     allowed=may(MemberAction.DISABLE),
     grave=True,
 )
@@ -173,7 +109,7 @@ def _enabling_prevented(member: Member) -> str:
 def _enabling_expects(member: Member, _: Typed) -> Sequence[str]:
     if is_locked(member.tenant):
         return (_can_sign_in_once(member),)
-    return _with_worker(in_cognito(member, enabled=True, sign_out=False), _can_sign_in_once(member))
+    return with_worker(in_cognito(member, enabled=True), _can_sign_in_once(member))
 
 
 def _can_sign_in_once(member: Member) -> str:
@@ -204,7 +140,7 @@ REMOVE = Step(
     verb="Remove",
     help="out of the tenant; their user in Cognito is deleted",
     heading=lambda member: f"Remove {member.person}",
-    expects=lambda member, _: _with_worker(
+    expects=lambda member, _: with_worker(
         _DOOR,
         in_cognito(member, removed=True, sign_out=True),
         _CREDENTIALS,
@@ -213,14 +149,14 @@ REMOVE = Step(
     ),
     prevented=_removing_prevented,
     does=with_reason(roster.remove),
-    done=_says("was removed. The worker deletes their user in Cognito."),
+    done=_says("was removed.", "Not done yet: deleting their user in Cognito. The worker does it next."),
     allowed=may(MemberAction.REMOVE),
     grave=True,
 )
 
 
 def _revoking_prevented(member: Member) -> str:
-    signed_in = refusal_of(lambda: roster.check_never_signed_in(member))
+    signed_in = refusal_of(lambda: checks.check_never_signed_in(member))
     return _prevented(member) or signed_in or _only_owner(member, removed=True)
 
 
@@ -229,21 +165,73 @@ REVOKE = Step(
     verb="Revoke invitation",
     help="take back the invitation of somebody who never signed in",
     heading=lambda member: f"Revoke the invitation of {member.person}",
-    expects=lambda member, _: _with_worker(
+    expects=lambda member, _: with_worker(
         "The temporary password in the invitation stops working once their user is deleted.",
         in_cognito(member, removed=True, sign_out=True),
         "Nobody is mailed. They can be invited again.",
     ),
     prevented=_revoking_prevented,
     does=with_reason(roster.revoke),
-    done=_says("is not invited any more. The worker deletes their user in Cognito."),
+    done=_says("is not invited any more.", "Not done yet: deleting their user in Cognito. The worker does it next."),
     allowed=may(MemberAction.REVOKE),
     grave=True,
 )
 
 
+SIGN_OUT = Step(
+    name="sign-out",
+    verb="Sign out everywhere",
+    help="end all their sessions; they may sign in again",
+    heading=lambda member: f"Sign {member.person} out everywhere",
+    expects=lambda member, _: with_worker(
+        "From their next request on, the portal asks them to sign in again, in every browser.",
+        in_cognito(member, sign_out=True),
+        _CREDENTIALS,
+        "They may sign in again at once. A browser in which they signed in less than an hour ago may not ask for the "
+        "password then, because Cognito’s own page remembers it. To keep somebody out, disable them.",
+    ),
+    prevented=_prevented,
+    does=with_reason(roster.sign_out),
+    done=_says("is signed out of the portal.", "Not done yet: signing them out in Cognito. The worker does it next."),
+    allowed=may(MemberAction.SIGN_OUT),
+)
+
+
 def _resending_prevented(member: Member) -> str:
-    return _prevented(member) or refusal_of(lambda: roster.check_may_resend(member))
+    return _prevented(member) or refusal_of(lambda: checks.check_may_resend(member))
+
+
+def _resetting_prevented(member: Member) -> str:
+    return _prevented(member) or refusal_of(lambda: check_may_reset(member))
+
+
+def _resetting_expects(member: Member, _: Typed) -> Sequence[str]:
+    needs = "set up a new authenticator app" if settings.REQUIRE_MFA else "sign in with their password alone"
+    return with_worker(
+        "From their next request on, the portal asks them to sign in again, in every browser.",
+        in_cognito(member, reset_mfa=True, sign_out=True),
+        f"At their next sign-in they {needs}. Anybody who knows their password can do that, so first make sure that it "
+        "is they who ask, for example by a call.",
+        _CREDENTIALS,
+        "They and the owners are told by mail. The old authenticator cannot be brought back.",
+    )
+
+
+RESET_MFA = Step(
+    name="reset-mfa",
+    verb="Reset second factor",
+    help="delete the authenticator of somebody who lost their phone, and sign them out everywhere",
+    heading=lambda member: f"Reset the second factor of {member.person}",
+    expects=_resetting_expects,
+    prevented=_resetting_prevented,
+    does=with_reason(roster.reset_mfa),
+    done=_says(
+        "is signed out of the portal.",
+        "Not done yet: deleting their authenticator. The worker does it next.",
+    ),
+    allowed=may(MemberAction.RESET_MFA),
+    grave=True,
+)
 
 
 RESEND = Step(
@@ -251,13 +239,13 @@ RESEND = Step(
     verb="Send invitation again",
     help="mail the invitation again to somebody who never signed in",
     heading=lambda member: f"Send {member.person} the invitation again",
-    expects=lambda member, _: _with_worker(
+    expects=lambda member, _: with_worker(
         f"The worker has Cognito mail {member.person} a new temporary password, usually within seconds.",
         "A temporary password that they have from before stops working.",
     ),
     prevented=_resending_prevented,
     does=with_reason(roster.resend),
-    done=_says("is sent the invitation again, usually within seconds."),
+    done=_says("is to get the invitation again.", "It is not mailed yet. The worker has Cognito mail it next."),
     allowed=may(MemberAction.RESEND),
 )
 
@@ -272,7 +260,7 @@ LEAVE = Step(
     help="end one’s own membership",
     heading=lambda member: f"Leave {member.tenant}",
     fields=(),
-    expects=lambda member, _: _with_worker(
+    expects=lambda member, _: with_worker(
         "From your next request on, the portal does not let you in.",
         "Your user in Cognito is deleted, so you cannot sign in any more.",
         "AWS credentials already issued to you work until they expire, for up to an hour.",
@@ -306,17 +294,23 @@ TRANSFER = Step(
     help="make another member owner in one’s own place, and become an admin",
     heading=lambda member: f"Transfer {member.person}’s ownership of {member.tenant}",
     fields=(
-        Field("to", "E-mail address of the new owner", "A member who has signed in before.", widget="email"),
+        Field(
+            "to", "E-mail address of the new owner", "A member who has signed in before.", widget="email", check=address
+        ),
         WHY_OPTIONAL,
     ),
-    expects=lambda member, _: _with_worker(
+    expects=lambda member, _: with_worker(
         f"The other member becomes an owner, and {member.person} an admin. Both are changed at once, or neither.",
-        "Until Cognito has the new roles too, the portal lets neither of them in. That usually takes seconds.",
+        "Both have to sign in again, in every browser. Until Cognito has the new roles too, the portal lets neither of "
+        "them in. That usually takes seconds.",
         "Only an owner can undo this.",
     ),
     prevented=_transferring_prevented,
     does=_transfer,
-    done=_says("is an admin now, and no longer an owner."),
+    done=_says(
+        "is an admin now, and no longer an owner.",
+        "Not done yet: both new roles in Cognito. The worker sets them next.",
+    ),
     allowed=may(MemberAction.TRANSFER),
     grave=True,
 )
@@ -340,102 +334,14 @@ TRY_NOW = Step(
     heading=lambda member: f"Try {member.person} again now",
     fields=(),
     allowed=may(MemberAction.TRY_NOW),
-    expects=lambda _member, _typed: _with_worker(
+    expects=lambda _member, _typed: with_worker(
         "The worker compares them with Cognito again in its next round, however often that failed before.",
         "If the problem is still there, the worker reports it again.",
     ),
     prevented=_trying_prevented,
     does=_try_now,
-    done=_says("is next in line. Look again in a few seconds."),
-)
-
-
-def _recover(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
-    recovery.ask(
-        tenant, email=typed["email"], name=typed["name"], why=typed["reason"], by=by, at_once=bool(typed.get("now"))
-    )
-    return Tenant.objects.get(pk=tenant.pk)
-
-
-def _recovering_prevented(tenant: Tenant) -> str:
-    closed = refusal_of(lambda: roster.check_may_change(tenant))
-    if closed or not recovery.owner_has_signed_in(tenant):
-        return closed
-    return refusal_of(lambda: recovery.check_may_ask(tenant))
-
-
-def _recovery_expects(tenant: Tenant, typed: Typed) -> Sequence[str]:
-    if not recovery.owner_has_signed_in(tenant):
-        owners = Member.objects.filter(tenant=tenant, role=Role.OWNER, removed=False).select_related("person")
-        names = ", ".join(str(owner.person) for owner in owners.order_by("pk"))
-        return _with_worker(
-            f"No owner of {tenant} has signed in, so the owner is replaced at once.",
-            "The worker creates the new owner in Cognito, and Cognito mails the invitation.",
-            f"The owner until now is removed: {names or 'nobody'}. Their invitation stops working.",
-        )
-    if typed.get("now"):
-        return _with_worker(
-            "They become an owner at once. Nobody can stop it.",
-            f"Owners of {tenant} who have signed in are told by mail that a terminal did this.",
-        )
-    return _with_worker(
-        f"Every owner and admin of {tenant} is told by mail and on their pages, with your reason.",
-        f"For {settings.OWNER_RECOVERY_HOURS} hours each of them can stop it, also without signing in.",
-        "If nobody does, this person becomes an owner then: a member is raised, anybody else is invited.",
-        f"It ends without an owner if {tenant} is suspended or closed meanwhile, or if operators disable, remove or "
-        "demote an owner.",
-    )
-
-
-def _recovery_done(tenant: Tenant) -> str:
-    waiting = recovery.open_recovery(tenant)
-    if waiting is not None:
-        return f"{waiting.email} becomes an owner of {tenant} after {formatted(waiting.due_at)}, unless it is stopped."
-    return f"{tenant} has the new owner. The worker makes Cognito match."
-
-
-RECOVER_OWNER = Step(
-    name="recover-owner",
-    verb="Recover owner",
-    help="make somebody owner of a tenant whose owners cannot act; they and its admins can stop it",
-    heading=lambda tenant: f"Recover an owner of {tenant}",
-    fields=(
-        Field("email", "E-mail address of the new owner", widget="email"),
-        Field("name", "Name", optional=True),
-        replace(WHY, hint="Its owners and admins read it, and it is kept in the audit trail."),
-    ),
-    expects=_recovery_expects,
-    prevented=_recovering_prevented,
-    does=_recover,
-    done=_recovery_done,
-    allowed=may_in(MemberAction.RECOVER_OWNER),
-    grave=True,
-)
-
-
-def _cancel(tenant: Tenant, typed: Typed, by: Actor) -> Tenant:
-    waiting = recovery.open_recovery(tenant)
-    if waiting is None:
-        raise NotNow(_cancelling_prevented(tenant))
-    recovery.cancel(waiting, why=typed["reason"], by=by)
-    return Tenant.objects.get(pk=tenant.pk)
-
-
-def _cancelling_prevented(tenant: Tenant) -> str:
-    return "" if recovery.open_recovery(tenant) else f"No owner recovery of {tenant} waits."
-
-
-CANCEL_RECOVERY = Step(
-    name="cancel-recovery",
-    verb="Cancel owner recovery",
-    help="take back an owner recovery that waits",
-    heading=lambda tenant: f"Cancel the owner recovery of {tenant}",
-    expects=lambda tenant, _: (f"Nobody becomes an owner of {tenant}, and its owners and admins are told by mail.",),
-    prevented=_cancelling_prevented,
-    does=_cancel,
-    done=lambda tenant: f"The owner recovery of {tenant} was cancelled.",
-    allowed=may_in(MemberAction.RECOVER_OWNER),
+    done=_says("is next in line.", "Nothing was tried yet. Look again in a few seconds."),
 )
 # What operators do with a member, and what an organisation's own people do.
-MEMBER_STEPS = (TRY_NOW, ROLE, ENABLE, RESEND, DISABLE, REVOKE, REMOVE)
-OWN_MEMBER_STEPS = (ROLE, ENABLE, RESEND, TRANSFER, DISABLE, REVOKE, REMOVE)
+MEMBER_STEPS = (TRY_NOW, ROLE, ENABLE, RESEND, SIGN_OUT, DISABLE, REVOKE, REMOVE, RESET_MFA)
+OWN_MEMBER_STEPS = (ROLE, ENABLE, RESEND, TRANSFER, SIGN_OUT, DISABLE, REVOKE, REMOVE, RESET_MFA)

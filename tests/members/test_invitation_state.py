@@ -5,15 +5,24 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from portal.environment import BASE
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
 from tenants.domain.user_plan import INVITATION_LASTS
-from tenants.members.invitation_state import CLOCKS_DIFFER, InvitationState, Invited, invitation_state
+from tenants.members.invitation_state import (
+    CLOCKS_DIFFER,
+    InvitationState,
+    Invited,
+    in_state,
+    invitation_state,
+    needing_a_resend,
+)
 from tenants.models import Member, Person, Provisioning, Tenant
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -97,3 +106,42 @@ def test_an_invitation_lasts_as_long_as_the_template_lets_it() -> None:
     template = (BASE / "infra" / "template.yaml").read_text()
     (days,) = re.findall(r"TemporaryPasswordValidityDays: (\d+)", template)
     assert timedelta(days=int(days)) == INVITATION_LASTS
+
+
+def every_row(tenant: Tenant) -> list[Member]:
+    """A member for every combination of what decides the state."""
+    now, rows = timezone.now(), list[Member]()
+    statuses = ("", "FORCE_CHANGE_PASSWORD", "CONFIRMED", "RESET_REQUIRED", "UNCONFIRMED")
+    mailed = (None, now, now - INVITATION_LASTS - timedelta(minutes=1), now - INVITATION_LASTS - DAY)
+    for status, mailed_at, problem, signed_in_at, sub in product(
+        statuses, mailed, ("", "Full."), (None, now), (None, True)
+    ):
+        person = Person.objects.create(email=f"p{len(rows)}@acme.example", sub=sub and uuid.uuid4())
+        rows.append(
+            Member(
+                person=person,
+                tenant=tenant,
+                role=Role.EDITOR,
+                seen_status=status,
+                seen_enabled=True if status else None,
+                mailed_at=mailed_at,
+                mail_problem=problem,
+                signed_in_at=signed_in_at,
+            )
+        )
+    return Member.objects.bulk_create(rows)
+
+
+@pytest.mark.django_db
+def test_filters_find_the_members_whose_pages_say_so() -> None:
+    tenant = Tenant.objects.create(name="Acme", slug="acme-of-filters")
+    states = {member.pk: invitation_state(member) for member in every_row(tenant)}
+    members = Member.objects.filter(tenant=tenant)
+    for name in (Invited.SIGNED_IN, Invited.LAPSED, Invited.NOT_DELIVERED):
+        found = set(members.filter(in_state(name)).values_list("pk", flat=True))
+        assert found == {pk for pk, state in states.items() if state.name == name}
+        assert found
+    stranded = set(needing_a_resend(members).values_list("pk", flat=True))
+    assert stranded == {pk for pk, state in states.items() if state.needs_a_resend}
+    signed_in = {member.pk for member in members if member.has_signed_in}
+    assert signed_in == {pk for pk, state in states.items() if state.name == Invited.SIGNED_IN}

@@ -18,9 +18,10 @@ from tenants.domain.errors import NotAllowed, NotNow, PortalError
 from tenants.domain.roles import Role
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.transitions import close
-from tenants.members import invitations, roster
+from tenants.members import invitations, joining, roster
 from tenants.members.invitation_lines import NewInvitation
-from tenants.members.invitations import Answer, Answered, dismiss, dismiss_all, invite, take_in
+from tenants.members.invitations import Answer, Answered, dismiss, dismiss_all, invite
+from tenants.members.joining import take_in
 from tenants.members.roster import add_member, disable, remove, set_role
 from tenants.models import Invitation, Member, OutgoingMail, Person, RateCount, Tenant
 from tests.world.people import acting, signed_in_as
@@ -199,7 +200,7 @@ def test_an_operator_is_never_taken_in(tenant: Tenant, owner: Actor) -> None:
     add_member(tenant=None, email="op@x.example", name="", role=Role.OPERATOR, by=TERMINAL)
     ask(tenant, owner, "op@x.example")
     take_in()
-    assert Invitation.objects.get().why == invitations.COULD_NOT_JOIN
+    assert Invitation.objects.get().why == joining.COULD_NOT_JOIN
     assert member_called("op@x.example").tenant_id is None
 
 

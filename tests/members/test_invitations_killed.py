@@ -12,7 +12,8 @@ from portal.environment import BASE
 from tenants.domain.roles import Role
 from tenants.lifecycle.transitions import create_tenant
 from tenants.members.invitation_lines import NewInvitation
-from tenants.members.invitations import invite, take_in
+from tenants.members.invitations import invite
+from tenants.members.joining import take_in
 from tenants.members.roster import add_member
 from tenants.models import AuditEvent, Invitation, Member, OutgoingMail
 from tests.world.people import signed_in_as

@@ -1,29 +1,25 @@
-"""Who may do what to members: the one table, held to by every use case, by operators' pages and by commands."""
+"""Who may do what to members: the one table, held to by every use case and every step."""
 
 from __future__ import annotations
 
-import io
 import itertools
+import re
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import TestCase
 from django.utils import timezone
 
-from portal.demo.cast import ACME, OPERATOR
-from portal.demo.world import World
 from tenants.audit.actions import Action
 from tenants.domain.actor import WORKER, Actor, ActorKind, at_the_terminal
 from tenants.domain.errors import InvalidInput, NotAllowed, NotNow
-from tenants.domain.permissions import MAY, MemberAction, Rule
+from tenants.domain.permissions import MAY, MemberAction, Question, Rule, who_helps, why_not
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.domain.tenant_state import TenantState
-from tenants.lifecycle.steps import TENANT_STEPS
 from tenants.lifecycle.transitions import activate, create_tenant
 from tenants.members.recovery import ask, cancel, open_recovery, veto
 from tenants.members.roster import (
@@ -33,15 +29,15 @@ from tenants.members.roster import (
     leave,
     remove,
     resend,
+    reset_mfa,
     revoke,
     set_role,
+    sign_out,
     transfer,
     try_now,
 )
 from tenants.members.steps import MEMBER_STEPS, OWN_MEMBER_STEPS
-from tenants.models import Member, OwnerRecovery, Person, Provisioning, Tenant
-from tenants.sign_in.break_glass import make_link
-from tests.world.fixtures import Browser
+from tenants.models import Member, OwnerRecovery, Person, Tenant
 from tests.world.stage import SOMEBODY, member_called
 from tests.world.use_cases import entries_since, last_entry, tenant_in
 
@@ -107,7 +103,7 @@ def is_allowed(case: Case) -> bool:
     if case.target == "self":
         if case.action == A.SET_ROLE:
             return RANKS.index(Role(case.new_role)) > RANKS.index(Role(role))
-        if case.action not in (A.LEAVE, A.TRANSFER):
+        if case.action not in (A.LEAVE, A.TRANSFER, A.SIGN_OUT):
             return False
     elif case.action in (A.LEAVE, A.TRANSFER):
         return False
@@ -115,11 +111,13 @@ def is_allowed(case: Case) -> bool:
     by_operator, by_owner = "disabled-by-operator" in case.target, "disabled-by-owner" in case.target
     return {
         R.YES: True,
+        R.ON_ONESELF: case.target == "self",
         R.NOT_OWNERS: not about_owners,
         R.BEFORE_AN_OWNER: not case.owner_has_signed_in,
         R.ONLY_OF_OPERATORS: not by_owner,
         R.ONLY_OF_THEIRS: not by_operator,
         R.ONLY_OF_THEIRS_NOT_OWNERS: not by_operator and not about_owners,
+        R.ONLY_OWNERS: role == Role.OWNER,
     }[rule]
 
 
@@ -165,9 +163,11 @@ def try_it(case: Case, tenant: Tenant) -> None:
         A.REMOVE: lambda: remove(there(member), by=by),
         A.LEAVE: lambda: leave(there(member), by=by),
         A.TRANSFER: lambda: transfer(there(member), to=member_called(email("viewer")), by=by),
+        A.SIGN_OUT: lambda: sign_out(there(member), by=by),
+        A.RESET_MFA: lambda: reset_mfa(there(member), by=by),
         A.TRY_NOW: lambda: try_now(there(member), by=by),
         A.RECOVER_OWNER: lambda: ask(tenant, email=email("new"), why="x", by=by),
-        A.VETO_RECOVERY: lambda: veto(begun(tenant), by=by),
+        A.VETO_RECOVERY: lambda: veto(begun(tenant).tenant, by=by),
     }
     asks[case.action]()
 
@@ -239,14 +239,14 @@ def test_break_glass_makes_raises_and_enables_nobody(organisation: Tenant) -> No
         lambda: enable(member_called(email("disabled-by-operator")), by=BREAK_GLASS),
         lambda: resend(member_called(email("invited")), by=BREAK_GLASS),
         lambda: ask(organisation, email=email("me"), why="x", by=BREAK_GLASS),
-        lambda: cancel(begun(organisation), by=BREAK_GLASS),
+        lambda: cancel(begun(organisation).tenant, by=BREAK_GLASS),
     ):
         with pytest.raises(NotAllowed, match="makes, raises and enables nobody"):
             attempt()
     assert not Tenant.objects.filter(name="Hooli").exists()
 
 
-def test_what_operators_and_terminals_disable_the_organisation_cannot_enable(organisation: Tenant) -> None:
+def test_an_organisation_cannot_enable_whom_operators_disabled(organisation: Tenant) -> None:
     by = actor(Role.OWNER)
     for there in (SOMEBODY, BREAK_GLASS, at_the_terminal()):
         with pytest.raises(NotAllowed, match="An operator disabled them"):
@@ -274,7 +274,7 @@ def test_nobody_raises_themselves_by_any_way(organisation: Tenant, new_role: Rol
             transfer(member_called(email("owner")), to=me, by=by)
 
 
-def test_an_operator_cannot_make_themselves_owner_once_an_owner_has_signed_in(organisation: Tenant) -> None:
+def test_no_operator_becomes_owner_once_an_owner_has_signed_in(organisation: Tenant) -> None:
     Tenant.objects.filter(pk=organisation.pk).update(owner_signed_in_at=timezone.now())
     before = last_entry()
     with pytest.raises(NotAllowed, match="its own people decide"):
@@ -301,7 +301,7 @@ def test_an_owner_who_was_demoted_acts_as_what_they_are_now(organisation: Tenant
         remove(member_called(email("viewer")), by=by)
 
 
-def test_somebody_of_another_organisation_may_do_nothing_and_learns_nothing(organisation: Tenant) -> None:
+def test_people_of_another_organisation_may_do_and_learn_nothing(organisation: Tenant) -> None:
     tenant_in(S.ACTIVE, name="Umbrella", domain="umbrella.example")
     stranger = member_called("owner@umbrella.example")
     Person.objects.filter(pk=stranger.person_id).update(sub=uuid.uuid4())
@@ -315,7 +315,7 @@ def test_somebody_of_another_organisation_may_do_nothing_and_learns_nothing(orga
         lambda: remove(target, by=by),
         lambda: leave(target, by=by),
         lambda: transfer(member_called(email("owner")), to=target, by=by),
-        lambda: veto(begun(organisation), by=by),
+        lambda: veto(begun(organisation).tenant, by=by),
     ):
         with pytest.raises(NotAllowed) as refused:
             attempt()
@@ -331,101 +331,19 @@ def test_a_refusal_is_recorded_in_the_organisations_trail(organisation: Tenant) 
     assert (entry.why, entry.after["asked"]) == (refused.value.message, "set_role")
 
 
-# ── Operators' pages and commands ────────────────────────────────────────────────────────────────────────────────
-@pytest.fixture
-def acme(portal: World) -> Tenant:
-    tenant = Tenant.objects.get(org_id=ACME.org_id.value)
-    for name, role in (("invited", Role.VIEWER), ("theirs", Role.EDITOR), ("ours", Role.EDITOR)):
-        add_member(tenant=tenant, email=f"{name}@acme.example", name="", role=role, by=SOMEBODY)
-    for name, flag in (("ours", True), ("theirs", False)):
-        Member.objects.filter(person__email=f"{name}@acme.example").update(enabled=False, disabled_by_operator=flag)
-    Member.objects.filter(tenant=tenant).update(provisioning=Provisioning.STUCK, last_error="x")
-    return tenant
-
-
-def glass(portal: World) -> Browser:
-    browser = Browser(portal)
-    browser.post("/operators/break-glass/", {"key": make_link(by=SOMEBODY, why="x").key})
-    return browser
-
-
-@pytest.mark.parametrize("owner_has_signed_in", [False, True], ids=["no owner yet", "an owner has signed in"])
-@pytest.mark.parametrize("kind", [ActorKind.OPERATOR, ActorKind.BREAK_GLASS])
-def test_operators_pages_offer_and_take_what_the_table_says(
-    portal: World, acme: Tenant, operator: Browser, kind: ActorKind, owner_has_signed_in: bool
-) -> None:
-    at = timezone.now() if owner_has_signed_in else None
-    Tenant.objects.filter(pk=acme.pk).update(owner_signed_in_at=at)
-    browser, by = operator if kind == ActorKind.OPERATOR else glass(portal), OUTSIDE[kind]
-    wrong = []
-    for member in Member.objects.filter(tenant=acme).select_related("person", "tenant"):
-        page = browser.get(f"/operators/members/{member.pk}/").content.decode()
-        for step in MEMBER_STEPS:
-            address = f"/operators/members/{member.pk}/{step.name}/"
-            may = not step.allowed(member, by)
-            can = may and not step.prevented(member)
-            with transaction.atomic():
-                sent = browser.post(address, {"role": "viewer", "reason": "x"}).status_code
-                transaction.set_rollback(True)
-            answers = (browser.get(address).status_code == 403, sent == 403, f'href="{address}"' in page)
-            if answers != (not may, not may, can):
-                wrong.append((member.person.email, step.name, answers))
-    assert wrong == []
-
-
-@pytest.mark.parametrize("owner_has_signed_in", [False, True], ids=["no owner yet", "an owner has signed in"])
-@pytest.mark.parametrize("kind", [ActorKind.OPERATOR, ActorKind.BREAK_GLASS])
-def test_a_tenants_page_offers_what_somebody_may_and_says_why_not(
-    portal: World, acme: Tenant, operator: Browser, kind: ActorKind, owner_has_signed_in: bool
-) -> None:
-    at = timezone.now() if owner_has_signed_in else None
-    Tenant.objects.filter(pk=acme.pk).update(owner_signed_in_at=at)
-    browser, by = operator if kind == ActorKind.OPERATOR else glass(portal), OUTSIDE[kind]
-    acme = Tenant.objects.get(pk=acme.pk)
-    page = browser.get(f"/operators/tenants/{acme.org_id}/").content.decode()
-    for step in TENANT_STEPS:
-        address = f"/operators/tenants/{acme.org_id}/{step.name}/"
-        why, prevented = step.allowed(acme, by), step.prevented(acme)
-        assert (f'href="{address}"' in page) is (not why and not prevented), step.name
-        assert (browser.get(address).status_code == 403) is bool(why), step.name
-    refused = {step.name for step in TENANT_STEPS if step.allowed(acme, by)}
-    if kind == ActorKind.BREAK_GLASS:
-        assert refused == {"activate", "add-member", "recover-owner", "cancel-recovery"}
-        assert "Break-glass access makes, raises and enables nobody." in page
-        assert browser.get("/operators/tenants/new/").status_code == 403
-        form = {"name": "Hooli", "email": "owner@hooli.example", "plan": "free"}
-        assert browser.post("/operators/tenants/new/", form).status_code == 403
-    else:
-        assert refused == ({"add-member"} if owner_has_signed_in else set())
-        assert ("ask for an owner recovery" in page) is owner_has_signed_in
-    assert OPERATOR.email not in page
-
-
-def test_the_terminal_may_take_every_step(acme: Tenant) -> None:
-    Tenant.objects.filter(pk=acme.pk).update(owner_signed_in_at=timezone.now())
-    commands = (
-        ("add", "new@acme.example", "--role", "owner", "--tenant", "acme"),
-        ("role", "editor@acme.example", "owner"),
-        ("disable", "editor@acme.example"),
-        ("enable", "ours@acme.example"),
-        ("enable", "theirs@acme.example"),
-        ("resend", "invited@acme.example"),
-        ("revoke", "invited@acme.example"),
-        ("remove", "editor@acme.example"),
-        ("transfer", "owner@acme.example", "--to", "editor@acme.example"),
-        ("retry", "editor@acme.example"),
-    )
-    for command in commands:
-        call_command("member", *command, "--dry-run", stdout=io.StringIO())
-    names = {"retry" if step.name == "try-now" else step.name for step in (*MEMBER_STEPS, *OWN_MEMBER_STEPS)}
-    assert names | {"add"} == {command[0] for command in commands}
-    recover = ("tenant", "recover-owner", "acme", "new@acme.example", "--reason", "x")
-    call_command(*recover, "--dry-run", stdout=io.StringIO())
-    call_command(*recover, "--now", "--dry-run", stdout=io.StringIO())
-    with pytest.raises(CommandError, match="No owner recovery of Acme Ltd waits"):
-        call_command("tenant", "cancel-recovery", "acme", stdout=io.StringIO())
-
-
 def test_the_table_names_every_kind_of_actor_and_every_action() -> None:
     assert set(MAY) == {*IN_AN_ORGANISATION, *(set(ActorKind) - {ActorKind.MEMBER})}
     assert {action for row in MAY.values() for action in row} == set(A)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("action", [MemberAction.DISABLE, MemberAction.RESET_MFA])
+def test_those_whom_somebody_is_sent_to_may_help(role: Role, action: MemberAction) -> None:
+    of_operators = role == Role.OPERATOR
+    about = Question(role=role, of_operators=of_operators, owner_has_signed_in=True)
+    kinds = {"owner": ActorKind.MEMBER, "admin": ActorKind.MEMBER, "operator": ActorKind.OPERATOR}
+    helpers = re.findall(r"owner|admin|operator", who_helps(role))
+    assert helpers
+    for helper in helpers:
+        assert why_not(Actor("x", "x", kinds[helper], helper), action, about) == ""
+    assert why_not(Actor("x", "x", kinds[helpers[0]], role), MemberAction.RESET_MFA, replace(about, is_self=True))

@@ -94,9 +94,7 @@ def test_an_owner_whom_only_cognito_saw_is_not_replaced_at_once(portal: World) -
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("seen_by", ["a worker", "a comparison"])
-def test_operators_add_nobody_once_cognito_says_that_an_owner_has_a_password(
-    stage: Stage, domain: str, seen_by: str
-) -> None:
+def test_operators_add_nobody_once_cognito_has_an_owners_password(stage: Stage, domain: str, seen_by: str) -> None:
     """The portal did not see them come back, and they may have called AWS themselves."""
     tenant = settled_tenant(stage, "Initech", 2, domain=domain)
     set_role(member_called(f"p1@{domain}"), Role.EDITOR, by=SOMEBODY)
