@@ -45,14 +45,21 @@ KINDS: Mapping[str, frozenset[str]] = MappingProxyType({
     "disabled": frozenset({"organisation", "by"}),
     "enabled": frozenset({"organisation", "by"}),
     "made_owner": frozenset({"organisation", "by"}),
+    # The member whose second factor was reset, and the owners.
+    "mfa_reset": frozenset({"organisation", "by"}),
+    "mfa_reset_owners": frozenset({"organisation", "by", "person"}),
     # Owners and admins.
     "closing": frozenset({"organisation", "by", "until", "reason"}),
     "reopened": frozenset({"organisation", "by"}),
+    # Owners, where one of them closes it. `link` reopens it without a sign-in; each has another.
+    "closing_by_owner": frozenset({"organisation", "by", "until", "reason", "link"}),
     # Owners and admins. `person` would become an owner, `link` stops it without a sign-in.
     "recovery_asked": frozenset({"organisation", "person", "by", "until", "reason", "link"}),
     "recovery_ended": frozenset({"organisation", "person", "what"}),
     # Owners.
     "changed_at_terminal": frozenset({"organisation", "by", "what"}),
+    # Somebody who deleted their account.
+    "account_deleted": frozenset({"organisation"}),
 })  # fmt: skip
 
 _IN_WORDS: Mapping[ActorKind, str] = MappingProxyType({

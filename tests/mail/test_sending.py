@@ -209,7 +209,7 @@ def test_a_server_that_never_answers_is_away(settings: Any, monkeypatch: pytest.
 
 
 @pytest.mark.django_db
-def test_a_server_that_refuses_the_password_is_away_and_the_password_stays_secret(
+def test_a_server_that_refuses_the_password_is_away_and_it_stays_secret(
     mail_server: MailServer, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "portal", "hunter-22"
