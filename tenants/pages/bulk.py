@@ -15,9 +15,9 @@ from django.shortcuts import render
 
 from tenants.domain.actor import Actor
 from tenants.domain.errors import InvalidInput, NotAllowed, NotNow
-from tenants.domain.steps import Field, Step
+from tenants.domain.steps import Field, Step, confirm_field, problems_in
 from tenants.pages.lists import PAGE_SIZE
-from tenants.pages.step_pages import typed_in, with_problem
+from tenants.pages.step_pages import typed_in, unconfirmed, with_problems
 from tenants.sign_in.access import signed_in
 
 MOST_SELECTED = 2 * PAGE_SIZE
@@ -63,9 +63,18 @@ def bulk_view(bulk: BulkStep) -> Callable[[HttpRequest], HttpResponse]:
         subjects = bulk.find(_selected_keys(request))
         if request.method == "POST" and subjects:
             return _do(request, bulk, subjects)
-        return _page(request, bulk, subjects, bulk.fields)
+        return _page(request, bulk, subjects, _fields(bulk, _possible(bulk, subjects, signed_in(request).actor)))
 
     return view
+
+
+def _fields(bulk: BulkStep, possible: Sequence[Any]) -> list[Field]:
+    asked = [confirm_field(bulk.step.name, bulk.counted(len(possible)))] if bulk.step.confirm and possible else []
+    return [*bulk.fields, *asked]
+
+
+def _possible(bulk: BulkStep, subjects: Sequence[Any], by: Actor) -> list[Any]:
+    return [subject for subject in subjects if not _row(bulk, subject, by=by).prevented]
 
 
 def _parameters(request: HttpRequest) -> QueryDict:
@@ -92,12 +101,18 @@ def _list_query(request: HttpRequest) -> str:
 
 
 def _do(request: HttpRequest, bulk: BulkStep, subjects: Sequence[Any]) -> HttpResponse:
-    typed, by, done, refusals = typed_in(request, bulk.fields), signed_in(request).actor, 0, list[str]()
+    by, done, refusals = signed_in(request).actor, 0, list[str]()
+    possible = _possible(bulk, subjects, by)
+    fields = _fields(bulk, possible)
+    typed = typed_in(request, fields)
+    if "confirm" in typed and (problems := unconfirmed(fields, typed, bulk.counted(len(possible)))):
+        return _page(request, bulk, subjects, with_problems(fields, typed, problems), status=400)
     for subject in subjects:
         try:
             bulk.step.does(subject, typed, by)
-        except InvalidInput as problem:
-            return _page(request, bulk, subjects, with_problem(bulk.fields, typed, problem), status=400)
+        except InvalidInput as first:
+            problems = [first, *problems_in(fields, typed)]
+            return _page(request, bulk, subjects, with_problems(fields, typed, problems), status=400)
         except (NotAllowed, NotNow) as refusal:
             refusals.append(refusal.message)
         else:

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from tenants.domain.permissions import MANAGERS
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.domain.tenant_permissions import SETTINGS_READERS
 from tenants.sign_in.access import unchecked_person
 from tenants.sign_in.sessions import SignedIn
 from tenants.sign_in.standing import may_enter
@@ -34,7 +35,7 @@ _SECTIONS = (
 
 
 def header(request: HttpRequest) -> dict[str, object]:
-    """Context processor: `who` (SignedIn or None), `places`, `sections` (of Link), `stack` (text), and what is on."""
+    """Context processor: `who` (SignedIn or None), `places`, `sections` (of Link), `stack`, `support`, what is on."""
     who = _who(request)
     return {
         "who": who,
@@ -43,6 +44,7 @@ def header(request: HttpRequest) -> dict[str, object]:
         "stack": _stack(),
         "public_reads": settings.PUBLIC_READS,
         "browser_reads": bool(settings.COGNITO_BROWSER_CLIENT_ID),
+        "support": _support(),
     }
 
 
@@ -61,8 +63,12 @@ def _places(request: HttpRequest, who: SignedIn | None) -> list[Link]:
             names.append(("Records", "collections"))
         if who.standing.role in MANAGERS:
             names.append(("Members", "members"))
+        if who.standing.role in IN_AN_ORGANISATION:
+            names.append(("Activity", "activity"))
         if not who.break_glass:
             names += [("Public records", "public_collections"), ("Access", "access"), *_direct()]
+        if who.standing.role in SETTINGS_READERS:
+            names.append(("Settings", "settings"))
         if who.standing.role == Role.OPERATOR:
             names.append(("Operators", "operators:overview"))
     if who is None:
@@ -86,6 +92,15 @@ def _sections(request: HttpRequest, who: SignedIn | None) -> list[Link]:
 def _link(request: HttpRequest, label: str, address: str) -> Link:
     here = request.path == address if address == "/" else request.path.startswith(address)
     return Link(label, address, here)
+
+
+def _support() -> Link | None:
+    """Whom people write to; None where the settings name nobody."""
+    contact = settings.SUPPORT_CONTACT
+    if not contact:
+        return None
+    address = contact if contact.startswith("https://") else f"mailto:{contact}"
+    return Link(contact.removeprefix("https://"), address, here=False)
 
 
 def _stack() -> str:

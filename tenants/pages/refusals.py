@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-import re
+import sys
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import get_token
 from django.shortcuts import render
+from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.urls import reverse
 
@@ -18,8 +21,12 @@ from tenants.aws.failures import CredentialsExpired, IdentityUnknown, TokenRefus
 from tenants.domain import errors
 from tenants.domain.actor import VISITOR
 from tenants.domain.log_context import request_id
-from tenants.sign_in.access import unchecked_person
+from tenants.pages.kept_form import KeptForm, kept_form
+from tenants.pages.outages import outage_behind
+from tenants.pages.routes import route_of
+from tenants.sign_in.access import person_of_session
 from tenants.sign_in.sessions import SignedIn
+from tenants.sign_in.wiring import code_flows
 
 _log = logging.getLogger("portal.refusals")
 
@@ -63,15 +70,16 @@ REFUSALS: dict[type[errors.PortalError], Refusal] = {
     CredentialsExpired: Refusal(503, "unavailable", logging.WARNING),
     errors.Misconfigured: Refusal(500, "misconfigured", logging.ERROR),
 }
-# Fields that a person does not type: hidden ones, and choices that are quick to make again.
-_NOT_TYPED = {"csrfmiddlewaretoken", "chosen", "list", "over", "role", "plan"}
-_CONVERTER = re.compile(r"<\w+:")
+# Sending a form again to an address that takes none, or that is gone, has no use.
+_NOT_SENT_AGAIN = {404, 405}
+_TOO_LONG = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
+_OUTAGE_SECONDS = 5
 
 
 def refuse(request: HttpRequest, error: errors.PortalError) -> HttpResponse:
     """The response to a request that raised `error`. Also ends the session, if the error says that it has ended."""
     refusal, why = REFUSALS[type(error)], error.for_operators
-    _log.log(refusal.level, error.message, extra={"refusal": type(error).__name__, "why": why})
+    _log.log(refusal.level, "refused", extra={"refusal": type(error).__name__, "why": error.for_log})
     if refusal.recorded:
         record_refusal(request, type(error).__name__, why=why)
     if refusal.template == "session_ended":
@@ -83,29 +91,50 @@ def refuse(request: HttpRequest, error: errors.PortalError) -> HttpResponse:
         return HttpResponseRedirect(_sign_in_address(request))
     if isinstance(error, errors.ArrivalNeeded) and request.method == "GET":
         return HttpResponseRedirect(reverse("welcome"))
-    response = _page(request, refusal.template, refusal.status, error=error, sent=_sent(request))
+    response = _page(request, refusal.template, refusal.status, error=error)
     if isinstance(error, errors.Unavailable):
         response["Retry-After"] = str(error.retry_after)
     return response
 
 
-def record_refusal(request: HttpRequest, refusal: str, *, why: str, **more: str) -> None:
-    """Adds a refusal to the audit trail, with the page's route: its address may hold the key of a record."""
-    who: SignedIn | None = getattr(request, "signed_in", None) or unchecked_person(request)
-    route = request.resolver_match.route if request.resolver_match else ""
+def record_refusal(
+    request: HttpRequest, refusal: str, *, why: str, action: Action = Action.REFUSED, asked_for: str = ""
+) -> None:
+    """Adds a refusal to the audit trail, with the page's route: its address may hold the key of a record.
+
+    `asked_for` is whose rows the person asked for; the organisation in the page's address if it is not given.
+    """
+    who: SignedIn | None = getattr(request, "signed_in", None) or person_of_session(request)
+    match = request.resolver_match
+    if refusal == "SignInFailed":
+        action = Action.SIGN_IN_FAILED
+    more = {"led_by": "Another site"} if action == Action.REFUSED and _is_led_by_another_site(request) else {}
     record_refusal_once(
-        Action.SIGN_IN_FAILED if refusal == "SignInFailed" else Action.REFUSED,
+        action,
         by=who.actor if who else VISITOR,
         org=who.org if who else None,
-        target=f"/{_CONVERTER.sub('<', route)}",
+        target=route_of(request) if match else "/",
         refusal=refusal,
         why=why,
+        asked_for=asked_for or str(match.kwargs.get("org_id", "") if match else ""),
         **more,
     )
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - Django passes it
-    return _page(request, "bad_request", 400)
+def _is_led_by_another_site(request: HttpRequest) -> bool:
+    """Whether a link or a picture elsewhere made the browser ask, as far as the browser says so.
+
+    https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
+    """
+    return request.headers.get("Sec-Fetch-Site", "") in {"cross-site", "same-site"}
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    # Django's own line about it has a traceback, although any client can cause one, and words of the client.
+    _log.info("bad request", extra={"refusal": type(exception).__name__})
+    # Django has dropped what it could not read.
+    too_long = {"kept": KeptForm(is_too_long=True)} if isinstance(exception, _TOO_LONG) else {}
+    return _page(request, "bad_request", 400, **too_long)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - Django passes it
@@ -116,9 +145,35 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
     return _page(request, "page_not_found", 404)
 
 
-def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django passes it
-    # Rendered without the header, which reads the session and the database. One of them may have failed.
-    return HttpResponse(render_to_string("pages/refusals/server_error.html", {"request_id": request_id()}), status=500)
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django calls it while it handles the error. Where the database or the cache is away, that is said instead."""
+    if why := outage_behind(sys.exc_info()[1]):
+        return _outage(request, why)
+    return _bare_page("server_error", 500, kept_values(request))
+
+
+def _outage(request: HttpRequest, why: str) -> HttpResponse:
+    _log.error("unavailable", extra={"refusal": "Outage", "why": why})
+    page = _bare_page("outage", 503, kept_values(request))
+    page["Retry-After"] = str(_OUTAGE_SECONDS)
+    # Otherwise Django would log a traceback for each request while the database is away.
+    page._has_been_logged = True  # type: ignore[attr-defined]
+    return page
+
+
+def too_large(most_bytes: int) -> HttpResponse:
+    """The answer to a body that nothing has read. Also ends the connection, if the server did not read it all."""
+    return _bare_page("too_large", 413, {"most": filesizeformat(most_bytes), "kept": KeptForm(is_too_long=True)})
+
+
+def _bare_page(template: str, status: int, values: dict[str, object]) -> HttpResponse:
+    """Without the header, which reads the session and the database. One of them may have failed."""
+    context = {"request_id": request_id(), **values}
+    return HttpResponse(render_to_string(f"pages/refusals/{template}.html", context), status=status)
+
+
+def kept_values(request: HttpRequest) -> dict[str, object]:
+    return {"kept": kept_form(request), "csrf_token": get_token(request), "who_is_unknown": True}
 
 
 def method_not_allowed(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
@@ -129,24 +184,25 @@ def method_not_allowed(request: HttpRequest, answer: HttpResponse) -> HttpRespon
 
 
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
-    _log.info("stale form", extra={"refusal": "CSRF", "why": reason})
+    # What follows can be the address of the page with the form.
+    _log.info("stale form", extra={"refusal": "CSRF", "why": reason.partition(" - ")[0]})
     return _page(request, "stale_form", 403)
 
 
 def _page(request: HttpRequest, template: str, status: int, **context: object) -> HttpResponse:
-    values = {"request_id": request_id(), "sign_in_address": _sign_in_address(request), **context}
+    values = {
+        "request_id": request_id(),
+        "sign_in_address": _sign_in_address(request),
+        "kept": kept_form(request, may_be_sent=status not in _NOT_SENT_AGAIN),
+        "sign_in_first": status == 401,
+        **context,
+    }
     return render(request, f"pages/refusals/{template}.html", values, status=status)
-
-
-def _sent(request: HttpRequest) -> list[tuple[str, str]]:
-    """The texts that a person typed into the form (label, text), so that they can copy them from the page."""
-    texts = ((name, str(value).strip()) for name, value in request.POST.items() if name not in _NOT_TYPED)
-    return [(name.replace("_", " ").capitalize(), text) for name, text in texts if text]
 
 
 def _sign_in_address(request: HttpRequest) -> str:
     """Leads back to this page after signing in. After a POST, leads to the page with the form, to be sent again."""
     next_page = request.get_full_path() if request.method == "GET" else request.headers.get("Referer", "/")
     if request.path.startswith("/oidc/"):
-        next_page = request.session.get("oidc_login_next") or "/"
+        next_page = code_flows().target_of(request)
     return f"{reverse('oidc_authentication_init')}?{urlencode({'next': next_page})}"

@@ -21,9 +21,14 @@ def test_several_tenants_are_suspended_and_impossible_ones_left_out(operator: Br
     assert "Suspend 2 tenants" in asked
     assert "4 members are disabled and signed out" in asked
     assert "Initech waits for its first owner, so this cannot be done now." in asked
-    wanting = operator.post("/operators/tenants/suspend/", {"chosen": everybody[:2], "reason": ""})
+    wanting = operator.post(
+        "/operators/tenants/suspend/", {"chosen": everybody[:2], "reason": "", "confirm": "2 tenants"}
+    )
     assert (wanting.status_code, list(errors_in(wanting))) == (400, ["reason"])
-    done = operator.post("/operators/tenants/suspend/", {"chosen": everybody, "reason": "fraud"}, follow=True)
+    given = {"chosen": everybody, "reason": "fraud", "confirm": "3 tenants"}
+    unsure = operator.post("/operators/tenants/suspend/", given)
+    assert errors_in(unsure) == {"confirm": "Type 2 tenants, exactly as it is written here. Nothing was changed."}
+    done = operator.post("/operators/tenants/suspend/", {**given, "confirm": "2 tenants"}, follow=True)
     assert "Suspended 2 tenants" in text_of(done)
     assert "Initech waits for its first owner" in text_of(done)
     states = dict(Tenant.objects.values_list("slug", "state"))
@@ -39,7 +44,7 @@ def test_after_a_bulk_step_the_list_keeps_its_filters(operator: Browser) -> None
     asked = operator.get("/operators/tenants/suspend/", {"chosen": acme().pk, "list": unescape(narrowed)})
     assert f'name="list" value="{narrowed}"' in text_of(asked)
     assert f'href="/operators/tenants/?{narrowed}"' in text_of(asked)
-    given = {"chosen": acme().pk, "reason": "fraud", "list": unescape(narrowed)}
+    given = {"chosen": acme().pk, "reason": "fraud", "confirm": "1 tenant", "list": unescape(narrowed)}
     done = operator.post("/operators/tenants/suspend/", given)
     assert done["Location"] == "/operators/tenants/?q=acme&state=active"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +12,6 @@ from django.test import Client
 
 from portal.demo.cast import ACME_OWNER, CastMember
 from portal.demo.world import World
-from portal.observability import JsonLines
 from tenants.aws import failures
 from tenants.domain import errors
 from tenants.models import SignIn
@@ -20,6 +19,7 @@ from tenants.pages.refusals import REFUSALS
 from tenants.sign_in.wiring import sessions
 from tests.world.faults import Switches
 from tests.world.fixtures import Browser
+from tests.world.log_lines import kept_lines
 
 Browse = Callable[[CastMember], Browser]
 
@@ -38,18 +38,9 @@ def test_every_error_has_a_status_and_a_page() -> None:
 
 
 @pytest.fixture
-def log_lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
-    caplog.set_level(logging.INFO)
-    formatter = JsonLines()
-    lines: list[dict[str, Any]] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(json.loads(formatter.format(record)))
-
-    handler = Keep()
-    logging.getLogger().addHandler(handler)
-    return lambda: lines
+def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    with kept_lines() as lines:
+        yield lambda: [json.loads(line) for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -77,9 +68,9 @@ def test_a_failing_dynamodb_is_a_503_with_retry_after(
 
 @pytest.mark.parametrize("fault", [{"code": "TooManyRequestsException", "status": 400}, {"drop": True}])
 def test_a_failing_identity_pool_is_a_503_and_keeps_the_session(
-    browse_as: Browse, switches: Switches, fault: dict[str, Any]
+    portal: World, switches: Switches, fault: dict[str, Any]
 ) -> None:
-    browser = browse_as(ACME_OWNER)
+    browser = Browser(portal).sign_in_only(ACME_OWNER)
     switches.fail("CognitoIdentity.GetId", count=20, **fault)
     assert browser.get("/records/orders/").status_code == 503
     switches.mend()
@@ -95,9 +86,9 @@ def test_a_denial_by_iam_has_a_page(browse_as: Browse, switches: Switches) -> No
 
 
 def test_a_misconfigured_identity_pool_is_logged_for_the_operators(
-    browse_as: Browse, switches: Switches, log_lines: Callable[[], list[dict[str, Any]]]
+    portal: World, switches: Switches, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    browser = browse_as(ACME_OWNER)
+    browser = Browser(portal).sign_in_only(ACME_OWNER)
     switches.fail(
         "CognitoIdentity.GetCredentialsForIdentity",
         code="InvalidIdentityPoolConfigurationException", status=400, count=20,
@@ -122,10 +113,29 @@ def test_a_visitor_is_sent_to_sign_in_and_back(client: Client, portal: World) ->
     assert answer["Location"] == "/oidc/authenticate/?next=%2Frecords%2Forders%2F%3Fprefix%3Da"
 
 
-def test_a_valid_request_id_is_kept_and_an_invalid_one_replaced(portal: World) -> None:
-    browser = Browser(portal)
-    assert browser.get("/", headers={"X-Request-Id": "abc-12345678"})["X-Request-Id"] == "abc-12345678"
-    assert browser.get("/", headers={"X-Request-Id": "<script>"})["X-Request-Id"] != "<script>"
+@pytest.mark.parametrize(
+    ("proxies", "hops", "given", "is_kept"),
+    [
+        (1, "192.0.2.1", "abc-12345678", True),
+        (2, "192.0.2.1, 192.0.2.2", "abc-12345678", True),
+        (0, "", "abc-12345678", False),
+        (0, "192.0.2.1", "abc-12345678", False),
+        (1, "", "abc-12345678", False),
+        (1, "nonsense", "abc-12345678", False),
+        (2, "192.0.2.1", "abc-12345678", False),
+        (1, "192.0.2.1", "<script>", False),
+        (1, "192.0.2.1", "a" * 65, False),
+        (1, "192.0.2.1", "short", False),
+        (1, "192.0.2.1", "", False),
+    ],
+)
+def test_a_request_id_is_believed_from_trusted_proxies_only(
+    portal: World, settings: Any, proxies: int, hops: str, given: str, is_kept: bool
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    answer = Browser(portal).get("/", headers={"X-Request-Id": given, "X-Forwarded-For": hops})
+    assert (answer["X-Request-Id"] == given) is is_kept
+    assert re.fullmatch(r"[A-Za-z0-9-]{8,64}", answer["X-Request-Id"])
 
 
 def test_log_lines_name_request_person_and_org_and_never_a_token(
@@ -135,7 +145,7 @@ def test_log_lines_name_request_person_and_org_and_never_a_token(
     held = sessions().tokens_of(SignIn.objects.get().id)
     browser.post("/oidc/logout/")
     lines = log_lines()
-    page = next(line for line in lines if line.get("path") == "/records/orders/" and line.get("status") == 200)
+    page = next(line for line in lines if line.get("route") == "/records/<collection>/" and line.get("status") == 200)
     assert page["sub"]
     assert page["org"] == ACME_OWNER.org
     assert page["request_id"]
