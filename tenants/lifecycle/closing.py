@@ -25,13 +25,13 @@ from tenants.domain.keys import own_space
 from tenants.domain.org_id import OrgId
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.export import Report, export_tenant, is_complete
+from tenants.lifecycle.job_lease import JobLease
 from tenants.lifecycle.purge import purge_rows
 from tenants.lifecycle.transitions import close_for_good
-from tenants.models import Closing, Lease, Suspension, Tenant
+from tenants.models import Closing, Suspension, Tenant
 
 # IAM needs some seconds until all of its machines know of a denial.
 _SPREAD_TIME = timedelta(seconds=60)
-_LEASE_SECONDS = 300
 _LONGEST_ERROR = 500
 _MOST_COLLECTIONS_NAMED = 50
 
@@ -106,25 +106,21 @@ def continue_closing(tenant: Tenant, *, reach: Reach, holder: str, by: Actor, re
     Raises NotNow if another job is closing the tenant, if it is not being closed, or if rows are left after the purge;
     also what `reach` raises. The reason is kept as the closing's `last_error` until a job goes on.
     """
-    lease = f"closing {tenant.org_id}"
-    if not Lease.objects.take(lease, holder=holder, seconds=_LEASE_SECONDS):
-        raise NotNow(f"Another job is closing {tenant} right now.")
+    lease = JobLease(tenant, holder)
 
     def renew_and_report(line: str) -> None:
-        if not Lease.objects.take(lease, holder=holder, seconds=_LEASE_SECONDS):
-            raise NotNow(f"Another job has taken over closing {tenant}: this one gave no sign of life for too long.")
+        lease.renew()
         report(line)
 
-    try:
-        return _close(tenant=tenant, reach=reach, by=by, report=renew_and_report)
-    except Exception as error:
-        with suppress(DatabaseError):
-            # A job that has taken over keeps its own error.
-            if Lease.objects.take(lease, holder=holder, seconds=_LEASE_SECONDS):
-                _keep_error(tenant, why_failed(error))
-        raise
-    finally:
-        Lease.objects.give_back(lease, holder=holder)
+    with lease.held():
+        try:
+            return _close(tenant=tenant, reach=reach, by=by, report=renew_and_report)
+        except Exception as error:
+            with suppress(DatabaseError):
+                # A job that has taken over keeps its own error.
+                if lease.is_ours():
+                    _keep_error(tenant, why_failed(error))
+            raise
 
 
 def why_failed(error: Exception) -> str:

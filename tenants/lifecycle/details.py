@@ -1,4 +1,4 @@
-"""A tenant's name, short name, plan and metadata."""
+"""A tenant's name, short name, contact, plan, metadata, and whose addresses it may invite."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ from tenants.domain import texts
 from tenants.domain.actor import Actor
 from tenants.domain.errors import InvalidInput, NotNow
 from tenants.domain.letters import oddity, skeleton
+from tenants.domain.tenant_permissions import TenantAction as May
 from tenants.domain.tenant_state import TenantState, in_words
 from tenants.lifecycle.metadata import check_metadata, fingerprint, read_metadata
+from tenants.lifecycle.metadata_keys import check_may_change_keys
+from tenants.lifecycle.rights import check_may
+from tenants.members.addresses import address
+from tenants.members.allowed_domains import read_domains
 from tenants.models import MOST_NAME_WARNING, MOST_SKELETON, Tenant
 from tenants.sign_in.standing import forget_tenant
 
@@ -30,7 +35,7 @@ def rename(tenant: Tenant, *, name: str, by: Actor, why: str = "") -> Tenant:
     """Raises InvalidInput, and NotNow once the tenant is being closed."""
     name = texts.display_name(name, field="name")
     noted = about_name(name, other_than=tenant)
-    return _edit(tenant, Action.TENANT_RENAMED, by=by, why=why, noted=noted, name=name)
+    return _edit(tenant, Action.TENANT_RENAMED, May.RENAME, by=by, why=why, noted=noted, name=name)
 
 
 @_audit_refusals
@@ -38,33 +43,59 @@ def change_slug(tenant: Tenant, *, slug: str, by: Actor, why: str = "") -> Tenan
     """Raises InvalidInput if another tenant has the slug, NotNow once the tenant is being closed."""
     slug = texts.slug(slug)
     with _refuse_taken_slug(slug):
-        return _edit(tenant, Action.TENANT_RENAMED, by=by, why=why, slug=slug)
+        return _edit(tenant, Action.TENANT_RENAMED, May.CHANGE_SLUG, by=by, why=why, slug=slug)
 
 
 @_audit_refusals
 def change_plan(tenant: Tenant, *, plan: str, by: Actor, why: str = "") -> Tenant:
     """Raises InvalidInput, and NotNow once the tenant is being closed."""
-    return _edit(tenant, Action.TENANT_PLAN_CHANGED, by=by, why=why, plan=checked_plan(plan))
+    return _edit(tenant, Action.TENANT_PLAN_CHANGED, May.CHANGE_PLAN, by=by, why=why, plan=checked_plan(plan))
+
+
+@_audit_refusals
+def change_contact(tenant: Tenant, *, contact: str, by: Actor, why: str = "") -> Tenant:
+    """`contact` is an e-mail address, "" for none. Raises InvalidInput, NotAllowed, NotNow."""
+    checked = _contact(contact)
+    return _edit(tenant, Action.TENANT_CONTACT_CHANGED, May.CHANGE_CONTACT, by=by, why=why, contact=checked)
+
+
+@_audit_refusals
+def change_invitation_domains(tenant: Tenant, *, domains: str, by: Actor, why: str = "") -> Tenant:
+    """`domains` are as typed, one a line; "" for any. Members stay. Raises InvalidInput, NotAllowed, NotNow."""
+    checked = read_domains(domains)
+    return _edit(tenant, Action.TENANT_DOMAINS_CHANGED, May.CHANGE_DOMAINS, by=by, why=why, invitation_domains=checked)
 
 
 @_audit_refusals
 def change_metadata(
-    tenant: Tenant, *, metadata: Mapping[str, Any] | str, by: Actor, why: str = "", over: str = ""
+    tenant: Tenant, *, metadata: Mapping[str, Any] | str, by: Actor, why: str = "", over: str | None = None
 ) -> Tenant:
     """Replaces the metadata by `metadata`, which may be JSON as typed. `over` is the fingerprint of the old metadata.
+
+    A form always has one. None, from a command, replaces whatever is there.
 
     Raises InvalidInput; NotNow once the tenant is being closed, or if the old metadata do not have that fingerprint.
     """
     checked = checked_metadata(metadata)
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
-        if over and over != fingerprint(tenant.metadata):
+        if over == "":
+            raise NotNow("The form did not say which metadata it replaces. Open it again.")
+        if over is not None and over != fingerprint(tenant.metadata):
             raise NotNow(f"Somebody else has changed the metadata of {tenant} meanwhile. Your change was not saved.")
-        return _edit(tenant, Action.TENANT_METADATA_CHANGED, by=by, why=why, metadata=checked)
+        check_may_change_keys(by, tenant.metadata, checked)
+        return _edit(tenant, Action.TENANT_METADATA_CHANGED, May.CHANGE_METADATA, by=by, why=why, metadata=checked)
 
 
 def _edit(
-    tenant: Tenant, action: Action, *, by: Actor, why: str, noted: Mapping[str, str] | None = None, **fields: Any
+    tenant: Tenant,
+    action: Action,
+    needs: May,
+    *,
+    by: Actor,
+    why: str,
+    noted: Mapping[str, str] | None = None,
+    **fields: Any,
 ) -> Tenant:
     """`noted` are fields that follow from the others, and are not recorded."""
     noted, why = noted or {}, texts.reason_if_given(why)
@@ -72,6 +103,7 @@ def _edit(
         tenant = Tenant.objects.locked(tenant)
         if not TenantState(tenant.state).may_be_changed:
             raise NotNow(f"{tenant} {in_words(tenant.state)}, so it stays as it is.")
+        check_may(by, needs, tenant=tenant)
         before = {name: getattr(tenant, name) for name in fields}
         if before == fields:
             return tenant
@@ -81,6 +113,13 @@ def _edit(
         forget_tenant(tenant)
         record(action, by=by, org=tenant.org_id, target=tenant.name, before=before, after=fields, why=why)
     return tenant
+
+
+def _contact(typed: str) -> str:
+    try:
+        return address(typed) if texts.trimmed(typed) else ""
+    except InvalidInput as problem:
+        raise InvalidInput(problem.message, field="contact") from problem
 
 
 def about_name(name: str, *, other_than: Tenant | None = None) -> dict[str, str]:

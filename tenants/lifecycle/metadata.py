@@ -18,16 +18,30 @@ from jsonschema.exceptions import best_match
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from iam.nesting import TooDeep, check_nesting
 from tenants.domain.errors import InvalidInput, Misconfigured
-from tenants.domain.texts import trimmed
+from tenants.domain.texts import hidden_character, trimmed
 
 MOST_CHARACTERS = 20_000
-_DEEPEST = 20
+# Arrays and objects inside each other, the metadata themselves included.
+DEEPEST = 20
 _MOST_SHOWN, _MOST_SHOWN_OF_A_NAME = 160, 40
-# PostgreSQL cannot store NUL or half of a surrogate pair. The others reverse the text around them on a page.
-_NOT_STORABLE = re.compile("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _TOO_LONG = f"Metadata is at most {MOST_CHARACTERS:,} characters of JSON."
+_TOO_DEEP = f"Metadata is at most {DEEPEST} levels deep."
 Place = tuple[str | int, ...]
+# Formats are notes in JSON Schema. Of these only a date is checked, as year-month-day.
+_DATES = jsonschema.FormatChecker(formats=("date",))
+_IN_WORDS: Mapping[object, str] = {
+    "maxLength": "Enter at most {} characters.",
+    "minLength": "Enter at least {} characters.",
+    "maximum": "Enter a number of at most {}.",
+    "minimum": "Enter a number of at least {}.",
+    "format": "Enter a {} that exists, as year-month-day, such as 2026-11-29.",
+    "maxItems": "Enter at most {} lines.",
+    "minItems": "Enter at least {} lines.",
+    "pattern": "Enter a text that fits the pattern {}.",
+    "uniqueItems": "Enter each line once.",
+}
 
 
 def read_metadata(text: str) -> dict[str, Any]:
@@ -35,11 +49,12 @@ def read_metadata(text: str) -> dict[str, Any]:
     if len(text) > 2 * MOST_CHARACTERS:
         raise _wrong(_TOO_LONG)
     try:
+        check_nesting(text, deepest=DEEPEST)
         read = json.loads(trimmed(text) or "{}", parse_constant=_refuse_constant, object_pairs_hook=_each_name_once)
     except json.JSONDecodeError as error:
         raise _wrong(f"This is not JSON. Look at line {error.lineno}, column {error.colno}: {error.msg}.") from error
-    except RecursionError as error:
-        raise _wrong(f"Metadata is at most {_DEEPEST} levels deep.") from error
+    except TooDeep as error:
+        raise _wrong(_TOO_DEEP) from error
     except ValueError as error:
         raise _wrong("There is a number with too many digits. Write it as text, in quotation marks.") from error
     if not isinstance(read, dict):
@@ -53,17 +68,55 @@ def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     _check_storable(checked, ())
     if len(json.dumps(checked, ensure_ascii=False)) > MOST_CHARACTERS:
         raise _wrong(_TOO_LONG)
-    schema = settings.TENANT_METADATA_SCHEMA
-    # Without a registry of its own it would fetch the addresses that the schema refers to.
-    validator = jsonschema.validators.validator_for(schema)(schema, registry=Registry())
-    try:
-        problem = best_match(validator.iter_errors(checked))
-    except (Unresolvable, re.error) as error:
-        raise Misconfigured(f"TENANT_METADATA_SCHEMA cannot be used: {error}") from error
+    problem = best_match(_problems(checked))
     if problem is not None:
         where = _at(tuple(problem.absolute_path))
         raise _wrong(f"The metadata does not fit its schema{where}: {_in_short(problem)}.")
     return checked
+
+
+def problems_by_key(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """What does not fit the schema, a sentence for each key; "" stands for what is about no single key.
+
+    Not checked: what `check_metadata` checks beside the schema.
+    """
+    found: dict[str, str] = {}
+    for problem in _problems(metadata):
+        for key in _keys_of(problem):
+            found.setdefault(key, _of_one_key(problem))
+    return found
+
+
+def _problems(metadata: Mapping[str, Any]) -> list[jsonschema.ValidationError]:
+    """Raises Misconfigured if the schema itself cannot be used."""
+    schema = settings.TENANT_METADATA_SCHEMA
+    kind = jsonschema.validators.validator_for(schema)
+    # Without a registry of its own it would fetch the addresses that the schema refers to.
+    validator = kind(schema, registry=Registry(), format_checker=_DATES)
+    try:
+        return list(validator.iter_errors(metadata))
+    except (Unresolvable, re.error, RecursionError) as error:
+        raise Misconfigured(f"TENANT_METADATA_SCHEMA cannot be used: {error}") from error
+
+
+def _keys_of(problem: jsonschema.ValidationError) -> list[str]:
+    if problem.absolute_path:
+        return [str(problem.absolute_path[0])]
+    if problem.validator == "required":
+        asked: Any = problem.validator_value
+        present: Any = problem.instance
+        return [key for key in asked if key not in present]
+    return [""]
+
+
+def _of_one_key(problem: jsonschema.ValidationError) -> str:
+    rule, value = problem.validator, problem.validator_value
+    if rule == "required" and not problem.absolute_path:
+        return "Enter a value."
+    if rule in _IN_WORDS and len(problem.absolute_path) == 1:
+        return _IN_WORDS[rule].format(value)
+    message = _in_short(problem)
+    return f"{message[:1].upper()}{message[1:]}."
 
 
 def fingerprint(metadata: Mapping[str, Any]) -> str:
@@ -72,8 +125,8 @@ def fingerprint(metadata: Mapping[str, Any]) -> str:
 
 
 def _check_storable(value: object, place: Place) -> None:
-    if len(place) > _DEEPEST:
-        raise _wrong(f"Metadata is at most {_DEEPEST} levels deep.")
+    if len(place) == DEEPEST and isinstance(value, dict | list):
+        raise _wrong(_TOO_DEEP)
     if isinstance(value, dict):
         for name, part in value.items():
             _check_plain(name, (*place, name))
@@ -86,8 +139,11 @@ def _check_storable(value: object, place: Place) -> None:
 
 
 def _check_plain(value: object, place: Place) -> None:
-    if isinstance(value, str) and _NOT_STORABLE.search(value):
-        raise _wrong(f"There is a character that cannot be stored{_at(place)}. Remove it.")
+    # PostgreSQL cannot store NUL or half of a surrogate pair. Others hide, or reverse the text around them on a page.
+    if isinstance(value, str) and (hidden := hidden_character(value)):
+        raise _wrong(
+            f"There is a character that cannot be stored{_at(place)}: {hidden}, which is invisible. Remove it."
+        )
     if isinstance(value, float) and not math.isfinite(value):
         raise _no_number(value, place)
     if value is not None and not isinstance(value, bool | int | float | str):

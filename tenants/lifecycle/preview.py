@@ -8,27 +8,32 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from tenants.domain.dates import formatted
 from tenants.domain.suspension_policy import ROOM
-from tenants.domain.tenant_state import TenantState, in_words
+from tenants.domain.tenant_state import MOST_GRACE_DAYS, TenantState, in_words
 from tenants.domain.user_plan import Change, Conflict, Create, Delete, Disable, Enable, SetRole, SignOut
 from tenants.lifecycle.suspension import OUTLIVES, to_deny
-from tenants.lifecycle.transitions import MOST_GRACE_DAYS, state_after_reopening
+from tenants.lifecycle.transitions import state_after_reopening
 from tenants.members.in_cognito import no_worker
 from tenants.members.roster import planned_changes as planned_for
 from tenants.models import Closing, Member, Person, Provisioning, Tenant
 
 _PLANNED_BY = (
     "tenant_id", "role", "enabled", "removed", "provisioning", "seen_org", "seen_role", "seen_enabled", "seen_status",
+    "sign_out",
 )  # fmt: skip
+_AND_WHETHER = {
+    "has_address": ~Q(person__email=""), "has_sub": Q(person__sub__isnull=False), "was_seen": Q(seen_at__isnull=False),
+}  # fmt: skip
 _DONE_TO_THEM: dict[type[Change], str] = {
     Create: "created",
     SetRole: "given their role",
@@ -79,15 +84,16 @@ class Calls:
 
 
 def calls(tenants: Sequence[Tenant], to: Callable[[Tenant], str], *, sign_out: bool) -> Calls:
-    """What the worker would do once each tenant is in the state that `to` returns for it. One query."""
+    """What the worker would do once each tenant is in the state that `to` returns for it. One query.
+
+    With `sign_out` everybody is signed out, without only those who were to be already.
+    """
     then = {tenant.pk: Tenant(pk=tenant.pk, org_id=tenant.org_id, state=to(tenant)) for tenant in tenants}
-    alike = Member.objects.filter(tenant__in=tenants).order_by().values(*_PLANNED_BY).annotate(count=Count("pk"))
+    alike = Member.objects.filter(tenant__in=tenants).order_by().values(*_PLANNED_BY, **_AND_WHETHER)
     planned: Counter[tuple[type[Change], ...]] = Counter()
     members = conflicts = disabled_alone = 0
-    for group in alike:
-        count, tenant = group.pop("count"), then[group.pop("tenant_id")]
-        # The plan depends on nothing else, so it is the same for all of the group.
-        one = Member(**group, tenant=tenant, sign_out=sign_out, person=Person(sub=uuid.uuid4()))
+    for group in alike.annotate(count=Count("pk")):
+        count, one = group.pop("count"), _like(group, then, sign_out=sign_out)
         changes = planned_for(one)
         members += count
         disabled_alone += 0 if one.enabled or one.removed else count
@@ -96,6 +102,16 @@ def calls(tenants: Sequence[Tenant], to: Callable[[Tenant], str], *, sign_out: b
         elif changes:
             planned[tuple(type(change) for change in changes)] += count
     return Calls(planned, members, conflicts, disabled_alone)
+
+
+def _like(group: dict[str, Any], then: Mapping[int, Tenant], *, sign_out: bool) -> Member:
+    """A member as all of the group are. The plan depends on nothing else."""
+    person = Person(
+        sub=uuid.uuid4() if group.pop("has_sub") else None, email="one@of.many" if group.pop("has_address") else ""
+    )
+    seen_at = timezone.now() if group.pop("was_seen") else None
+    sign_out |= group.pop("sign_out")
+    return Member(**group, tenant=then[group["tenant_id"]], person=person, seen_at=seen_at, sign_out=sign_out)
 
 
 def _suspend(tenants: Sequence[Tenant]) -> Iterator[str]:
@@ -107,7 +123,7 @@ def _close(tenants: Sequence[Tenant], grace_days: int | None = None) -> Iterator
     expected = calls(tenants, lambda _: TenantState.CLOSING, sign_out=True)
     yield from _lock_out(expected, tenants)
     days = settings.CLOSING_GRACE_DAYS if grace_days is None else grace_days
-    until = timezone.now() + timedelta(days=days)
+    until = timezone.localtime() + timedelta(days=days)
     yield f"For {days} days, until {formatted(until)}, {_it(tenants)} can be reopened, and nothing is lost."
     yield "Meanwhile the closing job exports the records, to the place given with manage.py closing --export-to."
     yield "After that date the closing job deletes every record and verifies that none is left. This cannot be undone."
@@ -156,7 +172,17 @@ def _change_plan(_: Sequence[Tenant]) -> Iterator[str]:
 
 
 def _change_metadata(_: Sequence[Tenant]) -> Iterator[str]:
-    yield "Only operators see the metadata. The old metadata stays in the audit trail."
+    yield "Only operators see the metadata, apart from keys that the schema marks for the organisation."
+    yield "The old metadata stays in the audit trail."
+
+
+def _change_contact(_: Sequence[Tenant]) -> Iterator[str]:
+    yield "Operators and the organisation’s owners and admins see the contact. Nobody is mailed there by the portal."
+
+
+def _change_domains(_: Sequence[Tenant]) -> Iterator[str]:
+    yield "From now on only addresses at exactly these domains can be invited. Without any domain, all can."
+    yield "Members stay as they are. Invitations that no worker has taken yet are refused if they do not fit."
 
 
 _OF: dict[str, Callable[[Sequence[Tenant]], Iterator[str]]] = {
@@ -169,6 +195,8 @@ _OF: dict[str, Callable[[Sequence[Tenant]], Iterator[str]]] = {
     "slug": _change_slug,
     "plan": _change_plan,
     "metadata": _change_metadata,
+    "contact": _change_contact,
+    "domains": _change_domains,
 }
 
 

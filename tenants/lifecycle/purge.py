@@ -39,10 +39,13 @@ def _delete(closing: Closing, rows: TenantRows, partition: str, name: str, repor
 
 
 def _count(closing: Closing, name: str, count: int, report: Report) -> None:
-    """After each page, so that a killed job leaves at most one page uncounted."""
+    """After each page, so that a killed job leaves at most one page uncounted.
+
+    Reports first: that raises if another job has taken over, which then counts these rows.
+    """
+    report(f"purging {name}: {closing.rows_purged + count:,} rows so far")
     Closing.objects.filter(pk=closing.pk).update(rows_purged=F("rows_purged") + count)
     closing.refresh_from_db(fields=["rows_purged"])
-    report(f"purging {name}: {closing.rows_purged:,} rows so far")
 
 
 def _check_empty(closing: Closing, rows: TenantRows, names: Mapping[str, str], report: Report) -> None:

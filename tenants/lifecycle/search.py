@@ -1,7 +1,7 @@
 """Finding tenants among a million: by a part of the name, the beginning of the short name, the org id or the owner.
 
 What was typed says which: an address has an @, an org id looks like one. Every way goes by an index, where the
-database has the one that migration 0006 makes.
+database has the one that migration 0003 makes.
 """
 
 from __future__ import annotations
@@ -105,5 +105,5 @@ def _are_few(rows: QuerySet[Any]) -> bool:
 
 
 def _has_full_text() -> bool:
-    """Whether migration 0006 found an SQLite that has trigrams."""
+    """Whether migration 0003 found an SQLite that has trigrams."""
     return NAMES in connection.introspection.table_names()

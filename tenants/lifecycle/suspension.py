@@ -119,7 +119,7 @@ def begin_again(tenants: Collection[int]) -> None:
     """
     standing = Suspension.objects.filter(tenant__in=tenants, lifted_at=None)
     if open_again := list(standing.filter(deny_until__lte=timezone.now()).values_list("tenant", flat=True)):
-        standing.filter(tenant__in=open_again).update(denied_at=None)
+        standing.filter(tenant__in=open_again).update(denied_at=None, deny_since=timezone.now())
         closings = Closing.objects.filter(tenant__in=open_again, ended_at=None, purged_at=None)
         closings.exclude(exported_at=None).update(exported_at=None, exports=F("exports") + 1)
     standing.exclude(signed_out_at=None).update(signed_out_at=None, deny_until=None)
@@ -158,6 +158,17 @@ def to_deny(now: datetime | None = None) -> QuerySet[Suspension]:
     return Suspension.objects.filter(alive, lifted_at=None).order_by(first, "began_at", "pk")
 
 
+def not_denied_since() -> datetime | None:
+    """Since when the tenant that waits longest has waited for AWS to refuse its credentials. None if none waits."""
+    waiting = to_deny().filter(denied_at=None)
+    return waiting.order_by("deny_since").values_list("deny_since", flat=True).first()
+
+
+def waiting_for_room() -> QuerySet[Suspension]:
+    """The suspensions that the policy should list and has no room for, those first that come in next."""
+    return to_deny().select_related("tenant")[ROOM:]
+
+
 def _is_beyond_room(suspension: Suspension) -> bool:
     older = Q(began_at__lt=suspension.began_at) | Q(began_at=suspension.began_at, pk__lt=suspension.pk)
     return to_deny().filter(older | Q(denied_at__isnull=False)).count() >= ROOM
@@ -168,4 +179,4 @@ def _not_signed_out(tenant_id: int) -> QuerySet[Member]:
 
 
 def _when(at: datetime) -> str:
-    return formatted(at, seconds=True)
+    return formatted(timezone.localtime(at), seconds=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 from django.utils import timezone
@@ -19,12 +19,13 @@ from tenants.aws.suspension_policy import SuspensionPolicy
 from tenants.domain.actor import WORKER
 from tenants.domain.errors import Misconfigured, PortalError
 from tenants.domain.suspension_policy import ROOM
-from tenants.lifecycle.suspension import to_deny
+from tenants.lifecycle.suspension import to_deny, waiting_for_room
 from tenants.models import Lease, Suspension
 
 _log = logging.getLogger(__name__)
-_LEASE, _LEASE_SECONDS = "suspension-list", 60.0
-FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 60.0
+# Somebody waits for the list, so a writer that was killed, or that hangs in a call, keeps its turn no longer than this.
+_LEASE, LEASE_SECONDS = "suspension-list", 3.0
+FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 4.0
 VERIFY_SECONDS = 60.0
 
 
@@ -38,20 +39,55 @@ def write_list(policy: SuspensionPolicy, *, holder: str) -> frozenset[str] | Non
 
     Raises Misconfigured, Throttled or Unreachable. The caller then has to try again.
     """
-    if not Lease.objects.take(_LEASE, holder=holder, seconds=_LEASE_SECONDS):
+    other = Lease.objects.filter(name=_LEASE).exclude(holder=holder).first()
+    if not Lease.objects.take(_LEASE, holder=holder, seconds=LEASE_SECONDS):
+        _log_turn_of(other)
         return None
+    if other is not None:
+        _log.warning("taking over from a worker that did not end its turn", extra={"holder": other.holder})
     try:
-        while True:
-            orgs = orgs_to_list()
-            if _read(policy) != orgs:
-                policy.write(orgs)
-                _log.info("suspension list written", extra={"listed": len(orgs)})
-            _note_denied(orgs)
-            if orgs_to_list() == orgs:
-                _log_lack_of_room()
-                return orgs
+        return _write_until_current(policy, holder=holder, takes_over=other is not None)
+    except _TurnLost:
+        _log.warning("another worker has taken over the suspension list, since this one was slow")
+        return None
     finally:
         Lease.objects.give_back(_LEASE, holder=holder)
+
+
+class _TurnLost(Exception):
+    """Another worker has had the lease since it was taken, so what this one has read may be old."""
+
+
+def _write_until_current(policy: SuspensionPolicy, *, holder: str, takes_over: bool) -> frozenset[str]:
+    """With `takes_over` it writes in any case: that takes the place which the former writer made for its own list."""
+
+    def check() -> None:
+        """Called between the calls to IAM, so a writer that hangs in one does not renew."""
+        if not Lease.objects.renew(_LEASE, holder=holder, seconds=LEASE_SECONDS):
+            raise _TurnLost
+
+    while True:
+        orgs = orgs_to_list()
+        # A read of IAM may be old, so a list that is right already proves nothing for a tenant that is new in it.
+        if takes_over or _are_new(orgs) or _read(policy) != orgs or not policy.is_full():
+            replace(policy, check=check).write(orgs)
+            takes_over = False
+            _log.info("suspension list written", extra={"listed": len(orgs)})
+        check()
+        _note_denied(orgs)
+        if orgs_to_list() == orgs:
+            _log_lack_of_room()
+            return orgs
+
+
+def _are_new(orgs: frozenset[str]) -> bool:
+    return to_deny().filter(denied_at=None, tenant__org_id__in=orgs).exists()
+
+
+def _log_turn_of(other: Lease | None) -> None:
+    if other is not None:
+        facts = {"holder": other.holder, "until": other.until.isoformat()}
+        _log.info("waiting for another worker to write the suspension list", extra=facts)
 
 
 def _read(policy: SuspensionPolicy) -> frozenset[str] | None:
@@ -72,8 +108,7 @@ def _note_denied(orgs: frozenset[str]) -> None:
 
 
 def _log_lack_of_room() -> None:
-    waiting = to_deny().count() - ROOM
-    if waiting > 0:
+    if waiting := waiting_for_room().count():
         _log.error("more tenants are suspended than the policy has room for", extra={"waiting": waiting})
 
 
@@ -98,7 +133,8 @@ class ThirdRing:
         try:
             self._written = write_list(self.policy, holder=self.holder)
         except PortalError as error:
-            _log.error("suspension list not written", extra={"why": error.for_operators})
+            if self.problem is None or self.problem.for_operators != error.for_operators:
+                _log.error("suspension list not written", extra={"why": error.for_operators})
             self.problem, self._written = error, None
             self.next_look_at, self._pause = now + self._pause, min(self._pause * 2, _LONGEST_PAUSE_SECONDS)
             return

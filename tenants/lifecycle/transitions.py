@@ -6,8 +6,9 @@ closing job in DynamoDB (`closing`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -18,21 +19,24 @@ from django.utils import timezone
 from tenants.audit import NewEntry, audit_refusals, record, record_all
 from tenants.audit.actions import Action
 from tenants.domain import texts
-from tenants.domain.actor import Actor
+from tenants.domain.actor import Actor, ActorKind
 from tenants.domain.dates import formatted
-from tenants.domain.errors import InvalidInput, NotNow
+from tenants.domain.errors import InvalidInput, NotAllowed, NotNow
 from tenants.domain.permissions import check_makes_people
 from tenants.domain.roles import Role
-from tenants.domain.tenant_state import TenantState, check_transition, in_words
+from tenants.domain.tenant_permissions import TenantAction
+from tenants.domain.tenant_state import MOST_GRACE_DAYS, TenantState, check_transition, in_words
 from tenants.lifecycle.details import about_name, checked_metadata, checked_plan, create_with_slug
+from tenants.lifecycle.reopen_keys import mail_owners, person_of
+from tenants.lifecycle.rights import check_may
 from tenants.lifecycle.suspension import begin_again
 from tenants.mail import outbox
 from tenants.members.open_recovery import end_because
 from tenants.members.roster import add_member, mark_due, owners
-from tenants.models import AuditEvent, Closing, Member, Person, Provisioning, Suspension, Tenant
+from tenants.models import AuditEvent, Closing, Member, Person, Suspension, Tenant, signed_in_members
+from tenants.sign_in.endings import end_sessions_in
 from tenants.sign_in.standing import forget_standing, forget_tenant
 
-MOST_GRACE_DAYS = 3650
 _EXISTS_ALREADY = "This organisation exists already. Ask one of its owners to invite you."
 _audit_refusals = audit_refusals(Action.TENANT_REFUSED)
 
@@ -97,7 +101,7 @@ def adopt(*, org_id: UUID, name: str, slug: str = "", person: Person, by: Actor)
         try:
             with transaction.atomic():
                 tenant = create_with_slug(slug, {**fields, **about_name(name), "org_id": org_id})
-                _seen_as_owner(person, tenant)
+                _make_owner(person, tenant)
         except IntegrityError as error:
             raise NotNow(_EXISTS_ALREADY) from error
         after = {**fields, "slug": tenant.slug}
@@ -127,22 +131,10 @@ def _adopted_before(org_id: UUID, person: Person) -> Tenant | None:
     return tenant
 
 
-def _seen_as_owner(person: Person, tenant: Tenant) -> Member:
+def _make_owner(person: Person, tenant: Tenant) -> None:
+    """The worker looks at their user, since a token says nothing of how the user is by now."""
     now = timezone.now()
-    return Member.objects.create(
-        person=person,
-        tenant=tenant,
-        role=Role.OWNER,
-        invited_at=now,
-        signed_in_at=now,
-        provisioning=Provisioning.SETTLED,
-        due_at=None,
-        seen_at=now,
-        seen_org=str(tenant.org_id),
-        seen_role=Role.OWNER,
-        seen_enabled=True,
-        seen_status="CONFIRMED",
-    )
+    Member.objects.create(person=person, tenant=tenant, role=Role.OWNER, invited_at=now, signed_in_at=now)
 
 
 @_audit_refusals
@@ -206,31 +198,37 @@ def close(tenant: Tenant, *, by: Actor, why: str, grace: timedelta | None = None
         tenant = Tenant.objects.locked(tenant)
         if tenant.state == TenantState.CLOSING:
             raise NotNow(f"{tenant} is being closed already. Nothing was changed.")
+        check_may(by, TenantAction.CLOSE, tenant=tenant)
         check_transition(name=tenant.name, now=tenant.state, to=TenantState.CLOSING)
         _shut_out(tenant, by=by)
-        Closing.objects.create(tenant=tenant, began_at=now)
-        dates = {"closing_at": now, "purge_after": now + grace}
-        _mail_leaders(tenant, "closing", by=by, why=why, until=formatted(now + grace))
+        closing = Closing.objects.create(tenant=tenant, began_at=now, by_owner=person_of(by))
+        dates: dict[str, Any] = {"closing_at": now, "purge_after": now + grace}
+        _mail_of_closing(closing, by=by, why=why, until=formatted(now + grace))
         return _move(tenant, TenantState.CLOSING, Action.TENANT_CLOSING, by=by, why=why, reason=why, **dates)
 
 
 @_audit_refusals
-def reopen(tenant: Tenant, *, by: Actor, why: str = "") -> Tenant:
-    """Takes the tenant back to its state before closing. Raises NotNow after the grace period, or after a purge."""
+def reopen(tenant: Tenant, *, by: Actor, why: str = "", link: str = "") -> Tenant:
+    """Takes the tenant back to its state before closing. Raises NotNow after the grace period, or after a purge.
+
+    `link` says which link `by` used, "" where they are signed in. It is noted in the audit trail.
+    """
     why = texts.reason_if_given(why)
     with transaction.atomic():
         tenant = Tenant.objects.locked(tenant)
         closing = Closing.objects.select_for_update().filter(tenant=tenant, ended_at=None).first()
         check_may_reopen(tenant, closing)
+        _check_is_theirs(tenant, closing, by)
         Closing.objects.filter(tenant=tenant, ended_at=None).update(ended_at=timezone.now())
+        noted = {"link": link} if link else {}
         to, dates = state_after_reopening(tenant), {"closing_at": None, "purge_after": None}
         _mail_leaders(tenant, "reopened", by=by, why=why)
         if to == TenantState.SUSPENDED:
             # The suspension continues, with the reason it had.
             reason = _why_suspended(tenant)
-            return _move(tenant, to, Action.TENANT_REOPENED, by=by, why=why, reason=reason, **dates)
+            return _move(tenant, to, Action.TENANT_REOPENED, by=by, why=why, noted=noted, reason=reason, **dates)
         _let_in(tenant)
-        return _move(tenant, to, Action.TENANT_REOPENED, by=by, why=why, reason="", **dates)
+        return _move(tenant, to, Action.TENANT_REOPENED, by=by, why=why, noted=noted, reason="", **dates)
 
 
 def check_may_reopen(tenant: Tenant, closing: Closing | None) -> None:
@@ -239,6 +237,13 @@ def check_may_reopen(tenant: Tenant, closing: Closing | None) -> None:
         raise NotNow(f"{tenant} is not being closed. Nothing was changed.")
     if closing.rows_purged or closing.purged_at or timezone.now() > tenant.purge_after:
         raise NotNow(f"The time to reopen {tenant} ended on {formatted(tenant.purge_after)}.")
+
+
+def _check_is_theirs(tenant: Tenant, closing: Closing | None, by: Actor) -> None:
+    """Raises NotAllowed for an owner who would take back what an operator did."""
+    check_may(by, TenantAction.REOPEN, tenant=tenant)
+    if by.kind == ActorKind.MEMBER and (closing is None or closing.by_owner_id is None):
+        raise NotAllowed("An operator is closing this organisation, so only operators can reopen it.")
 
 
 def state_after_reopening(tenant: Tenant) -> TenantState:
@@ -277,27 +282,54 @@ def _shut_out(tenant: Tenant, *, by: Actor) -> None:
     if not is_new:
         begin_again([tenant.pk])
     mark_due(tenant.members.all(), sign_out=True)
+    end_sessions_in(tenant)
     # Recorded after the members' rows are locked, because workers that hold them wait for the audit trail.
     if ended := end_because(tenant, f"{tenant} was suspended, or is being closed.", by=by):
         record_all(ended)
 
 
-def _mail_leaders(tenant: Tenant, kind: str, *, by: Actor, why: str, **about: str) -> None:
-    """To owners and admins. Those who never signed in may not know the organisation at all."""
-    leaders = tenant.members.filter(role__in=(Role.OWNER, Role.ADMIN), enabled=True, removed=False)
-    addresses = leaders.filter(signed_in_at__isnull=False).values_list("person__email", flat=True)
-    about |= {"organisation": tenant.name, "by": outbox.in_words(by), "reason": why}
+def _mail_of_closing(closing: Closing, *, by: Actor, why: str, until: str) -> None:
+    """Owners get a link with which they can reopen it, where an owner closed it."""
+    if closing.by_owner is None:
+        _mail_leaders(closing.tenant, "closing", by=by, why=why, until=until)
+        return
+    mail_owners(closing, by=by, why=why, until=until)
+    _mail_leaders(closing.tenant, "closing", by=by, why=why, to=(Role.ADMIN,), until=until)
+
+
+def _mail_leaders(
+    tenant: Tenant, kind: str, *, by: Actor, why: str, to: Sequence[Role] = (Role.OWNER, Role.ADMIN), **about: str
+) -> None:
+    """Those who never signed in, and have no password yet, may not know the organisation at all."""
+    leaders = tenant.members.filter(role__in=to, enabled=True, removed=False)
+    addresses = leaders.filter(signed_in_members()).values_list("person__email", flat=True)
+    about |= {"organisation": tenant.name, "by": _in_words(by), "reason": why}
     outbox.post_to_all(kind, to=addresses, about=about, org=tenant.org_id)
+
+
+def _in_words(by: Actor) -> str:
+    """For a sentence that begins with it: an address alone would get a capital letter."""
+    return f"the {by.role} {by.name}" if by.kind == ActorKind.MEMBER else outbox.in_words(by)
 
 
 def _let_in(tenant: Tenant) -> None:
     Suspension.objects.filter(tenant=tenant, lifted_at=None).update(lifted_at=timezone.now())
-    # Members disabled one by one may still have to be signed out.
-    mark_due(tenant.members.filter(enabled=True), sign_out=False)
-    mark_due(tenant.members.filter(enabled=False))
+    # Those whom the worker has not signed out in Cognito yet, it still does.
+    mark_due(tenant.members.all())
+    end_sessions_in(tenant)
 
 
-def _move(tenant: Tenant, to: TenantState, action: Action, *, by: Actor, why: str = "", **fields: Any) -> Tenant:
+def _move(
+    tenant: Tenant,
+    to: TenantState,
+    action: Action,
+    *,
+    by: Actor,
+    why: str = "",
+    noted: Mapping[str, str] = MappingProxyType({}),
+    **fields: Any,
+) -> Tenant:
+    """`noted` is for the audit trail only, `fields` are the tenant's."""
     check_transition(name=tenant.name, now=tenant.state, to=to)
     if to == TenantState.ACTIVE and not owners(tenant).exists():
         raise NotNow(f"{tenant} has no owner. Add one first.")
@@ -308,6 +340,6 @@ def _move(tenant: Tenant, to: TenantState, action: Action, *, by: Actor, why: st
     tenant.save(update_fields=["state", *fields])
     forget_tenant(tenant)
     until = {"purge_after": tenant.purge_after} if to == TenantState.CLOSING else {}
-    after = {"state": to, **until}
+    after = {"state": to, **until, **noted}
     record(action, by=by, org=tenant.org_id, target=tenant.name, before=before, after=after, why=why)
     return tenant

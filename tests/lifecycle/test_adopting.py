@@ -44,10 +44,10 @@ def test_an_adopted_tenant_is_active_and_owned_by_who_came() -> None:
 
 
 @pytest.mark.django_db
-def test_the_worker_has_nothing_to_do_for_the_owner_of_an_adopted_tenant() -> None:
+def test_the_worker_looks_at_an_adopted_owner_and_plans_nothing() -> None:
     tenant = adopted(somebody())
     owner = Member.objects.select_related("person", "tenant").get(tenant=tenant)
-    assert (owner.provisioning, owner.due_at) == (Provisioning.SETTLED, None)
+    assert (owner.provisioning, owner.seen) == (Provisioning.DUE, None)
     assert planned_changes(owner) == ()
 
 

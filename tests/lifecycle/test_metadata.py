@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tenants.audit.actions import Action
 from tenants.domain.errors import InvalidInput, Misconfigured
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.details import change_metadata
-from tenants.lifecycle.metadata import MOST_CHARACTERS, read_metadata
+from tenants.lifecycle.metadata import MOST_CHARACTERS, check_metadata, read_metadata
 from tenants.models import Tenant
 from tests.world.stage import SOMEBODY
 from tests.world.use_cases import assert_refused, tenant_in
@@ -27,7 +28,9 @@ from tests.world.use_cases import assert_refused, tenant_in
         ('{"a": -Infinity}', "“-Infinity” is not a number"),
         ('{"a": 1, "a": 2}', "“a” is there twice"),
         (f'{{"a": {"9" * 5000}}}', "too many digits"),
-        ('{"a": ' * 3000 + "1" + "}" * 3000, "at most 20 levels deep"),
+        ('{"a": ' * 21 + "1" + "}" * 21, "at most 20 levels deep"),
+        ('{"a": ' * 600 + "1" + "}" * 600, "at most 20 levels deep"),
+        ('{"a": ' * 3000 + "not JSON", "at most 20 levels deep"),
         ('{"a": "' + "x" * 2 * MOST_CHARACTERS + '"}', "at most 20,000 characters"),
     ],
 )
@@ -36,6 +39,15 @@ def test_a_text_that_is_not_json_is_refused_with_its_place(text: str, says: str)
         read_metadata(text)
     assert raised.value.field == "metadata"
     assert len(raised.value.message) < 200
+
+
+def test_text_and_values_have_the_same_limit_of_levels() -> None:
+    text = '{"a": ' * 20 + "1" + "}" * 20
+    assert check_metadata(read_metadata(text)) == json.loads(text)
+    deeper = '{"a": ' * 20 + "[]" + "}" * 20
+    for check in (read_metadata, lambda text: check_metadata(json.loads(text))):
+        with pytest.raises(InvalidInput, match="at most 20 levels deep"):
+            check(deeper)
 
 
 def test_an_empty_text_is_an_empty_object() -> None:
@@ -91,7 +103,9 @@ def test_metadata_that_fit_are_kept_as_written(settings: Any) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("schema", [{"$ref": "http://127.0.0.1:1/x"}, {"properties": {"a": {"pattern": "("}}}])
+@pytest.mark.parametrize(
+    "schema", [{"$ref": "http://127.0.0.1:1/x"}, {"properties": {"a": {"pattern": "("}}}, {"$ref": "#"}]
+)
 def test_a_schema_that_cannot_be_used_is_a_configuration_error(settings: Any, schema: dict[str, Any]) -> None:
     tenant = tenant_in(TenantState.ACTIVE)
     settings.TENANT_METADATA_SCHEMA = schema

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -95,6 +93,11 @@ def test_a_long_name_has_a_warning_that_fits() -> None:
 
 @pytest.mark.django_db
 def test_names_are_compared_by_an_index() -> None:
+    # With a few rows, PostgreSQL's choice depends on when it last counted them.
+    Tenant.objects.bulk_create(
+        Tenant(org_id=uuid.uuid4(), name=f"Name {number}", slug=f"name-{number}", name_skeleton=f"name{number}")
+        for number in range(1_000)
+    )
     with CaptureQueriesContext(connection) as asked:
         about_name("Initech")
     (query,) = asked.captured_queries
@@ -102,18 +105,9 @@ def test_names_are_compared_by_an_index() -> None:
         if connection.vendor == "sqlite":
             cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
         else:
-            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("ANALYZE tenants_tenant")
             cursor.execute(f"EXPLAIN {query['sql']}")
         assert "tenant_by_likeness" in str(cursor.fetchall())
-
-
-@pytest.mark.django_db
-def test_names_from_before_are_marked_by_the_migration() -> None:
-    tenant = create(MIXED)
-    Tenant.objects.update(name_skeleton="", name_warning="")
-    import_module("tenants.migrations.0009_joined").compare_names(apps, None)
-    tenant.refresh_from_db()
-    assert (tenant.name_skeleton, tenant.name_warning != "") == ("acme", True)
 
 
 def test_operators_see_the_mark_in_the_list_and_on_the_page(operator: Browser) -> None:

@@ -17,11 +17,11 @@ from tenants.domain.roles import Role
 from tenants.lifecycle import search
 from tenants.lifecycle.search import NAMES, search_tenants
 from tenants.models import Member, Person, Tenant
-from tenants.operators.tenants import filters
+from tenants.operators.tenant_list import filters
 from tenants.pages.lists import Page, apply_filters, query_param, read_choices, read_page
 
-STEPS = import_module("tenants.migrations.0005_triggers")
-SEARCH = import_module("tenants.migrations.0006_search")
+STEPS = import_module("tenants.migrations.0002_triggers")
+SEARCH = import_module("tenants.migrations.0003_search")
 pytestmark = pytest.mark.django_db
 
 

@@ -171,6 +171,21 @@ def test_a_foreign_policy_text_is_replaced(stage: Stage) -> None:
     assert stage.tools.policy.listed() == {ACME_ID}
 
 
+class ReadsAreOld(SuspensionPolicy):
+    """IAM is eventually consistent: what is read may be the list of an earlier suspension."""
+
+    def listed(self) -> frozenset[str]:
+        return frozenset({ACME_ID})
+
+
+def test_an_old_list_that_was_read_counts_nobody_as_denied(stage: Stage) -> None:
+    suspension = suspended(acme())
+    assert stage.tools.policy.listed() == frozenset()
+    write_list(ReadsAreOld(stage.tools.policy.client, stage.tools.policy.arn), holder="one")
+    assert again(suspension).denied_at
+    assert stage.tools.policy.listed() == {ACME_ID}
+
+
 def test_a_full_list_keeps_the_oldest_and_the_others_wait_for_room(stage: Stage) -> None:
     many_suspended(ROOM)
     suspension = suspended(acme())
