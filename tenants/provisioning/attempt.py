@@ -18,17 +18,21 @@ from tenants.domain.user_plan import (
     Delete,
     DesiredUser,
     Disable,
+    ForgetAuthenticator,
     Quota,
     Resend,
     Seen,
     SetNames,
+    SetRole,
     SignOut,
     is_mailed,
     plan,
 )
 
 # Nothing shows whether these were done before.
-_LEAVE_NO_TRACE = (SignOut, SetNames, Resend)
+_LEAVE_NO_TRACE = (SignOut, SetNames, Resend, ForgetAuthenticator)
+# Cognito answers with the user, or there is none afterwards.
+_SHOW_THE_USER = (Create, Resend, Delete)
 # After so many answers, another program is creating and deleting the same user, and more calls would not end it.
 _MOST_ANSWERS = 12
 
@@ -65,8 +69,9 @@ class Attempt:
     """`seen` is the user as last known; `sub` is their id, "" where there is none. `must_look`: look before deciding.
 
     `done` are the changes that this attempt made, `found` those that had been made before and were not written down.
-    `adopted`: the user was found by the address. `was_enabled`: the user was able to sign in at some time. `answers`
-    counts Cognito's answers. `conflict` is why nothing may be done, "" where nothing is in the way.
+    `looked`: Cognito has shown the whole user, or that there is none. `adopted`: the user was found by the address.
+    `was_enabled`: the user was able to sign in at some time. `answers` counts Cognito's answers. `conflict` is why
+    nothing may be done, "" where nothing is in the way.
     """
 
     org: str
@@ -79,6 +84,7 @@ class Attempt:
     mail: InvitationMail = field(default_factory=InvitationMail)
     done: list[Change] = field(default_factory=list)
     found: list[Change] = field(default_factory=list)
+    looked: bool = False
     adopted: bool = False
     was_enabled: bool = False
     conflict: str = ""
@@ -113,13 +119,15 @@ class Attempt:
     def take_look(self, seen: Seen | None) -> None:
         """Takes the answer to a Look. An `adopted` user may be another member's: the database knows, see `reject`."""
         before, self.seen, self.answers = self.seen, seen, self.answers + 1
-        self.must_look, self._to_do = False, None
+        self.looked, self.must_look, self._to_do = True, False, None
         made, self._unconfirmed = self._unconfirmed, None
         if seen is not None and seen.sub != self.sub:
             self.adopted = seen.org == self.org
             self._note_another_user(seen, made)
             if not _may_be_theirs(seen, self.org, self.desired):
                 self.reject(_MADE_BY_OTHERS.format(email=seen.email))
+            elif seen.email_verified is False:
+                self.reject(_NOT_VERIFIED.format(email=seen.email))
             return
         self._note_found(before)
         if seen is None and self.sub:
@@ -137,7 +145,9 @@ class Attempt:
         """Takes the answer to a change: the user as the change left them, None once deleted."""
         self.answers += 1
         if self._to_do:
-            self._note_done(self._to_do.pop(0))
+            change = self._to_do.pop(0)
+            self.looked |= isinstance(change, _SHOW_THE_USER)
+            self._note_done(change)
         self.seen = seen
         self.sub = seen.sub if seen else ""
 
@@ -198,7 +208,7 @@ class Attempt:
 
     def note_gone(self) -> None:
         """The user does not exist any more."""
-        self.answers += 1
+        self.looked, self.answers = True, self.answers + 1
         if self.desired is None:
             self.found.append(Delete())
         self.seen, self.sub, self._to_do, self.adopted = None, "", None, False
@@ -211,7 +221,7 @@ class Attempt:
         if isinstance(then, Conflict) or isinstance(now, Conflict):
             return
         self.found = [change for change in then if change not in now and not isinstance(change, _LEAVE_NO_TRACE)]
-        if self.desired is not None and any(isinstance(change, Disable) for change in self.found):
+        if self.desired is not None and any(isinstance(change, Disable | SetRole) for change in self.found):
             self.desired = replace(self.desired, sign_out=True)
 
     def _decide(self) -> None:
@@ -225,6 +235,12 @@ class Attempt:
 
 _MADE_BY_OTHERS = (
     "The user pool has a user {email} that the portal did not make, so nothing shows that it is this person's. "
+    "Delete that user, or remove this member and invite another address."
+)
+
+
+_NOT_VERIFIED = (
+    "The user pool has a user {email} whose address is not verified, so nothing shows that it is this person's. "
     "Delete that user, or remove this member and invite another address."
 )
 

@@ -61,7 +61,7 @@ def finish_all(ended: Sequence[Attempted], *, by: Actor = WORKER) -> list[Outcom
 def finish_or_mark_stuck(ended: Sequence[Attempted]) -> list[Outcome]:
     """As `finish_all`, but a member that cannot be written down is stuck then, and does not hold up the others.
 
-    Raises errors of the database or the shared cache themselves.
+    Raises errors of the database itself.
     """
     try:
         return finish_all(ended)

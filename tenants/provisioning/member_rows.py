@@ -13,9 +13,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from tenants.domain.tenant_state import TenantState
-from tenants.models import MOST_REASON, Member, Person, Provisioning, SignIn
+from tenants.domain.user_plan import Seen, SetRole
+from tenants.models import MOST_REASON, Member, Person, Provisioning, SecondFactor
 from tenants.provisioning.queue import Claim, ours
 from tenants.provisioning.results import Attempted, Outcome
+from tenants.sign_in.endings import end_sessions_of
 from tenants.sign_in.standing import forget_standing
 
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 2.0, 300.0
@@ -37,9 +39,18 @@ def write_rows(held: Sequence[Attempted], unchanged: Sequence[Attempted]) -> Non
             fields |= _state_fields(one, now)
         rows.append((one.claim.member.pk, fields))
     _write_subs(held)
+    if repaired := [one.claim.member.person_id for one in held if _was_given_its_role_back(one)]:
+        end_sessions_of(*repaired)
     _update_alike(rows)
     if leaving:
         _delete_removed(leaving)
+
+
+def _was_given_its_role_back(one: Attempted) -> bool:
+    """Somebody had changed the role in Cognito. A change of it in the portal has ended the sessions already."""
+    attempt = one.claim.attempt
+    changed = any(isinstance(change, SetRole) for change in (*attempt.done, *attempt.found))
+    return changed and not attempt.conflict and not one.claim.member.sign_out
 
 
 def requeue_lost(lost: Sequence[Attempted]) -> None:
@@ -78,7 +89,7 @@ def _state_fields(one: Attempted, now: datetime) -> Mapping[str, Any]:
             return {}
         case Outcome.SETTLED:
             settled = {"provisioning": Provisioning.SETTLED, "due_at": None, "attempts": 0, "last_error": ""}
-            return {**settled, "sign_out": False, **_resend_fields(one)}
+            return {**settled, "sign_out": False, "reset_mfa": False, **_resend_fields(one)}
         case Outcome.LATER:
             attempts = one.claim.member.attempts + 1
             wait = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(attempts, 10))
@@ -93,19 +104,33 @@ def _state_fields(one: Attempted, now: datetime) -> Mapping[str, Any]:
 
 
 def _seen_fields(claim: Claim, now: datetime) -> Mapping[str, Any]:
-    """Empty for a conflict, whose user is another person's, and where Cognito was not asked."""
+    """Empty for a conflict, whose user is another person's, and where Cognito was not asked.
+
+    A change that Cognito took shows what it changed. What the row says of the rest is no newer for it.
+    """
     attempt = claim.attempt
     if attempt.conflict or not attempt.answers:
         return {}
     seen = attempt.seen
     return {
-        "seen_at": now,
+        **({"seen_at": now} if attempt.looked else {}),
         # Cut, since an edit by hand may have made them anything.
         "seen_org": seen.org[:36] if seen else "",
         "seen_role": seen.role[:16] if seen else "",
         "seen_enabled": seen.enabled if seen else None,
         "seen_status": seen.status[:32] if seen else "",
+        **_second_factor_fields(seen, now),
     }
+
+
+def _second_factor_fields(seen: Seen | None, now: datetime) -> Mapping[str, Any]:
+    """Empty where Cognito was asked for something that does not show it."""
+    if seen is None:
+        return {"second_factor": "", "second_factor_seen_at": None}
+    if seen.has_authenticator is None:
+        return {}
+    state = SecondFactor.ENROLLED if seen.has_authenticator else SecondFactor.NONE
+    return {"second_factor": state, "second_factor_seen_at": now}
 
 
 def _mail_fields(claim: Claim, now: datetime) -> Mapping[str, Any]:
@@ -136,27 +161,37 @@ def _resend_fields(one: Attempted) -> Mapping[str, Any]:
 
 def _write_subs(held: Sequence[Attempted]) -> None:
     subs: dict[int, UUID] = {}
+    known: list[int] = []
     for one in held:
         attempt, person = one.claim.attempt, one.claim.member.person
         if attempt.seen is not None and not attempt.conflict and str(person.sub) != attempt.seen.sub:
             subs[person.pk] = UUID(attempt.seen.sub)
+            known += [person.pk] if person.sub else []
     if not subs:
         return
     # The person signed in before their id was written down: that row is theirs too, and its sign-ins end with it.
     Person.objects.filter(sub__in=subs.values(), memberships=None).delete()
     Person.objects.bulk_update([Person(pk=pk, sub=sub) for pk, sub in subs.items()], ["sub"])
+    if known:
+        # What began as another user does not go on.
+        end_sessions_of(*known)
     forget_standing(*subs)
 
 
 def _delete_removed(leaving: Sequence[Member]) -> None:
     """Deletes the rows of members whose users are gone. The people stay, without an id and signed out.
 
-    Also deletes people who belonged only to a tenant that is closed for good.
+    Also deletes people who deleted their account, or belonged only to a tenant that is closed for good.
     """
     people = [member.person_id for member in leaving]
+    end_sessions_of(*people)
     Member.objects.filter(pk__in=[member.pk for member in leaving]).delete()
-    SignIn.objects.filter(person__in=people).delete()
     Person.objects.filter(pk__in=people).update(sub=None)
-    of_the_closed = [one.person_id for one in leaving if one.tenant and one.tenant.state == TenantState.CLOSED]
-    Person.objects.filter(pk__in=of_the_closed, memberships=None).delete()
+    Person.objects.filter(pk__in=_forgotten(leaving), memberships=None).delete()
     forget_standing(*people)
+
+
+def _forgotten(leaving: Sequence[Member]) -> list[int]:
+    """Of the people, those of whom nothing stays."""
+    closed = TenantState.CLOSED
+    return [one.person_id for one in leaving if one.forgotten or (one.tenant and one.tenant.state == closed)]

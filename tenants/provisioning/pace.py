@@ -86,6 +86,10 @@ class Pacer:
         self._spacing = {category: 1 / (rate * _SHARE) for category, rate in rates.items()}
         self._pauses = {category: _Pause() for category in rates}
 
+    def spacing(self, category: Quota) -> float:
+        """Seconds between two calls. Raises KeyError for a category without a rate."""
+        return self._spacing[category]
+
     def call(self, category: Quota, make: Callable[[], _Got]) -> _Got | PortalError:
         """Reserves the next moment and makes the call then. Returns a PortalError that it raises."""
         return self.call_at(self.reserve(category), category, make)

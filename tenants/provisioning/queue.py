@@ -21,7 +21,8 @@ from tenants.members.roster import desired_user
 from tenants.models import Member, Provisioning, Suspension
 from tenants.provisioning.attempt import Attempt
 
-LEASE_SECONDS = 60.0
+# Somebody may wait to be disabled, so a killed worker keeps its members no longer than the next constant requires.
+LEASE_SECONDS = 30.0
 # The longest that a call takes: none begins with less than this left of its lease.
 CALL_SECONDS = 20.0
 
@@ -84,7 +85,8 @@ def ours(claim: Claim) -> QuerySet[Member]:
 def attempt_for(member: Member) -> Attempt:
     """Believes what the row says of the user, unless a call may have been made since and not been written down.
 
-    Before an invitation is mailed again, a look shows whether it is still wanted. Reads `invited_by` too.
+    Looks first where the row says that somebody is kept out already, since the row may be old. Before an invitation is
+    mailed again, or an authenticator deleted, a look shows whether it is still wanted. Reads `invited_by` too.
     """
     desired, seen = _with_inviter(desired_user(member), member), member.seen
     left_behind = bool(member.leased_by) or member.attempts > 0
@@ -92,13 +94,14 @@ def attempt_for(member: Member) -> Attempt:
     # shows that there is none.
     to_be_created = member.person.sub is None and desired is not None and desired.enabled
     unseen = seen is None and not to_be_created
+    kept_out = seen is not None and not seen.enabled and desired is not None and not desired.enabled
     return Attempt(
         org=str(member.org_id or ""),
         desired=desired,
         seen=seen,
         sub=str(member.person.sub or ""),
         email=member.person.email,
-        must_look=left_behind or unseen or member.resend,
+        must_look=left_behind or unseen or kept_out or member.resend or member.reset_mfa,
         may_be_mailed=left_behind and seen is None and member.mail_invitation and not _is_known(member),
     )
 

@@ -223,7 +223,12 @@ def _note_failure(sign_up: SignUp, holder: str, problem: PortalError) -> bool:
 
 
 def _end(sign_up: SignUp, *, tools: Tools, holder: str) -> bool:
-    """False where Cognito did not do it: the sign-up is left to a later round."""
+    """Marks it first, so that nobody arrives between the look and the deletion: their tenant would have no user.
+
+    False where Cognito did not do it: the sign-up is left to a later round.
+    """
+    if not rows.begin_to_end(sign_up, holder):
+        return True
     seen = tools.pacer.call(Quota.READ, partial(tools.directory.look, sign_up.email))
     if isinstance(seen, PortalError):
         return _leave_for_later(sign_up, holder, seen)
@@ -241,7 +246,7 @@ def _end(sign_up: SignUp, *, tools: Tools, holder: str) -> bool:
 
 
 def _leave_for_later(sign_up: SignUp, holder: str, problem: PortalError) -> bool:
-    rows.put_off(sign_up, holder, seconds=_FIRST_RETRY_SECONDS)
+    rows.put_back(sign_up, holder, seconds=_FIRST_RETRY_SECONDS)
     if scope_of(problem) == "systemic":
         halt(problem)
     return False
@@ -253,5 +258,5 @@ def _forget(sign_up: SignUp, holder: str) -> None:
         if not rows.delete(sign_up, holder):
             return
         mark_due(Member.objects.filter(person__email=sign_up.email).exclude(provisioning=Provisioning.SETTLED))
-        if sign_up.state == SignUpState.INVITED:
+        if sign_up.mailed_at is not None:
             record(Action.SIGN_UP_ENDED, by=WORKER, org=sign_up.org_id, target=sign_up.organisation)

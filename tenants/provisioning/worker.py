@@ -103,7 +103,7 @@ class Worker:
         try:
             return self._round(dispatcher, forever=forever)
         except Exception:
-            # The database or the shared cache, which may work again the next time.
+            # The database, which may work again the next time.
             if not forever:
                 raise
             _log.exception("something the worker needs is away")

@@ -162,8 +162,8 @@ def test_changes_of_a_killed_worker_are_found_and_written_down(stage: Stage, dom
         event.target: event.after
         for event in AuditEvent.objects.filter(actor="worker", target__endswith=domain).order_by("seq")
     }
-    assert recorded[f"p1@{domain}"] == {"changes": [], "found": ["set the role to editor"]}
     # Nothing shows whether they were signed out as well, so they are signed out.
+    assert recorded[f"p1@{domain}"] == {"changes": ["sign out everywhere"], "found": ["set the role to editor"]}
     assert recorded[f"p2@{domain}"] == {"changes": ["sign out everywhere"], "found": ["disable"]}
     assert recorded[f"p3@{domain}"] == {"changes": [], "found": ["delete"]}
     assert recorded_actions(f"p3@{domain}")[-1] == "member.deleted"

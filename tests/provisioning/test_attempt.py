@@ -107,7 +107,7 @@ def test_a_mail_that_is_not_delivered_is_looked_after_and_not_sent_again() -> No
     assert (attempt.mail.problem, attempt.done) == ("Mailbox full.", [Create(DESIRED)])
 
 
-def test_a_user_who_is_not_there_after_a_failed_delivery_is_created_once_more() -> None:
+def test_a_user_missing_after_a_failed_delivery_is_created_once_more() -> None:
     attempt = attempt_with(replace(DESIRED, mail_invitation=False, resend=True), None, must_look=False)
     attempt.next_call()
     attempt.note_undelivered("Mailbox full.")

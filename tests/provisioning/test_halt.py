@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import pytest
-from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -13,7 +10,6 @@ from tenants.domain.errors import MailLimitReached, Misconfigured
 from tenants.models import AuditEvent, Halt, Halted, Lease
 from tenants.provisioning.halt import clear_halt, halt, halt_invitations, is_halted, take_probe, why_halted
 
-MIGRATION = import_module("tenants.migrations.0007_halt")
 pytestmark = pytest.mark.django_db
 
 
@@ -58,10 +54,3 @@ def test_one_worker_of_all_tries_an_invitation_now_and_then() -> None:
     assert [take_probe(holder=holder) for holder in ("one", "another", "one")] == [False, False, False]
     Lease.objects.update(until=timezone.now())
     assert [take_probe(holder=holder) for holder in ("one", "another", "one")] == [True, False, False]
-
-
-def test_the_migration_deletes_the_lease_that_stood_for_a_halt() -> None:
-    for name in ("provisioning-halted", "reconciliation"):
-        Lease.objects.create(name=name, holder="", until=timezone.now())
-    MIGRATION.delete_old_halt(apps, None)
-    assert [lease.name for lease in Lease.objects.all()] == ["reconciliation"]

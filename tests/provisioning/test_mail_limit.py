@@ -61,7 +61,7 @@ def waiting() -> set[str]:
 
 
 @pytest.mark.parametrize("where", [BEFORE, AFTER])
-def test_whoever_has_to_be_mailed_stays_due_and_has_not_failed(
+def test_people_who_have_to_be_mailed_stay_due_and_has_not_failed(
     stage: Stage, switches: Switches, domain: str, where: str
 ) -> None:
     invite(tenant_at(stage, domain), domain, "a", "b", "c")

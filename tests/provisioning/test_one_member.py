@@ -273,3 +273,31 @@ def test_a_member_that_needed_no_call_is_not_noted_as_seen(stage: Stage, domain:
     stage.work()
     after = member_called(f"p0@{domain}")
     assert (after.provisioning, after.seen_at) == (Provisioning.SETTLED, before)
+
+
+def test_somebody_let_in_by_hand_is_shut_out_with_their_tenant(stage: Stage, domain: str) -> None:
+    """Though the row, which nobody has compared, says that they are shut out already."""
+    tenant = tenant_with_people("Let in", 2, domain=domain)
+    stage.work()
+    disable(member_called(f"p1@{domain}"), by=SOMEBODY)
+    stage.work()
+    pool_id = stage.tools.directory.pool_id
+    stage.by_hand.admin_enable_user(UserPoolId=pool_id, Username=f"p1@{domain}")
+    suspend(tenant, by=SOMEBODY, why="A test.")
+    stage.work()
+    user = stage.user(f"p1@{domain}")
+    assert user
+    assert not user.enabled
+
+
+def test_only_a_look_moves_the_time_when_a_user_was_last_seen(stage: Stage, domain: str) -> None:
+    tenant_with_people("Seen", 2, domain=domain)
+    stage.work()
+    email, seen_at = f"p1@{domain}", member_called(f"p1@{domain}").seen_at
+    assert seen_at
+    set_role(member_called(email), Role.EDITOR, by=SOMEBODY)
+    stage.work()
+    assert (member_called(email).seen_role, member_called(email).seen_at) == ("editor", seen_at)
+    Member.objects.filter(person__email=email).update(attempts=1, provisioning=Provisioning.DUE, due_at=timezone.now())
+    stage.work()
+    assert (member_called(email).seen_at or seen_at) > seen_at

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 from django.db import connections as databases
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from portal.demo.cast import ACME_OWNER, OPERATOR
+from tenants.aws.directory import Directory
+from tenants.domain.claims import Claims
 from tenants.domain.roles import Role
+from tenants.domain.user_plan import Seen
 from tenants.lifecycle.transitions import create_tenant
 from tenants.members import sign_up as sign_ups
 from tenants.members.roster import add_member, remove
-from tenants.members.sign_up import LASTS, NewSignUp, ask, give_way
+from tenants.members.sign_up import LASTS, NewSignUp, arriving, ask, give_way
 from tenants.models import (
     AuditEvent,
     Halt,
@@ -33,6 +39,7 @@ from tenants.models import (
     SignUpState,
     Tenant,
 )
+from tenants.provisioning.dispatcher import Tools
 from tenants.provisioning.sign_ups import expire, process
 from tests.world.stage import SOMEBODY, Stage, member_called
 
@@ -340,6 +347,99 @@ def test_an_end_without_an_answer_is_finished_by_the_next_round(
     expire(stage.tools)
     assert not SignUp.objects.exists()
     assert stage.user(email) is None
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted(Directory):
+    """A pool where `then` happens after it has answered a look, or just before it deletes somebody."""
+
+    after_look: Callable[[], object] = lambda: None
+    before_deletion: Callable[[], object] = lambda: None
+
+    def look(self, name: str) -> Seen | None:
+        seen = Directory.look(self, name)
+        self.after_look()
+        return seen
+
+    def delete(self, sub: str) -> None:
+        self.before_deletion()
+        Directory.delete(self, sub)
+
+
+def tools_with(stage: Stage, **moments: Callable[[], object]) -> Tools:
+    directory = stage.tools.directory
+    return replace(stage.tools, directory=Interrupted(directory.client, directory.pool_id, **moments))
+
+
+def arrival_of(row: SignUp) -> SignUp | None:
+    """Whether the owner could make the tenant now."""
+    claims = Claims(str(row.sub), row.email, "", str(row.org_id), Role.OWNER, int(time.time()) + 600)
+    with transaction.atomic():
+        return arriving(claims)
+
+
+@pytest.mark.parametrize("moment", ["after_look", "before_deletion"])
+def test_nobody_arrives_with_a_sign_up_that_is_being_ended(stage: Stage, domain: str, moment: str) -> None:
+    email, arrived = f"late@{domain}", list[object]()
+    wish(email)
+    process(stage.tools)
+    row = SignUp.objects.get()
+    assert arrival_of(row) == row
+    end_of(row)
+    assert expire(tools_with(stage, **{moment: lambda: arrived.append(arrival_of(row))})) == 1
+    assert arrived == [None]
+    assert (stage.user(email), SignUp.objects.count()) == (None, 0)
+    assert AuditEvent.objects.latest("seq").action == "sign-up.ended"
+
+
+def test_an_owner_who_arrives_just_before_the_end_keeps_their_user(stage: Stage, domain: str) -> None:
+    email = f"just@{domain}"
+    wish(email)
+    process(stage.tools)
+    row = SignUp.objects.get()
+    end_of(row)
+    claimed = sign_ups.claim(sign_ups.expired(), "a worker")
+    assert claimed
+    arriving_row = arrival_of(row)
+    assert arriving_row
+    arriving_row.delete()
+    assert not sign_ups.begin_to_end(claimed, "a worker")
+    assert stage.user(email)
+
+
+def test_an_owner_with_a_password_can_arrive_once_it_is_put_back(stage: Stage, domain: str) -> None:
+    email, arrived = f"back@{domain}", list[object]()
+    wish(email)
+    process(stage.tools)
+    stage.choose_password(email)
+    row = SignUp.objects.get()
+    end_of(row)
+    expire(tools_with(stage, after_look=lambda: arrived.append(arrival_of(row))))
+    assert arrived == [None]
+    assert SignUp.objects.get().state == SignUpState.INVITED
+    assert arrival_of(row) == row
+
+
+def test_an_end_that_cognito_did_not_answer_is_put_back(stage: Stage, switches: Any, domain: str) -> None:
+    wish(f"away@{domain}")
+    process(stage.tools)
+    row = SignUp.objects.get()
+    end_of(row)
+    switches.fail("CognitoIdentityProvider.AdminGetUser", fault="server-error", count=None)
+    expire(stage.tools)
+    assert SignUp.objects.get().state == SignUpState.INVITED
+    switches.mend()
+
+
+def test_a_worker_killed_while_ending_leaves_it_to_the_next(stage: Stage, domain: str) -> None:
+    email = f"killed@{domain}"
+    wish(email)
+    process(stage.tools)
+    end_of(SignUp.objects.get())
+    SignUp.objects.update(state=SignUpState.ENDING, due_at=timezone.now())
+    assert process(stage.tools) == 0
+    assert expire(stage.tools) == 1
+    assert (stage.user(email), SignUp.objects.count()) == (None, 0)
 
 
 def test_an_invitation_replaces_a_pending_sign_up(stage: Stage, mails: Mails, domain: str) -> None:
