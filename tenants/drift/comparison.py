@@ -5,6 +5,7 @@ A worker's attempt decides, so what differs here is what a worker would change, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -15,6 +16,7 @@ from tenants.domain.user_plan import (
     DesiredUser,
     Disable,
     Enable,
+    ForgetAuthenticator,
     Resend,
     Seen,
     SetNames,
@@ -27,6 +29,7 @@ from tenants.provisioning.queue import attempt_for
 
 _MOST_WORDS, _MOST_ORG, _MOST_SUB = 120, 36, 36
 NO_USER = "no user"
+NO_USER_NOR_ADDRESS = "no user, and no address to make one with"
 SEEN_FIELDS = ("seen_at", "seen_org", "seen_role", "seen_enabled", "seen_status")
 
 
@@ -43,11 +46,23 @@ def is_in_hand(member: Member, now: datetime) -> bool:
     return leased or member.provisioning == Provisioning.DUE
 
 
+def is_as_kept(member: Member, listed: Seen) -> bool:
+    """Whether a listing shows the user exactly as the row has them, and as they should be."""
+    kept = member.seen
+    if kept is None or kept != replace(_cut(listed), name=kept.name, email=listed.email.casefold()):
+        return False
+    attempt = fresh_attempt(member)
+    attempt.take_look(listed)
+    return not differences(member, attempt, listed)
+
+
 def differences(member: Member, attempt: Attempt, last_seen: Seen | None) -> list[Drift]:
     """Not saved, and of no run yet. `attempt` needs no more looks; `last_seen` is the user that the last look found."""
     attempt.next_call()
     if attempt.conflict and last_seen is not None:
         return [_drift(member, DriftKind.ORG, _org(attempt.org), _whose(last_seen, attempt.org), last_seen)]
+    if attempt.conflict:
+        return [_drift(member, DriftKind.MISSING_USER, _desired(attempt.desired), NO_USER_NOR_ADDRESS, None)]
     if attempt.adopted and last_seen is not None:
         seen = f"another user with this address, {in_short(last_seen.role, enabled=last_seen.enabled)}"
         return [_drift(member, DriftKind.MISSING_USER, _desired(attempt.desired), seen, last_seen)]
@@ -61,12 +76,17 @@ def note_seen(member: Member, attempt: Attempt, *, at: datetime) -> bool:
     A user that is not theirs, or not yet, is not noted: the worker looks for itself then.
     """
     before = [getattr(member, name) for name in SEEN_FIELDS[1:]]
-    own = attempt.seen if attempt.sub else None
-    member.seen_org, member.seen_role = (own.org[:36], own.role[:16]) if own else ("", "")
+    own = _cut(attempt.seen) if attempt.seen and attempt.sub else None
+    member.seen_org, member.seen_role = (own.org, own.role) if own else ("", "")
     member.seen_enabled = own.enabled if own else None
-    member.seen_status = own.status[:32] if own else ""
+    member.seen_status = own.status if own else ""
     member.seen_at = at
     return before != [getattr(member, name) for name in SEEN_FIELDS[1:]]
+
+
+def _cut(user: Seen) -> Seen:
+    """To what the row can hold, since an edit by hand may have made it anything."""
+    return replace(user, org=user.org[:36], role=user.role[:16], status=user.status[:32])
 
 
 def in_short(role: str, *, enabled: bool) -> str:
@@ -92,7 +112,7 @@ def _of_change(member: Member, attempt: Attempt, change: Change) -> Drift | None
             return None if seen is None else _drift(member, DriftKind.ENABLED, "disabled", "enabled", seen)
         case Delete():
             return _drift(member, DriftKind.UNKNOWN_USER, NO_USER, "the user of a removed member", seen)
-        case SignOut() | SetNames() | Resend():
+        case SignOut() | SetNames() | Resend() | ForgetAuthenticator():
             return None
         case _:
             assert_never(change)
@@ -116,6 +136,10 @@ def _drift(member: Member | None, kind: DriftKind, wanted: str, seen: str, user:
         email=_plain(email, MOST_EMAIL),
         wanted=_plain(wanted, _MOST_WORDS),
         seen=_plain(seen, _MOST_WORDS),
+        seen_org=_plain(user.org, _MOST_ORG) if user else "",
+        seen_role=_plain(user.role, 16) if user else "",
+        seen_enabled=user.enabled if user else None,
+        seen_status=user.status[:32] if user else "",
     )
 
 

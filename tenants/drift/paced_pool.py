@@ -28,6 +28,8 @@ class PageTokenRefused(Exception):
 class PacedPool:
     """`before_each` is called ahead of every call and may raise to end the run; `pause` waits so many seconds.
 
+    `share` is how much of a quota the calls may use, 1 for all that is free.
+
     Raises what the directory raises, once trying again has not helped.
     """
 
@@ -35,6 +37,7 @@ class PacedPool:
     pacer: Pacer
     before_each: Callable[[], None]
     pause: Callable[[float], object]
+    share: float = 1.0
 
     @property
     def pool_id(self) -> str:
@@ -56,6 +59,9 @@ class PacedPool:
     def _call(self, quota: Quota, make: Callable[[], _Got]) -> _Got:
         for tries in count(1):
             self.before_each()
+            if self.share < 1:
+                self.pause(self.pacer.spacing(quota) * (1 / self.share - 1))
+                self.before_each()
             answer = self.pacer.call(quota, make)
             if not isinstance(answer, PortalError):
                 return answer

@@ -24,6 +24,7 @@ from tenants.models import Drift, DriftKind, Member, Provisioning, Reconciliatio
 from tenants.provisioning.one_member import changes_for, provision_member_now
 from tenants.provisioning.pace import Pacer
 from tenants.provisioning.results import Outcome
+from tenants.sign_in.endings import end_sessions_of
 
 REPAIRED_KINDS = (DriftKind.MISSING_USER, DriftKind.ROLE, DriftKind.ENABLED)
 # So many users, or this share of the members, are created again without being asked for. A wrong pool misses more.
@@ -156,7 +157,9 @@ class Repair:
                 self._some_with_workers = True
             if member is None or member.provisioning == Provisioning.DUE:
                 return member
-            mark_due(Member.objects.filter(pk=pk))
+            mark_due(Member.objects.filter(pk=pk), sign_out=True)
+            # Some of them began while somebody outside the portal had made the user another one.
+            end_sessions_of(member.person_id)
         return member
 
     def _note_repaired(self, member: Member) -> None:

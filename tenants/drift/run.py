@@ -10,39 +10,46 @@ import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from tenants.audit import record
+from tenants.audit import NewEntry, record, record_all
 from tenants.audit.actions import Action
 from tenants.aws.directory import Directory
 from tenants.domain.actor import Actor
 from tenants.domain.errors import Misconfigured, PortalError
+from tenants.domain.org_id import is_org_id
 from tenants.drift.checkpoint import REPAIR, Checkpoint, Progress
 from tenants.drift.paced_pool import PacedPool
 from tenants.drift.repair import Repair, how_to_recreate, too_many_to_recreate
 from tenants.drift.run_lock import RunLock
 from tenants.drift.walk import Listener, PoolComparison
 from tenants.members.open_recovery import note_owners_with_a_password
-from tenants.models import MOST_REASON, DriftKind, Member, Provisioning, Reconciliation, Tenant
+from tenants.models import MOST_REASON, Drift, DriftKind, Member, Provisioning, Reconciliation, Tenant
 from tenants.provisioning.pace import Pacer
 
 RESUMED_WITHIN = timedelta(hours=1)
 KEPT_RUNS = 20
 _SAMPLE = 10
+_MOST_TOLD = 20
+# Of each quota, for a run that nobody waits for.
+SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """`tenant` None is the whole pool. `recreate`: up to so many missing users may be created again, even where so many
-    missing would otherwise stop the repair. `hosted_sign_ups`: people may sign up at Cognito's own pages."""
+    missing would otherwise stop the repair. `hosted_sign_ups`: people may sign up at Cognito's own pages.
+    `scheduled`: nobody waits for it, so it leaves most of each quota to others and the trail hears of news only."""
 
     tenant: Tenant | None = None
     repair: bool = False
     recreate: int = 0
     hosted_sign_ups: bool = False
+    scheduled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ def reconcile(
     lock.take()
     try:
         run = _resumed_or_new(options, directory.pool_id, listener)
-        pool = PacedPool(directory, pacer, lock.check, stop.wait)
+        pool = PacedPool(directory, pacer, lock.check, stop.wait, share=SHARE if options.scheduled else 1.0)
         repair = Repair(run, directory, pacer, holder, by, lock.check, stop.wait, listener.progress)
         progress = Progress(run, directory.pool_id, lock)
         try:
@@ -89,7 +96,7 @@ def reconcile(
             comparison.compare()
             return _finish(options, comparison, repair, by=by)
         except PortalError as error:
-            _note_stopped(run, error, by=by)
+            _note_stopped(run, error, by=by, is_told=not options.scheduled)
             raise
     finally:
         lock.give_back()
@@ -122,8 +129,7 @@ def _why_not_resumed(run: Reconciliation, options: RunOptions, pool_id: str) -> 
 
 def _new_run(options: RunOptions, pool_id: str) -> Reconciliation:
     kept = set(Reconciliation.objects.order_by("-started_at").values_list("pk", flat=True)[: KEPT_RUNS - 1])
-    if of_the_pool := Reconciliation.objects.of_the_pool():
-        kept.add(of_the_pool.pk)
+    kept |= {run.pk for run in Reconciliation.objects.newest_and_complete() if run is not None}
     Reconciliation.objects.exclude(pk__in=kept).delete()
     start = Checkpoint.first(pool_id, one_tenant=options.tenant is not None)
     return Reconciliation.objects.create(tenant=options.tenant, repairing=options.repair, after=str(start))
@@ -143,10 +149,11 @@ def _check_pool(comparison: PoolComparison, *, allowed: int) -> None:
 
 
 def _knows_a_member(comparison: PoolComparison) -> bool:
-    """For one tenant no page was read, and it may have lost its few users: some of the others' are looked up too."""
+    """Some are looked up where the pages confirmed none, since they may be old. For one tenant no page was read, and it
+    may have lost its few users: some of the others' are looked up too."""
     run = comparison.run
-    if run.tenant is None:
-        return comparison.members.filter(seen_at__gte=run.started_at).exists()
+    if run.tenant is None and comparison.members.filter(seen_at__gte=run.started_at).exists():
+        return True
     settled = Member.objects.filter(provisioning=Provisioning.SETTLED, person__sub__isnull=False).order_by("pk")
     others, own = settled.exclude(tenant=run.tenant), settled.filter(tenant=run.tenant)
     sample = chain(others.select_related("person")[:_SAMPLE], own.select_related("person")[:_SAMPLE])
@@ -161,22 +168,52 @@ def _finish(options: RunOptions, comparison: PoolComparison, repair: Repair, *, 
     refused = too_many_to_recreate(run, members=comparison.members.count(), allowed=options.recreate)
     if options.repair and not refused:
         repair.repair_all()
-    found = dict(run.drifts.values_list("kind").annotate(Count("pk")).order_by("kind"))
-    waiting = found.pop(DriftKind.WAITING, 0)
+    found = _found_by(run)
+    waiting = run.drifts.filter(kind=DriftKind.WAITING).count()
+    before = _run_before(run)
     with transaction.atomic():
         run.finished_at, run.after = timezone.now(), ""
         run.last_error = refused[:MOST_REASON] if options.repair else ""
         run.save()
-        _record(Action.RECONCILED, run, by=by, found=found, why=run.last_error)
+        if not options.scheduled or before is None or found != _found_by(before):
+            _record(Action.RECONCILED, run, by=by, found=found, why=run.last_error)
+        if run.tenant is None:
+            _record_new_strangers(run, before, by=by)
     return RunResult(run, found, run.found - run.repaired, refused, waiting)
 
 
-def _note_stopped(run: Reconciliation, error: PortalError, *, by: Actor) -> None:
+def _found_by(run: Reconciliation) -> dict[str, int]:
+    """Differences by kind."""
+    differing = run.drifts.exclude(kind=DriftKind.WAITING)
+    return dict(differing.values_list("kind").annotate(Count("pk")).order_by("kind"))
+
+
+def _run_before(run: Reconciliation) -> Reconciliation | None:
+    """The last complete one of the whole pool."""
+    return Reconciliation.objects.exclude(pk=run.pk).complete()
+
+
+def _record_new_strangers(run: Reconciliation, before: Reconciliation | None, *, by: Actor) -> None:
+    """An entry for each user whom the portal did not make and the run before had not found, up to a limit."""
+    strangers = run.drifts.strangers()
+    known = before.drifts.filter(kind=DriftKind.UNKNOWN_USER).values("sub") if before else Drift.objects.none()
+    new = strangers.exclude(sub__in=known.values("sub")).order_by("pk")[:_MOST_TOLD]
+    record_all([_of_a_stranger(drift, by) for drift in new])
+
+
+def _of_a_stranger(drift: Drift, by: Actor) -> NewEntry:
+    org = UUID(drift.seen_org) if is_org_id(drift.seen_org) else None
+    after = {"sub": drift.sub, "role": drift.seen_role, "enabled": drift.seen_enabled}
+    return NewEntry(Action.USER_UNKNOWN, by, org, drift.email or drift.sub, after=after)
+
+
+def _note_stopped(run: Reconciliation, error: PortalError, *, by: Actor, is_told: bool) -> None:
     """The checkpoint was saved with what was found last."""
     with transaction.atomic():
         run.last_error = error.for_operators[:MOST_REASON]
         Reconciliation.objects.filter(pk=run.pk).update(last_error=run.last_error)
-        _record(Action.RECONCILIATION_STOPPED, run, by=by, why=run.last_error)
+        if is_told:
+            _record(Action.RECONCILIATION_STOPPED, run, by=by, why=run.last_error)
 
 
 def _record(action: Action, run: Reconciliation, *, by: Actor, why: str, found: dict[str, int] | None = None) -> None:

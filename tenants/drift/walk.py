@@ -1,11 +1,15 @@
-"""The way of a reconciliation: the pool page by page, then the members whom no page had, then once more the users whom
-no member was found for. Memory holds one page, however many users there are.
+"""The way of a reconciliation: the pool page by page, then the members whom no page showed as they are kept, then once
+more the users whom no member was found for. Memory holds one page, however many users there are.
+
+ListUsers is eventually consistent, so a page may be older than what the portal knows. It can only confirm that. Where
+it says anything else, AdminGetUser decides, user by user, before anything is noted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -14,9 +18,18 @@ from django.utils import timezone
 from tenants.domain.errors import Unreachable
 from tenants.domain.user_plan import Seen
 from tenants.drift.checkpoint import CHECK, MEMBERS, POOL, REPAIR, USERS, Progress
-from tenants.drift.comparison import SEEN_FIELDS, differences, fresh_attempt, is_in_hand, note_seen, unknown_user
+from tenants.drift.comparison import (
+    SEEN_FIELDS,
+    differences,
+    fresh_attempt,
+    is_as_kept,
+    is_in_hand,
+    note_seen,
+    unknown_user,
+)
 from tenants.drift.paced_pool import PacedPool, PageTokenRefused
 from tenants.drift.unknown_users import look_again
+from tenants.members.addresses import give_address
 from tenants.models import Drift, DriftKind, Member, Provisioning, Reconciliation
 from tenants.provisioning.attempt import Attempt, Look
 from tenants.provisioning.one_member import apply_answer
@@ -83,17 +96,18 @@ class PoolComparison:
     def _read_the_pool(self) -> None:
         about = self.members.count()
         while self.progress.phase == POOL:
+            asked_at = timezone.now()
             try:
                 page = self.pool.page(self.progress.after or None)
             except PageTokenRefused:
                 self._start_over_once()
                 continue
+            unknown = self._look_up_unknown(page.users)
             # A page may be empty and not be the last.
             phase = POOL if page.after else CHECK
             with self.progress.saved(phase, page.after or "", users=len(page.users)) as drifts:
-                moved = self._compare_page(page.users, drifts)
-            for here, there in moved:
-                self.listener.address(here, there)
+                self._note_confirmed(page.users, at=asked_at)
+                drifts.extend(map(unknown_user, unknown))
             self.listener.progress(self.run.users_seen, max(about, self.run.users_seen))
 
     def _start_over_once(self) -> None:
@@ -103,40 +117,33 @@ class PoolComparison:
         self.progress.start_over()
         self.listener.say("Cognito no longer knows the page where the pool was left. Beginning again with the first.")
 
-    def _compare_page(self, users: Sequence[Seen], drifts: list[Drift]) -> list[tuple[str, str]]:
-        """Returns the addresses that differ, the portal's first."""
-        unknown = {UUID(user.sub): user for user in users}
-        members = _locked(Member.objects.filter(person__sub__in=list(unknown)))
-        known = [(member, unknown.pop(sub)) for member in members if (sub := member.person.sub)]
-        self._compare_known(known, drifts)
-        drifts.extend(unknown_user(user) for user in unknown.values())
-        both = ((member.person.email, user.email) for member, user in known)
-        return [(here, there) for here, there in both if here and here != there.casefold()]
+    def _look_up_unknown(self, listed: Sequence[Seen]) -> list[Seen]:
+        """Users of a page who are no member's, as they are. Without those who are gone."""
+        subs = [UUID(user.sub) for user in listed]
+        known = set(Member.objects.filter(person__sub__in=subs).values_list("person__sub", flat=True))
+        return [user for sub in subs if sub not in known and (user := self.pool.look(str(sub))) is not None]
 
-    def _compare_known(self, known: Sequence[tuple[Member, Seen]], drifts: list[Drift]) -> None:
-        now = timezone.now()
-        changed, same = [], []
-        for member, user in known:
-            if not self._is_to_be_compared(member):
-                continue
-            attempt = fresh_attempt(member)
-            attempt.take_look(user)
-            drifts.extend(differences(member, attempt, user))
-            if note_seen(member, attempt, at=now):
-                changed.append(member)
-            else:
-                same.append(member.pk)
-        Member.objects.filter(pk__in=same).update(seen_at=now)
-        Member.objects.bulk_update(changed, SEEN_FIELDS)
+    def _note_confirmed(self, listed: Sequence[Seen], *, at: datetime) -> None:
+        """All other members of the page are looked up later."""
+        users = {UUID(user.sub): user for user in listed}
+        members = _locked(Member.objects.filter(person__sub__in=list(users)))
+        found = [(member, users[sub]) for member in members if (sub := member.person.sub)]
+        same = [one.pk for one, user in found if self._is_to_be_compared(one) and is_as_kept(one, user)]
+        Member.objects.filter(pk__in=same).update(seen_at=at)
 
     def _look_for_the_others(self) -> None:
-        """One by one: a list that changes while it is read does not prove that a user is missing."""
+        """One by one: a list that is old, or changes while it is read, does not prove that a user is missing."""
         about = self.members.count()
+        if (count := self.not_seen.count()) > _MANY:
+            self.listener.say(
+                f"{count:,} members were not listed as the portal knows them. Looking them up one by one."
+            )
         while others := list(self._not_seen_after(int(self.progress.after))):
             for member in others:
                 attempt, user = self._look_up(member)
                 with self.progress.saved(MEMBERS, member.pk, users=int(self.run.tenant is not None)) as drifts:
                     self._compare_other(member, attempt, user, drifts)
+                self._tell_address(member, attempt, user)
                 if self.run.tenant is not None:
                     self.listener.progress(self.run.users_seen, about)
 
@@ -157,14 +164,21 @@ class PoolComparison:
                 drifts.extend(differences(member, attempt, user))
                 note_seen(member, attempt, at=timezone.now())
                 member.save(update_fields=SEEN_FIELDS)
+                if user is not None and attempt.sub and user.email_verified:
+                    give_address(member.person, user.email)
+
+    def _tell_address(self, member: Member, attempt: Attempt, user: Seen | None) -> None:
+        here = member.person.email
+        if user is not None and attempt.sub and here and here != user.email.casefold():
+            self.listener.address(here, user.email)
 
     def _is_to_be_compared(self, member: Member) -> bool:
-        """Once in a run. What a worker has seen since it began is newer than the page in hand may be."""
+        """Once in a run, and not where a worker has looked since it began."""
         seen = member.seen_at is not None and member.seen_at >= self.run.started_at
         return not seen and not is_in_hand(member, timezone.now())
 
     def _look_again_for_unknown_users(self) -> None:
-        unknown = self.run.drifts.filter(kind=DriftKind.UNKNOWN_USER, member=None).order_by("pk")
+        unknown = self.run.drifts.strangers().order_by("pk")
         while some := list(unknown.filter(pk__gt=int(self.progress.after))[:_MANY]):
             seen = look_again(some, self.pool, hosted_sign_ups=self.hosted_sign_ups)
             with self.progress.saved(USERS, some[-1].pk):

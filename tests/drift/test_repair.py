@@ -62,7 +62,7 @@ def test_a_repair_makes_the_pool_match_and_leaves_others_users_alone(stage: Stag
         ),
     }
     made = AuditEvent.objects.filter(action="member.provisioned", target=f"p1@{domain}").latest("seq")
-    assert made.after == {"changes": ["set the role to viewer", "enable"]}
+    assert made.after == {"changes": ["set the role to viewer", "sign out everywhere", "enable"]}
     assert made.actor_name == "olive@console"
     assert compare_pool(stage, repair=True).found == {"org": 1, "unknown-user": 1}
 
@@ -184,20 +184,21 @@ def test_a_user_with_another_members_address_stays_who_they_are(stage: Stage, do
 
 def test_members_changed_before_their_repair_end_as_they_then_should_be(stage: Stage, domain: str) -> None:
     settled_tenant(stage, "Overtaken", 4, domain=domain)
-    for number in (1, 2, 3):
+    for number in range(4):
         set_by_hand(stage, f"p{number}@{domain}", role="admin")
 
     def meanwhile(done: int) -> None:
-        if done == 9:
+        if done == 1:
             set_role(member_called(f"p1@{domain}"), Role.EDITOR, by=SOMEBODY)
             remove(member_called(f"p2@{domain}"), by=SOMEBODY)
 
     done = compare_pool(stage, RunLog(then=meanwhile), repair=True)
-    assert done.run.repaired == 2
-    users = [stage.user(f"p{number}@{domain}") for number in (1, 2, 3)]
-    assert [user and user.role for user in users] == ["editor", None, "viewer"]
+    assert done.run.repaired == 3
+    users = [stage.user(f"p{number}@{domain}") for number in range(4)]
+    assert [user and user.role for user in users] == ["owner", "editor", None, "viewer"]
     repaired = AuditEvent.objects.filter(action="drift.repaired").order_by("target")
     assert [(event.before, event.after) for event in repaired] == [
+        ({"role": "admin"}, {"role": "owner"}),
         ({"role": "admin"}, {"role": "editor"}),
         ({"role": "admin"}, {"role": "viewer"}),
     ]
@@ -205,17 +206,18 @@ def test_members_changed_before_their_repair_end_as_they_then_should_be(stage: S
 
 def test_a_member_that_a_worker_has_in_hand_is_left_to_the_worker(stage: Stage, domain: str) -> None:
     settled_tenant(stage, "Held", 2, domain=domain)
+    set_by_hand(stage, f"p0@{domain}", role="admin")
     set_by_hand(stage, f"p1@{domain}", role="admin")
     member = Member.objects.filter(person__email=f"p1@{domain}")
 
     def meanwhile(done: int) -> None:
-        if done == 7:
+        if done == 1:
             set_role(member.get(), Role.EDITOR, by=SOMEBODY)
             later = timezone.now() + timedelta(seconds=60)
             member.update(leased_by="worker", leased_until=later, attempts=1)
 
     done = compare_pool(stage, RunLog(then=meanwhile), repair=True)
-    assert (done.run.repaired, done.left) == (0, 1)
+    assert (done.run.repaired, done.left) == (1, 1)
     user = stage.user(f"p1@{domain}")
     assert user
     assert user.role == "admin"

@@ -50,7 +50,7 @@ def test_a_user_without_a_sign_up_still_differs(stage: Stage, domain: str) -> No
     ("role", "hosted", "kind"),
     [("owner", True, "waiting"), ("owner", False, "unknown-user"), ("viewer", True, "unknown-user")],
 )
-def test_an_owner_from_cognitos_own_pages_waits_until_the_organisation_has_a_name(
+def test_an_owner_from_cognitos_own_pages_waits_for_the_name(
     stage: Stage, domain: str, role: str, hosted: bool, kind: str
 ) -> None:
     stage.make_by_hand(f"hank@{domain}", org=str(uuid.uuid4()), role=role)
