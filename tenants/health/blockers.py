@@ -13,7 +13,7 @@ from tenants.models import Member, Provisioning, Suspension, Tenant, Worker
 from tenants.provisioning.halt import why_halted
 
 # A running worker writes the policy within this time.
-_WRITTEN_WITHIN = timedelta(seconds=15)
+WRITTEN_WITHIN = timedelta(seconds=15)
 
 
 def blockers(suspension: Suspension) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ def _worker(suspension: Suspension) -> Iterator[str]:
     now = timezone.now()
     if missing := no_worker():
         yield missing
-    elif suspension.denied_at is None and suspension.began_at < now - _WRITTEN_WITHIN:
+    elif suspension.denied_at is None and suspension.deny_since < now - WRITTEN_WITHIN:
         unwritten = Worker.objects.alive(now).exclude(unwritten="").values_list("unwritten", flat=True).first()
         why = f": {unwritten}" if unwritten else "; its log says why."
         yield f"The worker has not written the policy SuspendedTenants{why}"

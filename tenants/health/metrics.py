@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from django.db.models import Sum
 
 from tenants.audit.reading import trail_head
+from tenants.domain.circuit import shared_cache
 from tenants.health.overview import MOST_MAILS, MOST_MEMBERS, MOST_TENANTS, Overview, overview
+from tenants.lifecycle.suspension import not_denied_since
 from tenants.models import Halted, ProvisioningHour
 from tenants.provisioning.halt import is_halted
 
@@ -48,8 +50,14 @@ def _metrics(current: Overview) -> Iterator[Metric]:
     alive, without_room = current.under_way.count.value, current.under_way.without_room
     yield _gauge("suspensions_open", "Suspended tenants whose members may hold credentials that still work.", alive)
     yield _gauge("suspensions_without_room", "Of these, those that the policy has no room for.", without_room)
+    since = not_denied_since()
+    waits = (current.at - since).total_seconds() if since else 0
+    help_text = "How long the suspended tenant that waits longest has waited for AWS to refuse its credentials."
+    yield _gauge("suspension_denial_waits_seconds", help_text, max(0.0, waits))
     yield from _comparison(current)
     yield from _mails(current)
+    failures = "Failures of the shared cache that the process which answers has met since it began."
+    yield Metric("cache_failures_total", "counter", failures, {"": shared_cache().failures})
     entries = "Entries of the audit trail since it began."
     yield Metric("audit_entries_total", "counter", entries, {"": trail_head().seq})
 
@@ -81,12 +89,17 @@ def _work_done() -> Iterator[Metric]:
 
 
 def _comparison(current: Overview) -> Iterator[Metric]:
-    run = current.comparison
-    if run is None:
+    run = current.complete
+    if run is None or run.finished_at is None:
         return
-    finished = "When the newest comparison of the whole pool ended; 0 while it has not."
-    yield _gauge("comparison_finished_seconds", finished, run.finished_at.timestamp() if run.finished_at else 0)
+    finished = "When the newest complete comparison of the whole pool ended."
+    yield _gauge("comparison_finished_seconds", finished, run.finished_at.timestamp())
+    age = max(0.0, (current.at - run.finished_at).total_seconds())
+    yield _gauge("comparison_age_seconds", "How long ago that was.", age)
     yield _gauge("comparison_drift", "Differences that it found and did not repair.", run.found - run.repaired)
+    strangers = {"enabled": current.strangers.enabled.value, "disabled": current.strangers.disabled.value}
+    help_text = f"Users of the pool that the portal did not make, counted up to {MOST_MEMBERS} of each kind."
+    yield Metric("unknown_users", "gauge", help_text, strangers, "state")
 
 
 def _mails(current: Overview) -> Iterator[Metric]:

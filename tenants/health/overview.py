@@ -20,6 +20,7 @@ from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.suspension import to_deny
 from tenants.models import (
     SILENT_AFTER,
+    Drift,
     MailOutage,
     Member,
     OutgoingMail,
@@ -143,10 +144,19 @@ class FailedSignUps:
 
 
 @dataclass(frozen=True, slots=True)
+class Strangers:
+    """Users of the pool whom the portal did not make. The enabled ones can sign in, and AWS gives them rows."""
+
+    enabled: Count
+    disabled: Count
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """As of `at`. `weeks` and `hours` begin with the oldest and have no gap.
 
-    `halted` is why nobody can be provisioned, or "". `comparison` is the newest one of the whole pool, if there is any.
+    `halted` is why nobody can be provisioned, or "". `comparison` is the newest one of the whole pool, if there is any,
+    and `complete` the newest that came to its end; `strangers` are the users of that one whom the portal did not make.
     """
 
     at: datetime
@@ -157,6 +167,8 @@ class Overview:
     halted: str
     workers: tuple[WorkerStatus, ...]
     comparison: Reconciliation | None
+    complete: Reconciliation | None
+    strangers: Strangers
     under_way: SuspensionsUnderWay
     mails: Mails
     failed_sign_ups: FailedSignUps
@@ -170,7 +182,8 @@ class Overview:
 def overview(now: datetime | None = None) -> Overview:
     """With one query for all counts, and one for each list. `now` None is the present."""
     now = now or timezone.now()
-    counts = _counts(now)
+    newest, complete = Reconciliation.objects.newest_and_complete()
+    counts = _counts(now, complete)
     return Overview(
         at=now,
         states={state: counts[state] for state in TenantState},
@@ -179,7 +192,9 @@ def overview(now: datetime | None = None) -> Overview:
         backlog=Backlog(counts[Provisioning.DUE], counts["stuck"], counts["conflict"], _waits_since(now)),
         halted=why_halted(),
         workers=tuple(_workers(now)),
-        comparison=Reconciliation.objects.of_the_pool(),
+        comparison=newest,
+        complete=complete,
+        strangers=Strangers(counts["strangers"], counts["disabled strangers"]),
         under_way=SuspensionsUnderWay(
             counts["under way"],
             counts["not signed out"],
@@ -196,7 +211,7 @@ def overview(now: datetime | None = None) -> Overview:
     )
 
 
-def _counts(now: datetime) -> dict[str, Count]:
+def _counts(now: datetime, complete: Reconciliation | None) -> dict[str, Count]:
     tenants: dict[str, QuerySet[Any]] = {state: Tenant.objects.filter(state=state) for state in TenantState}
     for begins in _weeks(now):
         tenants[begins.isoformat()] = Tenant.objects.filter(created_at__gte=begins, created_at__lt=begins + _WEEK)
@@ -204,6 +219,9 @@ def _counts(now: datetime) -> dict[str, Count]:
     others: dict[str, QuerySet[Any]] = {state: Member.objects.filter(provisioning=state) for state in unsettled}
     others["under way"] = to_deny(now)
     others["not signed out"] = to_deny(now).filter(signed_out_at=None)
+    strangers = Drift.objects.filter(reconciliation=complete).strangers()
+    others["strangers"] = strangers.that_can_sign_in()
+    others["disabled strangers"] = strangers.filter(seen_enabled=False)
     limited = [(name, rows, MOST_TENANTS) for name, rows in tenants.items()]
     limited += [(name, rows, MOST_MEMBERS) for name, rows in others.items()]
     limited.append(("mails waiting", OutgoingMail.objects.filter(due_at__isnull=False), MOST_MAILS))

@@ -22,9 +22,12 @@ from django.db.models import Max
 from django.utils import timezone
 
 from tenants.domain.once import once
+from tenants.health.blockers import WRITTEN_WITHIN
+from tenants.health.pools import Asked
+from tenants.lifecycle.suspension import not_denied_since
 from tenants.models import SILENT_AFTER, Halted, Worker
 from tenants.provisioning.halt import is_halted
-from tenants.sign_in.wiring import verifier
+from tenants.sign_in.wiring import pools, verifier
 
 KEEP_SECONDS = 2.0
 TIMEOUT_SECONDS = 2.0
@@ -38,11 +41,16 @@ class State(StrEnum):
     MISSING = "missing"
     # Something outside the portal is in the way of changes. Pages are served all the same.
     HALTED = "halted"
+    # AWS still takes credentials of a suspended tenant.
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """`age_seconds` is that of the signing keys or of the worker's sign of life, None for the other checks."""
+    """`age_seconds` is that of the signing keys, of the worker's sign of life or of the longest wait for a denial.
+
+    None for the other checks, and where nobody waits.
+    """
 
     state: State
     age_seconds: int | None = None
@@ -114,7 +122,13 @@ def _result(name: str, future: Future[CheckResult]) -> CheckResult:
     if error is not None:
         _log.error("not ready", extra={"check": name, "why": f"{type(error).__name__}: {error}"[:500]})
         return CheckResult(State.FAILING)
-    return future.result()
+    result = future.result()
+    if result.state == State.FAILING:
+        _log.error("not ready", extra={"check": name})
+    elif result.state != State.OK:
+        # infra/portal.yaml counts these lines.
+        _log.warning("degraded", extra={"check": name, "state": result.state.value})
+    return result
 
 
 def database() -> CheckResult:
@@ -143,6 +157,16 @@ def invitations() -> CheckResult:
     return _unless_halted(Halted.MAILS)
 
 
+def suspensions() -> CheckResult:
+    """Whether AWS refuses the credentials of every suspended tenant, or began to wait for that just now."""
+    with _new_connection():
+        since = not_denied_since()
+    if since is None:
+        return CheckResult(State.OK)
+    waits = timezone.now() - since
+    return CheckResult(State.OK if waits <= WRITTEN_WITHIN else State.WAITING, max(0, int(waits.total_seconds())))
+
+
 def _unless_halted(what: Halted) -> CheckResult:
     with _new_connection():
         return CheckResult(State.HALTED if is_halted(what) else State.OK)
@@ -158,12 +182,12 @@ def _new_connection() -> Iterator[None]:
 
 
 def shared_cache() -> CheckResult:
-    """Whether a value that was written can be read again."""
+    """Whether a value that was written can be read again. Pages are served without the cache, only slower."""
     key, written = f"readyz:{secrets.token_hex(8)}", secrets.token_hex(8)
     shared.set(key, written, timeout=10)
     read = shared.get(key)
     shared.delete(key)
-    return CheckResult(State.OK if read == written else State.FAILING)
+    return CheckResult(State.OK if read == written else State.MISSING)
 
 
 def signing_keys() -> CheckResult:
@@ -173,11 +197,26 @@ def signing_keys() -> CheckResult:
     return CheckResult(State.OK, int(keys.age_seconds or 0))
 
 
+def unless_gone(is_gone: Callable[[], bool]) -> Check:
+    """Without the pool nobody can sign in or read. AWS being away is something else: it comes back."""
+    asked = Asked(is_gone)
+
+    def check() -> CheckResult:
+        return CheckResult(State.FAILING if asked.answer() else State.OK)
+
+    return check
+
+
 @once
 def prober() -> Prober:
     """This process's own. Made at the first request, because threads do not survive the fork of a server's workers."""
     checks = {"database": database, "cache": shared_cache, "signing_keys": signing_keys, "worker": worker}
-    return Prober({**checks, "provisioning": provisioning, "invitations": invitations})
+    cognito = {
+        "user_pool": unless_gone(pools().user_pool_is_gone),
+        "identity_pool": unless_gone(pools().identity_pool_is_gone),
+    }
+    work = {"provisioning": provisioning, "invitations": invitations, "suspensions": suspensions}
+    return Prober({**checks, **cognito, **work})
 
 
 def readiness() -> Readiness:

@@ -18,7 +18,7 @@ from tenants.sign_in.access import open_to_all
 @require_safe
 def livez(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django passes it
     """This process lives. Does not ask AWS or the database: restarting the portal would not repair those."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @open_to_all
@@ -34,11 +34,15 @@ def readyz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django passe
 @open_to_all
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For a collector that has the token. If METRICS_TOKEN is not set, there is no such page."""
-    if not settings.METRICS_TOKEN:
-        return HttpResponse("There is nothing here.\n", status=404, content_type="text/plain")
+    """For a collector that has the token, or one of two. If METRICS_TOKEN is not set, there is no such page."""
+    if not settings.METRICS_TOKENS:
+        return HttpResponse("There is nothing here.\n", status=404, content_type="text/plain; charset=utf-8")
     given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-    if not hmac.compare_digest(given, f"Bearer {settings.METRICS_TOKEN}".encode()):
+    # All are compared, so that the time says nothing about which one was nearly given.
+    matches = [hmac.compare_digest(given, f"Bearer {token}".encode()) for token in settings.METRICS_TOKENS]
+    if not any(matches):
         challenge = {"WWW-Authenticate": "Bearer"}
-        return HttpResponse("A bearer token is needed.\n", status=401, content_type="text/plain", headers=challenge)
+        return HttpResponse(
+            "A bearer token is needed.\n", status=401, content_type="text/plain; charset=utf-8", headers=challenge
+        )
     return HttpResponse(metrics_text(), content_type="text/plain; version=0.0.4; charset=utf-8")

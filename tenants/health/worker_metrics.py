@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from django.core.management import CommandError
 
+from tenants.domain.circuit import shared_cache
 from tenants.provisioning.dispatcher import Tally
 
 
@@ -23,6 +24,7 @@ def metrics_text(tally: Tally) -> str:
         "in_hand": ("gauge", "Members being worked on.", tally.in_hand),
         "halted": ("gauge", "Whether nobody can be provisioned.", int(bool(tally.halted))),
         "invitations_halted": ("gauge", "Whether Cognito sends no mails.", int(bool(tally.invitations_halted))),
+        "cache_failures_total": ("counter", "Failures of the shared cache.", shared_cache().failures),
         "beat_seconds": ("gauge", "Time of the last sign of life, in seconds since the epoch.", round(tally.beat_at)),
     }
     return "".join(

@@ -38,7 +38,7 @@ def test_a_missing_worker_blocks(suspension: Suspension, worker: Worker, ended: 
 
 
 def test_a_policy_that_stays_unwritten_blocks(suspension: Suspension, worker: Worker) -> None:
-    suspension.began_at -= timedelta(minutes=1)
+    suspension.deny_since -= timedelta(minutes=1)
     (sentence,) = blockers(suspension)
     assert sentence == "The worker has not written the policy SuspendedTenants; its log says why."
     Worker.objects.update(unwritten="IAM answered LimitExceeded")
