@@ -1,69 +1,109 @@
-"""The page that says what a person's AWS credentials carry, and what AWS answers when they try a key or a path."""
+"""The page that says what a person's AWS credentials carry, and what AWS answers when they try a key or a path.
+
+Trying one is a POST with a CSRF token: what AWS refuses is recorded as the person's own wish, so no link on another
+site may do it. A link to this page can only fill in a field. A redirect shows the answer, so that Back and Reload ask
+AWS nothing.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
 
-from tenants.aws.records_api import ApiAnswer
-from tenants.aws.records_table import RawAnswer
+from tenants.audit.actions import Action
 from tenants.domain.errors import InvalidInput
 from tenants.domain.keys import PUBLIC_SPACE, owner_of, owner_of_path
+from tenants.organisation.meaning import meaning_of
+from tenants.organisation.tried import Tried, find, keep, tried_key, tried_path
 from tenants.pages.refusals import record_refusal
 from tenants.records.wiring import api, records
 from tenants.sign_in.access import signed_in, signed_in_only
 from tenants.sign_in.sessions import SignedIn
 from tenants.sign_in.wiring import federation
 
+# An org id that no organisation has, for portals that name no example.
+_NOBODYS_ORG = "00000000-0000-4000-8000-000000000000"
+
 
 @signed_in_only
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def access(request: HttpRequest) -> HttpResponse:
-    who, problem = signed_in(request), None
-    answer, api_answer = None, None
+    who = signed_in(request)
+    if request.method != "POST":
+        return _page(request, who, request.GET, tried=find(who, request.GET.get("answer", "")))
     try:
-        answer, api_answer = _try_key(request, who), _try_path(request, who)
-    except InvalidInput as error:
-        problem = error
+        tried = _try_key(request, who) or _try_path(request, who)
+    except InvalidInput as problem:
+        return _page(request, who, request.POST, problem=problem)
+    kept = keep(who, tried) if tried else ""
+    if kept is None:
+        return _page(request, who, request.POST, tried=tried)
+    return redirect(f"{reverse('access')}?{urlencode({'answer': kept})}#answer" if kept else "access")
+
+
+def _try_key(request: HttpRequest, who: SignedIn) -> Tried | None:
+    """Raises InvalidInput."""
+    if "pk" not in request.POST:
+        return None
+    key = request.POST["pk"]
+    try:
+        tried = tried_key(key, records().try_key(who, key))
+    except InvalidInput as problem:
+        raise InvalidInput(problem.message, field="pk") from problem
+    if tried.is_refused:
+        record_refusal(request, "DeniedByAws", action=Action.KEY_REFUSED, why=tried.code, asked_for=owner_of(key))
+    return tried
+
+
+def _try_path(request: HttpRequest, who: SignedIn) -> Tried | None:
+    """Raises InvalidInput."""
+    if "path" not in request.POST or not settings.RECORDS_API_URL:
+        return None
+    path = request.POST["path"]
+    tried = tried_path(path, api().get(federation().credentials_for(who), path))
+    if tried.is_refused:
+        record_refusal(
+            request, "DeniedByAws", action=Action.PATH_REFUSED, why="Forbidden", asked_for=owner_of_path(path)
+        )
+    return tried
+
+
+def _page(
+    request: HttpRequest,
+    who: SignedIn,
+    typed: QueryDict,
+    *,
+    tried: Tried | None = None,
+    problem: InvalidInput | None = None,
+) -> HttpResponse:
     own_org = who.claims.org
+    typed_now = {tried.field: tried.text} if tried else typed
     context = {
         "credentials_end": datetime.fromtimestamp(federation().credentials_for(who).expires_at, tz=UTC),
         "role_arn": settings.TENANT_ROLE_ARN,
         "client": settings.OIDC_RP_CLIENT_ID,
         "table": settings.RECORDS_TABLE,
-        "key": request.GET.get("pk", ""),
+        "key": typed_now.get("pk", ""),
         "own_key": who.space.catalogue if own_org else PUBLIC_SPACE.catalogue,
-        "answer": answer,
+        "example_org": _example_for(own_org),
+        "nobodys_org": _NOBODYS_ORG,
         "api_url": settings.RECORDS_API_URL,
-        "path": request.GET.get("path", ""),
+        "path": typed_now.get("path", ""),
         "own_path": f"/{own_org}/profile" if own_org else "",
-        "api_answer": api_answer,
+        "tried": tried,
+        "meaning": meaning_of(tried, org=own_org) if tried else None,
+        "is_forgotten": "answer" in request.GET and not tried and not problem,
         "problem": problem,
     }
     return render(request, "organisation/access.html", context, status=400 if problem else 200)
 
 
-def _try_key(request: HttpRequest, who: SignedIn) -> RawAnswer | None:
-    """Raises InvalidInput."""
-    if "pk" not in request.GET:
-        return None
-    key = request.GET["pk"]
-    answer = records().try_key(who, key)
-    if answer.code == "AccessDeniedException":
-        record_refusal(request, "DeniedByAws", why=answer.code, asked_for=owner_of(key))
-    return answer
-
-
-def _try_path(request: HttpRequest, who: SignedIn) -> ApiAnswer | None:
-    """Raises InvalidInput."""
-    if "path" not in request.GET or not settings.RECORDS_API_URL:
-        return None
-    path = request.GET["path"]
-    answer = api().get(federation().credentials_for(who), path)
-    if answer.status == 403:
-        record_refusal(request, "DeniedByAws", why="Forbidden", asked_for=owner_of_path(path))
-    return answer
+def _example_for(own_org: str) -> str:
+    """Another organisation's id that the settings let everybody try, "" for none."""
+    return next((org for org in settings.ACCESS_EXAMPLE_ORGS if org != own_org), "")

@@ -16,6 +16,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from tenants.aws.identity_pool import provider_name
 from tenants.domain.errors import OnlyOperatorsPages
 from tenants.sign_in.access import signed_in_or_visitor, visitors_welcome
 
@@ -70,7 +71,7 @@ def _cognito() -> Mapping[str, str]:
     return {
         "domain": settings.COGNITO_DOMAIN,
         "client": settings.COGNITO_BROWSER_CLIENT_ID,
-        "provider": f"cognito-idp.{settings.AWS_REGION}.amazonaws.com/{settings.COGNITO_USER_POOL_ID}",
+        "provider": provider_name(settings.AWS_REGION, settings.COGNITO_USER_POOL_ID),
         # As it is registered for the client, whatever name the portal was asked by.
         "page": f"{settings.PORTAL_URL}{reverse('direct')}",
     }

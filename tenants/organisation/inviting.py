@@ -17,7 +17,14 @@ from tenants.domain.roles import IN_AN_ORGANISATION, Role
 from tenants.domain.steps import Field
 from tenants.members import invitations
 from tenants.members.in_cognito import no_worker
-from tenants.members.invitation_lines import MOST_BYTES, MOST_LINES, NewInvitation, pasted, uploaded
+from tenants.members.invitation_lines import (
+    MOST_BYTES,
+    MOST_LINES,
+    NewInvitation,
+    check_file_name,
+    pasted,
+    uploaded,
+)
 from tenants.members.invitations import Answer, Answered
 from tenants.members.rights import why_not_allowed
 from tenants.models import Invitation, Tenant
@@ -82,6 +89,8 @@ def _own_tenant(who: SignedIn) -> Tenant:
 def _lines(request: HttpRequest, form: _Form) -> list[NewInvitation]:
     """From the box and from the file. Raises InvalidInput."""
     file = request.FILES.get("file")
+    if file:
+        check_file_name(file.name or "")
     from_file = uploaded(file.read(MOST_BYTES + 1)) if file else []
     lines = [*(pasted(form.people) if form.people.strip() or not file else []), *from_file]
     if len(lines) > MOST_LINES:

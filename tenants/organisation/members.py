@@ -14,21 +14,22 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from tenants.audit.activity import told
+from tenants.audit.activity_filter import newest_about
 from tenants.domain.errors import NoOrganisation
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
-from tenants.domain.steps import WHY_OPTIONAL, Step, possible_steps
-from tenants.domain.user_plan import INVITATION_LASTS
+from tenants.domain.steps import WHY_OPTIONAL, Step, possible_steps, refused_steps, verbs_prevented
+from tenants.members.account_steps import page_for_oneself
 from tenants.members.in_cognito import no_worker
-from tenants.members.invitation_state import Invited, invitation_state
-from tenants.members.roster import signed_in_members
+from tenants.members.invitation_state import Invited, in_state, invitation_state
+from tenants.members.second_factor import shown_second_factor
 from tenants.members.steps import LEAVE, OWN_MEMBER_STEPS, REMOVE, RESEND, REVOKE
 from tenants.models import Invitation, Member
 from tenants.models.keyset import Branch
 from tenants.pages.bulk import BulkStep, bulk_view
-from tenants.pages.lists import Filter, apply_filters, query_param, read_choices, read_page
+from tenants.pages.lists import Filter, apply_filters, narrowed_by, query_param, read_choices, read_page
 from tenants.pages.step_pages import Subjects, step_view
 from tenants.sign_in.access import managers_only, members_only, signed_in
 from tenants.sign_in.sessions import SignedIn
@@ -42,16 +43,9 @@ def _in_state(rows: QuerySet[Member], state: str) -> QuerySet[Member]:
     if state == "locked-out":
         return rows.filter(Q(enabled=False) | Q(removed=True))
     may_sign_in = rows.filter(enabled=True, removed=False)
-    if state == Invited.SIGNED_IN:
-        return may_sign_in.filter(signed_in_members())
-    not_in_yet = may_sign_in.exclude(signed_in_members())
-    match state:
-        case Invited.NOT_DELIVERED:
-            return not_in_yet.exclude(mail_problem="")
-        case Invited.LAPSED:
-            return not_in_yet.filter(mailed_at__lt=timezone.now() - INVITATION_LASTS)
-        case _:
-            return not_in_yet
+    if state == Invited.INVITED:
+        return may_sign_in.exclude(in_state(Invited.SIGNED_IN))
+    return may_sign_in.filter(in_state(Invited(state)))
 
 
 FILTERS = (
@@ -101,7 +95,7 @@ def list_page(request: HttpRequest) -> HttpResponse:
         "rows": [_row(member, who) for member in page.rows],
         "filters": choices,
         "text": text,
-        "is_narrowed": bool(text or any(choice.value for choice in choices)),
+        "narrowed": narrowed_by(request, choices, [("q", "Name or e-mail begins with", text)]),
         "could_not_join": invitations.exclude(why="")[:_MOST_INVITATIONS],
         "waiting": waiting,
         "waiting_first": invitations.filter(why="")[:_MOST_INVITATIONS] if waiting else (),
@@ -118,11 +112,17 @@ def detail_page(request: HttpRequest, pk: int) -> HttpResponse:
     member = _find(who, pk)
     row = _row(member, who)
     possible = possible_steps(OWN_MEMBER_STEPS, member, who.actor)
+    why = REMOVE.prevented(member)
     context = {
         "row": row,
         "member": member,
         "role_in_words": Role(member.role).in_words,
+        "second_factor": shown_second_factor(member),
         "steps": [(step, reverse(f"member_{step.name}", args=[pk])) for step in possible],
+        "prevented": verbs_prevented((*OWN_MEMBER_STEPS, LEAVE), member, who.actor, why=why),
+        "why_prevented": why,
+        "not_allowed": () if row.is_self else refused_steps(OWN_MEMBER_STEPS, member, who.actor),
+        "activity": told(own_org(who), newest_about(member)),
     }
     return render(request, "organisation/members/member.html", context)
 
@@ -130,7 +130,7 @@ def detail_page(request: HttpRequest, pk: int) -> HttpResponse:
 @members_only
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave(request: HttpRequest) -> HttpResponse:
-    """Whoever has left is signed out, and the first page says so."""
+    """Anybody who has left is signed out, and the first page says so."""
     who = signed_in(request)
     myself = Subjects(
         find=lambda: get_object_or_404(_own_members(who), person=who.standing.person_id),
@@ -195,6 +195,7 @@ def _own_subjects(who: SignedIn) -> Subjects:
         address=_address,
         crumbs=lambda member: [("Members", reverse("members")), (str(member.person), _address(member))],
         frame=_FRAME,
+        instead=page_for_oneself,
     )
 
 

@@ -38,12 +38,14 @@ def record_rows(items: Sequence[Item], address_of: Callable[[str], str]) -> Reco
 def _row(item: Item, columns: Sequence[str], address_of: Callable[[str], str]) -> str:
     key = item["sk"]["S"]
     cells = "".join([_cell(item, name) for name in columns])
-    return f'<tr><th scope="row"><a href="{escape(address_of(key))}">{escape(key)}</a></th>{cells}</tr>'
+    link = f'<a title="{escape(key)}" href="{escape(address_of(key))}">{escape(key)}</a>'
+    return f'<tr role="row"><th scope="row" role="rowheader">{link}</th>{cells}</tr>'
 
 
 def _cell(item: Item, name: str) -> str:
-    value = item.get(name)
+    value, label = item.get(name), escape(name)
     if value is None:
-        return '<td class="absent">–</td>'
+        return f'<td role="cell" class="absent" data-label="{label}">–</td>'
     text = escape(summary(value))
-    return f'<td class="number">{text}</td>' if "N" in value else f"<td>{text}</td>"
+    kind = ' class="number"' if "N" in value else ""
+    return f'<td role="cell"{kind} data-label="{label}">{text}</td>'

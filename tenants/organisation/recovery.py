@@ -21,16 +21,12 @@ from tenants.sign_in.access import managers_only, open_to_all, signed_in
 def waiting(request: HttpRequest) -> HttpResponse:
     who = signed_in(request)
     tenant = get_object_or_404(Tenant, org_id=who.claims.org)
-    found = recovery.open_recovery(tenant)
     if request.method != "POST":
-        return _page(request, found or _newest(tenant), tenant)
-    if found is None:
+        return _page(request, recovery.open_recovery(tenant) or _newest(tenant), tenant)
+    try:
+        recovery.veto(tenant, by=who.actor)
+    except NotNow:
         messages.warning(request, "There was no owner recovery to stop any more.")
-    else:
-        try:
-            recovery.veto(found, by=who.actor)
-        except NotNow as refusal:
-            messages.warning(request, refusal.message)
     return redirect("recovery")
 
 

@@ -5,6 +5,7 @@ On a stack where people sign up on Cognito's pages, they lead there.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,6 +37,7 @@ _FIELDS = (
 _TERMS = Field("terms", "I agree to the platform’s terms")
 _AGREE = "Agree to the platform’s terms to sign up."
 _IN_SESSION = "sign_up"
+_log = logging.getLogger(__name__)
 # Nobody fills three fields in faster. Programs do.
 _SHORTEST_SECONDS = 2
 _LONGEST_SECONDS = 24 * 3600
@@ -65,7 +67,8 @@ def sign_up_sent(request: HttpRequest) -> HttpResponse:
     if sent is None:
         return redirect("sign_up")
     if request.method == "POST":
-        sign_ups.ask(sent, client=_client())
+        if sign_ups.ask(sent, client=_client()) is not None:
+            _log_refusal("TooManySignUps")
         return HttpResponseRedirect(f"{reverse('sign_up_sent')}?again")
     return render(request, "organisation/sign_up/sent.html", {"email": sent.email, "again": "again" in request.GET})
 
@@ -81,7 +84,10 @@ def _take(request: HttpRequest) -> HttpResponse:
     if pause := _why_pause(request):
         return _form(request, typed, notice=pause, status=400)
     # People do not see the field `website`, programs fill it in.
-    refused = None if request.POST.get("website") else sign_ups.ask(new, client=_client())
+    is_of_a_program = bool(request.POST.get("website"))
+    if is_of_a_program:
+        _log_refusal("FilledInByAProgram")
+    refused = None if is_of_a_program else sign_ups.ask(new, client=_client())
     if refused is not None:
         return _too_many(request, typed, refused)
     request.session[_IN_SESSION] = {"organisation": new.organisation, "name": new.name, "email": new.email}
@@ -89,6 +95,7 @@ def _take(request: HttpRequest) -> HttpResponse:
 
 
 def _too_many(request: HttpRequest, typed: Mapping[str, str], refused: TooMany) -> HttpResponse:
+    _log_refusal("TooManySignUps")
     minutes = -(-refused.retry_after // 60)
     notice = _TOO_MANY.format(minutes="a minute" if minutes == 1 else f"{minutes} minutes")
     response = _form(request, typed, notice=notice, status=429)
@@ -121,8 +128,17 @@ def _why_pause(request: HttpRequest) -> str:
     """Why the form has to be sent once more, "" where it need not be."""
     opened_at = _opened_at(request)
     if opened_at is None:
+        _log_refusal("FormTooOldOrNotOurs")
         return _TOO_OLD
-    return _TOO_FAST if time.time() - opened_at < _SHORTEST_SECONDS else ""
+    if time.time() - opened_at < _SHORTEST_SECONDS:
+        _log_refusal("FormSentTooFast")
+        return _TOO_FAST
+    return ""
+
+
+def _log_refusal(refusal: str) -> None:
+    """For those who look for programs and attacks. Without what was typed."""
+    _log.info("sign-up not taken", extra={"refusal": refusal})
 
 
 def _opened_at(request: HttpRequest) -> float | None:

@@ -29,7 +29,7 @@ from tenants.organisation.sign_up import forget_sent
 from tenants.pages.refusals import record_refusal
 from tenants.sign_in.access import newcomers_welcome, signed_in
 from tenants.sign_in.sessions import SignedIn
-from tenants.sign_in.standing import standing_of
+from tenants.sign_in.standing import standing_in_database
 
 _FIELDS = (
     Field(
@@ -93,7 +93,7 @@ def _owner(who: SignedIn) -> Actor:
 
 def _is_member_by_now(who: SignedIn) -> bool:
     """Whether another tab was faster."""
-    now = standing_of(who.standing.person_id)
+    now = standing_in_database(who.standing.person_id)
     return now is not None and bool(now.role)
 
 
@@ -128,7 +128,6 @@ def _at_home(request: HttpRequest, tenant: Tenant) -> HttpResponse:
     because = "" if tenant.slug == wished else f", since another organisation has “{wished}” already"
     messages.success(
         request,
-        f"{tenant.name} is set up. Its short name is “{tenant.slug}”{because}. "
-        "If you want another one, ask the platform’s operators.",
+        f"{tenant.name} is set up. Its short name is “{tenant.slug}”{because}. You can change it in the settings.",
     )
     return redirect("home")

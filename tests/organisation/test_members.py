@@ -54,7 +54,7 @@ def invited(email: str, **fields: Any) -> Member:
 
 
 def listed(page: Any) -> list[str]:
-    return re.findall(r'<th scope="row" role="rowheader"><a href="\d+/">([^<]*)', page.content.decode())
+    return re.findall(r'<th scope="row" role="rowheader"><a [^>]+>([^<]*)', page.content.decode())
 
 
 def test_the_list_says_who_is_in_as_what_and_since_when(owner: Browser) -> None:
@@ -103,6 +103,24 @@ def test_members_are_found_by_how_address_or_name_begins(owner: Browser, query: 
     assert ("No member matches" in text_of(page)) is not bool(found)
 
 
+def test_filters_in_use_are_named_and_can_be_removed_one_by_one(owner: Browser) -> None:
+    page = text_of(owner.get("/members/?q=ed&role=editor"))
+    assert listed(owner.get("/members/?q=ed&role=editor")) == [ACME_EDITOR.email]
+    chips = dict(re.findall(r'<a href="([^"]+)" aria-label="Remove the filter ([^"]+)"', page))
+    assert chips == {
+        "/members/?role=editor": "Name or e-mail begins with: ed",
+        "/members/?q=ed": "Role: Editor",
+    }
+    assert '<a href="/members/">Clear all</a>' in page
+    assert "Filters in use" not in text_of(owner.get("/members/"))
+
+
+def test_filters_that_find_nobody_say_which_they_are(owner: Browser) -> None:
+    page = text_of(owner.get("/members/?q=zzz&state=lapsed"))
+    assert "Name or e-mail begins with: <b><bdi>zzz</bdi></b> and State: <b><bdi>Invitation lapsed</bdi></b>." in page
+    assert '<a class="button" href="/members/">Clear these filters</a>' in page
+
+
 def test_members_who_may_not_see_the_others_are_refused(browse_as: Browse) -> None:
     for person in (ACME_EDITOR, ACME_VIEWER):
         browser = browse_as(person)
@@ -112,13 +130,15 @@ def test_members_who_may_not_see_the_others_are_refused(browse_as: Browse) -> No
 
 
 def test_an_admin_does_to_others_what_the_table_allows(stage: Stage, browse_as: Browse) -> None:
-    browser = browse_as(ACME_EDITOR)
     set_role(member_called(ACME_EDITOR.email), Role.ADMIN, by=acting(ACME_OWNER.email))
     stage.work()
+    browser = browse_as(ACME_EDITOR)
     page = text_of(browser.get(at(ACME_VIEWER.email)))
     for step in ("role", "disable", "remove"):
         assert at(ACME_VIEWER.email, step) in page
-    assert "steps" not in text_of(browser.get(at(ACME_OWNER.email))).split("<main")[1]
+    owners = text_of(browser.get(at(ACME_OWNER.email))).split("<main")[1]
+    assert 'class="steps"' not in owners
+    assert "Only owners can do this to owners, and make owners." in owners
     for step in ("role", "disable", "remove", "transfer"):
         assert browser.get(at(ACME_OWNER.email, step)).status_code == 403
         assert browser.post(at(ACME_OWNER.email, step), {"role": "viewer", "reason": ""}).status_code == 403
@@ -225,6 +245,18 @@ def test_the_only_owner_cannot_leave(owner: Browser) -> None:
     assert "Make somebody else an owner first" in text_of(owner.get("/members/leave/"))
     assert owner.post("/members/leave/", {}).status_code == 409
     assert owner.get("/members/").status_code == 200
+
+
+def test_the_only_owners_page_says_why_nothing_can_be_done(owner: Browser, browse_as: Browse) -> None:
+    page = text_of(owner.get(at(ACME_OWNER.email)))
+    assert f"Change role, Leave: {ACME_OWNER.email} is the only owner of Acme Ltd. Make somebody else" in page
+    assert "Choose among the members" in page
+    browse_as(ACME_EDITOR)
+    Member.objects.filter(person__email=ACME_EDITOR.email).update(role=Role.OWNER)
+    page = text_of(owner.get(at(ACME_OWNER.email)))
+    assert "What cannot be done now" not in page
+    assert 'To go, <a href="/members/leave/">leave Acme Ltd</a>.' in page
+    assert "What cannot be done now" not in text_of(owner.get(at(ACME_VIEWER.email)))
 
 
 def test_ownership_is_handed_over_on_ones_own_page(owner: Browser, browse_as: Browse) -> None:

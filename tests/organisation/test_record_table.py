@@ -11,7 +11,7 @@ def test_text_of_a_record_never_becomes_markup() -> None:
     items = [{"pk": {"S": "p"}, "sk": {"S": SCRIPT}, "text": {"S": SCRIPT}, "tags": {"SS": [SCRIPT]}}]
     made = record_rows(items, lambda key: f"/records/{key}/")
     assert "<script" not in made.html
-    assert made.html.count("&lt;script&gt;") == 3
+    assert made.html.count("&lt;script&gt;") == 4
     assert 'href="/records/&lt;script&gt;alert(&quot;' in made.html
 
 

@@ -15,7 +15,7 @@ Browse = Callable[[CastMember], Browser]
 
 
 def keys_on(page: str) -> list[str]:
-    return re.findall(r'<th scope="row"><a href="[^"]+">([^<]+)</a>', page)
+    return re.findall(r'<th scope="row" role="rowheader"><a [^>]+>([^<]+)</a>', page)
 
 
 def link(page: str, label: str) -> str:

@@ -119,7 +119,7 @@ def test_a_form_that_we_did_not_write_is_shown_again(browser: Browser, opened: s
     assert not SignUp.objects.exists()
 
 
-def test_a_program_that_fills_everything_in_gets_the_same_answer_and_no_row(browser: Browser) -> None:
+def test_a_program_that_fills_everything_in_gets_the_answer_and_no_row(browser: Browser) -> None:
     answer = send(browser, website="https://spam.example")
     assert (answer.status_code, answer["Location"]) == (302, "/signup/sent/")
     assert "Check your mail" in text_of(browser.get("/signup/sent/"))
@@ -187,4 +187,5 @@ def test_on_a_stack_where_people_sign_up_at_cognito_it_leads_there(browser: Brow
     assert start.startswith(f"{settings.COGNITO_DOMAIN}/signup?")
     for parameter in ("state=", "nonce=", "code_challenge=", "code_challenge_method=S256", "response_type=code"):
         assert parameter in start
-    assert browser.session["oidc_login_next"] == "/welcome/"
+    # A sign-in that failed leads to the page that it was for.
+    assert "next=%2Fwelcome%2F" in text_of(browser.get("/oidc/callback/?error=access_denied"))
