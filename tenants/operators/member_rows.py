@@ -13,16 +13,16 @@ from tenants.models import Member, Provisioning
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """`access` is whether they may work: active, disabled, removed, or the state of a tenant that nobody works in.
+    """`access` is whether they may work: enabled, disabled, removed, or the state of a tenant that nobody works in.
 
-    `provisioning` is due, settled, stuck or conflict; "differs" for a settled member whose user in Cognito was changed
-    outside the portal. `mood` is good, warn, bad or "". `invitation` is how far they have come with signing in.
+    `provisioning` is due, settled, stuck or conflict. `differs`: settled, but their user in Cognito was changed outside
+    the portal. `invitation` is how far they have come with signing in.
     """
 
     member: Member
     access: str
     provisioning: str
-    mood: str
+    differs: bool
     is_stuck: bool
     invitation: InvitationState
 
@@ -34,13 +34,11 @@ def member_rows(members: Iterable[Member]) -> list[MemberRow]:
 
 def member_row(member: Member) -> MemberRow:
     is_stuck = member.provisioning in (Provisioning.STUCK, Provisioning.CONFLICT)
-    drifted = has_drifted(member)
-    is_settled = member.provisioning == Provisioning.SETTLED and not drifted
     return MemberRow(
         member=member,
         access=_access(member),
-        provisioning="differs" if drifted else member.provisioning,
-        mood="bad" if is_stuck else "warn" if drifted else "good" if is_settled else "",
+        provisioning=member.provisioning,
+        differs=has_drifted(member),
         is_stuck=is_stuck,
         invitation=invitation_state(member),
     )
@@ -50,4 +48,4 @@ def _access(member: Member) -> str:
     if member.removed or not member.enabled:
         return "removed" if member.removed else "disabled"
     tenant = member.tenant
-    return "active" if tenant is None or tenant.state == TenantState.ACTIVE else f"tenant {tenant.state}"
+    return "enabled" if tenant is None or tenant.state == TenantState.ACTIVE else f"tenant {tenant.state}"

@@ -13,21 +13,26 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
+from tenants.audit.activity_filter import newest_about
+from tenants.audit.timeline import timeline_entry
 from tenants.domain.errors import InvalidInput
 from tenants.domain.roles import Role
-from tenants.domain.steps import possible_steps, refused_steps
-from tenants.domain.user_plan import Conflict
+from tenants.domain.steps import possible_steps, refused_steps, verbs_prevented
+from tenants.domain.user_plan import Conflict, DesiredUser, Seen
+from tenants.drift.reach import reach_of_member, with_name
 from tenants.lifecycle.search import FEW
+from tenants.members.account_steps import page_for_oneself
 from tenants.members.addresses import address_to_find
-from tenants.members.in_cognito import no_worker
+from tenants.members.in_cognito import has_drifted, no_worker
 from tenants.members.roster import desired_user, planned_changes
-from tenants.members.steps import MEMBER_STEPS, TRY_NOW
+from tenants.members.second_factor import shown_second_factor
+from tenants.members.steps import MEMBER_STEPS, REMOVE, TRY_NOW
 from tenants.models import Member, Person, Provisioning, Tenant
 from tenants.models.keyset import Branch
 from tenants.operators.decorators import page_view
 from tenants.operators.member_rows import member_row, member_rows
 from tenants.pages.bulk import BulkStep
-from tenants.pages.lists import Filter, apply_filters, query_param, read_choices, read_page
+from tenants.pages.lists import Filter, apply_filters, narrowed_by, query_param, read_choices, read_page
 from tenants.pages.step_pages import Subjects
 from tenants.sign_in.access import signed_in
 
@@ -63,7 +68,7 @@ FILTERS = (
         ),
         _provisioned,
     ),
-    Filter("enabled", "Member", (("yes", "Enabled"), ("no", "Disabled or removed")), _enabled),
+    Filter("enabled", "Access", (("yes", "Enabled"), ("no", "Disabled or removed")), _enabled),
 )
 
 
@@ -73,7 +78,7 @@ def list_page(request: HttpRequest) -> HttpResponse:
     tenant = _tenant(query_param(request, "tenant"))
     rows = apply_filters(Member.objects.select_related("person", "tenant"), FILTERS, choices)
     rows = rows.filter(tenant=tenant) if tenant else rows
-    page = read_page([Branch(_with_email(rows, text), ("id",))], request)
+    page = read_page([Branch(_with_email(rows, text), ("id",))], request, counted=not text)
     listed_rows = member_rows(page.rows)
     context = {
         "page": page,
@@ -81,7 +86,9 @@ def list_page(request: HttpRequest) -> HttpResponse:
         "filters": choices,
         "text": text,
         "tenant": tenant,
-        "is_narrowed": bool(text or tenant or any(choice.value for choice in choices)),
+        "narrowed": narrowed_by(
+            request, choices, [("q", "E-mail begins with", text), ("tenant", "Tenant", tenant.name if tenant else "")]
+        ),
         "only_stuck": any(choice.value in {"unresolved", "stuck", "conflict"} for choice in choices),
         "any_stuck": any(row.is_stuck for row in listed_rows),
     }
@@ -127,15 +134,24 @@ class ComparedProperty:
 def detail_page(request: HttpRequest, pk: int) -> HttpResponse:
     member = _find(pk)
     by = signed_in(request).actor
-    possible = possible_steps(MEMBER_STEPS, member, by)
+    possible = [
+        (step, reverse(f"operators:member_{step.name}", args=[pk])) for step in possible_steps(MEMBER_STEPS, member, by)
+    ]
+    why = REMOVE.prevented(member)
     context = {
         "row": member_row(member),
         "member": member,
-        "steps": [(step, reverse(f"operators:member_{step.name}", args=[pk])) for step in possible],
+        "steps": [(step, address) for step, address in possible if not step.grave],
+        "dangers": [(step, step.heading(member), address) for step, address in possible if step.grave],
+        "prevented": verbs_prevented(MEMBER_STEPS, member, by, why=why),
+        "why_prevented": why,
         "not_allowed": refused_steps(MEMBER_STEPS, member, by),
         "compared": _compared(member),
+        "reaches": reach_of_member(member) if has_drifted(member) else "",
         "changes_due": _changes_due(member),
+        "second_factor": shown_second_factor(member),
         "no_worker": no_worker() if member.provisioning == Provisioning.DUE else "",
+        "activity": [timeline_entry(entry) for entry in newest_about(member)],
     }
     return render(request, "operators/member.html", context)
 
@@ -146,14 +162,19 @@ def _compared(member: Member) -> list[ComparedProperty]:
     if should_be is not None and not should_be.enabled and is_ is None:
         # Cognito gets no user before the member may sign in.
         should_be = None
-    left = ("one", should_be.org, should_be.role, _yes_no(should_be.enabled)) if should_be else ("none", "", "", "")
-    right = ("one", is_.org, is_.role, _yes_no(is_.enabled)) if is_ else (there, "", "", "")
+    left, right = _properties(should_be, "none"), _properties(is_, there)
     labels = ("User in the pool", "Organisation", "Role", "May sign in")
     return [
         # Where one side has no user, only that line differs.
         ComparedProperty(label, should, has, differs=should != has and (label == labels[0] or bool(should_be and is_)))
         for label, should, has in zip(labels, left, right, strict=True)
     ]
+
+
+def _properties(user: DesiredUser | Seen | None, otherwise: str) -> tuple[str, str, str, str]:
+    if user is None:
+        return otherwise, "", "", ""
+    return "one", with_name(user.org), user.role, _yes_no(user.enabled)
 
 
 def _changes_due(member: Member) -> list[str]:
@@ -189,6 +210,7 @@ MEMBERS = Subjects(
     address=_address,
     crumbs=lambda member: [("Members", _list_address()), (str(member.person), _address(member))],
     frame="operators/frame.html",
+    instead=page_for_oneself,
 )
 TRY_SEVERAL = BulkStep(
     step=TRY_NOW,

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.timezone import get_current_timezone_name, localtime
 
 from tenants.audit.actions import Action
 from tenants.domain.dates import formatted, formatted_day
 from tenants.health.overview import HOURS, Count, Hour, Overview, Week
 from tenants.health.overview import overview as look_over
 from tenants.members.in_cognito import NO_WORKER
-from tenants.models import Provisioning
+from tenants.models import DriftKind, Provisioning
 from tenants.operators.charts import Chart, Column, Series, chart, share
 from tenants.operators.decorators import page_view
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A worker takes a due member within a second. One that waits for longer than this needs attention.
 _LONG = timedelta(minutes=5)
 # A mail server that was restarted is back after less.
@@ -81,7 +82,8 @@ def _needs(seen: Overview) -> Iterator[Need]:
         yield Need("bad", f"Nobody can be provisioned. {seen.halted}", "When it began", entries)
     yield from _waiting(seen)
     yield from _mails(seen)
-    backlog, comparison = seen.backlog, seen.comparison
+    yield from _strangers(seen)
+    backlog, comparison, complete = seen.backlog, seen.comparison, seen.complete or seen.comparison
     if backlog.stuck:
         text = f"Cognito cannot be made to match for {counted(backlog.stuck, 'member')}."
         yield Need("warn", text, "Stuck members", _list("members", provisioning=Provisioning.STUCK))
@@ -97,9 +99,24 @@ def _needs(seen: Overview) -> Iterator[Need]:
         yield Need("bad", f"{text} Credentials of suspended tenants may still work.", "Under way", "#under-way")
     if comparison and comparison.last_error and not comparison.finished_at:
         yield Need("warn", "The last comparison with Cognito was interrupted.", "How far it came", _list("drift"))
-    if comparison and comparison.found > comparison.repaired:
-        left = counted(Count(comparison.found - comparison.repaired), "difference")
+    if complete and complete.found > complete.repaired:
+        left = counted(Count(complete.found - complete.repaired), "difference")
         yield Need("warn", f"The last comparison with Cognito left {left}.", "Drift", _list("drift", repaired="no"))
+
+
+def _strangers(seen: Overview) -> Iterator[Need]:
+    """Users that the portal did not make, and comparisons that would have found them and were not made."""
+    drift = _list("drift", kind=DriftKind.UNKNOWN_USER, repaired="no")
+    if seen.strangers.enabled:
+        text = f"Cognito has {counted(seen.strangers.enabled, 'user')} that the portal did not make."
+        yield Need("bad", f"{text} Who signs in as one gets AWS credentials.", "What they reach", drift)
+    if seen.strangers.disabled:
+        text = f"Cognito has {counted(seen.strangers.disabled, 'disabled user')} that the portal did not make."
+        yield Need("warn", text, "Drift", drift)
+    every, ended = settings.RECONCILE_EVERY, seen.complete.finished_at if seen.complete else None
+    if every and ended and seen.at - ended > max(3 * every, _LONG):
+        age = age_text(seen.at - ended)
+        yield Need("warn", f"The user pool was last compared {age} ago.", "How far it came", _list("drift"))
 
 
 def _waiting(seen: Overview) -> Iterator[Need]:
@@ -116,7 +133,7 @@ def _waiting(seen: Overview) -> Iterator[Need]:
 def _mails(seen: Overview) -> Iterator[Need]:
     mails, link = seen.mails, ("Mails", "#mails")
     if mails.outage and seen.at - mails.outage.began_at > _SHORT:
-        began, why = formatted(mails.outage.began_at), mails.outage.why.removesuffix(".")
+        began, why = formatted(localtime(mails.outage.began_at)), mails.outage.why.removesuffix(".")
         yield Need("bad", f"The mail server has taken no mail since {began}: {why}.", *link)
     if mails.given_up:
         yield Need("warn", f"{counted(mails.given_up, 'mail')} of the last week could not be sent.", *link)
@@ -154,34 +171,35 @@ def _sign_ups(weeks: tuple[Week, ...]) -> Chart:
             tick=f"{week.begins:%-d %b}",
             values=(week.sign_ups.value,),
             shown=(str(week.sign_ups),),
-            address=_list("tenants", after=_edge(week.ends)) if week.sign_ups else "",
+            address=_list("tenants", week=f"{week.begins:%Y-%m-%d}") if week.sign_ups else "",
         )
         for week in weeks
     ]
-    return chart(key="sign-ups", title="Sign-ups per week", head="Week from", series=_SIGN_UPS, columns=columns)
+    return chart(key="sign-ups", title="Sign-ups per week", head="Week from (UTC)", series=_SIGN_UPS, columns=columns)
 
 
 def _provisioning(hours: tuple[Hour, ...]) -> Chart:
     columns = [
         Column(
-            label=f"{hour.begins:%-d %B, %H:%M}",
-            tick=f"{hour.begins:%H:%M}",
+            label=f"{localtime(hour.begins):%-d %B, %H:%M}",
+            tick=f"{localtime(hour.begins):%H:%M}",
             values=(hour.applied, hour.throttled, hour.failed),
         )
         for hour in hours
     ]
     title = "Changes in Cognito per hour"
-    return chart(key="provisioning", title=title, head="Hour from (UTC)", series=_PROVISIONING, columns=columns)
+    return chart(
+        key="provisioning",
+        title=title,
+        head=f"Hour from ({get_current_timezone_name()})",
+        series=_PROVISIONING,
+        columns=columns,
+    )
 
 
 def _list(name: str, **chosen: str) -> str:
     address = reverse(f"operators:{name}")
     return f"{address}?{urlencode(chosen)}" if chosen else address
-
-
-def _edge(moment: datetime) -> str:
-    """The key of the page of tenants that begins with the last one created before this moment."""
-    return f"{(moment - _EPOCH) // timedelta(microseconds=1)}.0"
 
 
 def _bad_if(number: object) -> str:

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.timezone import get_current_timezone_name
 
 from tenants.audit.timeline import Subject, entries_of, filter_by_subject, group_by_day, was_shortened
 from tenants.models import Tenant
 from tenants.models.keyset import Branch
 from tenants.operators.decorators import page_view
-from tenants.pages.lists import Filter, apply_filters, read_choices, read_page
+from tenants.pages.lists import Filter, apply_filters, narrowed_by, read_choices, read_page
 
 FILTERS = (
     Filter(
@@ -35,9 +36,10 @@ def timeline(request: HttpRequest, org_id: UUID) -> HttpResponse:
     context = {
         "tenant": tenant,
         "page": page,
+        "time_zone": get_current_timezone_name(),
         "days": group_by_day(page.rows),
         "filters": choices,
-        "is_narrowed": any(choice.value for choice in choices),
+        "narrowed": narrowed_by(request, choices),
         "is_cut_off": not page.next and was_shortened(),
     }
     return render(request, "operators/timeline.html", context)

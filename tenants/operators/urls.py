@@ -2,9 +2,10 @@
 
 from django.urls import path
 
+from tenants.drift.lockout import DISABLE_USER
 from tenants.lifecycle.steps import CREATE, TENANT_STEPS
 from tenants.members.steps import MEMBER_STEPS
-from tenants.operators import audit, drift, members, overview, tenants, timeline
+from tenants.operators import audit, drift, members, overview, tenant_list, tenants, timeline
 from tenants.operators.decorators import form_view
 from tenants.pages.bulk import bulk_view
 from tenants.pages.step_pages import step_view
@@ -12,7 +13,7 @@ from tenants.pages.step_pages import step_view
 app_name = "operators"
 urlpatterns = [
     path("", overview.overview, name="overview"),
-    path("tenants/", tenants.list_page, name="tenants"),
+    path("tenants/", tenant_list.list_page, name="tenants"),
     path("tenants/new/", form_view(step_view(CREATE, tenants.NEW_TENANTS)), name="tenant_new"),
     *(
         path(f"tenants/{bulk.step.name}/", form_view(bulk_view(bulk)), name=f"tenants_{bulk.step.name}")
@@ -36,6 +37,11 @@ urlpatterns = [
         for step in MEMBER_STEPS
     ),
     path("drift/", drift.list_page, name="drift"),
+    path(
+        "drift/<int:pk>/disable-user/",
+        form_view(step_view(DISABLE_USER, drift.USERS)),
+        name="drift_disable-user",
+    ),
     path("audit/", audit.list_page, name="audit"),
     path("audit/export/", audit.export, name="audit_export"),
     path("audit/<int:seq>/", audit.detail_page, name="audit_entry"),

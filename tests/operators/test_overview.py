@@ -57,7 +57,7 @@ def test_the_page_takes_as_many_queries_with_more_rows(operator: Browser) -> Non
     make_members(5, Provisioning.DUE)
     with CaptureQueriesContext(connection) as full:
         current = operator.get(HERE).context["overview"]
-    assert len(full) == len(empty) == 9
+    assert len(full) == len(empty) == 10
     assert len(current.workers) == len(current.under_way.longest) == MOST_LISTED
     assert current.under_way.count == Count(MOST_LISTED + 5)
 
@@ -95,10 +95,10 @@ def test_an_empty_platform_shows_what_to_do_next(operator: Browser) -> None:
     text = text_of(operator)
     for words in (
         "No worker is running. Start one: manage.py provision --watch. Until then, new members wait.",
-        "No sign-ups lately",
-        "Nothing was changed in Cognito",
+        "No tenant was created in the last twelve weeks",
+        "No worker changed anything in Cognito in the last",
         "No worker gave a sign of life today",
-        "None under way",
+        "No suspension is under way",
         "The whole pool has not been compared yet",
         "manage.py reconcile",
     ):
@@ -109,6 +109,18 @@ def test_without_problems_it_says_that_nothing_is_to_do(operator: Browser) -> No
     Worker.objects.create(name="w")
     Reconciliation.objects.create(finished_at=timezone.now(), found=2, repaired=2)
     assert "Nothing needs attention." in text_of(operator)
+
+
+def test_a_section_with_nothing_in_it_is_one_quiet_line(operator: Browser) -> None:
+    page = operator.get("/operators/").content.decode()
+    quiet = re.findall(r'<p class="nothing">([^<.]*)', page)
+    assert quiet == [
+        "No worker changed anything in Cognito in the last 24 hours",
+        "No worker gave a sign of life today",
+        "No suspension is under way",
+        "No mail waits, and none was given up in the last week",
+        "The whole pool has not been compared yet",
+    ]
 
 
 def test_mails_that_could_not_be_sent_are_shown_with_the_newest_reason(operator: Browser) -> None:
@@ -199,6 +211,17 @@ def test_problems_are_listed_first(operator: Browser) -> None:
     Worker.objects.update(unwritten="IAM answered LimitExceeded.")
     assert "The policy SuspendedTenants cannot be written. IAM answered LimitExceeded." in text_of(operator)
     assert f"action={Action.PROVISIONING_HALTED}" in operator.get(HERE).content.decode()
+
+
+@pytest.mark.parametrize("page", ["", "tenants/", "members/", "audit/"])
+def test_every_page_names_the_tenants_that_wait_for_room(operator: Browser, page: str) -> None:
+    for number in range(ROOM + 2):
+        Suspension.objects.create(tenant=Tenant.objects.create(name=f"Waits {number}"))
+    text = operator.get(HERE + page).content.decode()
+    banner = text[text.index("suspended tenants is full") :].split("</div>")[0]
+    assert re.findall(r"<bdi>(.*?)</bdi>", banner) == [f"Waits {ROOM}", f"Waits {ROOM + 1}"]
+    Suspension.objects.filter(tenant__name__in=["Waits 0", "Waits 1"]).update(lifted_at=timezone.now())
+    assert "suspended tenants is full" not in operator.get(HERE + page).content.decode()
 
 
 def test_charts_have_a_title_and_their_numbers_in_a_table(operator: Browser) -> None:

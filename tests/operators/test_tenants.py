@@ -16,7 +16,7 @@ from tenants.audit.actions import Action
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.details import change_metadata
 from tenants.lifecycle.transitions import close, suspend
-from tenants.models import AuditEvent, Closing, Member, Suspension, Tenant
+from tenants.models import AuditEvent, Member, Suspension, Tenant
 from tests.world.faults import Switches
 from tests.world.fixtures import Browser
 from tests.world.pages import errors_in, text_of
@@ -92,9 +92,9 @@ def test_a_problem_is_shown_at_its_field_and_audited(operator: Browser) -> None:
 def test_a_tenants_life_from_suspension_to_reopening(operator: Browser) -> None:
     tenant = acme()
     for name, form, state in (
-        ("suspend", {"reason": "not paid"}, "suspended"),
+        ("suspend", {"reason": "not paid", "confirm": "acme"}, "suspended"),
         ("rename", {"name": "Acme & Sons", "reason": ""}, "suspended"),
-        ("close", {"reason": "asked for"}, "closing"),
+        ("close", {"reason": "asked for", "confirm": "acme"}, "closing"),
         ("reopen", {"reason": ""}, "suspended"),
         ("reactivate", {"reason": ""}, "active"),
         ("slug", {"slug": "acme-sons", "reason": "wished"}, "active"),
@@ -104,7 +104,8 @@ def test_a_tenants_life_from_suspension_to_reopening(operator: Browser) -> None:
         asked = operator.get(step(tenant, name))
         assert asked.status_code == 200
         assert "What will happen" in text_of(asked)
-        done = operator.post(step(tenant, name), form, follow=True)
+        hidden = dict(re.findall(r'name="(over)" value="([^"]+)"', text_of(asked)))
+        done = operator.post(step(tenant, name), {**form, **hidden}, follow=True)
         assert [place for place, _ in done.redirect_chain] == [f"/operators/tenants/{tenant.org_id}/"]
         assert 'class="notice good" role="status"' in text_of(done)
         tenant.refresh_from_db()
@@ -117,12 +118,37 @@ def test_a_tenants_life_from_suspension_to_reopening(operator: Browser) -> None:
 
 def test_a_grave_step_needs_a_reason_and_keeps_what_was_typed(operator: Browser) -> None:
     for name in ("suspend", "close"):
-        missing = operator.post(step(acme(), name), {"reason": " "})
+        missing = operator.post(step(acme(), name), {"reason": " ", "confirm": "acme"})
         assert (missing.status_code, list(errors_in(missing))) == (400, ["reason"])
-        long = operator.post(step(acme(), name), {"reason": "x" * 501})
+        long = operator.post(step(acme(), name), {"reason": "x" * 501, "confirm": "acme"})
         assert "x" * 501 in text_of(long)
         assert "What will happen" in text_of(long)
     assert acme().state == "active"
+
+
+@pytest.mark.parametrize("typed", ["", "Acme", "acme ltd", "globex"])
+@pytest.mark.parametrize("name", ["suspend", "close"])
+def test_a_grave_step_is_done_only_when_the_short_name_is_typed(operator: Browser, name: str, typed: str) -> None:
+    assert f"Type acme to {name} it" in text_of(operator.get(step(acme(), name)))
+    page = operator.post(step(acme(), name), {"reason": "not paid, see 4711", "confirm": typed})
+    assert page.status_code == 400
+    assert errors_in(page) == {"confirm": "Type acme, exactly as it is written here. Nothing was changed."}
+    assert "not paid, see 4711</textarea>" in text_of(page)
+    assert acme().state == "active"
+    both = operator.post(step(acme(), name), {"reason": "", "confirm": typed})
+    assert list(errors_in(both)) == ["reason", "confirm"]
+
+
+def test_a_result_says_what_is_not_done_yet(operator: Browser) -> None:
+    given = {"reason": "not paid", "confirm": "acme"}
+    done = text_of(operator.post(step(acme(), "suspend"), given, follow=True))
+    assert "Acme Ltd is suspended: the portal lets none of its members in." in done
+    assert "Not done yet: disabling and signing out its members in Cognito and having AWS refuse the cred" in done
+    now = timezone.now()
+    Suspension.objects.update(signed_out_at=now, denied_at=now, deny_until=now + timedelta(hours=1))
+    done = text_of(operator.post(step(acme(), "close"), given, follow=True))
+    assert "Acme Ltd is being closed: the portal lets none of its members in." in done
+    assert "Not done yet: disabling and signing out its members in Cognito. No worker is running." in done
 
 
 @pytest.mark.parametrize(
@@ -164,7 +190,7 @@ def test_only_possible_steps_are_offered(operator: Browser) -> None:
         tenant = tenant_in(state, name=f"In {state}", domain=f"{state}.example")
         page = text_of(operator.get(f"/operators/tenants/{tenant.org_id}/"))
         offered[str(state)] = re.findall(rf'class="button[^"]*" href="{step(tenant, "([a-z]+)")}"', page)
-    edits = ["rename", "slug", "plan", "metadata"]
+    edits = ["rename", "slug", "plan", "metadata", "contact", "domains"]
     assert offered == {
         "pending": ["activate", *edits, "close"],
         "active": [*edits, "suspend", "close"],
@@ -211,37 +237,6 @@ def test_a_member_is_added_and_problems_are_shown_in_place(operator: Browser) ->
     assert "Cognito gets no user, and nobody is mailed" in text_of(operator.get(address))
 
 
-def test_a_tenant_shows_the_progress_and_blockers_of_its_suspension(operator: Browser) -> None:
-    suspend(acme(), by=SOMEBODY, why="not paid")
-    page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
-    assert "Reason given: <bdi>not paid</bdi>" in page
-    assert page.count('class="reached"') == 1
-    assert "Suspension progress</h2>" in page
-    labels = ["Portal", "Cognito", "Credentials already issued", "Everything expired"]
-    assert re.findall(r'<li[^>]*><b>([^<]*)</b> <span class="badge', page) == labels
-    assert "What blocks it" in page
-    assert "3 members have not been disabled" in page
-    assert "No worker is running" in page
-    now = timezone.now()
-    Suspension.objects.update(signed_out_at=now, denied_at=now, deny_until=now - timedelta(seconds=1))
-    page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
-    assert page.count('class="reached"') == 4
-    assert "What blocks it" not in page
-
-
-def test_a_closing_shows_its_progress(operator: Browser) -> None:
-    tenant = close(acme(), by=SOMEBODY, why="asked for")
-    Closing.objects.filter(tenant=tenant).update(exported_at=timezone.now(), rows_exported=7, export_url="s3://x/y")
-    page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
-    for words in ("Can be reopened until", "7 records to <code>s3://x/y</code>", "manage.py closing"):
-        assert words in page
-    Tenant.objects.filter(pk=tenant.pk).update(purge_after=timezone.now())
-    page = text_of(operator.get(f"/operators/tenants/{ACME.org_id}/"))
-    for words in ("Could be reopened until", "cannot be reopened any more"):
-        assert words in page
-    assert "closed for good. This record stays" not in page
-
-
 def test_metadata_changed_by_somebody_else_is_not_overwritten(operator: Browser) -> None:
     address = f"/operators/tenants/{ACME.org_id}/metadata/"
     (over,) = re.findall(r'name="over" value="([^"]+)"', text_of(operator.get(address)))
@@ -251,6 +246,10 @@ def test_metadata_changed_by_somebody_else_is_not_overwritten(operator: Browser)
     assert "Somebody else has changed the metadata of Acme Ltd meanwhile" in text_of(late)
     assert '{"b": 2}' in text_of(late)
     assert over not in text_of(late)
+    for without in ({}, {"over": ""}, {"over": " "}):
+        page = operator.post(address, {"metadata": '{"b": 2}', **without})
+        assert page.status_code == 409
+        assert "did not say which metadata it replaces" in text_of(page)
     assert acme().metadata == {"a": 1}
 
 
