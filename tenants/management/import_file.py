@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from iam.nesting import TooDeep, check_nesting
 from tenants.domain import texts
 from tenants.domain.errors import InvalidInput
 from tenants.lifecycle.details import checked_metadata, checked_plan
 from tenants.lifecycle.imports import TenantToImport
+from tenants.lifecycle.metadata import DEEPEST
 from tenants.members.addresses import address
 from tenants.models import MOST_EXTERNAL_ID
 
@@ -21,6 +23,8 @@ COLUMNS = (*REQUIRED, "owner_name", "slug", "plan", "metadata")
 MOST_LINES = 100_000
 # One line of a file, in bytes: metadata alone may have 20,000 characters.
 _MOST_BYTES = 200_000
+# A line is an object, and metadata are in it.
+_DEEPEST = 1 + DEEPEST
 _NOT_UTF_8 = "This is not text in UTF-8. Save the file as UTF-8; a spreadsheet calls it “CSV UTF-8”."
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 Values = Mapping[str, Any]
@@ -147,10 +151,13 @@ def _json_rows(file: BinaryIO) -> Iterator[Row | Problem]:
 
 def _json_row(number: int, line: str) -> Row | Problem:
     try:
+        check_nesting(line, deepest=_DEEPEST)
         read = json.loads(line, object_pairs_hook=_each_name_once)
     except json.JSONDecodeError as error:
         return Problem(number, "", f"This is not JSON. Look at column {error.colno}: {error.msg}.")
-    except (InvalidInput, RecursionError, ValueError) as error:
+    except TooDeep as error:
+        return Problem(number, "", f"This JSON cannot be read: {error}.")
+    except (InvalidInput, ValueError) as error:
         return Problem(number, "", error.message if isinstance(error, InvalidInput) else "This JSON cannot be read.")
     if not isinstance(read, dict):
         return Problem(number, "", 'A line is a JSON object, such as {"external_id": "17", "name": "Acme"}.')

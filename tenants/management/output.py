@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from shutil import get_terminal_size
+from textwrap import TextWrapper
 from typing import Any
 
+from django.core.management.base import OutputWrapper
 from django.db.models import Count
 
 from tenants.domain.dates import formatted
@@ -30,6 +33,8 @@ def tenant_facts(tenant: Tenant) -> dict[str, Any]:
         "plan": tenant.plan,
         "reason": tenant.reason,
         "metadata": tenant.metadata,
+        "contact": tenant.contact,
+        "invitation_domains": tenant.invitation_domains,
         **{name: _iso(getattr(tenant, name)) for name in _DATES},
     }
 
@@ -61,6 +66,7 @@ def recovery_facts(tenant: Tenant) -> dict[str, Any]:
 def _closing_facts(closing: Closing) -> dict[str, Any]:
     return {
         "began_at": _iso(closing.began_at),
+        "closed_by": _closed_by(closing),
         "exported_at": _iso(closing.exported_at),
         "export_url": closing.export_url,
         "rows_exported": closing.rows_exported,
@@ -69,6 +75,14 @@ def _closing_facts(closing: Closing) -> dict[str, Any]:
         "ended_at": _iso(closing.ended_at),
         "last_error": closing.last_error,
     }
+
+
+def _closed_by(closing: Closing) -> str:
+    return f"its owner {closing.by_owner}" if closing.by_owner else "an operator"
+
+
+TENANT_HEADS = ("short name", "state", "plan", "created", "name")
+MEMBER_HEADS = ("e-mail", "role", "tenant", "access", "provisioning")
 
 
 def tenant_row(tenant: Tenant) -> tuple[str, ...]:
@@ -84,7 +98,8 @@ def member_row(member: Member) -> tuple[str, ...]:
     where = member.tenant.slug if member.tenant else "the platform"
     why = f": {member.last_error}" if member.last_error else ""
     invitation = invitation_state(member).in_words
-    return member.person.email, member.role, where, state, f"{member.provisioning}{why}; {invitation}"
+    name = member.person.email or str(member.person.sub)
+    return name, member.role, where, state, f"{member.provisioning}{why}; {invitation}"
 
 
 def count_members(tenant: Tenant) -> dict[str, Any]:
@@ -114,6 +129,7 @@ def member_facts(member: Member) -> dict[str, Any]:
     tenant, invitation = member.tenant, invitation_state(member)
     return {
         "email": member.person.email,
+        "sub": str(member.person.sub) if member.person.sub else None,
         "name": member.person.name,
         "org": str(tenant.org_id) if tenant else None,
         "slug": tenant.slug if tenant else None,
@@ -126,6 +142,8 @@ def member_facts(member: Member) -> dict[str, Any]:
         "invitation_in_words": invitation.in_words,
         "mailed_at": _iso(member.mailed_at),
         "signed_in_at": _iso(member.signed_in_at),
+        "second_factor": member.second_factor,
+        "second_factor_seen_at": _iso(member.second_factor_seen_at),
     }
 
 
@@ -143,7 +161,7 @@ def tenant_lines(tenant: Tenant) -> Iterator[str]:
 
 
 def _closing_lines(tenant: Tenant, closing: Closing) -> Iterator[str]:
-    yield f"Being closed since {_when(closing.began_at)}."
+    yield f"Being closed since {_when(closing.began_at)}, by {_closed_by(closing)}."
     if closing.exported_at:
         yield f"Exported on {_when(closing.exported_at)}: {closing.rows_exported:,} rows, to {closing.export_url}."
     if closing.purged_at:
@@ -180,6 +198,10 @@ def _about(tenant: Tenant) -> Iterator[tuple[str, str]]:
     unsettled = {state: count for state, count in counted["provisioning"].items() if state != Provisioning.SETTLED}
     if unsettled:
         yield "provisioning", ", ".join(f"{count:,} {state}" for state, count in unsettled.items())
+    if tenant.contact:
+        yield "contact", tenant.contact
+    if tenant.invitation_domains:
+        yield "invites only", ", ".join(tenant.invitation_domains)
     if tenant.metadata:
         yield "metadata", _json(tenant.metadata)
 
@@ -188,13 +210,34 @@ def count_of(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def in_columns(rows: Iterable[Sequence[str]], *, indent: str = "") -> Iterator[str]:
-    """Only the last column is not padded, so names belong there: in some scripts their width is not their length."""
+def print_table(out: OutputWrapper, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Nothing for no rows. A terminal gets lines of its own width, a pipe each row on one line."""
+    found = list(rows)
+    if not found:
+        return
+    width = get_terminal_size().columns if out.isatty() else None
+    for line in in_columns([tuple(head.upper() for head in heads), *found], width=width):
+        out.write(line)
+
+
+def in_columns(rows: Iterable[Sequence[str]], *, indent: str = "", width: int | None = None) -> Iterator[str]:
+    """Only the last column is not padded, so names belong there: in some scripts their width is not their length.
+
+    What is wider than `width` goes on below, where the last column begins, or further left if little room is there.
+    """
     whole = [tuple(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*whole, strict=True)][:-1]
+    hanging = min(len(indent) + sum(widths) + 2 * len(widths), (width or 0) // 2)
     for row in whole:
-        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        yield f"{indent}{'  '.join([*padded, row[-1]])}".rstrip()
+        padded = [cell.ljust(width_) for cell, width_ in zip(row, widths, strict=False)]
+        line = f"{indent}{'  '.join([*padded, row[-1]])}".rstrip()
+        yield from _wrapped(line, width, hanging) if width and len(line) > width else [line]
+
+
+def _wrapped(line: str, width: int, hanging: int) -> list[str]:
+    # Spaces stay as they are: they are columns.
+    wrapper = TextWrapper(width, subsequent_indent=" " * hanging, replace_whitespace=False, break_on_hyphens=False)
+    return wrapper.wrap(line)
 
 
 def _suspension(tenant: Tenant) -> Suspension | None:

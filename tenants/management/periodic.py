@@ -1,4 +1,5 @@
-"""The worker's other jobs, which are done beside provisioning: mails, invitations, recoveries, sign-ups.
+"""The worker's other jobs, which are done beside provisioning: mails, invitations, recoveries, sign-ups,
+and sign-ins that nobody uses any more.
 
 Each is a function that does a bounded piece of work and says how much that was. It is safe with several workers and
 after a kill. One that fails is tried again, and holds up no other.
@@ -14,19 +15,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from django.conf import settings
 from django.db import close_old_connections, connections
 
+from tenants.drift import lockout, schedule
 from tenants.mail.outbox import send_due
-from tenants.members.invitations import take_in
+from tenants.management import leftovers
+from tenants.members.joining import take_in
 from tenants.members.recovery import carry_out_due
 from tenants.provisioning import sign_ups
 from tenants.provisioning.dispatcher import Tools
+from tenants.sign_in.idle import end_idle
 
 _log = logging.getLogger(__name__)
 EVERY_SECONDS = 0.5
+IDLE_EVERY_SECONDS = 30.0
 # Between two pieces of work of one job: on SQLite, others have to get at the database too.
 BREATH_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 30.0
+# How often a worker looks whether a comparison is due.
+_LOOK_SECONDS = 5.0
 _LOG_AGAIN_SECONDS = 60.0
 
 
@@ -42,12 +50,25 @@ class Job:
 def jobs(tools: Tools) -> tuple[Job, ...]:
     """Of this release, in the order in which `run_once` does them."""
     return (
+        Job("lockouts", partial(lockout.carry_out, tools)),
         Job("sign-ups", partial(sign_ups.process, tools)),
         Job("expired-sign-ups", partial(sign_ups.expire, tools)),
         Job("invitations", take_in),
         Job("recoveries", carry_out_due),
         Job("mails", send_due),
+        Job("idle-sign-ins", end_idle, every=IDLE_EVERY_SECONDS),
+        Job("leftovers", leftovers.clear, every=leftovers.EVERY_SECONDS),
     )
+
+
+def comparison(tools: Tools, stop: threading.Event) -> tuple[Job, ...]:
+    """Of the whole pool, for a worker that goes on and on; empty where RECONCILE_EVERY is off. Takes its time."""
+    every = settings.RECONCILE_EVERY
+    if every is None:
+        return ()
+    hosted = settings.SIGN_UP == "hosted-ui"
+    run = partial(schedule.compare_when_due, tools, stop, every=every, hosted_sign_ups=hosted)
+    return (Job("comparison", run, every=min(_LOOK_SECONDS, every.total_seconds())),)
 
 
 @contextmanager

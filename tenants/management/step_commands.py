@@ -18,7 +18,7 @@ from django.core.management import BaseCommand, CommandError
 from django.db import transaction
 
 from tenants.domain.actor import at_the_terminal
-from tenants.domain.steps import Field, Step
+from tenants.domain.steps import Field, Step, check_confirmed, confirm_field
 from tenants.management.errors import in_one_line
 
 Options = Mapping[str, Any]
@@ -153,10 +153,9 @@ def _confirm(step: Step, subject: Any, expected: Sequence[str], options: Options
     word = step.confirm(subject)
     for sentence in expected:
         command.stderr.write(f"- {sentence}", style_func=str)
-    command.stderr.write(f"Type {word} to {step.name} it: ", style_func=str, ending="")
+    command.stderr.write(f"{confirm_field(step.name, word).label}: ", style_func=str, ending="")
     command.stderr.flush()
-    if sys.stdin.readline().strip() != word:
-        raise CommandError("That was something else. Nothing was changed.")
+    check_confirmed(sys.stdin.readline().strip(), word)
 
 
 def _text_from(argument: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,11 +21,12 @@ from portal.demo.world import World, portal_credentials
 from portal.environment import BASE
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle.closing import closing_tenants
+from tenants.lifecycle.job_lease import SECONDS, WAIT_SECONDS
 from tenants.lifecycle.transitions import close
-from tenants.models import Lease, Tenant
-from tests.world.closings import COLLECTIONS, ROWS, Closable, closable, sign_as
+from tenants.models import Lease
+from tests.world.closings import COLLECTIONS, ROWS, Closable, closable, sign_as, verified_manifest
 from tests.world.faults import Switches
-from tests.world.stage import SOMEBODY, Stage, environment_of
+from tests.world.stage import SOMEBODY, Stage, environment_of, recorded_actions
 
 LATER = timedelta(days=30)
 
@@ -58,7 +58,7 @@ def ran(*options: str) -> Ran:
 
 def test_without_a_tenant_to_close_it_says_so(job: World, tmp_path: Path) -> None:
     assert ran("--export-to", str(tmp_path)) == Ran(0, "No tenant is being closed.\n", "")
-    assert ran("--export-to", str(tmp_path), "--json") == Ran(0, "", "")
+    assert ran("--export-to", str(tmp_path), "--json") == Ran(0, "", "No tenant is being closed.\n")
 
 
 def test_from_waiting_to_closed_for_good(tenant: Closable) -> None:
@@ -184,39 +184,85 @@ def started(job: World, export_to: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def once_it_exports(process: subprocess.Popen[str], export_to: str) -> None:
-    deadline = time.monotonic() + 20
-    while not list(Path(export_to).rglob("rows-00001.jsonl")):
+def wait_until(process: subprocess.Popen[str], is_there: Callable[[Closable], bool], tenant: Closable) -> None:
+    deadline = time.monotonic() + 60
+    while not is_there(tenant):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
+def second_file_is_exported(tenant: Closable) -> bool:
+    return bool(list(Path(tenant.export_to).rglob("rows-00001.jsonl")))
+
+
+def export_is_done(tenant: Closable) -> bool:
+    return tenant.closing().exported_at is not None
+
+
+def purge_has_begun(tenant: Closable) -> bool:
+    return tenant.closing().purged_at is not None
+
+
+def rows_are_purged(tenant: Closable) -> bool:
+    return tenant.closing().rows_purged > 0
+
+
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGTERM], ids=lambda one: one.name)
-def test_a_job_that_was_stopped_is_continued(
-    job: World, tmp_path: Path, switches: Switches, with_signal: signal.Signals
+@pytest.mark.parametrize("moment", [second_file_is_exported, export_is_done, purge_has_begun, rows_are_purged])
+def test_a_killed_job_is_continued_within_seconds(
+    job: World, tmp_path: Path, switches: Switches, moment: Callable[[Closable], bool]
 ) -> None:
+    tenant = closable(job, str(tmp_path)).close()
+    for call in ("Query", "DeleteItem"):
+        switches.fail(f"DynamoDB.{call}", fault="latency", delay_seconds=0.1, count=None)
+    process = started(job, tenant.export_to)
+    wait_until(process, moment, tenant)
+    process.kill()
+    process.communicate(timeout=10)
+    switches.mend()
+    killed_at, lease = time.monotonic(), Lease.objects.get(name=f"closing {tenant.org}")
+    assert lease.until - timezone.now() < timedelta(seconds=SECONDS)
+    result = ran("--export-to", tenant.export_to)
+    assert (result.code, result.err) == (0, "")
+    assert time.monotonic() - killed_at < 20
+    assert_closed_once(tenant)
+
+
+def assert_closed_once(tenant: Closable) -> None:
+    """Nothing is lost, and nothing was done twice."""
+    assert tenant.rows() == {}
+    assert tenant.tenant().state == TenantState.CLOSED
+    (export,) = tenant.exports()
+    assert verified_manifest(export)["rows"] == ROWS
+    assert tenant.closing().rows_purged <= ROWS
+    actions = recorded_actions(tenant.tenant().name)
+    assert [actions.count(done) for done in ("tenant.exported", "tenant.purged", "tenant.closed")] == [1, 1, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_living_job_keeps_its_lease_during_a_long_call(job: World, tmp_path: Path, switches: Switches) -> None:
+    tenant = closable(job, str(tmp_path)).close()
+    switches.fail("DynamoDB.Query", fault="latency", delay_seconds=2 * WAIT_SECONDS, count=1)
+    with started(job, tenant.export_to) as process:
+        wait_until(process, lambda _: Lease.objects.filter(name=f"closing {tenant.org}").exists(), tenant)
+        assert "Another job is closing" in ran("--export-to", tenant.export_to).err
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert_closed_once(tenant)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_was_asked_to_stop_is_continued(job: World, tmp_path: Path, switches: Switches) -> None:
     tenant = closable(job, str(tmp_path)).close()
     switches.fail("DynamoDB.Query", fault="latency", delay_seconds=0.1, count=None)
     process = started(job, tenant.export_to)
-    once_it_exports(process, tenant.export_to)
-    os.kill(process.pid, with_signal)
+    wait_until(process, second_file_is_exported, tenant)
+    process.terminate()
     _, said = process.communicate(timeout=10)
     switches.mend()
-    if with_signal == signal.SIGKILL:
-        assert "Another job is closing" in ran("--export-to", tenant.export_to).err
-        Lease.objects.update(until=timezone.now())
-    else:
-        assert (process.returncode, said) == (
-            1,
-            "CommandError: Stopped. Nothing is lost; run it again and it goes on.\n",
-        )
-    assert len(tenant.rows()) == ROWS
+    assert (process.returncode, said) == (1, "CommandError: Stopped. Nothing is lost; run it again and it goes on.\n")
+    assert not Lease.objects.filter(name=f"closing {tenant.org}").exists()
     result = ran("--export-to", tenant.export_to)
     assert (result.code, result.err) == (0, "")
-    assert f"exported {ROWS} rows" in result.out
-    assert tenant.rows() == {}
-    assert Tenant.objects.get(org_id=str(tenant.org)).state == TenantState.CLOSED
-    (export,) = tenant.exports()
-    assert len(list(export.glob("rows-*"))) == len(COLLECTIONS) + 1
+    assert_closed_once(tenant)

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from portal.demo.cast import ACME_EDITOR, ACME_OWNER, ACME_VIEWER, GLOBEX_OWNER
 from tenants.domain.actor import at_the_terminal
-from tenants.members.invitations import take_in
+from tenants.members.joining import take_in
 from tenants.models import AuditEvent, Invitation, Member
 from tests.world.people import signed_in_as
 from tests.world.stage import member_called
@@ -93,7 +93,7 @@ def test_what_cannot_be_invited_at_all_is_one_line(arguments: list[str], says: s
         run("invite", "--tenant", "nowhere", "--role", "viewer", "a@x.example")
 
 
-def test_ownership_is_transferred_and_invitations_are_sent_again_or_revoked() -> None:
+def test_ownership_is_transferred_and_invitations_sent_again_or_revoked() -> None:
     for person in (ACME_OWNER, ACME_EDITOR):
         signed_in_as(person.email)
     assert run("transfer", ACME_OWNER.email, "--to", ACME_EDITOR.email)[0] == 0

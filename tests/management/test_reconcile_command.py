@@ -55,6 +55,14 @@ class Ran:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+NO_ROW = "AWS gives anybody who has the temporary password of this user no row: it has no role."
+
+
+def lets(tenant: str) -> str:
+    who = "anybody who has the temporary password of this user"
+    return f"AWS lets {who} read and write the rows of {tenant} and read the public rows, whatever the portal decides."
+
+
 def test_the_exit_code_says_whether_differences_are_left(
     stage: Stage, domain: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,10 +75,11 @@ def test_the_exit_code_says_whether_differences_are_left(
     ran = Ran(capsys)
     assert ran.code == 3
     lines = ran.out.splitlines()
+    end = f"{NO_ROW} Shown only. Disable it now: manage.py member disable-user {stage.sub_of(f'x1@{domain}')}"
     assert sorted(lines[:-1]) == [
         f"p0@{domain}: has the address new@{domain} in Cognito. Nothing is repaired for that.",
-        f"p1@{domain}: another role in Cognito. Should be: viewer. In Cognito: admin.",
-        f"x1@{domain}: a user the portal does not know. In Cognito: no role, enabled, of no organisation. Shown only.",
+        f"p1@{domain}: another role in Cognito. Should be: viewer. In Cognito: admin. {lets('Printed')}",
+        f"x1@{domain}: a user the portal does not know. In Cognito: no role, enabled, of no organisation. {end}",
     ]
     assert lines[-1] == "9 users compared. 2 differences, 0 repaired, 2 left."
     ran = Ran(capsys, "--repair")
@@ -126,6 +135,7 @@ def test_json_has_an_object_a_difference_and_one_at_the_end(
             "sub": str(Member.objects.get(person__email=f"p1@{domain}").person.sub),
             "wanted": "viewer",
             "seen": "admin",
+            "reaches": lets("Machine"),
             "would": [],
             "outlook": "to be repaired",
         },

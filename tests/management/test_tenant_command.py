@@ -88,7 +88,7 @@ def test_members_and_the_first_operator_are_managed_at_the_terminal() -> None:
         ("peter@initech.example", "owner", False),
         ("owner@initech.example", "owner", True),
     ]
-    assert said("member", "list", "--operators").split()[:2] == ["olive@platform.example", "operator"]
+    assert said("member", "list", "--operators").splitlines()[1].split()[:2] == ["olive@platform.example", "operator"]
     assert not Member.objects.get(person__email="peter@initech.example").mail_invitation
 
 
@@ -182,7 +182,7 @@ def test_tenants_are_listed_newest_first_with_filters_and_pages() -> None:
     assert slugs("--search", "Initech 4") == ["initech-4"]
     assert slugs("--search", "initech-", "--after", "initech-1") == ["initech-0"]
     assert slugs("--search", "umbrella") == []
-    assert said("tenant", "list", "--limit", "1").split()[:3] == ["initech-4", "pending", "free"]
+    assert said("tenant", "list", "--limit", "1").splitlines()[1].split()[:3] == ["initech-4", "pending", "free"]
 
 
 @pytest.mark.django_db
@@ -233,20 +233,21 @@ class Terminal(io.StringIO):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("typed", "closed"), [("initech\n", True), ("yes\n", False), ("", False)])
-def test_closing_at_a_terminal_asks_for_the_short_name(
-    typed: str, closed: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("step", "after"), [("close", S.CLOSING), ("suspend", S.SUSPENDED)])
+def test_a_grave_step_at_a_terminal_asks_for_the_short_name(
+    typed: str, closed: bool, step: str, after: S, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenant_in(S.ACTIVE)
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
     if closed:
-        said("tenant", "close", "initech", "--reason", "gone")
+        said("tenant", step, "initech", "--reason", "gone")
     else:
-        with pytest.raises(CommandError, match="Nothing was changed"):
-            said("tenant", "close", "initech", "--reason", "gone")
-    assert (Tenant.objects.get().state == S.CLOSING) is closed
+        with pytest.raises(CommandError, match="Type initech, exactly as it is written here"):
+            said("tenant", step, "initech", "--reason", "gone")
+    assert (Tenant.objects.get().state == after) is closed
     if not closed:
-        said("tenant", "close", "initech", "--reason", "gone", "--yes")
-        assert Tenant.objects.get().state == S.CLOSING
+        said("tenant", step, "initech", "--reason", "gone", "--yes")
+        assert Tenant.objects.get().state == after
 
 
 @pytest.mark.django_db
@@ -323,3 +324,15 @@ def test_ownership_is_transferred_at_the_terminal() -> None:
     Member.objects.filter(person__email="heir@initech.example").update(signed_in_at=timezone.now())
     assert "is an admin now" in said("member", "transfer", "owner@initech.example", "--to", "heir@initech.example")
     assert Member.objects.get(person__email="heir@initech.example").role == Role.OWNER
+
+
+@pytest.mark.django_db
+def test_contact_and_domains_are_set_at_the_terminal() -> None:
+    said("tenant", "create", "Initech", "--owner", "bill@initech.example")
+    assert "it@initech.example" in said("tenant", "contact", "initech", "--contact", "IT@initech.example")
+    done = said("tenant", "domains", "initech", "--invitation-domains", "initech.example, bücher.example")
+    assert "only addresses at initech.example, bücher.example." in done
+    shown = json.loads(said("tenant", "show", "initech", "--json"))
+    assert shown["contact"] == "it@initech.example"
+    assert shown["invitation_domains"] == ["initech.example", "xn--bcher-kva.example"]
+    assert "any domain" in said("tenant", "domains", "initech")

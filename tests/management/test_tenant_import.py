@@ -227,7 +227,7 @@ def test_nobody_is_mailed_where_that_is_asked(file: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_all_problems_are_said_at_once_with_their_lines_and_nothing_is_changed(file: Path, tmp_path: Path) -> None:
+def test_all_problems_are_said_at_once_with_their_lines_and_change_nothing(file: Path, tmp_path: Path) -> None:
     before = rows()
     text = HEADER + (
         "crm-1,Initech,bill@initech.example,,,,\n"
@@ -295,7 +295,8 @@ def test_a_file_that_cannot_be_read_is_told_how_to_save_it(file: Path, case: str
         ('{"external_id": "1", "external_id": "2"}', "Line 1: A name is there twice."),
         ('{"id": "1"}', "Line 1: Unknown name “id”."),
         ('{"metadata": [1]}', "Line 1, metadata: Metadata is a JSON object"),
-        ("[" * 100_000, "Line 1: This JSON cannot be read."),
+        ("[" * 100_000, "Line 1: This JSON cannot be read: arrays and objects are nested more than 21 levels deep."),
+        ('{"metadata": ' + '{"a": ' * 21 + "}" * 22, "more than 21 levels deep"),
         ('{"metadata": {"a": NaN}}', "Line 1, metadata: “nan” at “a” is not a number in JSON."),
         ('{"external_id": "\\ud800"}', "Line 1, external_id: The character at place 1 is invisible or unusable"),
         ('{"external_id": "' + "x" * 121 + '"}', "Line 1, external_id: An external id has at most 120 characters."),
@@ -339,7 +340,10 @@ def test_a_batch_costs_few_queries(file: Path) -> None:
     text = HEADER + "".join(f"crm-{n},C{n},o{n}@c.example,,,,\n" for n in range(150))
     with CaptureQueriesContext(connection) as asked:
         assert run(file, text)[0] == 0
-    assert len(asked) < 30
+    # How many rows fit into one INSERT depends on the database and on how wide a row is.
+    inserts = sum(query["sql"].startswith("INSERT") for query in asked)
+    assert len(asked) - inserts < 14
+    assert inserts < 21
 
 
 def environment(database: str) -> dict[str, str]:

@@ -45,8 +45,9 @@ class Command(BaseCommand):
         tenants = [tenant_called(options["tenant"])] if options["tenant"] else list(closing_tenants())
         with _stopped_in_order():
             outcomes = [self.outcome(tenant, step) for tenant in tenants]
-        if not tenants and not self.as_json:
-            self.stdout.write("No tenant is being closed.")
+        if not tenants:
+            # Results are objects with --json, one a line: here none.
+            (self.stderr if self.as_json else self.stdout).write("No tenant is being closed.", str)
         if failed := outcomes.count(None):
             raise CommandError(f"{failed} of {len(tenants)} could not go on; nothing is lost, and it can be run again.")
         if any(outcome and outcome.waits_for for outcome in outcomes):

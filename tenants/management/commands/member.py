@@ -10,15 +10,29 @@ from django.core.management import BaseCommand, CommandParser
 from django.db.models import QuerySet
 
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.drift.lockout import DISABLE_USER
 from tenants.management.errors import in_one_line
 from tenants.management.invite_command import add_invite, take_invite
-from tenants.management.lookup import member_called, tenant_called
-from tenants.management.output import in_columns, member_facts, member_row
+from tenants.management.lookup import member_called, tenant_called, user_found_by_a_comparison
+from tenants.management.output import MEMBER_HEADS, member_facts, member_row, print_table
 from tenants.management.step_commands import Options, add_step, argument, take, whole_number
-from tenants.members.steps import ADD, DISABLE, ENABLE, REMOVE, RESEND, REVOKE, ROLE, TRANSFER, TRY_NOW
-from tenants.models import Member, Provisioning, Tenant
+from tenants.members.steps import (
+    ADD,
+    DISABLE,
+    ENABLE,
+    REMOVE,
+    RESEND,
+    RESET_MFA,
+    REVOKE,
+    ROLE,
+    SIGN_OUT,
+    TRANSFER,
+    TRY_NOW,
+)
+from tenants.models import Drift, Member, Provisioning, Tenant
 
-_EMAIL = argument("email", metavar="EMAIL")
+_EMAIL = argument("email", metavar="EMAIL|SUB")
+_USER = argument("user", metavar="SUB|EMAIL", help="a user that a comparison found, and that belongs to no member")
 _WHERE = argument("--tenant", metavar="SLUG|ORG_ID", help="in which one, for somebody who is in several")
 _NEW = (
     argument("--tenant", metavar="SLUG|ORG_ID", help="left out for an operator, who is in none"),
@@ -28,7 +42,18 @@ _NEW = (
 _ROLE_OF_NEW = argument("--role", required=True, choices=[role.value for role in Role])
 _ROLE = argument("role", choices=[role.value for role in IN_AN_ORGANISATION])
 _TO = argument("--to", required=True, metavar="EMAIL", help="another member, who has signed in before")
-_CHANGES = (ROLE, TRANSFER, DISABLE, ENABLE, RESEND, REVOKE, REMOVE, replace(TRY_NOW, name="retry"))
+_CHANGES = (
+    ROLE,
+    TRANSFER,
+    DISABLE,
+    ENABLE,
+    RESEND,
+    REVOKE,
+    SIGN_OUT,
+    REMOVE,
+    RESET_MFA,
+    replace(TRY_NOW, name="retry"),
+)
 
 
 class Command(BaseCommand):
@@ -48,10 +73,11 @@ class Command(BaseCommand):
         listing.add_argument(
             "--limit", type=whole_number(1, 10_000), default=50, metavar="N", help="how many (%(default)s)"
         )
-        listing.add_argument("--after", metavar="EMAIL", help="those that follow this one")
+        listing.add_argument("--after", metavar="EMAIL|SUB", help="those that follow this one")
         listing.add_argument("--json", action="store_true", help="print one JSON object a member")
         add_step(steps, ADD, extra=_NEW, spelled={"role": _ROLE_OF_NEW})
         add_invite(steps)
+        add_step(steps, DISABLE_USER, subject=[_USER])
         for step in _CHANGES:
             add_step(steps, step, subject=[_EMAIL], extra=[_WHERE], spelled={"role": _ROLE, "to": _TO})
 
@@ -63,6 +89,9 @@ class Command(BaseCommand):
         if options["step"] == "invite":
             take_invite(options, command=self)
             return
+        if options["step"] == DISABLE_USER.name:
+            take(DISABLE_USER, options, find=_find_user, facts=_user_facts, command=self)
+            return
         step = next(step for step in (ADD, *_CHANGES) if step.name == options["step"])
         take(step, options, find=_tenant if step is ADD else _find, facts=member_facts, command=self)
 
@@ -73,12 +102,19 @@ class Command(BaseCommand):
             for member in shown:
                 self.stdout.write(json.dumps(member_facts(member)))
         else:
-            for line in in_columns(map(member_row, shown)):
-                self.stdout.write(line)
+            print_table(self.stdout, MEMBER_HEADS, map(member_row, shown))
         if not shown:
             self.stderr.write("No member matches.", style_func=str)
         elif len(found) > len(shown):
-            self.stderr.write(f"There are more: --after {shown[-1].person.email}", style_func=str)
+            self.stderr.write(f"There are more: --after {member_row(shown[-1])[0]}", style_func=str)
+
+
+def _find_user(options: Options) -> Drift:
+    return user_found_by_a_comparison(options["user"])
+
+
+def _user_facts(drift: Drift) -> dict[str, str]:
+    return {"sub": drift.sub, "email": drift.email, "org": drift.seen_org, "role": drift.seen_role}
 
 
 def _tenant(options: Options) -> Tenant | None:

@@ -16,7 +16,7 @@ from tenants.domain.errors import PortalError
 from tenants.health.worker_metrics import serve_metrics
 from tenants.management.errors import in_one_line
 from tenants.management.output import count_of
-from tenants.management.periodic import Job, jobs, run_once, running
+from tenants.management.periodic import Job, comparison, jobs, run_once, running
 from tenants.management.progress import show_line
 from tenants.members.invitation_state import invitation_state
 from tenants.models import Member, Provisioning
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             if port is not None:
                 self.stderr.write(f"Metrics: http://127.0.0.1:{port}/metrics", str)
             if options["watch"]:
-                with running(others, stop):
+                with running((*others, *comparison(tools, stop)), stop):
                     worker.work(forever=True)
             else:
                 failed = work_once(worker, others, stop)
@@ -72,7 +72,7 @@ class Command(BaseCommand):
 
     def show_plans(self, stop: threading.Event, *, as_json: bool) -> None:
         """Prints a line a member: what the worker would do for it now. Only reads, at Cognito's pace."""
-        tools = wiring.tools(threads=1)
+        tools, is_any_due = wiring.tools(threads=1), False
         for member in due().select_related("person", "tenant", "invited_by").iterator(chunk_size=500):
             if stop.is_set():
                 raise CommandError("Stopped before all members were checked.")
@@ -81,6 +81,10 @@ class Command(BaseCommand):
             except PortalError as error:
                 raise CommandError(error.for_operators) from error
             self.show_plan(member, plan, as_json=as_json)
+            is_any_due = True
+        if not is_any_due:
+            # Results are objects with --json, one a line: here none.
+            (self.stderr if as_json else self.stdout).write("No member is due.", str)
 
     def show_plan(self, member: Member, plan: list[str], *, as_json: bool) -> None:
         invitation = invitation_state(member)

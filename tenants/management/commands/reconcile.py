@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,8 @@ from django.db.models import QuerySet
 
 from tenants.domain.actor import at_the_terminal
 from tenants.domain.errors import PortalError
+from tenants.drift import lockout
+from tenants.drift.reach import reaches
 from tenants.drift.repair import fate, planned_repair
 from tenants.drift.run import RunOptions, RunResult, reconcile
 from tenants.drift.walk import Listener
@@ -66,8 +69,9 @@ class Command(BaseCommand):
         try:
             reconciled = self.compare(asked, tools)
             self.end_of_bar()
-            for drift in _differences(reconciled):
-                self.show(drift, planned_repair(drift, directory=tools.directory, pacer=tools.pacer) if dry_run else [])
+            for drift, reached in _differences(reconciled):
+                plan = planned_repair(drift, directory=tools.directory, pacer=tools.pacer) if dry_run else []
+                self.show(drift, plan, reached)
         except PortalError as error:
             self.end_of_bar()
             raise CommandError(error.for_operators) from error
@@ -92,17 +96,20 @@ class Command(BaseCommand):
             listener=Listener(progress=self.progress, say=self.say, address=self.note_address),
         )
 
-    def show(self, drift: Drift, plan: list[str]) -> None:
+    def show(self, drift: Drift, plan: list[str], reached: str) -> None:
+        """`reached` is what AWS lets the user reach, or ""."""
         what_next = fate(drift)
         if self.as_json:
             facts = {name: getattr(drift, name) for name in ("kind", "email", "org", "sub", "wanted", "seen")}
-            self.stdout.write(json.dumps({**facts, "would": plan, "outlook": what_next or "to be repaired"}))
+            facts |= {"reaches": reached, "would": plan, "outlook": what_next or "to be repaired"}
+            self.stdout.write(json.dumps(facts))
             return
         if drift.kind == DriftKind.WAITING:
             self.stdout.write(f"{drift.email or drift.sub}: {drift.seen}. This is no difference.")
             return
         should_be = f" Should be: {drift.wanted}." if drift.wanted else ""
         end = f" Would {', '.join(plan)}." if plan else f" {what_next[:1].upper()}{what_next[1:]}." if what_next else ""
+        end = f"{f' {reached}' if reached else ''}{end}{_how_to_disable(drift)}"
         what = DriftKind(drift.kind).label
         self.stdout.write(f"{drift.email or drift.sub}: {what}.{should_be} In Cognito: {drift.seen}.{end}")
 
@@ -156,9 +163,22 @@ class Command(BaseCommand):
         clear_line(self.stderr)
 
 
-def _differences(reconciled: RunResult) -> Iterator[Drift]:
+def _how_to_disable(drift: Drift) -> str:
+    may_be_nobodys = drift.kind in lockout.KINDS and drift.member is None and drift.seen_enabled
+    return f" Disable it now: manage.py member disable-user {drift.sub}" if may_be_nobodys else ""
+
+
+def _differences(reconciled: RunResult) -> Iterator[tuple[Drift, str]]:
+    """With what AWS lets the user reach."""
     rows = reconciled.run.drifts.select_related("member__person", "member__tenant").order_by("pk")
-    return rows.iterator(chunk_size=_SHOWN_AT_A_TIME)
+    for some in _batched(rows.iterator(chunk_size=_SHOWN_AT_A_TIME), _SHOWN_AT_A_TIME):
+        reached = reaches(some)
+        yield from ((drift, reached[drift.pk]) for drift in some)
+
+
+def _batched(drifts: Iterator[Drift], most: int) -> Iterator[list[Drift]]:
+    while some := list(islice(drifts, most)):
+        yield some
 
 
 def _without_a_mail(reconciled: RunResult) -> QuerySet[Member]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from tenants.domain.steps import Step
@@ -17,7 +18,8 @@ from tenants.lifecycle.search import key_in, search_tenants
 from tenants.management.errors import in_one_line
 from tenants.management.lookup import tenant_called
 from tenants.management.output import (
-    in_columns,
+    TENANT_HEADS,
+    print_table,
     recovery_facts,
     ring_facts,
     ring_lines,
@@ -56,6 +58,8 @@ _STEPS = (
     (life.SLUG, ()),
     (life.PLAN, ()),
     (life.METADATA, ()),
+    (life.CONTACT, ()),
+    (life.DOMAINS, ()),
     (life.ACTIVATE, ()),
     (RECOVER_OWNER, (_NOW,)),
     (CANCEL_RECOVERY, ()),
@@ -130,8 +134,7 @@ class Command(BaseCommand):
             for tenant in shown:
                 self.stdout.write(json.dumps(tenant_facts(tenant)))
         else:
-            for line in in_columns(map(tenant_row, shown)):
-                self.stdout.write(line)
+            print_table(self.stdout, TENANT_HEADS, map(tenant_row, shown))
         if not shown:
             self.stderr.write("No tenant matches.", style_func=str)
         elif len(tenants) > len(shown):
@@ -170,10 +173,13 @@ def _newest(options: Options, *, after: Tenant | None) -> Sequence[Tenant]:
     tenants = Tenant.objects.all()
     tenants = tenants.filter(state=options["state"]) if options["state"] else tenants
     tenants = tenants.filter(plan=options["plan"]) if options["plan"] else tenants
+    known = settings.TENANT_PLANS
+    if options["plan"] and options["plan"] not in known:
+        check_visible(options["plan"], "plan")
+        raise CommandError(f"Unknown plan “{options['plan']}”. Choose one of: {', '.join(known)}.")
     most = options["limit"] + 1
     text = trimmed(options["search"])
-    for typed in (text, options["plan"] or ""):
-        check_visible(typed, "search")
+    check_visible(text, "search")
     branches = search_tenants(tenants, text)
     edge = key_in(branches, after) if after else ()
     return [tenant for _, tenant in rows_beyond(edge, branches, most=most)]
