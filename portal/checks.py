@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +11,9 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from iam import Principal, Request, UnsupportedPolicy, decide, decide_trust
-from portal.template import TABLE_ARN, read_template, role_arn, role_policies, trust_policy
+from portal.cache import SERVER
+from portal.identity_permissions import EXPECTED, holders, unexpected
+from portal.template import TABLE_ARN, read_both, role_arn, role_policies, trust_policy
 
 # Every action that reads, writes, copies or exports rows.
 ROW_ACTIONS = (
@@ -39,20 +42,70 @@ TAGGED = {"aws:RequestTag/org": _SOME_ORG, "aws:TagKeys": ["org"]}
 
 @register(Tags.security)
 def only_people_reach_rows(**_: Any) -> list[CheckMessage]:
-    """Only the roles behind people's credentials may reach the table. No other role may extend its own permissions."""
+    """Only the roles behind people's credentials may reach the table, and only named roles may make an identity."""
     try:
-        template = read_template()
-        reached = {role: found for role in roles_of_programs(template) if (found := excess_permissions(role, template))}
+        template = read_both()
+        return [*roles_that_reach_too_much(template), *roles_that_make_identities(template)]
     except (UnsupportedPolicy, OSError, ValueError, TypeError, KeyError) as error:
-        return [Error(f"The roles in infra/template.yaml cannot be checked: {error}", id="portal.E002")]
+        return [Error(f"The roles in infra/ cannot be checked: {error}", id="portal.E002")]
+
+
+def roles_that_reach_too_much(template: dict[str, Any]) -> list[CheckMessage]:
+    reached = {role: found for role in roles_of_programs(template) if (found := excess_permissions(role, template))}
     return [
         Error(
             f"{role} may call {', '.join(found)}.",
-            hint="Remove this from infra/template.yaml: only people's own credentials may reach rows.",
+            hint="Remove this from the templates in infra/: no program's own role may reach rows or extend itself.",
             id="portal.E001",
         )
         for role, found in reached.items()
     ]
+
+
+def roles_that_make_identities(template: dict[str, Any]) -> list[CheckMessage]:
+    """Those that are not expected to. Such a role reaches rows as somebody whom it makes, raises or becomes."""
+    return [
+        Error(
+            f"{role} may call {', '.join(sorted(actions))}: with that it could make, change or become an identity.",
+            hint="Remove this from the templates in infra/, or name the role in portal/identity_permissions.py and "
+            "docs/threat-model.md.",
+            id="portal.E010",
+        )
+        for role, actions in unexpected(template).items()
+    ]
+
+
+@register(Tags.security, deploy=True)
+def who_makes_identities(**_: Any) -> list[CheckMessage]:
+    """Said before each deployment: no policy can keep the holder of such a permission to one organisation."""
+    try:
+        return identity_holders(read_both())
+    except (UnsupportedPolicy, OSError, ValueError, TypeError, KeyError):
+        # portal.E002 says why.
+        return []
+
+
+def identity_holders(template: dict[str, Any]) -> list[CheckMessage]:
+    held = {role: actions for role, actions in holders(template).items() if actions}
+    missing = {role: actions - held.get(role, set()) for role, actions in EXPECTED.items()}
+    said: list[CheckMessage] = [
+        checks.Info(
+            f"{role} may call {', '.join(sorted(actions))}, which makes, changes or becomes an identity.",
+            hint="docs/threat-model.md says what that reaches, and what would show it.",
+            id="portal.I010",
+        )
+        for role, actions in held.items()
+    ]
+    said += [
+        checks.Warning(
+            f"{role} may no longer call {', '.join(sorted(actions))}, which it is said to hold.",
+            hint="Correct portal/identity_permissions.py and docs/threat-model.md.",
+            id="portal.W010",
+        )
+        for role, actions in missing.items()
+        if actions
+    ]
+    return said
 
 
 def roles_of_programs(template: dict[str, Any]) -> list[str]:
@@ -124,6 +177,46 @@ def no_emulator_in_a_deployment(**_: Any) -> list[CheckMessage]:
     ]
 
 
+@register(Tags.security, deploy=True)
+def no_other_endpoints_in_a_deployment(**_: Any) -> list[CheckMessage]:
+    """AWS's library takes an address for each service from the environment too."""
+    return [
+        Error(
+            f"{name} sends calls to another place than AWS.",
+            hint=f"Leave {name} unset in a deployment.",
+            id="portal.E008",
+        )
+        for name in sorted(os.environ)
+        if name.startswith("AWS_ENDPOINT_URL_") and os.environ[name]
+    ]
+
+
+@register(Tags.security, deploy=True)
+def addresses_are_https(**_: Any) -> list[CheckMessage]:
+    """Addresses on this machine may begin with http, for the demo. Browsers of others cannot use those."""
+    return [
+        Error(f"{name} does not begin with https://.", hint="http is for your own machine.", id="portal.E005")
+        for name in ("PORTAL_URL", "COGNITO_DOMAIN", "RECORDS_API_URL")
+        if (address := getattr(settings, name)) and not address.startswith("https://")
+    ]
+
+
+@register(Tags.database, deploy=True)
+def database_is_kept(**_: Any) -> list[CheckMessage]:
+    if settings.DATABASES["default"]["NAME"] != ":memory:":
+        return []
+    return [Error("DATABASE_URL names a database in memory, which ends with its process.", id="portal.E006")]
+
+
+@register(Tags.security, deploy=True)
+def the_web_has_its_secrets(**_: Any) -> list[CheckMessage]:
+    """The worker and the closing job run without them, so that not every host has them."""
+    return [
+        Error(f"{name} is missing, and needed by the web process.", hint="See docs/settings.md.", id="portal.E007")
+        for name in settings.MISSING_SETTINGS
+    ]
+
+
 @register(deploy=True)
 def own_mails_leave(**_: Any) -> list[CheckMessage]:
     """Mails that the portal itself sends. `send_due` calls a mail sent once the backend took it."""
@@ -149,8 +242,8 @@ def own_mails_leave(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.caches, deploy=True)
 def cache_is_shared(**_: Any) -> list[CheckMessage]:
-    """All processes must share sessions and the cached standing of each person."""
-    if settings.CACHES["default"]["BACKEND"].endswith((".LocMemCache", ".DummyCache")):
+    """What one process forgets, such as the standing of a person, all must forget."""
+    if settings.CACHES[SERVER]["BACKEND"].endswith((".LocMemCache", ".DummyCache")):
         return [Error("CACHE_URL names a cache that processes do not share.", id="portal.E004")]
     return []
 

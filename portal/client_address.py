@@ -9,6 +9,12 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 
+def came_through(forwarded_for: str, *, proxies: int) -> bool:
+    """Whether the header has an address from each of our proxies. Without proxies of ours it never has."""
+    hops = forwarded_for.split(",")
+    return 0 < proxies <= len(hops) and all(_address(hop.strip()) for hop in hops[-proxies:])
+
+
 def client_address(*, connection: str, forwarded_for: str, proxies: int) -> str:
     """In canonical form. The connection's own address if the header has too few entries; "" if there is no address."""
     hops = [hop.strip() for hop in forwarded_for.split(",")]

@@ -6,74 +6,136 @@ a reference, and an unescaped password changes the host.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from email.utils import parseaddr
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
+from enum import Enum
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import environ
-import jsonschema
 from django.core.exceptions import ImproperlyConfigured
 
-# name -> (description, default). No default means required. A test compares this with docs/settings.md.
-SETTINGS: dict[str, tuple[str, str | None]] = {
-    "DJANGO_SECRET_KEY": ("signs sessions and forms; 50 random characters or more", None),
-    "DJANGO_DEBUG": ("true shows Django's error pages; never in a deployment", "false"),
-    "DJANGO_ALLOWED_HOSTS": ("host names, separated by commas; empty means the host of PORTAL_URL", ""),
-    "PORTAL_URL": ("where the portal is served, such as https://portal.example.com", None),
-    "DATABASE_URL": (
-        "such as postgres://user:password@host/name; SQLite in var/ by default",
+from portal import secret_files, service_addresses, setting_checks
+from portal.hidden import HiddenBytes, HiddenText, Missing
+from portal.setting_agreement import disagreements
+from portal.setting_checks import REGION
+
+
+class Process(Enum):
+    """The portal's long-lived processes. A command in a terminal has the settings of the worker."""
+
+    WEB = "web process"
+    WORKER = "worker"
+    CLOSING = "closing job"
+
+
+ALL = frozenset(Process)
+_WEB = frozenset({Process.WEB})
+_WORKER = frozenset({Process.WORKER})
+_CLOSING = frozenset({Process.CLOSING})
+
+
+class Setting(NamedTuple):
+    """No default means required: in every process, or in those that need it."""
+
+    text: str
+    default: str | None = None
+    needed_by: frozenset[Process] = ALL
+
+
+# A test compares this with docs/settings.md.
+SETTINGS: dict[str, Setting] = {
+    "DJANGO_SECRET_KEY": Setting("signs sessions and forms; 50 random characters or more", needed_by=_WEB),
+    "DJANGO_SECRET_KEY_FALLBACKS": Setting("earlier values of DJANGO_SECRET_KEY, separated by commas", "", _WEB),
+    "DJANGO_DEBUG": Setting("true shows Django's error pages; never in a deployment", "false"),
+    "DJANGO_ALLOWED_HOSTS": Setting("host names, separated by commas; empty means the host of PORTAL_URL", "", _WEB),
+    "PORTAL_URL": Setting("where the portal is served, such as https://portal.example.com"),
+    "DATABASE_URL": Setting(
+        "such as postgres://user:password@host/name?sslmode=verify-full; SQLite in var/ by default",
         "sqlite:///var/portal.sqlite3",
     ),
-    "CACHE_URL": ("such as redis://host:6379/0; must be shared by all processes", "filecache:///var/cache"),
-    "EMAIL_URL": ("such as smtp+tls://user:password@host:587", "consolemail://"),
-    "MAIL_FROM": ("sender of the portal's own mails, such as Portal <no-reply@example.com>", "portal@localhost"),
-    "TOKEN_ENCRYPTION_KEYS": ("base64 of 32 random bytes; several separated by commas, the first encrypts", None),
-    "AWS_REGION": ("such as eu-west-1", None),
-    "AWS_ENDPOINT_URL": ("only for the emulator; empty means AWS itself", ""),
-    "COGNITO_USER_POOL_ID": ("from the stack", None),
-    "COGNITO_DOMAIN": ("URL of the sign-in pages, from the stack", None),
-    "COGNITO_CLIENT_ID": ("from the stack", None),
-    "COGNITO_CLIENT_SECRET": ("from the user pool", None),
-    "COGNITO_BROWSER_CLIENT_ID": ("from the stack; empty where pages may not read by themselves", ""),
-    "COGNITO_IDENTITY_POOL_ID": ("from the stack", None),
-    "PUBLIC_READS": ("from the stack: true or false, whether visitors may read public records", "false"),
-    "RECORDS_TABLE": ("name of the table, from the stack", None),
-    "RECORDS_API_URL": ("URL of the HTTP API, from the stack; empty where it is not deployed", ""),
-    "TENANT_ROLE_ARN": ("from the stack", None),
-    "SUSPENSION_POLICY_ARN": ("from the stack", None),
-    "CLOSING_ROLE_ARN": ("from the stack; only the closing job needs it", ""),
-    "SIGN_UP": ("from the stack: portal or hosted-ui, where people sign up", "portal"),
-    "COGNITO_MAILS": ("from the stack: ses or cognito-default, how Cognito sends its mails", "cognito-default"),
-    "TENANT_PLANS": ("names separated by commas; a new tenant gets the first", "free,team,business"),
-    "TENANT_METADATA_SCHEMA": (
-        "a JSON schema, or the path of a file with one",
-        '{"type": "object", "maxProperties": 50}',
+    "CACHE_URL": Setting(
+        "such as rediss://:password@host:6379/0; must be shared by all processes", "filecache:///var/cache"
     ),
-    "CLOSING_GRACE_DAYS": ("days during which a tenant that is being closed can be reopened", "30"),
-    "OWNER_RECOVERY_HOURS": ("hours during which an organisation's owners can stop an owner recovery", "72"),
-    "COGNITO_CALLS_PER_SECOND": (
+    "EMAIL_URL": Setting("such as smtp+tls://user:password@host:587", "consolemail://", _WORKER),
+    "MAIL_FROM": Setting(
+        "sender of the portal's own mails, such as Portal <no-reply@example.com>", "portal@localhost", _WORKER
+    ),
+    "TOKEN_ENCRYPTION_KEYS": Setting(
+        "base64 of 32 random bytes; several separated by commas, the first encrypts", needed_by=_WEB
+    ),
+    "AWS_REGION": Setting("such as eu-west-1"),
+    "AWS_ENDPOINT_URL": Setting("only for the emulator; empty means AWS itself", ""),
+    "COGNITO_USER_POOL_ID": Setting("from the stack"),
+    "COGNITO_DOMAIN": Setting("URL of the sign-in pages, from the stack"),
+    "COGNITO_CLIENT_ID": Setting("from the stack"),
+    "COGNITO_CLIENT_SECRET": Setting("from the user pool", needed_by=_WEB),
+    "COGNITO_BROWSER_CLIENT_ID": Setting("from the stack; empty where pages may not read by themselves", "", _WEB),
+    "COGNITO_IDENTITY_POOL_ID": Setting("from the stack"),
+    "PUBLIC_READS": Setting("from the stack: true or false, whether visitors may read public records", "false", _WEB),
+    "RECORDS_TABLE": Setting("name of the table, from the stack"),
+    "RECORDS_API_URL": Setting("URL of the HTTP API, from the stack; empty where it is not deployed", "", _WEB),
+    "TENANT_ROLE_ARN": Setting("from the stack"),
+    "SUSPENSION_POLICY_ARN": Setting("from the stack"),
+    "CLOSING_ROLE_ARN": Setting("from the stack; only the closing job needs it", "", _CLOSING),
+    "SIGN_UP": Setting("from the stack: portal or hosted-ui, where people sign up", "portal", _WEB | _WORKER),
+    "COGNITO_MAILS": Setting(
+        "from the stack: ses or cognito-default, how Cognito sends its mails", "cognito-default", _WEB
+    ),
+    "REQUIRE_MFA": Setting(
+        "from the stack: true or false, whether everybody needs a second factor", "false", _WEB | _WORKER
+    ),
+    "TENANT_PLANS": Setting(
+        "names separated by commas; a new tenant gets the first", "free,team,business", _WEB | _WORKER
+    ),
+    "TENANT_METADATA_SCHEMA": Setting(
+        "a JSON schema, or the path of a file with one", '{"type": "object", "maxProperties": 50}', _WEB | _WORKER
+    ),
+    "CLOSING_GRACE_DAYS": Setting(
+        "days during which a tenant that is being closed can be reopened", "30", _WEB | _WORKER
+    ),
+    "OWNER_RECOVERY_HOURS": Setting(
+        "hours during which an organisation's owners can stop an owner recovery", "72", _WEB | _WORKER
+    ),
+    "COGNITO_CALLS_PER_SECOND": Setting(
         "quotas of the user pool by category; the defaults are those of a new AWS account",
         "UserCreation=50,UserUpdate=25,UserRead=120,UserList=30",
+        _WEB | _WORKER,
     ),
-    "AUDIT_KEEP_DAYS": ("minimum number of days to keep the audit trail", "730"),
-    "METRICS_TOKEN": ("bearer token of the metrics collector; empty closes /metrics", ""),
-    "TRUSTED_PROXIES": ("number of proxies in front of the portal that add to X-Forwarded-For", "0"),
+    "RECONCILE_EVERY": Setting(
+        "how often the worker compares the user pool, such as 30m, 1h or 1d; off turns it off", "1h", _WEB | _WORKER
+    ),
+    "AUDIT_KEEP_DAYS": Setting("minimum number of days to keep the audit trail", "730", _WORKER),
+    "SESSION_IDLE_MINUTES": Setting(
+        "minutes after which somebody who does nothing has to sign in again", "60", _WEB | _WORKER
+    ),
+    "METRICS_TOKEN": Setting(
+        "bearer token of the metrics collector, or two separated by a comma; empty closes /metrics", "", _WEB
+    ),
+    "TRUSTED_PROXIES": Setting("number of proxies in front of the portal that add to X-Forwarded-For", "0", _WEB),
+    "SUPPORT_CONTACT": Setting(
+        "whom people write to, an e-mail address or an https:// address; empty names nobody", "", _WEB
+    ),
+    "ACCESS_EXAMPLE_ORGS": Setting(
+        "org ids that the page Access offers to everybody to try, separated by commas", "", _WEB
+    ),
 }
 
-BASE = Path(__file__).resolve().parent.parent
-VAR = BASE / "var"
+BASE = setting_checks.BASE
+VAR = service_addresses.VAR
+_CLIENT, _CLIENT_EXAMPLE = r"[A-Za-z0-9_+]{1,128}", "0123456789abcdefghijklmnop"
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ROLE_ARN = setting_checks.pattern(
+    r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", "arn:aws:iam::123456789012:role/name"
+)
 
 
 @dataclass(frozen=True)
 class Environment:
-    """The checked values. `text` has every setting by its name above, as text."""
+    """The checked values. `text` has every setting by its name above, as text. Secrets print as stars.
+
+    `missing` are the required settings that this process does not have and may not need.
+    """
 
     text: Mapping[str, str]
     debug: bool
@@ -81,246 +143,180 @@ class Environment:
     database: dict[str, Any]
     cache: dict[str, Any]
     email: dict[str, Any]
+    earlier_secret_keys: list[str]
     token_keys: list[bytes]
     plans: list[str]
     metadata_schema: dict[str, Any]
     calls_per_second: dict[str, float]
+    reconcile_every: timedelta | None
+    metrics_tokens: list[str]
+    missing: tuple[str, ...]
+
+    def required(self, name: str, value: Any) -> Any:
+        """`value`, which was made of this setting, or what raises as soon as it is used."""
+        return Missing(name) if name in self.missing else value
 
 
 def read(variables: Mapping[str, str]) -> Environment:
     """Raises ImproperlyConfigured naming every setting that is missing or malformed, never a value."""
-    text = {name: variables.get(name, "").strip() or (default or "") for name, (_, default) in SETTINGS.items()}
-    problems = {name: _problem(name, value) for name, value in text.items()}
-    wrong = [f"  {name}: {problem} ({SETTINGS[name][0]})" for name, problem in problems.items() if problem]
-    if wrong:
-        raise ImproperlyConfigured("The portal cannot start with these settings:\n" + "\n".join(wrong))
-    hosts = [host.strip() for host in text["DJANGO_ALLOWED_HOSTS"].split(",") if host.strip()]
+    given, problems = secret_files.contents(variables)
+    text = {name: _text(name, given.get(name, "").strip() or (SETTINGS[name].default or "")) for name in SETTINGS}
+    around = _problems_around(variables)
+    # A traceback can show what the variables of a function hold.
+    del given, variables
+    problems |= {name: why for name, value in text.items() if name not in problems and (why := _problem(name, value))}
+    problems |= {name: why for name, why in around.items() if name not in problems}
+    problems |= dict(disagreements({name: value for name, value in text.items() if name not in problems}))
+    missing = _missing(text, problems)
+    if problems:
+        raise ImproperlyConfigured(_cannot_start(problems | {name: _needed(name) for name in missing}))
+    hosts = setting_checks.allowed_hosts(text["DJANGO_ALLOWED_HOSTS"])
     return Environment(
         text=text,
         debug=text["DJANGO_DEBUG"].lower() == "true",
         allowed_hosts=hosts or [urlsplit(text["PORTAL_URL"]).hostname or ""],
-        database=_database(text["DATABASE_URL"]),
-        cache=_cache(text["CACHE_URL"]),
-        email=environ.Env.email_url_config(text["EMAIL_URL"]),
-        token_keys=_token_keys(text["TOKEN_ENCRYPTION_KEYS"]),
-        plans=_plans(text["TENANT_PLANS"]),
-        metadata_schema=_metadata_schema(text["TENANT_METADATA_SCHEMA"]),
-        calls_per_second=_calls_per_second(text["COGNITO_CALLS_PER_SECOND"]),
+        database=service_addresses.database(text["DATABASE_URL"]),
+        cache=service_addresses.cache(text["CACHE_URL"]),
+        email=service_addresses.mail(text["EMAIL_URL"]),
+        earlier_secret_keys=[HiddenText(key) for key in _earlier_secret_keys(text["DJANGO_SECRET_KEY_FALLBACKS"])],
+        token_keys=[HiddenBytes(key) for key in _token_keys(text["TOKEN_ENCRYPTION_KEYS"])],
+        plans=setting_checks.plans(text["TENANT_PLANS"]),
+        metadata_schema=setting_checks.metadata_schema(text["TENANT_METADATA_SCHEMA"]),
+        calls_per_second=setting_checks.calls_per_second(text["COGNITO_CALLS_PER_SECOND"]),
+        reconcile_every=setting_checks.reconcile_every(text["RECONCILE_EVERY"]),
+        metrics_tokens=[HiddenText(token) for token in _metrics_tokens(text["METRICS_TOKEN"])],
+        missing=missing,
     )
+
+
+def _text(name: str, value: str) -> str:
+    return HiddenText(value) if name in secret_files.SECRETS else value
+
+
+def _earlier_secret_keys(value: str) -> list[str]:
+    return setting_checks.earlier_secret_keys(value) if value else []
+
+
+def _token_keys(value: str) -> list[bytes]:
+    return setting_checks.token_keys(value) if value else []
+
+
+def _metrics_tokens(value: str) -> list[str]:
+    return setting_checks.metrics_tokens(value) if value else []
+
+
+# ── Who needs what ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def refuse_missing(process: Process, missing: Iterable[str]) -> None:
+    """Raises ImproperlyConfigured if the process needs one of these. `missing` is that of the environment."""
+    needed = {name: _needed(name) for name in missing if process in SETTINGS[name].needed_by}
+    if needed:
+        raise ImproperlyConfigured(_cannot_start(needed))
+
+
+def settings_of(process: Process, variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables without settings that only other processes need."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if process in SETTINGS.get(name.removesuffix("_FILE"), Setting("")).needed_by
+    }
+
+
+def _missing(text: Mapping[str, str], problems: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(name for name, value in text.items() if _is_required(name) and not value and name not in problems)
+
+
+def _is_required(name: str) -> bool:
+    return SETTINGS[name].default is None
+
+
+def _needed(name: str) -> str:
+    return f"is missing, and needed by the {' and the '.join(sorted(who.value for who in SETTINGS[name].needed_by))}"
+
+
+def _cannot_start(problems: Mapping[str, str]) -> str:
+    wrong = [f"  {name}: {problems[name]} ({SETTINGS[name].text})" for name in SETTINGS if name in problems]
+    return "The portal cannot start with these settings:\n" + "\n".join(wrong)
+
+
+# ── Problems ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _problems_around(variables: Mapping[str, str]) -> dict[str, str]:
+    """What other variables of the environment would do to a setting, by setting."""
+    found = {"DATABASE_URL": service_addresses.redirecting(variables), "AWS_ENDPOINT_URL": _other_endpoints(variables)}
+    return {name: why for name, why in found.items() if why}
+
+
+def _other_endpoints(variables: Mapping[str, str]) -> str:
+    """AWS's library takes an address for each service too."""
+    for name in sorted(variables):
+        if name.startswith("AWS_ENDPOINT_URL_") and variables[name]:
+            try:
+                setting_checks.web_url(variables[name])
+            except ValueError as error:
+                return f"is not the only address: {name} {error}"
+    return ""
 
 
 def _problem(name: str, value: str) -> str:
     """What is wrong with the value, such as "is missing"; "" if nothing is."""
     if not value:
-        return "is missing" if SETTINGS[name][1] is None else ""
+        return "is missing" if _is_required(name) and SETTINGS[name].needed_by == ALL else ""
     if value.startswith("$"):
         return "starts with $, which looks like a variable that was not replaced"
     try:
-        _CHECKS.get(name, _accept)(value)
-    except (ValueError, ImproperlyConfigured) as error:
+        _CHECKS.get(name, setting_checks.accept)(value)
+    except ValueError as error:
         return str(error)
+    # A schema may have lines.
+    if name != "TENANT_METADATA_SCHEMA" and not value.isprintable():
+        return "has a character that cannot be printed"
     return ""
 
 
-def _accept(value: str) -> None:
-    pass
-
-
-def _secret_key(value: str) -> None:
-    if len(value) < 50 or len(set(value)) < 5:
-        raise ValueError("is too short or repeats too few characters")
-
-
-def _true_or_false(value: str) -> None:
-    if value.lower() not in {"true", "false"}:
-        raise ValueError("must be true or false")
-
-
-def _web_url(value: str) -> None:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("is not a web address")
-    if parts.path or parts.query or parts.fragment:
-        raise ValueError("has something after the host; remove it, including the last slash")
-    if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
-        raise ValueError("must begin with https://, except on this machine")
-
-
-def _api_url(value: str) -> None:
-    """A path may follow the host, as in the emulator's addresses of APIs. It must not end with a slash."""
-    path = urlsplit(value).path
-    _web_url(value.removesuffix(path))
-    if path.endswith("/"):
-        raise ValueError("ends with a slash; remove it")
-
-
-def _service_url(value: str) -> None:
-    if value.count("@") > 1 or "#" in value:
-        raise ValueError("has an @ or # that is not percent-encoded")
-
-
-def _database_url(value: str) -> None:
-    _service_url(value)
-    if urlsplit(value).scheme not in {"sqlite", "postgres", "postgresql"}:
-        raise ValueError("does not begin with postgres:// or sqlite://")
-    _database(value)
-
-
-def _cache_url(value: str) -> None:
-    _service_url(value)
-    if urlsplit(value).scheme not in {"redis", "rediss", "filecache", "locmemcache"}:
-        raise ValueError("does not begin with redis://, rediss://, filecache:// or locmemcache://")
-
-
-def _pattern(pattern: str, example: str) -> Callable[[str], None]:
-    def check(value: str) -> None:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"does not look like {example}")
-
-    return check
-
-
-def _token_keys(value: str) -> list[bytes]:
-    try:
-        keys = [base64.b64decode(part.strip(), validate=True) for part in value.split(",")]
-    except binascii.Error as error:
-        raise ValueError("is not base64") from error
-    if any(len(key) != 32 for key in keys):
-        raise ValueError("has a key that is not 32 bytes long")
-    return keys
-
-
-def _plans(value: str) -> list[str]:
-    plans = [part.strip() for part in value.split(",")]
-    if not all(re.fullmatch(r"[a-z0-9-]{1,40}", plan) for plan in plans) or len(set(plans)) != len(plans):
-        raise ValueError("must be different names in lower-case letters, digits and hyphens, separated by commas")
-    return plans
-
-
-def _metadata_schema(value: str) -> dict[str, Any]:
-    try:
-        schema = json.loads(value if value.startswith("{") else (BASE / value).read_text("utf-8"))
-        jsonschema.validators.validator_for(schema).check_schema(schema)
-    except OSError as error:
-        raise ValueError("names a file that cannot be read") from error
-    except (ValueError, TypeError, AttributeError, jsonschema.SchemaError) as error:
-        raise ValueError("is not a JSON schema") from error
-    if not isinstance(schema, dict):
-        raise ValueError("is not a JSON schema of an object")  # noqa: TRY004 - reported like the others
-    return schema
-
-
-def _calls_per_second(value: str) -> dict[str, float]:
-    try:
-        pairs = [part.split("=") for part in value.split(",")]
-        rates = {name.strip(): float(rate) for name, rate in pairs}
-    except ValueError as error:
-        raise ValueError("does not look like UserCreation=50,UserUpdate=25,UserRead=120,UserList=30") from error
-    if set(rates) != {"UserCreation", "UserUpdate", "UserRead", "UserList"} or not all(
-        0 < rate < 100_000 for rate in rates.values()
-    ):
-        raise ValueError("must give UserCreation, UserUpdate, UserRead and UserList, each more than 0")
-    return rates
-
-
-def _days(value: str) -> None:
-    if not value.isdecimal() or int(value) > 36_500:
-        raise ValueError("must be a number of days, 36500 at most")
-
-
-def _hours(value: str) -> None:
-    if not (value.isascii() and value.isdecimal() and 1 <= int(value) <= 720):
-        raise ValueError("must be a whole number of hours from 1 to 720")
-
-
-def _sender(value: str) -> None:
-    _, address = parseaddr(value)
-    if not re.fullmatch(_ADDRESS, address) or not value.isprintable() or value.count("@") != 1:
-        raise ValueError("does not look like Portal <no-reply@example.com>")
-
-
-def _one_of(*choices: str) -> Callable[[str], None]:
-    def check(value: str) -> None:
-        if value not in choices:
-            raise ValueError(f"must be {' or '.join(choices)}")
-
-    return check
-
-
-def _digit(value: str) -> None:
-    if not (value.isascii() and value.isdecimal() and int(value) < 10):
-        raise ValueError("must be a number from 0 to 9")
-
-
-def _metrics_token(value: str) -> None:
-    if len(value) < 20:
-        raise ValueError("is shorter than 20 characters")
-
-
-_REGION = r"[a-z]{2}(?:-[a-z]+)+-\d"
-_ADDRESS = r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+"
-
 _CHECKS: dict[str, Callable[[str], Any]] = {
-    "DJANGO_SECRET_KEY": _secret_key,
-    "DJANGO_DEBUG": _true_or_false,
-    "PORTAL_URL": _web_url,
-    "DATABASE_URL": _database_url,
-    "CACHE_URL": _cache_url,
-    "EMAIL_URL": _service_url,
-    "MAIL_FROM": _sender,
-    "TOKEN_ENCRYPTION_KEYS": _token_keys,
-    "PUBLIC_READS": _true_or_false,
-    "AWS_REGION": _pattern(_REGION, "eu-west-1"),
-    "AWS_ENDPOINT_URL": _web_url,
-    "COGNITO_USER_POOL_ID": _pattern(_REGION + r"_[A-Za-z0-9]+", "eu-west-1_AbCdEf123"),
-    "COGNITO_DOMAIN": _web_url,
-    "COGNITO_IDENTITY_POOL_ID": _pattern(_REGION + r":[0-9a-f-]{36}", "eu-west-1:a UUID"),
-    "RECORDS_API_URL": _api_url,
-    "TENANT_ROLE_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:role/.+", "arn:aws:iam::123456789012:role/name"),
-    "CLOSING_ROLE_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:role/.+", "arn:aws:iam::123456789012:role/name"),
-    "SIGN_UP": _one_of("portal", "hosted-ui"),
-    "COGNITO_MAILS": _one_of("ses", "cognito-default"),
-    "OWNER_RECOVERY_HOURS": _hours,
-    "TENANT_PLANS": _plans,
-    "TENANT_METADATA_SCHEMA": _metadata_schema,
-    "CLOSING_GRACE_DAYS": _days,
-    "COGNITO_CALLS_PER_SECOND": _calls_per_second,
-    "AUDIT_KEEP_DAYS": _days,
-    "METRICS_TOKEN": _metrics_token,
-    "TRUSTED_PROXIES": _digit,
-    "SUSPENSION_POLICY_ARN": _pattern(r"arn:aws[a-z-]*:iam::\d{12}:policy/.+", "arn:aws:iam::123456789012:policy/name"),
+    "DJANGO_SECRET_KEY": setting_checks.secret_key,
+    "DJANGO_SECRET_KEY_FALLBACKS": setting_checks.earlier_secret_keys,
+    "DJANGO_DEBUG": setting_checks.true_or_false,
+    "DJANGO_ALLOWED_HOSTS": setting_checks.allowed_hosts,
+    "PORTAL_URL": setting_checks.web_url,
+    "DATABASE_URL": service_addresses.database_url,
+    "CACHE_URL": service_addresses.cache_url,
+    "EMAIL_URL": service_addresses.mail_url,
+    "MAIL_FROM": setting_checks.sender,
+    "TOKEN_ENCRYPTION_KEYS": setting_checks.token_keys,
+    "PUBLIC_READS": setting_checks.true_or_false,
+    "AWS_REGION": setting_checks.pattern(REGION, "eu-west-1"),
+    "AWS_ENDPOINT_URL": setting_checks.web_url,
+    "COGNITO_USER_POOL_ID": setting_checks.pattern(REGION + r"_[A-Za-z0-9]+", "eu-west-1_AbCdEf123"),
+    "COGNITO_DOMAIN": setting_checks.web_url,
+    "COGNITO_CLIENT_ID": setting_checks.pattern(_CLIENT, _CLIENT_EXAMPLE),
+    "COGNITO_CLIENT_SECRET": setting_checks.pattern(r"[!-~]{8,128}", "a client's secret"),
+    "COGNITO_BROWSER_CLIENT_ID": setting_checks.pattern(_CLIENT, _CLIENT_EXAMPLE),
+    "COGNITO_IDENTITY_POOL_ID": setting_checks.pattern(REGION + ":" + _UUID, "eu-west-1:a UUID"),
+    "RECORDS_TABLE": setting_checks.pattern(r"[A-Za-z0-9_.-]{3,255}", "the name of a table"),
+    "RECORDS_API_URL": setting_checks.api_url,
+    "TENANT_ROLE_ARN": _ROLE_ARN,
+    "SUSPENSION_POLICY_ARN": setting_checks.pattern(
+        r"arn:aws[a-z-]*:iam::\d{12}:policy/[\w+=,.@/-]+", "arn:aws:iam::123456789012:policy/name"
+    ),
+    "CLOSING_ROLE_ARN": _ROLE_ARN,
+    "SIGN_UP": setting_checks.one_of("portal", "hosted-ui"),
+    "COGNITO_MAILS": setting_checks.one_of("ses", "cognito-default"),
+    "REQUIRE_MFA": setting_checks.true_or_false,
+    "TENANT_PLANS": setting_checks.plans,
+    "TENANT_METADATA_SCHEMA": setting_checks.metadata_schema,
+    "CLOSING_GRACE_DAYS": setting_checks.grace_days,
+    "OWNER_RECOVERY_HOURS": setting_checks.recovery_hours,
+    "COGNITO_CALLS_PER_SECOND": setting_checks.calls_per_second,
+    "RECONCILE_EVERY": setting_checks.reconcile_every,
+    "AUDIT_KEEP_DAYS": setting_checks.keep_days,
+    "SESSION_IDLE_MINUTES": setting_checks.idle_minutes,
+    "METRICS_TOKEN": setting_checks.metrics_tokens,
+    "TRUSTED_PROXIES": setting_checks.proxies,
+    "SUPPORT_CONTACT": setting_checks.contact,
+    "ACCESS_EXAMPLE_ORGS": setting_checks.org_ids,
 }
-
-
-def _database(url: str) -> dict[str, Any]:
-    config: dict[str, Any] = environ.Env.db_url_config(url)
-    if config["ENGINE"] == "django.db.backends.sqlite3":
-        config["NAME"] = _in_project(config["NAME"])
-        config["OPTIONS"] = {
-            # Without this, a transaction that reads before it writes fails at once instead of waiting.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON",
-        }
-    else:
-        config["CONN_MAX_AGE"] = 60
-        config["CONN_HEALTH_CHECKS"] = True
-    return config
-
-
-def _cache(url: str) -> dict[str, Any]:
-    config: dict[str, Any] = environ.Env.cache_url_config(url)
-    if config["BACKEND"].endswith("FileBasedCache"):
-        config["LOCATION"] = _in_project(config["LOCATION"])
-        config["OPTIONS"] = {"MAX_ENTRIES": 10_000}
-    return config
-
-
-def _in_project(path: str) -> str:
-    """A path that begins with `/var/` means the project's own `var/`, whatever the current directory is."""
-    relative = path.removeprefix("/")
-    if not relative.startswith("var/"):
-        return path
-    # Readable by its owner only, because it holds sessions.
-    VAR.mkdir(mode=0o700, exist_ok=True)
-    return str(BASE / relative)

@@ -1,9 +1,25 @@
-"""Headers on every response: the content security policy, and no caching of personal pages."""
+"""Headers on every response without exception: the content security policy, and no caching of personal pages.
+
+The outermost middleware but the log, so that nothing is answered outside it. `BARE` is for what the server itself
+writes, when no request reaches Django.
+"""
 
 from collections.abc import Callable, Mapping
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    # After sign-out, the browser's Back button must not show earlier pages.
+    "Cache-Control": "no-store",
+}
+BARE = {**_ALWAYS, "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"}
 
 
 class Headers:
@@ -16,9 +32,8 @@ class Headers:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         response["Content-Security-Policy"] = self._policy_of(response)
-        response["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
-        # After sign-out, the browser's Back button must not show earlier pages.
-        response.setdefault("Cache-Control", "no-store")
+        for name, value in _ALWAYS.items():
+            response.setdefault(name, value)
         return response
 
     def _policy_of(self, response: HttpResponse) -> str:

@@ -1,21 +1,27 @@
 """Django's settings. Values that differ between a laptop and AWS come from the environment."""
 
 import os
+from urllib.parse import urlsplit
 
 import environ as django_environ
 
-from portal import environment, gunicorn
+from portal import cache, environment, secret_files, server
 
 BASE_DIR = environment.BASE
 # Read the file only if the environment has no settings at all: the two must not be mixed.
 if "PORTAL_URL" not in os.environ and (BASE_DIR / ".env").exists():
+    secret_files.check_private(BASE_DIR / ".env")
     django_environ.Env.read_env(BASE_DIR / ".env")
-ENV = environment.read(os.environ)
+# Not a setting of Django's: its text has every secret.
+_env = environment.read(os.environ)
+# Required settings that this process does not have. Only a process that needs them refuses to start.
+MISSING_SETTINGS = _env.missing
 
-SECRET_KEY = ENV.text["DJANGO_SECRET_KEY"]
-DEBUG = ENV.debug
-ALLOWED_HOSTS = ENV.allowed_hosts
-PORTAL_URL = ENV.text["PORTAL_URL"]
+SECRET_KEY = _env.required("DJANGO_SECRET_KEY", _env.text["DJANGO_SECRET_KEY"])
+SECRET_KEY_FALLBACKS = _env.earlier_secret_keys
+DEBUG = _env.debug
+ALLOWED_HOSTS = _env.allowed_hosts
+PORTAL_URL = _env.text["PORTAL_URL"]
 HTTPS = PORTAL_URL.startswith("https://")
 
 INSTALLED_APPS = [
@@ -30,11 +36,13 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "portal.observability.RequestLog",
-    "portal.probes.Probes",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.headers.Headers",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "portal.probes.Probes",
+    "portal.plain_http.PlainHttp",
+    "django.middleware.security.SecurityMiddleware",
+    "portal.static_files.Serving",
+    "portal.bodies.BodySize",
+    "tenants.sign_in.session_saving.SessionSaving",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -61,14 +69,14 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": ENV.database}
-CACHES = {"default": ENV.cache}
+DATABASES = {"default": _env.database}
+CACHES = cache.caches_at(_env.cache)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-vars().update(ENV.email)
-DEFAULT_FROM_EMAIL = ENV.text["MAIL_FROM"]
+vars().update(_env.email)
+DEFAULT_FROM_EMAIL = _env.text["MAIL_FROM"]
 
 # ── Sessions and forms ───────────────────────────────────────────────────────────────────────────────────────────
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "portal.sessions"
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = HTTPS
@@ -76,6 +84,7 @@ SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
 # As long as the refresh token in infra/template.yaml lives. After that, nothing can be renewed.
 SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_IDLE_MINUTES = int(_env.text["SESSION_IDLE_MINUTES"])
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SECURE = HTTPS
@@ -85,7 +94,11 @@ CSRF_FAILURE_VIEW = "tenants.pages.refusals.stale_form"
 # Messages for the next page hold names of tenants, so they are kept in the session and not in a cookie.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
+# Of the whole body, files included. The server does not read more.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_SSL_HOST = urlsplit(PORTAL_URL).netloc
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
@@ -96,40 +109,44 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
 # ── AWS ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-AWS_REGION = ENV.text["AWS_REGION"]
-AWS_ENDPOINT_URL = ENV.text["AWS_ENDPOINT_URL"] or None
-COGNITO_USER_POOL_ID = ENV.text["COGNITO_USER_POOL_ID"]
-COGNITO_DOMAIN = ENV.text["COGNITO_DOMAIN"]
-COGNITO_BROWSER_CLIENT_ID = ENV.text["COGNITO_BROWSER_CLIENT_ID"]
-COGNITO_IDENTITY_POOL_ID = ENV.text["COGNITO_IDENTITY_POOL_ID"]
-PUBLIC_READS = ENV.text["PUBLIC_READS"].lower() == "true"
-RECORDS_TABLE = ENV.text["RECORDS_TABLE"]
-RECORDS_API_URL = ENV.text["RECORDS_API_URL"]
-TENANT_ROLE_ARN = ENV.text["TENANT_ROLE_ARN"]
-SUSPENSION_POLICY_ARN = ENV.text["SUSPENSION_POLICY_ARN"]
-CLOSING_ROLE_ARN = ENV.text["CLOSING_ROLE_ARN"]
-SIGN_UP = ENV.text["SIGN_UP"]
-COGNITO_MAILS = ENV.text["COGNITO_MAILS"]
-TOKEN_KEYS = ENV.token_keys
-AWS_CONNECTIONS = gunicorn.threads
+AWS_REGION = _env.text["AWS_REGION"]
+AWS_ENDPOINT_URL = _env.text["AWS_ENDPOINT_URL"] or None
+COGNITO_USER_POOL_ID = _env.text["COGNITO_USER_POOL_ID"]
+COGNITO_DOMAIN = _env.text["COGNITO_DOMAIN"]
+COGNITO_BROWSER_CLIENT_ID = _env.text["COGNITO_BROWSER_CLIENT_ID"]
+COGNITO_IDENTITY_POOL_ID = _env.text["COGNITO_IDENTITY_POOL_ID"]
+PUBLIC_READS = _env.text["PUBLIC_READS"].lower() == "true"
+RECORDS_TABLE = _env.text["RECORDS_TABLE"]
+RECORDS_API_URL = _env.text["RECORDS_API_URL"]
+TENANT_ROLE_ARN = _env.text["TENANT_ROLE_ARN"]
+SUSPENSION_POLICY_ARN = _env.text["SUSPENSION_POLICY_ARN"]
+CLOSING_ROLE_ARN = _env.text["CLOSING_ROLE_ARN"]
+SIGN_UP = _env.text["SIGN_UP"]
+COGNITO_MAILS = _env.text["COGNITO_MAILS"]
+REQUIRE_MFA = _env.text["REQUIRE_MFA"].lower() == "true"
+TOKEN_KEYS: list[bytes] = _env.required("TOKEN_ENCRYPTION_KEYS", _env.token_keys)
+AWS_CONNECTIONS = server.THREADS
 
 # ── Tenants ──────────────────────────────────────────────────────────────────────────────────────────────────────
-TENANT_PLANS = ENV.plans
-TENANT_METADATA_SCHEMA = ENV.metadata_schema
-CLOSING_GRACE_DAYS = int(ENV.text["CLOSING_GRACE_DAYS"])
-OWNER_RECOVERY_HOURS = int(ENV.text["OWNER_RECOVERY_HOURS"])
-COGNITO_CALLS_PER_SECOND = ENV.calls_per_second
-AUDIT_KEEP_DAYS = int(ENV.text["AUDIT_KEEP_DAYS"])
-METRICS_TOKEN = ENV.text["METRICS_TOKEN"]
-TRUSTED_PROXIES = int(ENV.text["TRUSTED_PROXIES"])
+TENANT_PLANS = _env.plans
+TENANT_METADATA_SCHEMA = _env.metadata_schema
+CLOSING_GRACE_DAYS = int(_env.text["CLOSING_GRACE_DAYS"])
+OWNER_RECOVERY_HOURS = int(_env.text["OWNER_RECOVERY_HOURS"])
+COGNITO_CALLS_PER_SECOND = _env.calls_per_second
+RECONCILE_EVERY = _env.reconcile_every
+AUDIT_KEEP_DAYS = int(_env.text["AUDIT_KEEP_DAYS"])
+METRICS_TOKENS = _env.metrics_tokens
+TRUSTED_PROXIES = int(_env.text["TRUSTED_PROXIES"])
+SUPPORT_CONTACT = _env.text["SUPPORT_CONTACT"]
+ACCESS_EXAMPLE_ORGS = [part.strip() for part in _env.text["ACCESS_EXAMPLE_ORGS"].split(",") if part.strip()]
 
 # ── Signing in ───────────────────────────────────────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "tenants.Person"
 AUTHENTICATION_BACKENDS = ["tenants.sign_in.views.CognitoBackend"]
 LOGIN_URL = "oidc_authentication_init"
 LOGIN_REDIRECT_URL = "/"
-OIDC_RP_CLIENT_ID = ENV.text["COGNITO_CLIENT_ID"]
-OIDC_RP_CLIENT_SECRET = ENV.text["COGNITO_CLIENT_SECRET"]
+OIDC_RP_CLIENT_ID = _env.text["COGNITO_CLIENT_ID"]
+OIDC_RP_CLIENT_SECRET: str = _env.required("COGNITO_CLIENT_SECRET", _env.text["COGNITO_CLIENT_SECRET"])
 OIDC_RP_SIGN_ALGO = "RS256"
 OIDC_RP_SCOPES = "openid email profile"
 OIDC_OP_AUTHORIZATION_ENDPOINT = f"{COGNITO_DOMAIN}/oauth2/authorize"
@@ -160,11 +177,16 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "portal.static_files.Storage"},
 }
+STATICFILES_FINDERS = ["portal.static_files.UsedFiles", "portal.static_files.UsedFilesOfPackages"]
 # Without collectstatic, files are served from their sources.
 WHITENOISE_USE_FINDERS = True
+# No other site uses them.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 # `form-action` includes Cognito because the form that signs out is redirected there.
 SECURE_CSP = {
     "default-src": "'none'",
+    # `default-src` covers it. It is written out for those who look for it by name.
+    "object-src": "'none'",
     "script-src": "'self'",
     "style-src": "'self'",
     "img-src": "'self' data:",
@@ -175,4 +197,6 @@ SECURE_CSP = {
 }
 LOGGING_CONFIG = "portal.observability.configure"
 LOGGING = {"level": "INFO"}
+DEFAULT_EXCEPTION_REPORTER = "portal.error_pages.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.error_pages.Filter"
 SILENCED_SYSTEM_CHECKS: list[str] = []

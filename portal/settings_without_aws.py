@@ -2,6 +2,8 @@
 
 import secrets
 
-SECRET_KEY = secrets.token_urlsafe(50)
+from portal.hidden import HiddenText
+
+SECRET_KEY = HiddenText(secrets.token_urlsafe(50))
 INSTALLED_APPS = ["portal"]
 USE_TZ = True

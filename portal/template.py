@@ -1,4 +1,4 @@
-"""Reads the policies in `infra/template.yaml`, for the system checks and tests of who may reach which rows.
+"""Reads the policies in the templates of `infra/`, for the system checks and tests of who may reach which rows.
 
 References become ARNs of an invented stack. Requests can then be decided offline, against the text that is deployed.
 """
@@ -14,7 +14,7 @@ import yaml
 from iam import Policy, parse_policy, parse_trust_policy
 from portal.environment import BASE
 
-TEMPLATE = BASE / "infra" / "template.yaml"
+TEMPLATE, RUNNING = BASE / "infra" / "template.yaml", BASE / "infra" / "portal.yaml"
 _ACCOUNT = "arn:aws:{service}:eu-west-1:123456789012:{name}"
 _PSEUDO = {"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::AccountId": "123456789012"}
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
@@ -43,8 +43,31 @@ def read_template(text: str | None = None) -> dict[str, Any]:
     return content
 
 
+def read_both() -> dict[str, Any]:
+    """The resources of both templates in one, which is how they run. Raises ValueError if two have the same name."""
+    first, second = read_template(), read_template(RUNNING.read_text())
+    if both := sorted(first["Resources"].keys() & second["Resources"].keys()):
+        raise ValueError(f"both templates name {', '.join(both)}")
+    return {**first, "Resources": {**first["Resources"], **second["Resources"]}}
+
+
+def check_kinds_of_policies(template: Mapping[str, Any]) -> None:
+    """Raises TypeError where the template gives permissions in a form that `role_policies` does not read."""
+    for name, resource in template["Resources"].items():
+        kind, properties = resource["Type"], resource.get("Properties", {})
+        if kind.startswith("AWS::IAM::") and kind not in (*_POLICIES, "AWS::IAM::Role"):
+            raise TypeError(f"{name} is a {kind}, which is not read")
+        if kind in _POLICIES and (properties.get("Users") or properties.get("Groups")):
+            raise TypeError(f"{name} is for users or groups, which are not read")
+
+
 def role_policies(template: Mapping[str, Any], role: str) -> list[Policy]:
-    """A role's identity policies: inline ones and attached ones. All of them must be in the template.
+    """A role's identity policies. Raises as `role_documents` does."""
+    return [parse_policy(document, name=name) for name, document in role_documents(template, role).items()]
+
+
+def role_documents(template: Mapping[str, Any], role: str) -> dict[str, dict[str, Any]]:
+    """A role's identity policies by name: inline ones and attached ones. All of them must be in the template.
 
     Includes policies that CloudFormation creates under a condition only. Raises TypeError for a policy from elsewhere.
     """
@@ -53,7 +76,7 @@ def role_policies(template: Mapping[str, Any], role: str) -> list[Policy]:
     documents = {policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies", [])}
     for name in (*_names(properties.get("ManagedPolicyArns", [])), *_policies_that_name(resources, role)):
         documents[name] = resources[name]["Properties"]["PolicyDocument"]
-    return [parse_policy(resolve_references(document), name=name) for name, document in documents.items()]
+    return {name: resolve_references(document) for name, document in documents.items()}
 
 
 def _policies_that_name(resources: Mapping[str, Any], role: str) -> Iterator[str]:
@@ -111,5 +134,9 @@ def _names(references: list[Any]) -> Iterator[str]:
 
 
 def _arn(name: str) -> str:
-    """Roles need an ARN of IAM, because trust policies name them. Every role's name in the template ends with Role."""
-    return role_arn(name) if name.endswith("Role") else _ACCOUNT.format(service="example", name=f"resource/{name}")
+    """Roles need an ARN of IAM, because trust policies name them. Every role's name in the templates ends with Role.
+
+    The second template names a role of the first by a parameter, such as PortalRoleArn.
+    """
+    role = name.removesuffix("Arn")
+    return role_arn(role) if role.endswith("Role") else _ACCOUNT.format(service="example", name=f"resource/{name}")

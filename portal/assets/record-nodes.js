@@ -37,28 +37,33 @@ export function collectionCard(item, address) {
 
 // ── A collection's records ───────────────────────────────────────────────────────────────────────────────────────
 
+const COLUMN = { scope: "col", role: "columnheader" };
+
 /** The table and its body; the columns are those of the first records. */
 export function recordTable(collection, items) {
   const names = new Set(items.flatMap((item) => Object.keys(item)).filter((name) => !isOwn(name)));
   const columns = [...names].slice(0, MOST_COLUMNS);
-  const heads = ["Key", ...columns].map((name) => make("th", { scope: "col" }, make("bdi", {}, name)));
-  const body = make("tbody");
+  const heads = ["Key", ...columns].map((name) => make("th", COLUMN, make("bdi", {}, name)));
+  const body = make("tbody", { role: "rowgroup" });
   const caption = make("caption", { class: "unseen" }, `Records in ${collection}`);
-  const table = make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), body);
-  const box = make("div", { class: "scroll", role: "region", "aria-label": "Records", tabindex: "0" }, table);
+  const head = make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads));
+  const table = make("table", { class: "even stacked", role: "table" }, caption, head, body);
+  const box = make("div", { class: "sheet" }, table);
   return { box, body, columns, hidden: names.size - columns.length };
 }
 
 export function recordRow(item, columns, address) {
-  const key = make("th", { scope: "row" }, link(address, item.sk.S));
-  return make("tr", {}, key, ...columns.map((name) => cell(item[name])));
+  const key = make("th", { scope: "row", role: "rowheader" }, link(address, item.sk.S));
+  return make("tr", { role: "row" }, key, ...columns.map((name) => cell(name, item[name])));
 }
 
 const isOwn = (name) => name === "pk" || name === "sk" || name.startsWith("_");
 
-function cell(value) {
-  if (!value) return make("td", { class: "absent" }, "–");
-  return make("td", { class: value.N === undefined ? false : "number" }, brief(value));
+/** On a narrow screen the stylesheet shows the label beside the value. */
+function cell(name, value) {
+  const labelled = { role: "cell", "data-label": name };
+  if (!value) return make("td", { ...labelled, class: "absent" }, "–");
+  return make("td", { ...labelled, class: value.N === undefined ? false : "number" }, brief(value));
 }
 
 /** One line: the text itself, or how many parts there are. */

@@ -1,4 +1,4 @@
-"""Starts, watches and ends the demo's own processes: gunicorn with the portal, and the worker."""
+"""Starts, watches and ends the demo's own processes: the portal's server and the worker."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 import requests
 
 from emulator.client.process import Emulator
-from portal.environment import BASE, VAR
+from portal import environment
+from portal.environment import BASE, SETTINGS, VAR, settings_of
 
 LOOPBACK = "127.0.0.1"
 PORTAL_LOG, WORKER_LOG = VAR / "portal.log", VAR / "worker.log"
@@ -38,21 +40,47 @@ class Process:
         return f"see the end of {short_path(self.log)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    to: IO[bytes]
+
+    def tell(self, line: str) -> None:
+        # Without a guard the demo goes on.
+        with suppress(OSError):
+            self.to.write(f"{line}\n".encode())
+
+
 @contextmanager
-def portal(port: int, settings: Mapping[str, str]) -> Iterator[Process]:
+def guard() -> Iterator[Guard]:
+    """Ends the other processes if the demo is killed before it can. Yields once no signal can end the guard."""
+    # A session of its own: a signal to the demo's group must not reach it.
+    command = [sys.executable, "-I", "-S", str(BASE / "portal" / "demo" / "guard.py")]
+    with subprocess.Popen(  # noqa: S603 - a file of this program
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={},
+        cwd=BASE, start_new_session=True, bufsize=0,
+    ) as popen:  # fmt: skip
+        # Also returns if the guard has ended.
+        cast(IO[bytes], popen.stdout).readline()
+        yield Guard(cast(IO[bytes], popen.stdin))
+
+
+@contextmanager
+def portal(port: int, settings: Mapping[str, str], guard: Guard) -> Iterator[Process]:
     """Yields once the portal answers. Raises CannotRun."""
     # The portal calls AWS with the credentials of the people who are signed in, so it gets no AWS keys itself.
-    own = {name: value for name, value in settings.items() if name not in _KEYS}
-    gunicorn = [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn", "-b", f"{LOOPBACK}:{port}"]
-    with _process([*gunicorn, "portal.wsgi"], own, PORTAL_LOG, ends_in_seconds=4) as process:
+    own = {name: value for name, value in settings_of(environment.Process.WEB, settings).items() if name not in _KEYS}
+    command = [sys.executable, "-m", "portal.server", f"{LOOPBACK}:{port}"]
+    with _process(command, own, PORTAL_LOG, guard, ends_in_seconds=4) as process:
         _wait_until_served(process, f"http://localhost:{port}/livez")
         yield process
 
 
 @contextmanager
-def worker(settings: Mapping[str, str]) -> Iterator[Process]:
+def worker(settings: Mapping[str, str], guard: Guard) -> Iterator[Process]:
     """Runs as PortalRole, whose keys are among the settings. Has ten seconds to save its work when it ends."""
-    with _process([*MANAGE, "provision", "--watch"], settings, WORKER_LOG, ends_in_seconds=10) as process:
+    own = settings_of(environment.Process.WORKER, settings)
+    command = [*MANAGE, "provision", "--watch"]
+    with _process(command, own, WORKER_LOG, guard, ends_in_seconds=10) as process:
         yield process
 
 
@@ -77,7 +105,12 @@ _WITHOUT_A_WORKER = (
 
 
 def environment_for_children(settings: Mapping[str, str]) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DJANGO_"))}
+    """What a terminal that has read var/demo.env would hand down is left out: each process gets its own settings."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "DJANGO_")) and name.removesuffix("_FILE") not in SETTINGS
+    }
     return {**inherited, **settings, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
@@ -87,7 +120,7 @@ def short_path(path: Path) -> str:
 
 @contextmanager
 def _process(
-    command: Sequence[str], settings: Mapping[str, str], log: Path, *, ends_in_seconds: float
+    command: Sequence[str], settings: Mapping[str, str], log: Path, guard: Guard, *, ends_in_seconds: float
 ) -> Iterator[Process]:
     with log.open("ab") as file:
         popen = subprocess.Popen(  # noqa: S603 - this very program
@@ -101,6 +134,7 @@ def _process(
             start_new_session=True,
         )
     try:
+        guard.tell(f"+{popen.pid}")
         yield Process(popen, log)
     finally:
         # Somebody may have stopped it (kill -STOP), and a stopped process does not act on SIGTERM.
@@ -112,6 +146,7 @@ def _process(
         except subprocess.TimeoutExpired:
             popen.kill()
             popen.wait()
+        guard.tell(f"-{popen.pid}")
 
 
 def _wait_until_served(process: Process, address: str) -> None:

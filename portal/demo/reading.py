@@ -10,6 +10,7 @@ from django.conf import settings
 from emulator.client.sign_in import credentials_for, sign_in
 from portal.demo.cast import CastMember
 from tenants.aws import clients
+from tenants.aws.identity_pool import provider_name
 from tenants.aws.records_table import RawAnswer, RecordsTable
 from tenants.domain.credentials import Credentials
 from tenants.domain.keys import PUBLIC_SPACE
@@ -28,7 +29,7 @@ def credentials_of(member: CastMember, password: str) -> Credentials:
     got = credentials_for(
         endpoint_url=str(settings.AWS_ENDPOINT_URL),
         identity_pool_id=settings.COGNITO_IDENTITY_POOL_ID,
-        provider_name=f"cognito-idp.{settings.AWS_REGION}.amazonaws.com/{settings.COGNITO_USER_POOL_ID}",
+        provider_name=provider_name(settings.AWS_REGION, settings.COGNITO_USER_POOL_ID),
         id_token=tokens.id_token,
     )
     return Credentials(got.access_key_id, got.secret_access_key, got.session_token, got.expiration)

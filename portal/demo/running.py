@@ -14,7 +14,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -40,6 +40,7 @@ from portal.demo.world import (
     World,
     build,
     closing_credentials,
+    deployer_credentials,
     is_built,
     kept_sign_up,
     portal_credentials,
@@ -49,6 +50,7 @@ from portal.environment import VAR
 
 ENV_FILE = VAR / "demo.env"
 CLOSING_ENV_FILE = VAR / "closing.env"
+DEPLOYER_ENV_FILE = VAR / "deployer.env"
 DATABASE_FILE = VAR / "demo.sqlite3"
 # The id of the user pool whose people are in the database.
 _POOL_FILE = VAR / "demo.pool"
@@ -59,7 +61,7 @@ Tell = Callable[[str], None]
 def run(*, tell: Tell) -> None:
     """Blocks until Ctrl-C or SIGTERM. Raises CannotRun."""
     port, emulator_port, sign_up = _port("PORT", 8000), _port("EMULATOR_PORT", 4566), _sign_up()
-    with ExitStack() as running, _signals_as_ctrl_c():
+    with signals_as_ctrl_c(), ExitStack() as running:
         try:
             running.enter_context(_only_demo_in_var())
             tell("Starting the emulator")
@@ -68,19 +70,20 @@ def run(*, tell: Tell) -> None:
             tell("Preparing the database")
             _prepare_database(world, environment)
             tell("Starting the worker and the portal")
-            worker = running.enter_context(processes.worker(environment))
-            portal = running.enter_context(processes.portal(port, environment))
+            guard = running.enter_context(processes.guard())
+            worker = running.enter_context(processes.worker(environment, guard))
+            portal = running.enter_context(processes.portal(port, environment, guard))
             tell(_welcome(world, portal.popen.pid))
             processes.watch(portal, worker, world.emulator, tell=tell)
         except KeyboardInterrupt:
-            tell("\nStopping.")
+            _say_farewell(tell)
 
 
 def run_emulator(*, tell: Tell, state: Path | None = None, reset: bool = False) -> None:
     """Blocks until Ctrl-C or SIGTERM. Keeps the emulator's data in the directory `state`, if any. Raises CannotRun."""
     port, emulator_port = _port("PORT", 8000, must_be_free=False), _port("EMULATOR_PORT", 4566)
     sign_up = _sign_up()
-    with ExitStack() as running, _signals_as_ctrl_c():
+    with signals_as_ctrl_c(), ExitStack() as running:
         try:
             running.enter_context(_only_demo_in_var())
             portal_url = f"http://localhost:{port}"
@@ -91,7 +94,7 @@ def run_emulator(*, tell: Tell, state: Path | None = None, reset: bool = False) 
                 time.sleep(0.5)
             raise CannotRun("The emulator ended by itself.")
         except KeyboardInterrupt:
-            tell("\nStopping.")
+            _say_farewell(tell)
 
 
 def _world(
@@ -163,13 +166,22 @@ def _write_environment(world: World) -> dict[str, str]:
         "CACHE_URL": f"filecache://{VAR / 'cache'}",
         "EMAIL_URL": f"smtp://localhost:{world.emulator.smtp_port}",
         "MAIL_FROM": MAIL_FROM,
+        # So that somebody who makes a user by hand does not wait for an hour to see it found.
+        "RECONCILE_EVERY": "1m",
+        "SUPPORT_CONTACT": "support@platform.example",
+        "ACCESS_EXAMPLE_ORGS": f"{ACME.org_id},{GLOBEX.org_id}",
+        # Has keys that organisations change on their own Settings page.
+        "TENANT_METADATA_SCHEMA": "portal/demo/metadata_schema.json",
         "TOKEN_ENCRYPTION_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
         **world.settings,
         **_as_variables(portal_credentials(world)),
     }
-    _write_variables(ENV_FILE, settings)
+    # The AWS CLI reads the region by this name.
+    _write_variables(ENV_FILE, {**settings, "AWS_DEFAULT_REGION": settings["AWS_REGION"]})
     # Kept apart: no process of the demo may hold the closing job's credentials.
     _write_variables(CLOSING_ENV_FILE, _as_variables(closing_credentials(world)))
+    # As with the closing job's: only the deployer may read the stack and the client's secret.
+    _write_variables(DEPLOYER_ENV_FILE, _as_variables(deployer_credentials(world)))
     return settings
 
 
@@ -205,7 +217,10 @@ def _prepare_database(world: World, environment: Mapping[str, str]) -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise CannotRun(f"The database could not be prepared:\n{done.stderr.strip()[-2000:]}")
+        raise CannotRun(
+            f"The database {short_path(DATABASE_FILE)} could not be prepared. Delete it to start afresh:\n"
+            f"{done.stderr.strip()[-2000:]}"
+        )
 
 
 @contextmanager
@@ -220,12 +235,25 @@ def _only_demo_in_var() -> Iterator[None]:
         yield
 
 
+def _say_farewell(tell: Tell) -> None:
+    # The terminal may be closed.
+    with suppress(OSError):
+        tell("\nStopping.")
+
+
 @contextmanager
-def _signals_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM and a closed terminal end the other processes too, as Ctrl-C does."""
+def signals_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the other processes too, as Ctrl-C does.
+
+    Only the first signal counts. Another one would interrupt the ending, and processes would be left.
+    """
+    is_ending = False
 
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        nonlocal is_ending
+        if not is_ending:
+            is_ending = True
+            raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
@@ -273,5 +301,6 @@ Open this page as {ACME_OWNER.email}, stop the portal, and read on: your browser
 
 Settings for a second terminal:  set -a; . {short_path(ENV_FILE)}; set +a
 To close a tenant there:         set -a; . {short_path(ENV_FILE)}; . {short_path(CLOSING_ENV_FILE)}; set +a
+To act as the deployer there:    set -a; . {short_path(ENV_FILE)}; . {short_path(DEPLOYER_ENV_FILE)}; set +a
 Logs:                            {short_path(PORTAL_LOG)}, {short_path(WORKER_LOG)}
 Ctrl-C ends everything."""

@@ -16,6 +16,7 @@ from emulator.client.process import Emulator
 from emulator.client.sign_in import Credentials, credentials_for, sign_in
 from portal.demo.cast import ACME_OWNER, CAST, GLOBEX_OWNER, OPERATOR, CastMember, rows_written_by
 from portal.environment import BASE
+from tenants.aws.identity_pool import provider_name
 from tenants.aws.stack import stack_settings
 
 TEMPLATE = BASE / "infra" / "template.yaml"
@@ -55,7 +56,7 @@ class World:
 
     @property
     def provider(self) -> str:
-        return f"cognito-idp.{self.settings['AWS_REGION']}.amazonaws.com/{self.settings['COGNITO_USER_POOL_ID']}"
+        return provider_name(self.settings["AWS_REGION"], self.settings["COGNITO_USER_POOL_ID"])
 
 
 def build(
@@ -162,6 +163,11 @@ def closing_credentials(world: World) -> Credentials:
     deployer = seeding.clients(world.emulator.endpoint_url, world.emulator.root)
     role = world.outputs["ClosingJobRoleArn"]
     return seeding.assume_role(deployer("sts"), role, seconds=12 * 60 * 60, name="closing-job")
+
+
+def deployer_credentials(world: World) -> Credentials:
+    """Of the emulated account's root, for `stack_env`. They do not lapse, and never for the portal or the worker."""
+    return Credentials(world.emulator.root.access_key_id, world.emulator.root.secret_access_key, session_token="")
 
 
 def new_password() -> str:
