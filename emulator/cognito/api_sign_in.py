@@ -16,9 +16,17 @@ from emulator import clock, engine
 from emulator.cognito.attempts import Attempts
 from emulator.cognito.grants import Grants, Unusable
 from emulator.cognito.passwords import temporary_password_expired
-from emulator.cognito.pools import Client, Record, attributes_of, find_client, find_user, has_password
+from emulator.cognito.pools import (
+    Client,
+    Record,
+    attributes_of,
+    find_client,
+    find_user,
+    has_password,
+    may_still_sign_in,
+)
 from emulator.cognito.token_trigger import Source, run_token_trigger
-from emulator.cognito.tokens import API_SCOPE, SignIn, issue, verified_claims
+from emulator.cognito.tokens import API_SCOPE, SignIn, issue, new_sign_in, verified_claims
 from emulator.wire import AwsError, Reply, json_reply
 
 Data = dict[str, Any]
@@ -83,11 +91,25 @@ class ApiSignIn:
         sub = attributes_of(user)["sub"]
         origin, now = str(claims["origin_jti"]), int(clock.now())
         sign_in = SignIn(client.pool_id, client.id, user["Username"], sub, API_SCOPE, origin, now)
+        tokens = await self._first_tokens(client, user, sign_in, source, metadata)
+        return json_reply({**answer, "AuthenticationResult": {**result, **tokens}})
+
+    async def finish(self, client: Client, user: Record, *, metadata: Mapping[str, str] | None) -> Reply:
+        """The tokens of somebody who has passed every challenge. Raises `AwsError`."""
+        if not may_still_sign_in(user):
+            raise AwsError("NotAuthorizedException", "User is disabled.")
+        sign_in = new_sign_in(client, user, scope=API_SCOPE, auth_time=int(clock.now()))
+        tokens = await self._first_tokens(client, user, sign_in, "TokenGeneration_Authentication", metadata)
+        return json_reply({"AuthenticationResult": {**tokens, "TokenType": "Bearer"}, "ChallengeParameters": {}})
+
+    async def _first_tokens(
+        self, client: Client, user: Record, sign_in: SignIn, source: Source, metadata: Mapping[str, str] | None
+    ) -> Data:
         changes = await run_token_trigger(client, user, source=source, scope=API_SCOPE, metadata=metadata)
         issued = issue(client, user, sign_in, overrides=changes)
         refresh_token = self.grants.new_refresh_token(sign_in, client.seconds("refresh"))
         tokens = {"AccessToken": issued.access_token, "IdToken": issued.id_token, "RefreshToken": refresh_token}
-        return json_reply({**answer, "AuthenticationResult": {**result, **tokens, "ExpiresIn": issued.seconds}})
+        return {**tokens, "ExpiresIn": issued.seconds}
 
     async def refresh(self, client: Client, data: Data) -> Reply:
         """GetTokensFromRefreshToken."""

@@ -1,9 +1,12 @@
 """ListUsers: filters as the API defines them, and pages that stay complete while users are added and deleted.
 
+AWS calls it eventually consistent. Here it shows every change at once, unless a test holds it back at a moment.
+
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
 """
 
 import base64
+import copy
 import hashlib
 import json
 import re
@@ -12,8 +15,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from emulator.cognito.pools import Record, attributes_of
-from emulator.cognito.user_index import index_of
+from emulator.cognito.pools import Record, attributes_of, find_pool
+from emulator.cognito.user_index import UserIndex, index_of
 from emulator.cognito.users import describe
 from emulator.wire import AwsError, Reply, json_reply
 
@@ -24,6 +27,8 @@ _SEARCHABLE = (
 )  # fmt: skip
 _INDEXED = frozenset({"username", "sub", "email", "phone_number", "preferred_username"})
 _CASE_SENSITIVE = frozenset({"username", "status"})
+# By pool: its users as ListUsers shows them while it is held back.
+_held_back: dict[str, UserIndex] = {}
 _FILTER = re.compile(rf'\s*"?({"|".join(_SEARCHABLE)})"?\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*')
 
 
@@ -51,6 +56,19 @@ class _Filter:
                 return attributes_of(user).get(name, "")
 
 
+def hold_back(data: object) -> None:
+    """`{"user_pool_id": id}`: until `show_all`, ListUsers shows the pool as it is now. Raises ValueError."""
+    pool = find_pool(str(data["user_pool_id"])) if isinstance(data, dict) and set(data) == {"user_pool_id"} else None
+    if pool is None:
+        raise ValueError("The body must have the user_pool_id of a pool.")
+    _held_back[pool["Id"]] = UserIndex({**pool, "_users": copy.deepcopy(pool["_users"])})
+
+
+def show_all() -> None:
+    """Of all pools, with all changes."""
+    _held_back.clear()
+
+
 def list_users(pool: Record, data: Mapping[str, Any]) -> Reply:
     """Raises `AwsError`."""
     most, text = _limit(data.get("Limit")), str(data.get("Filter") or "")
@@ -67,7 +85,7 @@ def list_users(pool: Record, data: Mapping[str, Any]) -> Reply:
 
 
 def _candidates(pool: Record, condition: _Filter | None, place: str) -> Iterable[Record]:
-    index = index_of(pool)
+    index = _held_back.get(pool["Id"]) or index_of(pool)
     if condition is None or condition.is_prefix or condition.attribute not in _INDEXED:
         return index.after(place)
     return (user for user in index.candidates(condition.value) if user["Username"] > place)

@@ -5,12 +5,14 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from emulator import engine
 from emulator.wire import AwsError, Incoming
 
 Record = dict[str, Any]
+
+_FLOWS_OF_PAGES = frozenset({"ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_AUTH"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,17 @@ class Client:
             self.record.get("AllowedOAuthFlows") or []
         )
 
+    def takes_passwords_on_pages(self) -> bool:
+        """Whether the sign-in pages can check a password for this client.
+
+        Custom flows do not go with the pages. Whether they work with ALLOW_ADMIN_USER_PASSWORD_AUTH alone is not
+        documented, so it is refused here. A client without a list has Cognito's default, which includes SRP.
+        """
+        flows = set(self.record.get("ExplicitAuthFlows") or ["ALLOW_USER_SRP_AUTH"])
+        if any(flow.startswith("ALLOW_") for flow in flows):
+            return bool(flows & _FLOWS_OF_PAGES)
+        return "CUSTOM_AUTH_FLOW_ONLY" not in flows
+
     def seconds(self, kind: str) -> int:
         """Lifetime of an `id`, `access` or `refresh` token."""
         with engine.scope(region_of(self.pool_id)):
@@ -66,6 +79,17 @@ def find_client(client_id: str) -> Client | None:
         if client_id and client_id in pool["_clients"]:
             return Client(pool, pool["_clients"][client_id])
     return None
+
+
+def newest_client_origin() -> str:
+    """The scheme and host that the newest app client's browsers return to, "" while there is none."""
+    pools = [pool for _, pool in engine.cognito._user_pools.all_items()]
+    clients = [client for pool in pools for client in pool["_clients"].values()]
+    addresses = [client["CallbackURLs"][0] for client in clients if client.get("CallbackURLs")]
+    if not addresses:
+        return ""
+    parts = urlsplit(addresses[-1])
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def find_pool(pool_id: str) -> Record | None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from emulator import engine
+from emulator.cognito import second_factor_api
 from emulator.cognito.accounts import Accounts, NewAccount, delivery_details, required_text
 from emulator.cognito.administration import Administration
 from emulator.cognito.api_sign_in import ApiSignIn, canonical_name
@@ -16,6 +17,8 @@ from emulator.cognito.listing import list_users
 from emulator.cognito.own_attributes import OwnAttributes
 from emulator.cognito.passwords import check_new_password
 from emulator.cognito.pools import Client, Record, attributes_of, check_unprotected, find_client, find_user
+from emulator.cognito.second_factor import CodeChecks
+from emulator.cognito.second_factor_api import SecondFactorApi
 from emulator.cognito.token_trigger import Source
 from emulator.cognito.tokens import may_read, verified_claims
 from emulator.cognito.triggers import check_supported
@@ -28,6 +31,9 @@ SELF_SERVICE = frozenset(engine.cognito._UNSIGNED_IDP_ACTIONS) | {
     "GetUserAttributeVerificationCode",
     "VerifyUserAttribute",
 }
+
+# The engine has no such operation.
+ADDED = frozenset({"AdminDeleteSoftwareToken"})
 
 # Users call these for themselves: with an access token, or with a session during a sign-in.
 _NEEDS_TOKEN = frozenset({"ChangePassword", "DeleteUser", "GetUser", "GlobalSignOut", "SetUserMFAPreference"})
@@ -43,6 +49,7 @@ class UserPoolApi:
         self._accounts, self._sign_in = accounts, sign_in
         self._own_attributes = OwnAttributes(accounts.mailer, accounts.attempts)
         administration = Administration(accounts, self._own_attributes)
+        self._second_factor = SecondFactorApi(sign_in, CodeChecks(accounts.attempts))
         self._challenges: dict[str, Challenge] = {}
         self._client_operations: dict[str, Callable[[Client, Data], Awaitable[Reply]]] = {
             "SignUp": self._sign_up,
@@ -57,6 +64,7 @@ class UserPoolApi:
             "UpdateUserAttributes": self._update_attributes,
             "GetUserAttributeVerificationCode": self._send_attribute_code,
             "VerifyUserAttribute": self._verify_attribute,
+            "SetUserMFAPreference": second_factor_api.set_preference,
         }
         self._admin_operations: dict[str, Callable[[Record, Data], Awaitable[Reply]]] = {
             "AdminCreateUser": administration.admin_create_user,
@@ -64,6 +72,8 @@ class UserPoolApi:
             "AdminResetUserPassword": administration.admin_reset_user_password,
             "AdminSetUserPassword": administration.admin_set_user_password,
             "AdminUpdateUserAttributes": administration.admin_update_user_attributes,
+            "AdminSetUserMFAPreference": second_factor_api.admin_set_preference,
+            "AdminDeleteSoftwareToken": second_factor_api.admin_delete_software_token,
         }
 
     async def run(self, operation: str, data: Data) -> Reply:
@@ -77,6 +87,8 @@ class UserPoolApi:
             return await self._client_operations[operation](client, data)
         if operation in self._user_operations:
             return await self._user_operations[operation](*_caller(data), data)
+        if operation in _NEEDS_TOKEN_OR_SESSION:
+            return await self._enrol(operation, data)
         if operation in self._admin_operations:
             return await self._admin_operations[operation](_pool(data), data)
         if operation.endswith("InitiateAuth"):
@@ -90,7 +102,7 @@ class UserPoolApi:
         if "AccessToken" in data:
             _check_access_token(data)
         elif operation in _NEEDS_TOKEN or (
-            operation in _NEEDS_TOKEN_OR_SESSION and str(data.get("Session")) not in self._challenges
+            operation in _NEEDS_TOKEN_OR_SESSION and not self._second_factor.knows(data.get("Session"))
         ):
             raise AwsError("NotAuthorizedException", "Invalid Access Token")
 
@@ -119,6 +131,7 @@ class UserPoolApi:
         reply = await _dispatch_to_engine(operation, data)
         if "PASSWORD" in str(data.get("AuthFlow")):
             self._sign_in.count_attempt(client, name, reply)
+        reply = self._second_factor.ask_first(client, name, "", reply)
         self._remember_challenge(client, data, reply)
         source: Source = "TokenGeneration_Authentication"
         return await self._sign_in.exchange_tokens(reply, source=source, metadata=data.get("ClientMetadata"))
@@ -127,6 +140,9 @@ class UserPoolApi:
         client = _client(data)
         answers, kind = data.get("ChallengeResponses") or {}, str(data.get("ChallengeName"))
         name = str(answers.get("USERNAME") or "")
+        if kind in (second_factor_api.SETUP, second_factor_api.ASK):
+            _check_secret_hash(operation, data)
+            return await self._second_factor.answer(client, data)
         chosen = self._check_answer(client, data, answers, kind)
         if kind == "PASSWORD_VERIFIER":
             self._sign_in.check_allowed(client, name)
@@ -136,6 +152,7 @@ class UserPoolApi:
         user = find_user(client.pool, name)
         if reply.status == 200 and user is not None:
             set_attributes(user, chosen)
+        reply = self._second_factor.ask_first(client, name, kind, reply)
         self._remember_challenge(client, data, reply)
         new = kind == "NEW_PASSWORD_REQUIRED"
         source: Source = "TokenGeneration_NewPasswordChallenge" if new else "TokenGeneration_Authentication"
@@ -172,6 +189,12 @@ class UserPoolApi:
         if (new_password := answers.get("NEW_PASSWORD")) is not None:
             check_new_password(client.pool, str(new_password), prefix="Password does not conform to policy")
         return given
+
+    async def _enrol(self, operation: str, data: Data) -> Reply:
+        caller = _caller(data) if "AccessToken" in data else None
+        if operation == "AssociateSoftwareToken":
+            return await self._second_factor.associate(caller, data)
+        return await self._second_factor.verify(caller, data)
 
     async def _revoke(self, client: Client, data: Data) -> Reply:
         return self._sign_in.revoke(client, data)

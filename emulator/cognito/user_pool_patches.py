@@ -5,7 +5,7 @@ from typing import Any
 
 from emulator import engine
 from emulator.cognito.passwords import check_new_password
-from emulator.cognito.pools import find_client
+from emulator.cognito.pools import find_client, find_pool
 from emulator.cognito.triggers import check_supported
 from emulator.cognito.user_index import index_of
 from emulator.wire import AwsError
@@ -82,6 +82,35 @@ def add_branding() -> None:
 
     handlers = {"create": create_resource, "update": update_resource, "delete": delete_resource}
     engine.provisioners._RESOURCE_HANDLERS["AWS::Cognito::ManagedLoginBranding"] = handlers
+
+
+def add_risk_configuration() -> None:
+    def create_resource(_logical_id: str, props: Mapping[str, Any], _stack_name: str) -> Created:
+        return _set_risk(props), {}
+
+    def update_resource(
+        _physical_id: str, _old: Mapping[str, Any], new: Mapping[str, Any], _stack_name: str
+    ) -> Created:
+        return _set_risk(new), {}
+
+    def delete_resource(physical_id: str, _props: Mapping[str, Any]) -> None:
+        pool = find_pool(physical_id.partition("|")[2])
+        if pool is not None:
+            pool.pop("RiskConfiguration", None)
+
+    handlers = {"create": create_resource, "update": update_resource, "delete": delete_resource}
+    engine.provisioners._RESOURCE_HANDLERS["AWS::Cognito::UserPoolRiskConfigurationAttachment"] = handlers
+
+
+def _set_risk(props: Mapping[str, Any]) -> str:
+    """Stored, and not enforced: no list of breached passwords is here."""
+    pool = find_pool(str(props["UserPoolId"]))
+    if pool is None:
+        raise ValueError(f"The user pool {props['UserPoolId']} does not exist.")
+    if (pool.get("UserPoolAddOns") or {}).get("AdvancedSecurityMode", "OFF") == "OFF":
+        raise ValueError("UserPoolAddOnNotEnabledException: threat protection is off in this user pool.")
+    pool["RiskConfiguration"] = {key: value for key, value in props.items() if key != "UserPoolId"}
+    return f"UserPoolRiskConfigurationAttachment|{props['UserPoolId']}"
 
 
 def delete_empty_attributes() -> None:

@@ -1,6 +1,6 @@
 """Lambda functions of a template, run in this process: what is deployed, who may invoke it, and how.
 
-Python only. The code is what the template says before packaging: `Code: .` is the template's own folder
+Python only. The code is what the template says before packaging: `Code: functions` is that folder beside the template
 (EMULATOR_HANDLERS_DIR, by default `infra/`), and `ZipFile` is the code itself. Each invocation loads the code again, so
 an edit counts at once. This module does not know its callers, the user pools and HTTP APIs.
 """

@@ -93,6 +93,6 @@ def _moment(mail: Mail) -> dict[str, str]:
 
 
 def _page(title: str, content: str, *, framed: bool = False) -> Reply:
-    raw = {"content": content}
+    raw = {"content": content, "brand": pages.brand()}
     values = {"title": title, "stylesheet": pages.MAILBOX_STYLESHEET}
     return pages.page_reply(pages.render("mailbox.html", values, raw=raw), framed=framed)

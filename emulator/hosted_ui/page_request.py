@@ -1,17 +1,19 @@
 """A request to a hosted page: the client's authorization request, and the CSRF token that protects the page's form."""
 
+import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emulator.cognito.pools import Record
 from emulator.hosted_ui import pages
 from emulator.hosted_ui.authorize_request import AuthorizeRequest, ErrorRedirect, UnknownClient, parse_authorize_request
+from emulator.hosted_ui.pages.fields import Problem
 from emulator.wire import Incoming, Reply
 
-CSRF_COOKIE = "XSRF-TOKEN"
 CSRF_SECONDS = 3600
-STALE = "This page was open for too long. Please try again."
+STALE = Problem("This page was open for too long. Please try again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,18 @@ class PageRequest:
     @property
     def has_valid_csrf_token(self) -> bool:
         """Whether this browser got the form from one of our pages."""
-        given, wanted = self.incoming.form().get("_csrf", ""), self.incoming.cookies().get(CSRF_COOKIE, "")
+        given, wanted = self.incoming.form().get("_csrf", ""), self.incoming.cookies().get(_cookie_of(self.request), "")
         same = hmac.compare_digest(given.encode(errors="replace"), wanted.encode(errors="replace"))
         return bool(wanted) and same
 
     def form(
-        self, path: str, *, email: str = "", error: str = "", notice: str = "", links: pages.Links = ()
+        self,
+        path: str,
+        *,
+        email: str = "",
+        problems: Sequence[Problem] = (),
+        notice: str = "",
+        links: pages.Links = (),
     ) -> pages.Form:
         """The form of a page that posts to `path`. `links` are paths of our other pages, with their labels."""
         return pages.Form(
@@ -36,7 +44,7 @@ class PageRequest:
             return_origin=self.request.return_origin,
             csrf=self.csrf,
             email=email,
-            error=error,
+            problems=problems,
             notice=notice,
             rules=password_rules(self.request.client.pool),
             links=[(self.request.page_url(where), words) for where, words in links],
@@ -44,7 +52,7 @@ class PageRequest:
 
     def with_csrf_cookie(self, reply: Reply) -> Reply:
         """Adds the cookie that is compared with the form's token."""
-        return reply.with_headers(cookie(CSRF_COOKIE, self.csrf, seconds=CSRF_SECONDS))
+        return reply.with_headers(cookie(_cookie_of(self.request), self.csrf, seconds=CSRF_SECONDS))
 
 
 def read_page_request(incoming: Incoming) -> PageRequest | Reply:
@@ -55,7 +63,12 @@ def read_page_request(incoming: Incoming) -> PageRequest | Reply:
         return pages.error(str(failure))
     except ErrorRedirect as back:
         return pages.redirect(back.location)
-    return PageRequest(incoming, request, incoming.cookies().get(CSRF_COOKIE) or secrets.token_urlsafe(24))
+    return PageRequest(incoming, request, incoming.cookies().get(_cookie_of(request)) or secrets.token_urlsafe(24))
+
+
+def _cookie_of(request: AuthorizeRequest) -> str:
+    """A cookie for each sign-in: tabs that open at the same moment would overwrite a shared one."""
+    return f"XSRF-TOKEN-{hashlib.sha256(request.page_url('').encode()).hexdigest()[:16]}"
 
 
 def cookie(name: str, value: str, *, seconds: int) -> tuple[str, str]:

@@ -4,6 +4,7 @@ The pages do not reveal whether a user exists: every refused name and password g
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
@@ -16,22 +17,34 @@ from emulator.hosted_ui import pages
 from emulator.hosted_ui.authorize_request import AuthorizeRequest
 from emulator.hosted_ui.browser_sessions import BrowserSession, BrowserSessions, new_session
 from emulator.hosted_ui.page_request import STALE, PageRequest, read_page_request
+from emulator.hosted_ui.pages.fields import (
+    CHOOSE_PASSWORD,
+    SIGN_IN,
+    Problem,
+    missing_values,
+    new_password_problems,
+)
+from emulator.hosted_ui.second_factor_pages import SecondFactorPages
 from emulator.wire import Incoming, Reply
 
 _PENDING_SECONDS = 300
-_INCORRECT = "Incorrect username or password."
-_LOCKED = "Password attempts exceeded. Wait a moment, then try again."
+# Reported for a client with the custom flow only. The form is shown, and refused when it is sent.
+_NO_FLOW = Problem("Invalid parameter in request")
+_INCORRECT = Problem("Incorrect username or password.")
+_LOCKED = Problem("Password attempts exceeded. Wait a moment, then try again.")
 # The first sentence is Cognito's.
-_EXPIRED = (
+_EXPIRED = Problem(
     "Temporary password has expired and must be reset by an administrator. "
     "Ask the person who invited you to send the invitation again."
 )
+_TOO_LATE = Problem("That took too long. Please sign in again.")
 
 
 @dataclass
 class SignInPages:
     sessions: BrowserSessions
     attempts: Attempts
+    second_factor: SecondFactorPages
     _pending: dict[str, tuple[BrowserSession, str]] = field(default_factory=dict)
 
     async def authorize(self, incoming: Incoming) -> Reply:
@@ -55,7 +68,7 @@ class SignInPages:
         if incoming.method == "GET":
             return sign_in_page(page, email=page.request.query.get("login_hint", ""))
         if not page.has_valid_csrf_token:
-            return sign_in_page(page, error=STALE)
+            return sign_in_page(page, problems=[STALE])
         form = incoming.form()
         if "session" in form:
             return self._choose_password(page, form)
@@ -76,14 +89,18 @@ class SignInPages:
 
     def _check_password(self, page: PageRequest, form: dict[str, str]) -> Reply:
         email, pool = form.get("username", "").strip(), page.request.client.pool
+        if not page.request.client.takes_passwords_on_pages():
+            return sign_in_page(page, problems=[_NO_FLOW], email=email)
+        if missing := missing_values(SIGN_IN, form):
+            return sign_in_page(page, problems=missing, email=email)
         found = find_user(pool, email)
         canonical_name, pool_id = str(found["Username"]) if found else email, page.request.client.pool_id
         if self.attempts.is_locked(pool_id, canonical_name):
-            return sign_in_page(page, error=_LOCKED, email=email)
+            return sign_in_page(page, problems=[_LOCKED], email=email)
         user = found if found and _is_password_right(found, form.get("password", "")) else None
         if user is None:
             self.attempts.record_failure(pool_id, canonical_name)
-            return sign_in_page(page, error=_INCORRECT, email=email)
+            return sign_in_page(page, problems=[_INCORRECT], email=email)
         self.attempts.record_success(pool_id, canonical_name)
         return self._continue_sign_in(page, pool, user, email)
 
@@ -94,18 +111,14 @@ class SignInPages:
             return confirm_page(page, email=email, notice="Your address is not confirmed yet.", waiting=waiting)
         if user["UserStatus"] == "RESET_REQUIRED":
             return reset_page(page, email=email, notice="You must change your password. We have mailed you a code.")
-        if user.get("_mfa_enabled") or pool.get("MfaConfiguration") == "ON":
-            return sign_in_page(
-                page, error="This account needs a second factor, which these pages do not support.", email=email
-            )
         if temporary_password_expired(pool, user):
-            return sign_in_page(page, error=_EXPIRED, email=email)
+            return sign_in_page(page, problems=[_EXPIRED], email=email)
         session = new_session(page.request.client.pool_id, user)
         if user["UserStatus"] == "FORCE_CHANGE_PASSWORD":
             token = secrets.token_urlsafe(32)
             self._pending[token] = (session, str(user["_password"]))
             return _password_page(page, token)
-        return self.sessions.start(page.request, session)
+        return self._after_password(page, session, user)
 
     def _choose_password(self, page: PageRequest, form: dict[str, str]) -> Reply:
         token, request = form["session"], page.request
@@ -113,12 +126,16 @@ class SignInPages:
         user = request.client.pool["_users"].get(session.username) if session else None
         if session is None or user is None or not self._still_pending(session, request, user, temporary):
             self._pending.pop(token, None)
-            return sign_in_page(page, error="That took too long. Please sign in again.")
-        if error := password_error(request.client.pool, form):
-            return _password_page(page, token, error=error)
+            return sign_in_page(page, problems=[_TOO_LATE])
+        problems = [*missing_values(CHOOSE_PASSWORD, form), *password_problems(request.client.pool, form)]
+        if problems:
+            return _password_page(page, token, problems=problems)
         del self._pending[token]
         set_password(user, form["new_password"], status="CONFIRMED")
-        return self.sessions.start(request, replace(session, auth_time=int(clock.now())))
+        return self._after_password(page, replace(session, auth_time=int(clock.now())), user)
+
+    def _after_password(self, page: PageRequest, session: BrowserSession, user: Record) -> Reply:
+        return self.second_factor.ask(page, session, user) or self.sessions.start(page.request, session)
 
     def _still_pending(self, session: BrowserSession, request: AuthorizeRequest, user: Record, temporary: str) -> bool:
         fresh = session.auth_time + _PENDING_SECONDS > clock.now() and session.pool_id == request.client.pool_id
@@ -128,37 +145,37 @@ class SignInPages:
 # ── Pages that several requests lead to ─────────────────────────────────────────────────────────────────────────────
 
 
-def sign_in_page(page: PageRequest, *, email: str = "", error: str = "", notice: str = "") -> Reply:
+def sign_in_page(page: PageRequest, *, email: str = "", problems: Sequence[Problem] = (), notice: str = "") -> Reply:
     links = [("/forgotPassword", "Forgot your password?")]
     if may_sign_up(page.request.client.pool):
         links.append(("/signup", "New here? Sign up"))
     return page.with_csrf_cookie(
-        pages.sign_in(page.form("/login", email=email, error=error, notice=notice, links=links))
+        pages.sign_in(page.form("/login", email=email, problems=problems, notice=notice, links=links))
     )
 
 
-def confirm_page(page: PageRequest, *, email: str = "", error: str = "", notice: str = "", waiting: str = "") -> Reply:
+def confirm_page(
+    page: PageRequest, *, email: str = "", problems: Sequence[Problem] = (), notice: str = "", waiting: str = ""
+) -> Reply:
     """`waiting` is the token of a browser that goes on signed in once the address is confirmed."""
     links = [("/login", "Sign in")]
-    form = page.form("/confirmUser", email=email, error=error, notice=notice, links=links)
+    form = page.form("/confirmUser", email=email, problems=problems, notice=notice, links=links)
     return page.with_csrf_cookie(pages.confirm(form, resend=page.request.page_url("/resendcode"), waiting=waiting))
 
 
-def reset_page(page: PageRequest, *, email: str = "", error: str = "", notice: str = "") -> Reply:
+def reset_page(page: PageRequest, *, email: str = "", problems: Sequence[Problem] = (), notice: str = "") -> Reply:
     links = [("/forgotPassword", "Send another code"), ("/login", "Sign in")]
-    form = page.form("/confirmForgotPassword", email=email, error=error, notice=notice, links=links)
+    form = page.form("/confirmForgotPassword", email=email, problems=problems, notice=notice, links=links)
     return page.with_csrf_cookie(pages.reset(form))
 
 
-def password_error(pool: Record, form: dict[str, str], *, field_name: str = "new_password") -> str:
-    password = form.get(field_name, "")
-    if password != form.get("confirm_password", ""):
-        return "The two passwords are different."
-    return " ".join(f"{error}." for error in policy_errors(pool, password))
+def password_problems(pool: Record, form: dict[str, str], *, name: str = "new_password") -> list[Problem]:
+    """All that is wrong with a new password and its repetition."""
+    return new_password_problems(policy_errors(pool, form.get(name, "")), form, name=name)
 
 
-def _password_page(page: PageRequest, token: str, *, error: str = "") -> Reply:
-    return page.with_csrf_cookie(pages.new_password(page.form("/login", error=error), session=token))
+def _password_page(page: PageRequest, token: str, *, problems: Sequence[Problem] = ()) -> Reply:
+    return page.with_csrf_cookie(pages.new_password(page.form("/login", problems=problems), session=token))
 
 
 def _is_password_right(user: Record, password: str) -> bool:

@@ -20,6 +20,7 @@ from emulator.cognito.attempts import Attempts
 from emulator.cognito.grants import Grants
 from emulator.cognito.mail import Mailer
 from emulator.cognito.mailbox import Mailbox
+from emulator.cognito.second_factor import CodeChecks
 from emulator.cognito.user_pool import UserPoolApi
 from emulator.functions import lambdas
 from emulator.functions.http_api_requests import ApiRequest, answer_api_request, read_api_request
@@ -27,6 +28,8 @@ from emulator.hosted_ui import pages
 from emulator.hosted_ui.account_pages import AccountPages
 from emulator.hosted_ui.browser_sessions import BrowserSessions
 from emulator.hosted_ui.mailbox_pages import HTML_PATH, MailboxPages
+from emulator.hosted_ui.second_factor_pages import PATH as CODE_PATH
+from emulator.hosted_ui.second_factor_pages import SecondFactorPages
 from emulator.hosted_ui.sign_in_pages import SignInPages
 from emulator.hosted_ui.token_endpoint import TokenEndpoint, discovery, jwks, user_info
 from emulator.server import cors
@@ -64,13 +67,15 @@ class App:
         self.inbox = Inbox(self.mailbox, self._faults)
         accounts = Accounts(Mailer(self.mailbox, self._control.mail_limits), Attempts())
         browsers = BrowserSessions(grants)
-        hosted, tokens = SignInPages(browsers, accounts.attempts), TokenEndpoint(grants)
+        codes, tokens = SecondFactorPages(browsers, CodeChecks(accounts.attempts)), TokenEndpoint(grants)
+        hosted = SignInPages(browsers, accounts.attempts, codes)
         own, mail = AccountPages(accounts, browsers), MailboxPages(self.mailbox)
         user_pools = UserPoolApi(accounts, ApiSignIn(grants, accounts.attempts))
         self._operations = Operations(Keyring(self.root, sessions), sessions, user_pools)
         self._pages: Pages = {
             ("GET", "/oauth2/authorize"): ("oauth2.authorize", hosted.authorize),
             **_form_routes("/login", hosted.login),
+            **_form_routes(CODE_PATH, codes.answer),
             ("GET", "/logout"): ("oauth2.logout", hosted.logout),
             **_form_routes("/signup", own.sign_up),
             **_form_routes("/confirmUser", own.confirm),

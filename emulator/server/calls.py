@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from emulator.wire import AwsError, Incoming, Protocol, Reply, json_error, query_error
+from iam.nesting import check_nesting
 
 _JSON = re.compile(r"application/x-amz-json-1\.[01](;.*)?")
 _FORM = re.compile(r"application/x-www-form-urlencoded(;.*)?")
@@ -18,6 +19,8 @@ _SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_r
 # STS accepts it unsigned, because the token proves who calls.
 WITH_WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 _OPERATION = re.compile(r"[A-Za-z]{1,64}")
+# DynamoDB takes values of 32 levels, each of which is two in JSON.
+_DEEPEST = 100
 _CORAL = "com.amazon.coral.service#"
 
 
@@ -93,10 +96,12 @@ def _json_call(incoming: Incoming) -> Call:
 def _json_object(body: bytes, code: str) -> dict[str, Any]:
     """Refuses half a surrogate pair, which could be stored but never sent again. `code` is the error code."""
     try:
-        data = json.loads(body.decode("utf-8"), object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant)
+        text = body.decode("utf-8")
+        check_nesting(text, deepest=_DEEPEST)
+        data = json.loads(text, object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant)
         if b"\\u" in body:  # only an escape can hold half a pair
             json.dumps(data, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError) as failure:
+    except ValueError as failure:
         raise UnreadableCall(f"The body is not a JSON object: {failure}", code) from failure
     if not isinstance(data, dict):
         raise UnreadableCall("The body is not a JSON object.", code)

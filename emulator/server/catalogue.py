@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from emulator import engine
 from emulator.access import sts
-from emulator.cognito.user_pool import SELF_SERVICE
+from emulator.cognito.user_pool import ADDED, SELF_SERVICE
 from emulator.server import patches, s3
 from emulator.server.operations import DYNAMODB_HANDLERS, IDENTITY_OPERATIONS, NOT_SIMULATED
 
@@ -17,7 +17,7 @@ def served_operations() -> dict[str, list[str]]:
     patches.apply_all()
     operations: dict[str, Iterable[str]] = {
         "DynamoDB": DYNAMODB_HANDLERS,
-        "Cognito user pools": _routed_operations(engine.cognito._dispatch_idp) | SELF_SERVICE,
+        "Cognito user pools": _routed_operations(engine.cognito._dispatch_idp) | SELF_SERVICE | ADDED,
         "Cognito identity pools": IDENTITY_OPERATIONS & _routed_operations(engine.cognito._dispatch_identity),
         "IAM": engine.iam._IAM_HANDLERS.keys() - NOT_SIMULATED,
         "STS": sts.OPERATIONS,

@@ -1,4 +1,4 @@
-"""Switches for tests over HTTP, protected by root's secret: faults, call counts, clock, IAM delay, mails, users."""
+"""Switches for tests over HTTP, protected by root's secret: faults, call counts, clock, delays, mails, users."""
 
 import hmac
 import json
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from emulator import clock
 from emulator.access import iam_records
 from emulator.access.principals import Root
+from emulator.cognito import listing
 from emulator.cognito.bulk_users import create_users
 from emulator.cognito.mail_limits import MailLimits, parse_limit
 from emulator.faults import Switchboard, parse_fault
@@ -36,26 +37,45 @@ class Control:
             return json_reply({"message": str(failure)}, 400)
 
     def _run(self, method: str, what: str, body: bytes) -> Reply:
-        match method, what:
-            case "POST", "faults":
-                self.switchboard.switch_on(parse_fault(json.loads(body)))
-            case "DELETE", "faults":
-                self.switchboard.clear()
-            case "DELETE", "calls":
-                self.switchboard.calls.clear()
-            case "POST", "clock":
-                _move_clock(json.loads(body))
-            case "GET", _:
+        match method:
+            case "GET":
                 return self._show(what)
-            case "DELETE", "clock":
-                clock.move_to_offset(0)
-            case "POST", "daily-mails":
+            case "POST":
+                return self._begin(what, body)
+            case "DELETE":
+                return self._end(what)
+            case _:
+                return _unknown()
+
+    def _begin(self, what: str, body: bytes) -> Reply:
+        match what:
+            case "faults":
+                self.switchboard.switch_on(parse_fault(json.loads(body)))
+            case "clock":
+                _move_clock(json.loads(body))
+            case "daily-mails":
                 self.mail_limits.begin(parse_limit(json.loads(body)))
-            case "POST", "people":
+            case "people":
                 tracker.call_answered("_emulator.people")
                 return json_reply(create_users(json.loads(body)), content_type=_JSON)
-            case "POST", "propagation":
+            case "listing":
+                listing.hold_back(json.loads(body))
+            case "propagation":
                 iam_records.set_delay(json.loads(body))
+            case _:
+                return _unknown()
+        return Reply(204)
+
+    def _end(self, what: str) -> Reply:
+        match what:
+            case "faults":
+                self.switchboard.clear()
+            case "calls":
+                self.switchboard.calls.clear()
+            case "clock":
+                clock.move_to_offset(0)
+            case "listing":
+                listing.show_all()
             case _:
                 return _unknown()
         return Reply(204)

@@ -108,6 +108,7 @@ PARAMETERS = {
     "iam._users": "<AccountScopedDict>",
     "iam._xml": "status root_tag inner ns",
     "provisioners._RESOURCE_HANDLERS": "<dict>",
+    "provisioners._sm": "<_LazyModule>",
     "responses.AccountRegionScopedDict": "",
     "responses.AccountScopedDict": "",
     "s3._buckets": "<AccountScopedDict>",

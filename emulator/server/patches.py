@@ -14,6 +14,7 @@ from emulator import engine
 from emulator.cognito import user_pool_patches
 from emulator.functions import http_api, resources
 from emulator.rows import expressions, key_updates, row_writes, transactions, wide_partitions
+from emulator.server import recorded_resources
 from emulator.server.engine_signatures import PARAMETERS
 from iam import Policy, UnsupportedPolicy, parse_policy, parse_trust_policy
 
@@ -106,6 +107,8 @@ def _apply_table_settings(name: str, props: Mapping[str, Any]) -> None:
     table["SSEDescription"] = engine.dynamodb._sse_description_from_spec(
         {"Enabled": True} if _is_true((props.get("SSESpecification") or {}).get("SSEEnabled")) else None
     )
+    if limits := props.get("OnDemandThroughput"):
+        table["OnDemandThroughput"] = {name: int(units) for name, units in limits.items()}
     if expiry := props.get("TimeToLiveSpecification"):
         enabled = _is_true(expiry.get("Enabled"))
         _check_reply(engine.dynamodb._update_ttl({
@@ -161,8 +164,8 @@ PATCHES = (
     ),
     Patch(
         "provisioners._ddb_create",
-        engine_does="ignores TimeToLiveSpecification, PointInTimeRecoverySpecification and SSESpecification",
-        aws_does="turns all three on",
+        engine_does="ignores OnDemandThroughput, and the specifications of expiry, recovery and encryption",
+        aws_does="applies all four",
         apply=_wrap_handlers("AWS::DynamoDB::Table", _apply_table_settings),
     ),
     Patch(
@@ -224,6 +227,24 @@ PATCHES = (
         engine_does="refuses a template with an AWS::Cognito::ManagedLoginBranding",
         aws_does="styles the hosted pages with it; the pages here have their own style",
         apply=user_pool_patches.add_branding,
+    ),
+    Patch(
+        "provisioners._RESOURCE_HANDLERS",
+        engine_does="refuses NAT gateways and given subnets, and starts containers for tasks and databases",
+        aws_does="runs them; here they are only recorded",
+        apply=recorded_resources.register_recorded,
+    ),
+    Patch(
+        "provisioners._RESOURCE_HANDLERS",
+        engine_does="gives a secret's name as its reference, and punctuation to one that excludes it",
+        aws_does="gives its ARN, and letters and digits",
+        apply=recorded_resources.register_secrets,
+    ),
+    Patch(
+        "provisioners._RESOURCE_HANDLERS",
+        engine_does="refuses a template with an AWS::Cognito::UserPoolRiskConfigurationAttachment",
+        aws_does="refuses breached passwords by it; here it is stored only",
+        apply=user_pool_patches.add_risk_configuration,
     ),
     Patch(
         "provisioners._lambda_create",

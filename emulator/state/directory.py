@@ -11,6 +11,7 @@ import secrets
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,15 +58,19 @@ class StateDirectory:
         """Raises `StateRefused`. `reset` deletes all saved state."""
         self.path = path
         _prepare(path)
-        self._lock = _lock_directory(path)
-        if reset:
-            for name in _OUR_FILES - {_LOCK}:
-                (path / name).unlink(missing_ok=True)
-        try:
-            self._entries = _open_database(path / _ENTRIES)
-            self._check(engine)
-        except sqlite3.DatabaseError as failure:
-            raise StateRefused(f"The state in {path} cannot be read ({failure}); --reset begins anew.") from failure
+        with ExitStack() as opened:
+            opened.callback(os.close, _lock_directory(path))
+            if reset:
+                for name in _OUR_FILES - {_LOCK}:
+                    (path / name).unlink(missing_ok=True)
+            try:
+                # Python 3.13 warns of a connection that nobody closes.
+                self._entries = opened.enter_context(closing(_connect(path / _ENTRIES)))
+                _set_up(self._entries)
+                self._check(engine)
+            except sqlite3.DatabaseError as failure:
+                raise StateRefused(f"The state in {path} cannot be read ({failure}); --reset begins anew.") from failure
+            self._opened = opened.pop_all()
 
     def _check(self, engine: str) -> None:
         wanted = {"format": FORMAT, "engine": engine}
@@ -105,8 +110,7 @@ class StateDirectory:
         return key
 
     def close(self) -> None:
-        self._entries.close()
-        os.close(self._lock)
+        self._opened.close()
 
 
 def _stored_root_key(path: Path) -> tuple[str, str] | None:
@@ -151,14 +155,16 @@ def _lock_directory(path: Path) -> int:
     return lock
 
 
-def _open_database(file: Path) -> sqlite3.Connection:
+def _connect(file: Path) -> sqlite3.Connection:
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-    entries = sqlite3.connect(file, check_same_thread=False, timeout=5)
+    return sqlite3.connect(file, check_same_thread=False, timeout=5)
+
+
+def _set_up(entries: sqlite3.Connection) -> None:
     # With a write-ahead log a commit does not wait for the disk, and a killed process loses no committed data.
     entries.execute("PRAGMA journal_mode = WAL")
     entries.execute("PRAGMA synchronous = NORMAL")
     entries.executescript(_SCHEMA)
-    return entries
 
 
 def _describe(about: dict[str, str]) -> str:

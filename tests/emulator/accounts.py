@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from emulator.client.process import Emulator
-from tests.emulator.test_hosted_pages import Browser
+from tests.emulator.browser import Browser
 from tests.emulator.world import PASSWORD, Stack
 
 WRONG_CODE = "Invalid verification code provided, please try again."

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from emulator.client.process import Emulator, start
+from tests.emulator.browser import Browser
 from tests.emulator.unguarded_template import unguarded_template
 from tests.emulator.world import TEMPLATE, Stack, build
 
@@ -18,6 +19,11 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture(scope="session")
 def stack(emulator: Emulator) -> Stack:
     return build(emulator, name="portal")
+
+
+@pytest.fixture
+def browser(stack: Stack) -> Browser:
+    return Browser(stack)
 
 
 @pytest.fixture(scope="session")

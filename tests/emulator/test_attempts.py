@@ -2,8 +2,10 @@
 
 import pytest
 
+from emulator import clock
+from emulator.cognito.attempts import Attempts
 from tests.emulator.accounts import WRONG_CODE, address, client_of, later, mailed_code, password_sign_in, wrong_code
-from tests.emulator.test_hosted_pages import Browser, code_in
+from tests.emulator.browser import Browser, code_in
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.world import ACME, PASSWORD, Person, Stack, refusal
 
@@ -16,16 +18,29 @@ def attempt(stack: Stack, client_id: str, email: str, password: str) -> str:
     return str(refusal(call, ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)["message"])
 
 
-def test_wrong_passwords_lock_the_name_for_longer_each_time(stack: Stack) -> None:
+def test_wrong_passwords_lock_the_name(stack: Stack) -> None:
     email, client_id = stack.newcomer().email, client_of(stack)
-    assert {attempt(stack, client_id, email, "x") for _ in range(5)} == {"Incorrect username or password."}
+    # Minutes apart, so that a slow machine does not outlast a lock of seconds.
+    with later(stack.emulator, 60):
+        assert {attempt(stack, client_id, email, "x") for _ in range(5)} == {"Incorrect username or password."}
     assert attempt(stack, client_id, email, PASSWORD) == "Password attempts exceeded"
-    with later(stack.emulator, 1.5):
+    with later(stack.emulator, 120):
         assert attempt(stack, client_id, email, "x") == "Incorrect username or password."
-    with later(stack.emulator, 2.5):
-        assert attempt(stack, client_id, email, PASSWORD) == "Password attempts exceeded"
-    with later(stack.emulator, 5):
+    assert attempt(stack, client_id, email, PASSWORD) == "Password attempts exceeded"
+    with later(stack.emulator, 180):
         assert "AuthenticationResult" in password_sign_in(anonymous(stack, "cognito-idp"), client_id, email)
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(5, 1), (6, 2), (8, 8), (14, 512), (15, 900), (20, 900)])
+def test_each_further_failure_doubles_the_lock(failures: int, seconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts, time = Attempts(), {"now": 1000.0}
+    monkeypatch.setattr(clock, "now", lambda: time["now"])
+    for _ in range(failures):
+        attempts.record_failure("pool", "somebody")
+    time["now"] += seconds - 0.01
+    assert attempts.is_locked("pool", "somebody")
+    time["now"] += 0.02
+    assert not attempts.is_locked("pool", "somebody")
 
 
 def test_a_right_password_resets_the_count_of_wrong_ones(stack: Stack) -> None:
@@ -40,7 +55,9 @@ def test_a_lock_covers_pages_and_api_and_unknown_names(stack: Stack) -> None:
     known, client_id = stack.newcomer().email, client_of(stack)
     for email in (known, address()):
         browser = Browser(stack)
-        for _ in range(5):
+        for _ in range(4):
+            browser.submit(browser.page(), username=email, password="x")
+        with later(stack.emulator, 60):
             browser.submit(browser.page(), username=email, password="x")
         assert "Password attempts exceeded" in browser.submit(browser.page(), username=email, password=PASSWORD).text
         assert attempt(stack, client_id, email.upper(), PASSWORD) == "Password attempts exceeded"

@@ -9,7 +9,7 @@ import requests
 
 from emulator.client.process import Emulator, start
 from tests.emulator.accounts import address, client_of, later, mails, open_page
-from tests.emulator.test_hosted_pages import Browser
+from tests.emulator.browser import Browser
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.test_mailbox import invite, temporary_password
 from tests.emulator.world import ACME, TEMPLATE, Stack, build, refusal
@@ -187,7 +187,9 @@ def test_a_pool_without_ses_sends_no_more_than_its_limit_a_day(plain: Stack, swi
 
 def test_a_pool_with_ses_has_no_daily_limit(with_ses: Stack, switches: Switches) -> None:
     set_limit(switches.emulator, 0)
-    invite(with_ses, address())
+    email = address()
+    invite(with_ses, email)
+    assert len(mails(with_ses.emulator, email)) == 1
 
 
 @pytest.mark.parametrize("per_day", [-1, "50", True, 1.5, [50]])

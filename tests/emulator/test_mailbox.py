@@ -6,7 +6,7 @@ import requests
 
 from emulator.client.process import Emulator
 from tests.emulator.accounts import address, client_of, mailed_code, mails, password_sign_in
-from tests.emulator.test_hosted_pages import Browser, code_in
+from tests.emulator.browser import Browser, code_in
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.world import ACME, PASSWORD, Stack, refusal
 

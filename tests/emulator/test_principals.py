@@ -128,12 +128,15 @@ def test_the_portal_role_suspends_but_cannot_widen_access(stack: Stack, portal: 
         assert refusal(getattr(iam, operation), **parameters)["code"] == "AccessDenied"
 
 
-def test_the_portal_role_reads_its_stack_but_changes_none(stack: Stack, portal: Key) -> None:
+def test_the_portal_role_reads_neither_the_stack_nor_the_clients_secret(stack: Stack, portal: Key) -> None:
     stacks = client(stack.emulator, "cloudformation", portal)
-    assert stacks.describe_stacks(StackName="portal")["Stacks"][0]["Outputs"]
-    assert refusal(stacks.describe_stacks, StackName="loose")["code"] == "AccessDenied"
+    for name in ("portal", "loose"):
+        assert refusal(stacks.describe_stacks, StackName=name)["code"] == "AccessDenied"
     assert refusal(stacks.delete_stack, StackName="portal")["code"] == "AccessDenied"
     assert refusal(stacks.create_stack, StackName="mine", TemplateBody="{}")["code"] == "AccessDenied"
+    pools = client(stack.emulator, "cognito-idp", portal)
+    error = refusal(pools.describe_user_pool_client, UserPoolId=stack.pool_id, ClientId=stack.client_id)
+    assert error["code"] == "AccessDeniedException"
 
 
 def test_a_member_can_call_only_the_table(stack: Stack) -> None:

@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from emulator.client.process import Emulator
-from infra.handlers import post_confirmation
+from infra.functions.handlers import post_confirmation
 from tests.emulator.accounts import address, client_of, later, mailed_code, mails, open_page, sign_up, wrong_code
-from tests.emulator.test_hosted_pages import Browser, code_in
+from tests.emulator.browser import Browser, code_in
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.world import ACME, PASSWORD, REGION, Person, Stack, build, claims, refusal
 
@@ -249,7 +249,7 @@ def test_an_address_signs_up_once(newcomer: Browser) -> None:
 def test_a_password_that_is_too_weak_is_explained(newcomer: Browser, open_stack: Stack) -> None:
     email = address()
     page = sign_up(newcomer, email, "short")
-    assert "greater than or equal to 12" in page.text
+    assert "greater than or equal to 15" in page.text
     assert f'value="{email}"' in page.text
     assert mails(open_stack.emulator, email) == []
 

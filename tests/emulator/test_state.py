@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +214,7 @@ def test_reset_deletes_all_state(tmp_path: Path) -> None:
 def test_state_of_another_version_is_refused(tmp_path: Path, name: str, value: str) -> None:
     with running(tmp_path):
         pass
-    with sqlite3.connect(tmp_path / "state.sqlite3") as entries:
+    with closing(sqlite3.connect(tmp_path / "state.sqlite3")) as entries, entries:
         entries.execute("UPDATE about SET value = ? WHERE name = ?", (value, name))
     with pytest.raises(EmulatorFailed, match=r"^The state in .*; --reset begins anew\.$"), running(tmp_path):
         pass
@@ -337,7 +337,7 @@ def _file_stats(directory: Path) -> list[tuple[str, int, int]]:
 
 
 def _entries(directory: Path, key_like: str, store_like: str) -> list[Any]:
-    with sqlite3.connect(directory / "state.sqlite3") as entries:
+    with closing(sqlite3.connect(directory / "state.sqlite3")) as entries:
         return entries.execute(
             "SELECT * FROM entries WHERE key LIKE ? AND store LIKE ?", (key_like, store_like)
         ).fetchall()

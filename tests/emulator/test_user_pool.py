@@ -142,10 +142,8 @@ def test_signing_up_is_refused(stack: Stack, self_service_client: str) -> None:
     assert error["message"] == "SignUp is not permitted for this user pool"
 
 
-@pytest.mark.parametrize(
-    "flow", ["USER_PASSWORD_AUTH", "USER_SRP_AUTH", "CUSTOM_AUTH", "REFRESH_TOKEN_AUTH", "USER_AUTH"]
-)
-def test_the_login_client_has_no_api_sign_in_flow(stack: Stack, flow: str) -> None:
+@pytest.mark.parametrize("flow", ["USER_PASSWORD_AUTH", "CUSTOM_AUTH", "REFRESH_TOKEN_AUTH", "USER_AUTH"])
+def test_the_login_client_has_no_other_flow_even_with_its_secret(stack: Stack, flow: str) -> None:
     person, client_id = stack.newcomer(), stack.client_id
     mac = hmac.new(stack.secret().encode(), (person.email + client_id).encode(), hashlib.sha256)
     parameters = {"USERNAME": person.email, "PASSWORD": PASSWORD, "SRP_A": "ab", "REFRESH_TOKEN": "x"}
@@ -162,10 +160,14 @@ def test_the_login_client_has_no_api_sign_in_flow(stack: Stack, flow: str) -> No
         ("USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH flow not enabled for this client"),
     ],
 )
-def test_a_disabled_flow_is_refused_in_its_own_words(stack: Stack, flow: str, text: str) -> None:
+def test_a_disabled_flow_is_refused_in_its_own_words(
+    stack: Stack, self_service_client: str, flow: str, text: str
+) -> None:
+    # The login client allows SRP, the other one passwords.
+    client_id = self_service_client if flow == "USER_SRP_AUTH" else stack.client_id
     parameters = {"USERNAME": stack.newcomer().email, "PASSWORD": PASSWORD, "SRP_A": "ab"}
     api = anonymous(stack, "cognito-idp")
-    error = refusal(api.initiate_auth, ClientId=stack.client_id, AuthFlow=flow, AuthParameters=parameters)
+    error = refusal(api.initiate_auth, ClientId=client_id, AuthFlow=flow, AuthParameters=parameters)
     assert (error["code"], error["message"]) == ("InvalidParameterException", text)
 
 
