@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.handlers import custom_message
+from infra.functions.handlers import custom_message
 from portal.template import read_template
 
 CODE, USERNAME = "{####}", "{username}"

@@ -75,6 +75,6 @@ def test_a_malformed_parameter_is_refused(emulator: Emulator, name: str, value: 
 def test_the_function_that_words_mails_may_only_write_its_own_log() -> None:
     policies = role_policies(read_template(), "CustomMessageRole")
     statements = read_template()["Resources"]["CustomMessagePolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert [statement["Resource"]["Sub"].rpartition("/")[2] for statement in statements] == ["${CustomMessage}:*"]
+    assert [statement["Resource"] for statement in statements] == [{"GetAtt": "CustomMessageLog.Arn"}]
     for action in ("cognito-idp:AdminGetUser", "dynamodb:GetItem", "ses:SendEmail", "sts:AssumeRole"):
         assert not decide(Request(action, "*", {}), identity=policies).allowed

@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from emulator.client.process import start
-from infra.handlers import organisation_id, post_confirmation
+from infra.functions.handlers import organisation_id, post_confirmation
 from portal.environment import BASE
 from tests.emulator.accounts import address, client_of, mailed_code
 from tests.emulator.test_identity_pool import anonymous
@@ -23,7 +23,10 @@ from tests.world.faults import Switches
 
 _UPDATE = "CognitoIdentityProvider.AdminUpdateUserAttributes"
 _READ = "CognitoIdentityProvider.AdminGetUser"
-_RUN = "import json, sys; from infra.handlers import post_confirmation; post_confirmation(json.load(sys.stdin), None)"
+_RUN = (
+    "import json, sys; from infra.functions.handlers import post_confirmation; "
+    "post_confirmation(json.load(sys.stdin), None)"
+)
 
 
 @pytest.fixture(scope="module")
