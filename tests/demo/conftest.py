@@ -6,9 +6,9 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from portal.environment import BASE
+from tests.world.portal_process import free_port
 
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 _NOT_COPIED = shutil.ignore_patterns(".*", "var", "__pycache__", "tests", "docs", "benchmarks")
@@ -31,13 +33,6 @@ class Demo:
     password: str
     output: str
     process: subprocess.Popen[str]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -81,7 +76,7 @@ def running_demo(folder: Path, **changes: str) -> Iterator[Demo]:
     yield Demo(folder, f"http://localhost:{port}", f"http://localhost:{emulator_port}", password[1], output, process)
     process.send_signal(signal.SIGINT)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=15)
+        process.wait(timeout=60)
     process.kill()
     process.wait()
     assert process.stdout
@@ -98,11 +93,22 @@ def _read_until(process: subprocess.Popen[str], words: str) -> str:
     raise AssertionError(f"the demo ended:\n{output}")
 
 
+def text_mailed(demo: Demo, address: str, pattern: str) -> re.Match[str]:
+    """The first match in the newest mail to the address. Waits for the worker, which sends it."""
+    deadline, mails = time.monotonic() + 60, []
+    while time.monotonic() < deadline:
+        mails = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": address}, timeout=30).json()["mails"]
+        if mails and (found := re.search(pattern, mails[0]["body"], re.MULTILINE)):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"no mail to {address} has {pattern}: {mails}")
+
+
 @pytest.fixture
 def page(chromium: Any) -> Iterator[Any]:
     """A new browser window. An error in its console fails the test, such as one of the content security policy."""
     context = chromium.new_context(viewport=DESKTOP)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     page, errors = context.new_page(), []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -22,7 +22,9 @@ import requests
 
 from emulator.client.sign_in import fill_in
 from portal.demo.cast import CAST, GLOBEX
-from tests.demo.conftest import Demo, environment, free_port, running_demo
+from portal.secret_files import SECRETS
+from tests.demo.conftest import Demo, environment, running_demo
+from tests.world.portal_process import free_port
 
 
 def run(folder: Path, *command: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -54,7 +56,7 @@ def test_the_demos_own_mail_is_in_the_mailbox(demo: Demo) -> None:
     assert settings["COGNITO_MAILS"] == "ses"
     sent = run(demo.folder, "sendtestemail", "somebody@acme.example", **settings)
     assert (sent.returncode, sent.stderr) == (0, "")
-    found = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": "somebody@acme.example"}, timeout=5)
+    found = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": "somebody@acme.example"}, timeout=30)
     (mail,) = found.json()["mails"]
     assert (mail["kind"], mail["sender"]) == ("portal", settings["MAIL_FROM"])
 
@@ -67,23 +69,23 @@ def test_the_demo_with_sign_up_on_the_hosted_pages(project: Path, tmp_path: Path
         assert settings_of(demo)["SIGN_UP"] == "hosted-ui"
         assert "owner@acme.example" in demo.output
         browser, email = requests.Session(), "new@initech.example"
-        page = browser.get(f"{demo.url}/oidc/authenticate/", timeout=5)
+        page = browser.get(f"{demo.url}/oidc/authenticate/", timeout=30)
         back = f"{demo.url}/oidc/callback/"
         # Somebody whom the deployer made.
         made = fill_in(browser, page, {"username": "owner@acme.example", "password": demo.password}, back)
         assert "code" in made
         visitor = requests.Session()
-        page = visitor.get(f"{demo.url}/oidc/authenticate/", timeout=5)
+        page = visitor.get(f"{demo.url}/oidc/authenticate/", timeout=30)
         link = re.search(r'href="(/signup\?[^"]+)"', page.text)
         assert link
-        page = visitor.get(f"{demo.emulator_url}{unescape(link[1])}", timeout=5)
+        page = visitor.get(f"{demo.emulator_url}{unescape(link[1])}", timeout=30)
         typed = {
             "username": email,
             "password": "Correct-horse-7-battery",
             "confirm_password": "Correct-horse-7-battery",
         }
         page = post_form(visitor, page, typed)
-        mail = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": email}, timeout=5).json()["mails"][0]
+        mail = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": email}, timeout=30).json()["mails"][0]
         code = re.search(r"^\d{6}$", mail["body"], re.MULTILINE)
         assert code
         assert "code" in fill_in(visitor, page, {"username": email, "code": code[0]}, back)
@@ -93,7 +95,7 @@ def post_form(browser: requests.Session, page: requests.Response, typed: dict[st
     hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
     action = re.search(r'action="([^"]+)"', page.text)
     assert action
-    return browser.post(urljoin(page.url, unescape(action[1])), data={**hidden, **typed}, timeout=5)
+    return browser.post(urljoin(page.url, unescape(action[1])), data={**hidden, **typed}, timeout=30)
 
 
 @pytest.mark.parametrize("command", ["demo", "emulator"])
@@ -104,11 +106,11 @@ def test_an_unknown_way_to_sign_up_is_reported_in_one_line(project: Path, comman
 
 
 def test_the_demo_serves_pages_and_static_files(demo: Demo) -> None:
-    page = requests.get(demo.url, timeout=5)
+    page = requests.get(demo.url, timeout=30)
     assert page.ok
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     stylesheet = page.text.split('rel="stylesheet" href="')[1].split('"')[0]
-    assert requests.get(demo.url + stylesheet, timeout=5).headers["Content-Type"].startswith("text/css")
+    assert requests.get(demo.url + stylesheet, timeout=30).headers["Content-Type"].startswith("text/css")
 
 
 def test_only_the_owner_can_read_the_demos_settings(demo: Demo) -> None:
@@ -118,21 +120,28 @@ def test_only_the_owner_can_read_the_demos_settings(demo: Demo) -> None:
 
 
 def test_a_second_terminal_can_use_the_commands(demo: Demo) -> None:
-    settings = settings_of(demo)
-    assert run(demo.folder, "check", **settings).returncode == 0
+    assert run(demo.folder, "check", **settings_of(demo)).returncode == 0
+
+
+def test_the_deployer_reads_the_settings_of_the_stack_and_the_portal_not(demo: Demo) -> None:
+    assert (demo.folder / "var" / "deployer.env").stat().st_mode & 0o777 == 0o600
+    settings = settings_of(demo, "deployer.env")
     printed = run(demo.folder, "stack_env", "--json", **settings)
     assert printed.returncode == 0, printed.stderr
     from_stack = json.loads(printed.stdout)
     assert {name: settings[name] for name in from_stack} == from_stack
     lines = run(demo.folder, "stack_env", **settings).stdout
     assert f"COGNITO_USER_POOL_ID={settings['COGNITO_USER_POOL_ID']}" in lines.splitlines()
+    refused = run(demo.folder, "stack_env", **settings_of(demo))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "cloudformation:DescribeStacks" in refused.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "changes", "words"),
     [
         (("--stack", "nowhere"), {}, "nowhere"),
-        ((), {"AWS_REGION": ""}, "set AWS_REGION"),
+        ((), {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "set AWS_REGION"),
         ((), {"AWS_SECRET_ACCESS_KEY": "wrong"}, "signature"),
         ((), {"AWS_ENDPOINT_URL": "http://localhost:1"}, "http://localhost:1 does not answer"),
     ],
@@ -140,7 +149,7 @@ def test_a_second_terminal_can_use_the_commands(demo: Demo) -> None:
 def test_stack_env_reports_a_failure_in_one_line(
     demo: Demo, arguments: tuple[str, ...], changes: dict[str, str], words: str
 ) -> None:
-    answer = run(demo.folder, "stack_env", *arguments, **{**settings_of(demo), **changes})
+    answer = run(demo.folder, "stack_env", *arguments, **{**settings_of(demo, "deployer.env"), **changes})
     assert answer.returncode == 1
     assert words in answer.stderr
     assert "Traceback" not in answer.stderr
@@ -172,17 +181,19 @@ def test_the_portals_own_keys_get_access_denied_from_the_table(demo: Demo) -> No
         assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
-def test_no_process_of_the_demo_has_the_closing_jobs_keys(demo: Demo) -> None:
+def test_no_process_of_the_demo_has_the_closing_jobs_or_the_deployers_keys(demo: Demo) -> None:
     assert (demo.folder / "var" / "closing.env").stat().st_mode & 0o777 == 0o600
-    own, job = settings_of(demo), settings_of(demo, "closing.env")
-    assert own["AWS_ACCESS_KEY_ID"] != job["AWS_ACCESS_KEY_ID"]
+    own, job, deployer = settings_of(demo), settings_of(demo, "closing.env"), settings_of(demo, "deployer.env")
+    assert len({of["AWS_ACCESS_KEY_ID"] for of in (own, job, deployer)}) == 3
     assert "var/closing.env" in demo.output
     answer = run(demo.folder, "closing", "--export-to", "var/exports", **job)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "No tenant is being closed.\n", "")
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            environment = (process / "environ").read_bytes()
-            assert job["AWS_SECRET_ACCESS_KEY"].encode() not in environment, (process / "cmdline").read_bytes()
+            environment, what = (process / "environ").read_bytes(), (process / "cmdline").read_bytes()
+            assert job["AWS_SECRET_ACCESS_KEY"].encode() not in environment, what
+            # The emulator itself is started with its root key.
+            assert b"emulator" in what or deployer["AWS_SECRET_ACCESS_KEY"].encode() not in environment, what
 
 
 def process_of(folder: Path, word: str) -> Path:
@@ -198,7 +209,20 @@ def process_of(folder: Path, word: str) -> Path:
 def test_the_worker_has_the_portals_keys_and_the_web_process_has_none(demo: Demo) -> None:
     secret = f"AWS_SECRET_ACCESS_KEY={settings_of(demo)['AWS_SECRET_ACCESS_KEY']}"
     assert secret in (process_of(demo.folder, "provision") / "environ").read_text().split("\0")
-    assert "AWS_SECRET_ACCESS_KEY" not in (process_of(demo.folder, "portal.wsgi") / "environ").read_text()
+    web = process_of(demo.folder, "portal.server") / "environ"
+    # It closes itself to other processes of its user; the administrator can read it all the same.
+    with suppress(PermissionError):
+        assert "AWS_SECRET_ACCESS_KEY" not in web.read_text()
+
+
+def test_each_process_has_its_own_secrets_only(demo: Demo) -> None:
+    def names_of(word: str) -> set[str]:
+        lines = (process_of(demo.folder, word) / "environ").read_text().split("\0")
+        return {line.partition("=")[0] for line in lines} & set(SECRETS)
+
+    assert names_of("provision") == {"DATABASE_URL", "CACHE_URL", "EMAIL_URL"}
+    with suppress(PermissionError):
+        assert "EMAIL_URL" not in names_of("portal.server")
 
 
 def test_a_suspension_from_a_second_terminal_stops_a_reader(demo: Demo) -> None:
@@ -208,16 +232,20 @@ def test_a_suspension_from_a_second_terminal_stops_a_reader(demo: Demo) -> None:
         cwd=demo.folder, env=environment(**settings),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as reader:  # fmt: skip
-        assert reader.stdin
-        assert reader.stdout
-        reader.stdin.write(f"{demo.password}\n")
-        reader.stdin.close()
-        assert "with the credentials of one sign-in" in reader.stdout.readline()
-        assert "AWS accepts them." in reader.stdout.readline()
-        suspended = run(demo.folder, "tenant", "suspend", "globex", "--reason", "not paid", "--wait", **settings)
-        assert "with an explicit deny in an identity-based policy" in reader.stdout.readline()
-        reader.send_signal(signal.SIGINT)
-        assert reader.wait(timeout=10) == 0
+        try:
+            assert reader.stdin
+            assert reader.stdout
+            reader.stdin.write(f"{demo.password}\n")
+            reader.stdin.close()
+            assert "with the credentials of one sign-in" in reader.stdout.readline()
+            assert "AWS accepts them." in reader.stdout.readline()
+            suspended = run(demo.folder, "tenant", "suspend", "globex", "--reason", "not paid", "--wait", **settings)
+            assert "with an explicit deny in an identity-based policy" in reader.stdout.readline()
+            reader.send_signal(signal.SIGINT)
+            assert reader.wait(timeout=60) == 0
+        finally:
+            # It never ends by itself, and leaving the block waits for it.
+            reader.kill()
     assert (suspended.returncode, suspended.stderr) == (0, "")
     assert "AWS has refused the credentials they held since" in suspended.stdout
     refused = run(demo.folder, "tenant", "suspend", "globex", "--reason", "again", **settings)
@@ -270,7 +298,7 @@ def test_the_demo_survives_an_old_database_and_a_killed_worker(project: Path, tm
         wait_for_output(tmp_path / "output", "Ctrl-C ends everything.")
         os.kill(int(process_of(folder, "provision").name), signal.SIGKILL)
         wait_for_output(tmp_path / "output", "The worker ended by itself: see the end of var/worker.log.")
-        assert requests.get(f"http://localhost:{port}/livez", timeout=5).ok
+        assert requests.get(f"http://localhost:{port}/livez", timeout=30).ok
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0
     finally:

@@ -6,11 +6,9 @@ import http.server
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from emulator.client import process
 from portal.demo.world import World, build
 from portal.environment import BASE
 from tests.world.faults import Switches
+from tests.world.portal_process import free_port, wait_until_served
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def assets() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Direct]:
-    folder, port = tmp_path_factory.mktemp("direct"), _free_port()
+    folder, port = tmp_path_factory.mktemp("direct"), free_port()
     with ExitStack() as running:
         emulator = running.enter_context(process.start())
         world = build(emulator=emulator, portal_url=f"http://localhost:{port}")
@@ -80,7 +78,7 @@ def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Direct]:
         yield Direct(
             world,
             running.enter_context(_portal(port, world.settings, folder / "on")),
-            running.enter_context(_portal(_free_port(), off, folder / "off")),
+            running.enter_context(_portal(free_port(), off, folder / "off")),
         )
 
 
@@ -97,21 +95,12 @@ def _portal(port: int, settings: Mapping[str, str], folder: Path) -> Iterator[Po
         "CACHE_URL": "locmemcache://",
         "DJANGO_SETTINGS_MODULE": "portal.settings",
     }
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "-c",
-        "python:portal.gunicorn",
-        "-b",
-        f"127.0.0.1:{port}",
-        "portal.wsgi",
-    ]
+    command = [sys.executable, "-m", "portal.server", f"127.0.0.1:{port}"]
     with log.open("wb") as file:
         popen = subprocess.Popen(command, cwd=BASE, env=own, stdout=file, stderr=file, start_new_session=True)
     portal = Portal(url, popen, log)
     try:
-        _wait_for(portal)
+        wait_until_served(url, popen, log)
         yield portal
     finally:
         portal.go_on()
@@ -121,17 +110,6 @@ def _portal(port: int, settings: Mapping[str, str], folder: Path) -> Iterator[Po
         except subprocess.TimeoutExpired:
             os.killpg(popen.pid, signal.SIGKILL)
             popen.wait()
-
-
-def _wait_for(portal: Portal) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and portal.popen.poll() is None:
-        try:
-            if requests.get(f"{portal.url}/livez", timeout=2).ok:
-                return
-        except (requests.ConnectionError, requests.Timeout):
-            time.sleep(0.1)
-    raise AssertionError(portal.log.read_text())
 
 
 @dataclass(frozen=True)
@@ -190,10 +168,3 @@ def window(chromium: Any, direct: Direct) -> Iterator[Window]:
     switches.move_clock(0)
     expected = re.compile(r"the server responded with a status of|net::ERR_(FAILED|EMPTY_RESPONSE|CONNECTION_RESET)")
     assert [text for text in complaints if not expected.search(text)] == []
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

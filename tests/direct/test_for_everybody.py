@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.direct.conftest import Direct, Window
 from tests.direct.visits import answer, open_public, read_all, sign_in
@@ -43,17 +44,15 @@ def test_no_page_scrolls_sideways(window: Window, direct: Direct, viewport: dict
 def test_with_a_keyboard_alone_the_focus_goes_to_what_was_opened(window: Window, direct: Direct) -> None:
     sign_in(window, direct)
     page = window.page
-    focused = "document.activeElement.textContent"
     page.get_by_role("link", name="orders").press("Enter")
     page.locator("tbody tr").first.wait_for()
-    assert page.evaluate(focused) == "orders"
+    expect(page.locator(":focus")).to_have_text("orders")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Records"
-    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("ORD-2026-0001")
     page.keyboard.press("Enter")
     page.locator("dl.attributes").wait_for()
-    assert page.evaluate(focused) == "ORD-2026-0001"
-    assert page.locator("#said").inner_text() == "ORD-2026-0001"
+    expect(page.locator(":focus")).to_have_text("ORD-2026-0001")
+    expect(page.locator("#said")).to_have_text("ORD-2026-0001")
     page.get_by_role("button", name="Try PartiQL").press("Enter")
     assert "AccessDeniedException" in answer(page)
 
@@ -63,8 +62,8 @@ def test_the_focus_is_not_lost_when_the_last_page_has_come(window: Window, direc
     page = window.page
     page.get_by_role("link", name="news").click()
     keys = read_all(page)
-    assert page.evaluate("document.activeElement.textContent") == f"{len(keys)} records"
-    assert page.locator("#said").inner_text() == f"{len(keys)} records"
+    expect(page.locator(":focus")).to_have_text(f"{len(keys)} records")
+    expect(page.locator("#said")).to_have_text(f"{len(keys)} records")
 
 
 @pytest.mark.parametrize("address", ["/public/news/", "/direct/"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from portal.demo.cast import ACME
 from tests.direct.conftest import Direct, Window
@@ -23,18 +25,18 @@ def test_a_guest_reads_every_public_record_when_the_portal_has_stopped(window: W
     assert len(keys) == len(set(keys)) > 25
     page.get_by_role("link", name=keys[0]).click()
     page.locator("dl.attributes").wait_for()
-    assert "PUBLIC#news" in page.locator(".reader").inner_text()
-    assert page.url == f"{direct.portal.url}/public/news/{keys[0]}/"
+    expect(page.locator(".reader")).to_contain_text("PUBLIC#news")
+    expect(page).to_have_url(f"{direct.portal.url}/public/news/{keys[0]}/")
     page.go_back()
     page.locator("tbody tr").first.wait_for()
-    assert page.url == f"{direct.portal.url}/public/news/"
+    expect(page).to_have_url(f"{direct.portal.url}/public/news/")
     assert window.requests_to(direct.portal.url) == []
 
 
 def test_a_guests_address_can_be_opened_by_itself(window: Window, direct: Direct) -> None:
     window.page.goto(f"{direct.portal.url}/public/news/2026-01-05/")
     window.page.locator("dl.attributes").wait_for()
-    assert window.page.title().startswith("2026-01-05 · news · Public records")
+    expect(window.page).to_have_title(re.compile("^2026-01-05 · news · Public records"))
 
 
 def test_a_second_visit_of_a_guest_makes_no_identity(window: Window, direct: Direct) -> None:
@@ -83,7 +85,7 @@ def test_where_guests_may_not_read_nothing_is_sent(window: Window, direct: Direc
     for address in ("/public/", "/public/news/", "/direct/"):
         window.page.goto(f"{direct.off.url}{address}")
         window.page.wait_for_load_state("networkidle")
-        assert "sends nothing" in window.page.inner_text("main")
+        expect(window.page.locator("main")).to_contain_text("sends nothing")
     assert window.requests_to(direct.world.emulator.endpoint_url) == []
     assert window.stored() == ({}, {})
 
@@ -93,7 +95,7 @@ def test_without_scripts_a_page_says_what_it_needs(chromium: Any, direct: Direct
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{direct.portal.url}{address}")
-    assert "JavaScript" in page.inner_text("main .notice")
+    expect(page.locator("main .notice").first).to_contain_text("JavaScript")
     context.close()
 
 

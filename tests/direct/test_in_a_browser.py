@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from playwright.sync_api import expect
 
 from emulator.client import seeding
 from portal.demo.cast import ACME, ACME_EDITOR, GLOBEX, GLOBEX_OWNER, OPERATOR
@@ -23,7 +24,7 @@ def test_a_member_reads_own_and_public_rows_when_the_portal_has_stopped(window: 
     assert read_all(page) == [f"ORD-2026-{place:04d}" for place in range(1, 261)]
     page.get_by_role("link", name="ORD-2026-0001").click()
     page.locator("dl.attributes").wait_for()
-    assert ACME.space.collection("orders") in page.locator("#reader").inner_text()
+    expect(page.locator("#reader")).to_contain_text(ACME.space.collection("orders"))
     page.get_by_role("link", name="Collections").click()
     page.get_by_role("link", name="news").click()
     assert len(read_all(page)) > 25
@@ -38,10 +39,9 @@ def test_every_kind_of_value_is_shown_as_dynamodb_has_it(window: Window, direct:
     page.get_by_role("link", name="samples").click()
     page.get_by_role("link", name="every-type").click()
     page.locator("dl.attributes").wait_for()
-    told = page.locator("#reader").inner_text()
     for expected in ("12345678901234567890123.456", "Grüße", "<b>not bold</b>", "48 bytes, as base64", "53.35"):
-        assert expected in told
-    assert page.locator("#reader b").count() == 0
+        expect(page.locator("#reader")).to_contain_text(expected)
+    expect(page.locator("#reader b")).to_have_count(0)
 
 
 def test_nothing_secret_is_left_where_others_look(window: Window, direct: Direct) -> None:
@@ -56,7 +56,7 @@ def test_nothing_secret_is_left_where_others_look(window: Window, direct: Direct
     places = json.dumps([page.url, page.content(), history, *window.stored()])
     assert [secret for secret in secrets if secret in places] == []
     assert window.stored() == ({}, {})
-    assert page.url == f"{direct.portal.url}/direct/"
+    expect(page).to_have_url(f"{direct.portal.url}/direct/")
     log = direct.portal.log.read_text()
     assert [secret for secret in secrets if secret in log] == []
 
@@ -69,7 +69,7 @@ def test_somebody_whom_cognito_still_knows_is_signed_in_at_once(window: Window, 
     window.page.reload()
     window.page.locator("tbody tr").first.wait_for()
     assert len(window.requests_to(f"{direct.world.settings['COGNITO_DOMAIN']}/oauth2/authorize")) == 1
-    assert window.page.url == f"{direct.portal.url}/direct/#own/orders"
+    expect(window.page).to_have_url(f"{direct.portal.url}/direct/#own/orders")
 
 
 def test_somebody_unknown_to_cognito_is_asked_once_and_offered_to_sign_in(window: Window, direct: Direct) -> None:
@@ -77,7 +77,7 @@ def test_somebody_unknown_to_cognito_is_asked_once_and_offered_to_sign_in(window
     window.page.get_by_role("button", name=SIGN_IN).wait_for()
     window.page.wait_for_timeout(500)
     assert len(window.requests_to(f"{direct.world.settings['COGNITO_DOMAIN']}/oauth2/authorize")) == 1
-    assert window.page.url == f"{direct.portal.url}/direct/"
+    expect(window.page).to_have_url(f"{direct.portal.url}/direct/")
     assert window.stored() == ({}, {})
 
 
@@ -85,7 +85,7 @@ def test_somebody_unknown_to_cognito_is_asked_once_and_offered_to_sign_in(window
 def test_an_answer_to_no_sign_in_of_this_page_is_not_used(window: Window, direct: Direct, query: str) -> None:
     window.page.goto(f"{direct.portal.url}/direct/{query}")
     window.page.get_by_text("This answer belongs to no sign-in").wait_for()
-    assert window.page.url == f"{direct.portal.url}/direct/"
+    expect(window.page).to_have_url(f"{direct.portal.url}/direct/")
     assert window.requests_to(direct.world.settings["COGNITO_DOMAIN"]) == []
 
 
@@ -122,7 +122,7 @@ def test_a_guest_who_signs_in_goes_on_reading_as_both(window: Window, direct: Di
 
 def test_an_operator_reads_public_rows_alone(window: Window, direct: Direct) -> None:
     sign_in(window, direct, OPERATOR)
-    assert window.page.locator("#reader").get_by_role("link").all_inner_texts() == ["news"]
+    expect(window.page.locator("#reader").get_by_role("link")).to_have_text(["news"])
     window.page.get_by_label("Partition key").fill(ACME.space.catalogue)
     window.page.get_by_role("button", name="Try another").click()
     assert "AccessDeniedException" in answer(window.page)
@@ -147,7 +147,7 @@ def test_an_owner_is_refused_with_awss_own_words(window: Window, direct: Direct,
     assert "Refused by AWS" in told
     assert "400 AccessDeniedException" in told
     assert f"is not authorized to perform: {action} on resource" in told
-    assert "AccessDeniedException" in window.page.locator("#requests li").first.inner_text()
+    expect(window.page.locator("#requests li").first).to_contain_text("AccessDeniedException")
 
 
 def test_a_refused_write_has_written_nothing(window: Window, direct: Direct) -> None:
@@ -174,19 +174,19 @@ def test_a_member_suspended_while_the_page_is_open_is_refused(window: Window, di
     with suspension(direct, ACME.org_id.value):
         window.page.get_by_role("link", name="orders").click()
         window.page.get_by_role("heading", name="Refused by AWS").wait_for()
-        told = window.page.locator("#reader").inner_text()
-        assert "explicit deny" in told
+        expect(window.page.locator("#reader")).to_contain_text("explicit deny")
     window.page.get_by_role("button", name="Try again").click()
     window.page.locator("tbody tr").first.wait_for()
 
 
 def test_each_request_is_listed_without_anything_secret(window: Window, direct: Direct) -> None:
     sign_in(window, direct)
-    listed = window.page.locator("#requests").inner_text()
+    requests = window.page.locator("#requests")
     for expected in ("DynamoDB_20120810.Query", ACME.space.catalogue, "PUBLIC#", f"org={ACME.org_id}", "role=owner",
                      f"client={direct.world.settings['COGNITO_BROWSER_CLIENT_ID']}", "AWSCognitoIdentityService.GetId",
                      "/oauth2/token", " ms", "200"):  # fmt: skip
-        assert expected in listed
+        expect(requests).to_contain_text(expected)
+    listed = requests.inner_text()
     assert [secret for secret in window.secrets() if secret in listed] == []
 
 
