@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,11 @@ from portal.demo.world import World, build
 
 PORTAL_URL = "http://localhost:8000"
 pytest_plugins = ["tests.world.fixtures", "tests.world.browsers"]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: one only waits for the run on PostgreSQL, and many tests wait for processes."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(trylast=True)

@@ -18,7 +18,6 @@ for line in _PLACEHOLDERS.read_text().splitlines():
         os.environ[name] = value
 os.environ |= {
     "PORTAL_URL": "http://localhost:8000",
-    "DJANGO_ALLOWED_HOSTS": "localhost",
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{_SCRATCH}/portal.sqlite3",
     "CACHE_URL": _REDIS or "locmemcache://",
     "EMAIL_URL": "memorymail://",

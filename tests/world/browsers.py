@@ -30,7 +30,10 @@ def chromium() -> Iterator[Any]:
         if os.environ.get("REQUIRE_BROWSER"):
             pytest.fail("REQUIRE_BROWSER is set and there is no Chromium")
         pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    # A page may take long on a machine that is busy.
+    expect.set_options(timeout=15_000)
 
     # Without these it looks things up outside; as root (in a container) it needs to do without its sandbox.
     arguments = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]

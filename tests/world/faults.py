@@ -29,6 +29,14 @@ class Switches:
 
     def mend(self) -> None:
         self._send("DELETE", "faults")
+        self._send("DELETE", "listing")
+
+    def hold_listing_back(self, pool_id: str) -> None:
+        """Until `mend` or `show_listing`, ListUsers shows the pool as it is now."""
+        self._send("POST", "listing", {"user_pool_id": pool_id})
+
+    def show_listing(self) -> None:
+        self._send("DELETE", "listing")
 
     def move_clock(self, seconds: float) -> None:
         """AWS's, that of signatures as well: from now on it is ahead of the computer's by this much."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import pytest
 import requests
 from django.core.cache import cache
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 
 from emulator.client.sign_in import fill_in
 from portal.demo.cast import OPERATOR, CastMember
 from portal.demo.members import ensure_members
 from portal.demo.world import World, portal_credentials
+from tenants.domain.circuit import shared_cache
 from tenants.domain.once import forget_all
 from tenants.lifecycle.wiring import reach
 from tenants.provisioning.dispatcher import Tools
@@ -54,9 +57,28 @@ def new_process(stack: World) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def programs_start_anew() -> None:
-    """A command in a test is like a new process: it makes its clients with the keys of the environment."""
+    """A command in a test is like a new process: it makes its clients with the keys of the environment.
+
+    It has not met a shared cache that fails either.
+    """
     tools.forget()
     reach.forget()
+    shared_cache.forget()
+
+
+@pytest.fixture(autouse=True)
+def copies_are_forgotten_in_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transaction around a test is never committed, so copies are forgotten at once there."""
+    on_commit = BaseDatabaseWrapper.on_commit
+
+    def at_once(self: BaseDatabaseWrapper, func: Any, robust: bool = False) -> None:
+        around_the_test = self.atomic_blocks and self.atomic_blocks[0]._from_testcase
+        if around_the_test and isinstance(func, partial) and func.func.__name__ == "delete_many":
+            func()
+        else:
+            on_commit(self, func, robust)
+
+    monkeypatch.setattr(BaseDatabaseWrapper, "on_commit", at_once)
 
 
 @pytest.fixture
@@ -86,10 +108,19 @@ class Browser(Client):
         """Follows the portal's sign-in link to the page after it."""
         return self.get(self.callback_address(member, following=following), follow=True)
 
-    def callback_address(self, member: CastMember, *, following: str = "/") -> str:
-        """The address with a code that Cognito sends the browser back to. It is not opened yet."""
+    def sign_in_only(self, member: CastMember) -> Browser:
+        """Opens no page after it: home would ask AWS for the person's credentials."""
+        self.get(self.callback_address(member))
+        return self
+
+    def callback_address(self, member: CastMember, *, following: str = "/", **changed: str) -> str:
+        """The address with a code that Cognito sends the browser back to. It is not opened yet.
+
+        `changed` are parameters of the request to Cognito that are changed on the way.
+        """
         start = self.get("/oidc/authenticate/", {"next": following})
         back = f"{self.world.portal_url}/oidc/callback/"
+        start["Location"] = _with_parameters(start["Location"], changed)
         page, address = start, start["Location"]
         while "Location" in page.headers:
             address = urljoin(address, page.headers["Location"])
@@ -99,6 +130,11 @@ class Browser(Client):
             page = self.pages.get(address, timeout=5, allow_redirects=False)
         answer = fill_in(self.pages, page, {"username": member.email, "password": self.world.password}, back)
         return f"/oidc/callback/?{urlencode(answer)}"
+
+
+def _with_parameters(address: str, changed: Mapping[str, str]) -> str:
+    parts = urlsplit(address)
+    return parts._replace(query=urlencode({**dict(parse_qsl(parts.query)), **changed})).geturl()
 
 
 @pytest.fixture

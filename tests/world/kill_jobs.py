@@ -42,7 +42,7 @@ def _on_sign_ups(tools: Any) -> int:
 
 
 def _on_invitations(_: Any) -> int:
-    from tenants.members.invitations import take_in
+    from tenants.members.joining import take_in
 
     return take_in()
 

@@ -17,6 +17,7 @@ from tenants.domain.roles import Role
 from tenants.drift.run import RunOptions, RunResult, reconcile
 from tenants.drift.walk import Listener
 from tenants.models import Drift, Member, Person, Provisioning, Reconciliation, Tenant
+from tests.world.faults import Switches
 from tests.world.stage import Stage, tenant_with_people
 
 SOMEBODY_AT_A_TERMINAL = Actor("command", "olive@console", ActorKind.TERMINAL)
@@ -25,6 +26,7 @@ Difference = tuple[str, str, str, str]
 
 def with_the_cast_only(stage: Stage) -> None:
     cast = {member.email for member in CAST}
+    Switches(stage.world.emulator).show_listing()
     after = None
     while True:
         page = stage.tools.directory.page(after)

@@ -27,7 +27,7 @@ from tenants.domain.user_plan import Quota, Seen
 from tenants.lifecycle.transitions import create_tenant
 from tenants.members.roster import add_member
 from tenants.models import AuditEvent, Member, Provisioning, Tenant
-from tenants.provisioning.dispatcher import Tally, Tools
+from tenants.provisioning.dispatcher import Dispatcher, Tally, Tools
 from tenants.provisioning.one_member import apply_answer, make_call
 from tenants.provisioning.pace import Pacer
 from tenants.provisioning.queue import Claim
@@ -58,9 +58,22 @@ class Stage:
         worker.work(forever=False)
         return worker.tally
 
+    def try_once(self) -> None:
+        """Gives each due member one try. What fails is not waited for."""
+        dispatcher = Dispatcher(self.tools, holder="one try", threads=1, stop=threading.Event(), tally=Tally())
+        while dispatcher.run_once():
+            pass
+        dispatcher.drain()
+        dispatcher.close()
+
     def user(self, member: Member | str) -> Seen | None:
         email = member if isinstance(member, str) else Member.objects.get(pk=member.pk).person.email
         return self.tools.directory.look(email)
+
+    def sub_of(self, email: str) -> str:
+        seen = self.tools.directory.look(email)
+        assert seen is not None
+        return seen.sub
 
     def mails_to(self, email: str) -> int:
         """How many invitations and codes were delivered to the address."""
@@ -150,7 +163,13 @@ def environment_of(stage: Stage, **changed: str) -> dict[str, str]:
     """For a process with the same settings, credentials and database as the test's own."""
     url = database_url()
     pace = ",".join(f"{category}=500" for category in Quota)
-    own = {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "portal.settings", "COGNITO_CALLS_PER_SECOND": pace}
+    # A test that wants a comparison says so.
+    own = {
+        "DATABASE_URL": url,
+        "RECONCILE_EVERY": "off",
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "COGNITO_CALLS_PER_SECOND": pace,
+    }
     return {**os.environ, **stage.world.settings, **own, **changed}
 
 

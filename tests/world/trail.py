@@ -8,24 +8,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.core.management import call_command
 from django.db import connection
 
 from tenants.audit import record
 from tenants.audit.actions import Action
-from tenants.audit.chain import entry_hash
+from tenants.audit.chain import entry_hash, org_link
 from tenants.domain.actor import Actor, ActorKind
-from tenants.models import AuditEvent, AuditHead
+from tenants.models import AuditEvent, AuditHead, AuditOrgHead
 
 SOMEBODY = Actor("test", "a test", ActorKind.OPERATOR)
+_TABLES = ("tenants_auditevent", "tenants_audithead", "tenants_auditorghead")
 
 
-def record_entries(count: int) -> list[AuditEvent]:
+def record_entries(count: int, *, org: UUID | None = None) -> list[AuditEvent]:
     return [
         record(
             Action.MEMBER_ROLE_CHANGED,
             by=SOMEBODY,
+            org=org,
             target=f"p{number}@acme.example",
             before={"role": "viewer"},
             after={"role": "editor", "share": 0.25, "note": "größer ✓"},
@@ -39,10 +42,10 @@ def record_entries(count: int) -> list[AuditEvent]:
 def without_triggers() -> Iterator[None]:
     """Without the triggers, which the owner of the database can drop."""
     if connection.vendor != "sqlite":
-        for table in ("tenants_auditevent", "tenants_audithead"):
+        for table in _TABLES:
             run_sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         yield
-        for table in ("tenants_auditevent", "tenants_audithead"):
+        for table in _TABLES:
             run_sql(f"ALTER TABLE {table} ENABLE TRIGGER USER")
         return
     with connection.cursor() as cursor:
@@ -68,6 +71,19 @@ def rewrite(*, first: int) -> None:
         own = entry_hash(previous, event.content())
         run_sql("UPDATE tenants_auditevent SET previous_hash = %s, hash = %s WHERE seq = %s", previous, own, event.seq)
         AuditHead.objects.update(seq=event.seq, hash=own)
+        previous = own
+    for org in AuditOrgHead.objects.values_list("org", flat=True):
+        _rewrite_org(org)
+
+
+def _rewrite_org(org: UUID) -> None:
+    head = AuditOrgHead.objects.get(org=org)
+    previous = head.kept_after_hash
+    for event in AuditEvent.objects.filter(org=org, org_seq__gt=head.kept_after).order_by("seq"):
+        own = entry_hash(previous, org_link(event.org_seq or 0, event.hash))
+        statement = "UPDATE tenants_auditevent SET org_previous_hash = %s, org_hash = %s WHERE seq = %s"
+        run_sql(statement, previous, own, event.seq)
+        AuditOrgHead.objects.filter(org=org).update(seq=event.org_seq, hash=own)
         previous = own
 
 

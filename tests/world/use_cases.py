@@ -81,7 +81,7 @@ def run_at_once(*calls: Callable[[], Any]) -> list[PortalError | None]:
 
     def do(place: int) -> None:
         try:
-            start.wait(timeout=10)
+            start.wait(timeout=60)
             calls[place]()
         except PortalError as error:
             answers[place] = error
@@ -92,7 +92,8 @@ def run_at_once(*calls: Callable[[], Any]) -> list[PortalError | None]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=120)
+        assert not thread.is_alive()
     return answers
 
 
