@@ -174,7 +174,9 @@ def test_no_program_can_assume_another_role_except_the_closing_job() -> None:
 @pytest.mark.parametrize("role", ["PortalRole", "ProfileRole"])
 def test_the_check_finds_a_program_that_could_assume_another_role(role: str, target: str) -> None:
     widened = copy.deepcopy(TEMPLATE)
-    statements = widened["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    resources = widened["Resources"]
+    policies = resources[role]["Properties"].get("Policies") or [resources["ProfilePolicy"]["Properties"]]
+    statements = policies[0]["PolicyDocument"]["Statement"]
     statements.append({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": {"GetAtt": f"{target}.Arn"}})
     assert f"sts:AssumeRole for {target}" in excess_permissions(role, widened)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.core.management import get_commands
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -35,6 +37,17 @@ ROOMS = ("portal", "tenants", "iam", "emulator", "infra", "templates", "benchmar
 
 def files(ending: str) -> list[str]:
     return [str(path.relative_to(BASE)) for room in ROOMS for path in sorted((BASE / room).rglob(f"*.{ending}"))]
+
+
+# Turns of speech that engineers who read English as a second language stumble over.
+HARD_TO_READ = ("whoever", "of_before", "past_the_portal", "to_be_had", "is_none_of", "goes_by_it", "what_came_of")
+
+
+def test_a_tests_name_is_one_plain_behaviour() -> None:
+    names = {name for path in files("py") for name in re.findall(r"def (test_\w+)", (BASE / path).read_text())}
+    assert len(names) > 1000
+    assert {name for name in names if len(name) > 70} == set()
+    assert {name for name in names if any(words in name for words in HARD_TO_READ)} == set()
 
 
 def test_every_setting_is_documented_and_nothing_else() -> None:
@@ -70,6 +83,23 @@ def test_boto3_is_imported_only_where_aws_is_called() -> None:
             assert not {name.split(".")[0] for name in names} & {"boto3", "botocore"}, path
 
 
+def test_absolute_addresses_begin_with_the_portals_own() -> None:
+    """A request's host and scheme are what the client, or somebody between, says they are."""
+    for path in [path for path in files("py") if path.startswith(("portal/", "tenants/"))]:
+        found = re.search(r"build_absolute_uri|get_host\(|absolutify|is_secure\(", (BASE / path).read_text())
+        assert not found, f"{path}: {found[0]}"
+    assert urlsplit(settings.PORTAL_URL).netloc == settings.SECURE_SSL_HOST
+
+
+def test_plain_http_calls_are_bounded() -> None:
+    """In total time and in size, by one module. The demo and a container's health check call their own server only."""
+    own_server = {"portal/demo/processes.py", "portal/health_check.py"}
+    calls = r"requests\.(get|post|put|request|Session)\(|urlopen|http\.client|urllib3\.(request|PoolManager)"
+    for path in [path for path in files("py") if path.startswith(("portal/", "tenants/"))]:
+        found = re.search(calls, (BASE / path).read_text())
+        assert not found or path in {"tenants/aws/bounded_http.py", *own_server}, path
+
+
 def test_templates_have_no_inline_script_or_style() -> None:
     for path in files("html"):
         text = (BASE / path).read_text()
@@ -88,7 +118,14 @@ def test_scripts_make_no_markup_from_text_and_evaluate_none() -> None:
 
 
 def test_handlers_of_the_template_can_be_imported() -> None:
-    """Every module that a `Handler:` of the template names must be beside it."""
+    """Every module that a `Handler:` of the template names must be in the folder that the functions are made of."""
     text = (BASE / "infra" / "template.yaml").read_text()
-    for module in re.findall(r"Handler: (\w+)\.\w+", text):
-        assert (BASE / "infra" / f"{module}.py").exists()
+    modules, folders = re.findall(r"Handler: (\w+)\.\w+", text), re.findall(r"Code: (\S+)", text)
+    assert len(modules) == len(folders) == 3
+    for module, folder in zip(modules, folders, strict=True):
+        assert (BASE / "infra" / folder / f"{module}.py").exists()
+
+
+def test_the_functions_are_packaged_without_the_template() -> None:
+    folder = BASE / "infra" / "functions"
+    assert [path.name for path in folder.iterdir() if path.name != "__pycache__"] == ["handlers.py"]

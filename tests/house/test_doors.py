@@ -12,24 +12,27 @@ from tenants import audit, models
 
 # By module, or by a name in one. Tests and `portal` may import anything.
 DOORS = {
-    "aws": "directory export_store failures id_tokens identity_pool records_api records_table suspension_policy "
-    "tagged_credentials tenant_rows token_endpoint",
-    "audit": f"{' '.join(audit.__all__)} actions chain.Point csv reading retention timeline verification",
-    "drift": "repair run walk.Listener",
-    "health": "blockers overview worker_metrics",
-    "lifecycle": "closing details imports metadata preview search steps suspension suspension_list transitions wiring",
+    "aws": "directory export_store failures id_tokens identity_pool pools principal_tags records_api records_table "
+    "signing_keys suspension_policy tagged_credentials tenant_rows token_endpoint",
+    "audit": f"{' '.join(audit.__all__)} actions activity activity_filter chain.Point csv kinds "
+    "own_verification reading retention timeline verification",
+    "drift": "deployment lockout reach repair run schedule walk.Listener",
+    "health": "blockers glance overview worker_metrics",
+    "lifecycle": "closing details imports metadata own_closing own_settings preview rights search steps suspension "
+    "suspension_list transitions wiring",
     "mail": "outbox",
     "management": "",
-    "members": "addresses in_cognito invitation_lines invitation_state invitations open_recovery recovery rights "
-    "roster sign_up steps",
+    "members": "account_steps addresses allowed_domains in_cognito invitation_lines invitation_state invitations "
+    "joining made_before open_recovery preferences recovery rights roster second_factor sign_up steps",
     "models": f"{' '.join(models.__all__)} keyset",
     "operators": "urls",
     "organisation": "urls",
-    "pages": "bulk lists refusals step_pages",
+    "pages": "bulk day_range lists refusals routes step_pages",
     "provisioning": "attempt dispatcher.Tally dispatcher.Tools halt one_member pace queue results.Outcome sign_ups "
     "wiring worker",
     "records": "reading wiring",
-    "sign_in": "access break_glass federation.Federation federation.forget_credentials sessions.SignedIn "
+    "sign_in": "access break_glass endings federation.Federation idle.end_idle "
+    "own_sessions sealing.CannotOpen sessions.SignedIn "
     "standing views.sign_out wiring",
 }
 OPEN = {"domain", "limits"}

@@ -20,6 +20,7 @@ def test_the_content_security_policy_allows_this_site_only(client: Client) -> No
     parts = dict(part.strip().split(" ", 1) for part in policy.split(";"))
     assert parts == {
         "default-src": "'none'",
+        "object-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": "'self' data:",

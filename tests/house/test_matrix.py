@@ -20,11 +20,11 @@ PUBLIC_SAMPLES = {"collection": "news", "key": "2026-01-05"}
 EVERYBODY, OPERATORS = {"visitor", "operator", "owner", "member"}, {"operator"}
 MEMBERS, OWNERS = {"owner", "member"}, {"owner"}
 TENANT_STEPS = (
-    "activate", "rename", "slug", "plan", "metadata", "add-member", "recover-owner", "cancel-recovery", "suspend",
-    "reactivate", "close", "reopen",
+    "activate", "rename", "slug", "plan", "metadata", "contact", "domains", "add-member", "recover-owner",
+    "cancel-recovery", "suspend", "reactivate", "close", "reopen",
 )  # fmt: skip
 # With a member of one's own organisation, here Acme's editor.
-OWN_STEPS = ("role", "enable", "resend", "transfer", "disable", "revoke", "remove")
+OWN_STEPS = ("role", "enable", "resend", "transfer", "sign-out", "disable", "revoke", "remove", "reset-mfa")
 # Who may open each page. Written again here, because the test checks the declarations of the views.
 LET_IN = {
     "home": EVERYBODY,
@@ -47,6 +47,9 @@ LET_IN = {
     "public_record": EVERYBODY,
     "direct": EVERYBODY,
     "access": {"operator", *MEMBERS},
+    **{
+        f"account{page}": {"operator", *MEMBERS} for page in ("", "_appearance", "_end_session", "_sign_out", "_delete")
+    },
     "members": OWNERS,
     "member_invite": OWNERS,
     "invitation_dismiss": OWNERS,
@@ -55,9 +58,15 @@ LET_IN = {
     "member": OWNERS,
     **{f"members_{step}": OWNERS for step in ("resend", "revoke", "remove")},
     **{f"member_{step}": OWNERS for step in OWN_STEPS},
+    "activity": MEMBERS,
+    "activity_export": MEMBERS,
+    "activity_verify": OWNERS,
     # Acme's editor and viewer see no owner recovery.
     "recovery": {"owner"},
     "recovery_veto": EVERYBODY,
+    "settings": {"owner"},
+    "settings_close": {"owner"},
+    "closing": EVERYBODY,
     "operators:overview": OPERATORS,
     "operators:tenants": OPERATORS,
     "operators:tenant_new": OPERATORS,
@@ -69,33 +78,43 @@ LET_IN = {
     "operators:member": OPERATORS,
     **{
         f"operators:member_{step}": OPERATORS
-        for step in ("try-now", "role", "enable", "resend", "disable", "revoke", "remove")
+        for step in ("try-now", "role", "enable", "resend", "sign-out", "disable", "revoke", "remove", "reset-mfa")
     },
     "operators:members_try-now": OPERATORS,
     "operators:drift": OPERATORS,
+    "operators:drift_disable-user": OPERATORS,
     "operators:audit": OPERATORS,
     "operators:audit_entry": OPERATORS,
     "operators:audit_export": OPERATORS,
 }
-# A callback without a sign-in is refused, and starting a sign-in redirects to Cognito. Two addresses accept forms only.
+# A callback without a sign-in leads people who are signed in home, and starting one redirects to Cognito. Some
+# addresses accept forms only.
 # Metrics need a token.
 ANSWERS = {
-    "oidc_authentication_callback": 400,
+    "oidc_authentication_callback": 302,
     "oidc_authentication_init": 302,
     # Leads to the form, or to Cognito.
     "oidc_sign_up": 302,
     "oidc_logout": 405,
     "operators:audit_export": 405,
+    "activity_export": 405,
+    "account_appearance": 405,
+    "account_end_session": 405,
     "invitation_dismiss": 405,
     "invitations_dismiss": 405,
     # Only they themselves can do this.
     "member_transfer": 403,
+    # Operators do this for owners only, and the address is the editor's.
+    "operators:member_reset-mfa": 403,
     "metrics": 404,
     # To the form, where nothing was sent, and home, for members.
     "sign_up_sent": 302,
     "welcome": 302,
-    # No recovery has this key.
+    # No comparison has found anybody.
+    "operators:drift_disable-user": 404,
+    # No recovery has this key, and no closing.
     "recovery_veto": 404,
+    "closing": 404,
 }
 # Globex's owner does not find somebody of Acme.
 NOT_FOUND = {"member", *(f"member_{step}" for step in OWN_STEPS)}
@@ -132,6 +151,8 @@ def kind_of(person: CastMember | None) -> str:
 
 
 def expected_status(name: str, person: CastMember | None) -> int:
+    if person is None and name == "oidc_authentication_callback":
+        return 400
     if kind_of(person) in LET_IN[name]:
         return 404 if person is GLOBEX_OWNER and name in NOT_FOUND else ANSWERS.get(name, 200)
     return 302 if person is None else 403

@@ -13,12 +13,12 @@ from iam import Decision, Principal, Request, decide, decide_trust, parse_policy
 from portal.checks import ROW_ACTIONS, excess_permissions, roles_of_programs
 from portal.demo.cast import ACME, GLOBEX
 from portal.settings import SESSION_COOKIE_AGE
-from portal.template import TABLE_ARN, boundary, read_template, resolve_references, role_policies, trust_policy
+from portal.template import TABLE_ARN, boundary, read_both, resolve_references, role_policies, trust_policy
 
 READS = ("GetItem", "Query", "BatchGetItem")
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem")
 OWN, FOREIGN, PUBLIC = ACME.space.collection("orders"), GLOBEX.space.collection("orders"), "PUBLIC#news"
-TEMPLATE = read_template()
+TEMPLATE = read_both()
 
 
 # The two clients of the user pool, as the tag `client` of their credentials has them.
@@ -290,7 +290,10 @@ def test_the_user_pool_and_identity_pool_are_set_up_safely() -> None:
     assert {"custom:org", "custom:role", "email", "email_verified"} <= set(client["ReadAttributes"])
     assert "aws.cognito.signin.user.admin" not in client["AllowedOAuthScopes"]
     assert client["AllowedOAuthFlows"] == ["code"]
-    assert not any("SRP" in flow or "PASSWORD" in flow for flow in client["ExplicitAuthFlows"])
+    # The one flow that the sign-in pages need, and that needs the client's secret in the API.
+    assert client["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH"]
+    assert client["GenerateSecret"] is True
+    assert resources["UserPool"]["Properties"]["IssuerConfiguration"] == {"Type": "ORIGINAL"}
     assert client["TokenValidityUnits"]["RefreshToken"] == "minutes"
     assert client["RefreshTokenValidity"] * 60 == SESSION_COOKIE_AGE
     assert client["PreventUserExistenceErrors"] == "ENABLED"
