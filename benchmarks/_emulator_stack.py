@@ -20,6 +20,7 @@ from emulator.client.process import RootKey, start
 from emulator.client.seeding import REGION, clients, create_person
 from emulator.client.sign_in import Credentials, credentials_for, sign_in
 from portal.demo.world import TEMPLATE
+from tenants.aws.identity_pool import provider_name
 
 ACME = "11111111-1111-4111-8111-111111111111"
 _REDIRECT = "http://localhost:8000/oidc/callback/"
@@ -75,7 +76,7 @@ def _owner(endpoint_url: str, root: RootKey, outputs: Mapping[str, str]) -> Cred
     return credentials_for(
         endpoint_url=endpoint_url,
         identity_pool_id=outputs["IdentityPoolId"],
-        provider_name=f"cognito-idp.{REGION}.amazonaws.com/{pool}",
+        provider_name=provider_name(REGION, pool),
         id_token=tokens.id_token,
     )
 

@@ -16,7 +16,7 @@ from tenants.domain.roles import Role
 from tenants.lifecycle.search import search_tenants
 from tenants.models import Tenant
 from tenants.operators import overview
-from tenants.operators.tenants import filters, list_page
+from tenants.operators.tenant_list import filters, list_page
 from tenants.pages.lists import apply_filters, query_param, read_choices, read_page
 from tenants.sign_in.sessions import SignedIn
 from tenants.sign_in.standing import Standing

@@ -97,9 +97,9 @@ def _environ(address: str, cookie: str) -> dict[str, Any]:
 def sign_in(number: int) -> Browser:
     """Creates a member, a sign-in with its tokens and a session, as the callback does after Cognito's answer."""
     from django.contrib.auth import login
-    from django.contrib.sessions.backends.cached_db import SessionStore
     from django.http import HttpRequest
 
+    from portal.sessions import SessionStore
     from tenants.aws.token_endpoint import Tokens
     from tenants.domain.actor import at_the_terminal
     from tenants.domain.claims import Claims
@@ -125,6 +125,6 @@ def sign_in(number: int) -> Browser:
     request.session = SessionStore()
     login(request, person)
     sign_in_id = sessions().begin(person, Tokens(id_token=str(number), refresh_token="refresh"), claims)
-    remember(request, sign_in_id=sign_in_id, person_id=person.pk, claims=claims)
+    remember(request, sign_in_id=sign_in_id, person_id=person.pk, claims=claims, endings=person.endings)
     request.session.save()
     return Browser(f"session={request.session.session_key}; csrf={request.META['CSRF_COOKIE']}")

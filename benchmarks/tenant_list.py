@@ -42,6 +42,12 @@ OWN = {
     "due": "provisioning=due",
     "stuck or in conflict": "provisioning=unresolved",
     "search in a rare state": f"q={_database.COMMON}&state=closing",
+    "by name": "sort=name",
+    "by name, last page": "sort=name&last=1",
+    "by name, in a rare state": "sort=name&state=closing",
+    "by state": "sort=state",
+    "by state, last page": "sort=state&last=1",
+    "a week": "week=2026-03-02",
 }
 
 
@@ -107,7 +113,8 @@ def set_up(database_url: str) -> None:
     from django.contrib import admin
 
     settings.ROOT_URLCONF = "_stock_admin"
-    # The portal itself does without it.
+    # What `manage.py demo` collected has no files of the admin, which the portal itself does without.
+    settings.STATIC_ROOT = tempfile.gettempdir()
     settings.INSTALLED_APPS.append("django.contrib.admin.apps.SimpleAdminConfig")
     templates: Any = settings.TEMPLATES[0]
     templates["DIRS"].append(Path(admin.__file__).parent / "templates")
