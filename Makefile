@@ -1,10 +1,13 @@
-# The commands of the project. Everything they install goes into .venv.
+# The commands of the project. Everything they install goes into the folder VENV, which PYTHON makes.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock
+.PHONY: help run test check bench lock same-python
 
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.ready
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NEEDED := Python 3.11 or newer is needed; set PYTHON=/path/to/python3.
+VERSION_OF = $(1) -c 'import sys; print(*sys.version_info[:3], sep=".")'
 # Dozens of processes start during the suite: what one has compiled, the next need not.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -22,7 +25,7 @@ check: $(READY)  ## style, types, imports, template, migrations, deployment sett
 	$(BIN)/ruff format --check .
 	set -a; . .ci/deploy.env; set +a; $(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/cfn-lint infra/template.yaml
+	$(BIN)/cfn-lint infra/*.yaml
 	set -a; . .ci/deploy.env; set +a; export DATABASE_URL=sqlite://:memory:; $(BIN)/python manage.py makemigrations --check --dry-run
 	set -a; . .ci/deploy.env; set +a; $(BIN)/python manage.py check --deploy --fail-level WARNING
 
@@ -36,13 +39,20 @@ lock: $(READY)  ## resolve requirements*.in again and write the hashes
 	  --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
 # uv installs the lock in seconds; where it cannot be had, pip installs the same lock.
-$(READY): requirements-dev.txt
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3."; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3."; exit 1; }
-	@echo "Setting up .venv (once; about half a minute)"
-	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
-	@grep -A 40 '^uv==' requirements-dev.txt | awk 'NR > 1 && !/^ /{exit} {print}' > .venv/uv.txt
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r .venv/uv.txt && \
-	  $(BIN)/uv pip install -q --require-hashes -r requirements-dev.txt || \
+$(READY): requirements-dev.txt | same-python
+	@command -v $(PYTHON) >/dev/null || { echo "$(NEEDED)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(NEEDED)"; exit 1; }
+	@echo "Setting up $(VENV) (once; about half a minute)"
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+	@grep -A 40 '^uv==' requirements-dev.txt | awk 'NR > 1 && !/^ /{exit} {print}' > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt && \
+	  $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements-dev.txt || \
 	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $(READY)
+
+# Who asks for a Python by name must not get another one, only because the folder is there already.
+same-python:
+ifneq ($(origin PYTHON),file)
+	@[ ! -e $(BIN)/python ] || [ "$$($(call VERSION_OF,$(BIN)/python))" = "$$($(call VERSION_OF,$(PYTHON)))" ] || \
+	  { echo "$(VENV) was made by another Python than $(PYTHON); give it its own folder: VENV=.venv-other"; exit 1; }
+endif
