@@ -13,7 +13,7 @@ from tenants.aws.bounded_http import Answer, NoAnswer, call
 from tenants.aws.signing_keys import fetch_keys
 from tenants.aws.token_endpoint import TokenEndpoint
 from tenants.domain.errors import Misconfigured, SessionEnded, Unavailable
-from tests.world.odd_server import ODD_ANSWERS, TRICKLES, Answering, odd_server, whole
+from tests.world.odd_server import IN_TIME, ODD_ANSWERS, TRICKLES, Answering, odd_server, whole
 
 
 def get(url: str, *, seconds: float = 1) -> Answer:
@@ -34,7 +34,7 @@ def test_an_answer_that_trickles_is_given_up_in_time(answering: Answering) -> No
         began = time.monotonic()
         with pytest.raises(NoAnswer, match="too long"):
             get(server.url)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < IN_TIME
 
 
 def test_a_call_leaves_no_thread_behind() -> None:

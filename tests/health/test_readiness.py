@@ -210,7 +210,7 @@ def test_a_hanging_check_fails_in_time_and_is_not_started_again(hanging: threadi
     for _ in range(3):
         since = time.monotonic()
         answer = prober.readiness()
-        assert time.monotonic() - since < 2
+        assert time.monotonic() - since < 15
         assert not answer.ready
         assert answer.checks["cache"] == OK
     assert len(begun) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -353,14 +352,11 @@ def test_two_who_invite_the_same_people_at_once_invite_them_once() -> None:
     assert Invitation.objects.count() == 20
 
 
-def test_five_thousand_lines_take_seconds_and_few_queries(tenant: Tenant, owner: Actor) -> None:
+def test_five_thousand_lines_take_few_queries(tenant: Tenant, owner: Actor) -> None:
     lines = [NewInvitation(f"p{number}@x.example", f"Person {number}") for number in range(5_000)]
-    began = time.perf_counter()
     with CaptureQueriesContext(connection) as queries:
         answers = invite(tenant, lines=lines, role="viewer", by=owner)
-    took = time.perf_counter() - began
     assert {answer.answered for answer in answers} == {Answered.INVITED}
     # Inserts are split by how many values the database takes in one.
     reads = [query for query in queries.captured_queries if not query["sql"].startswith("INSERT")]
     assert len(reads) < 80
-    assert took < 20

@@ -36,10 +36,10 @@ def at(email: str, step: str = "") -> str:
     return f"/members/{member_called(email).pk}/{step}{'/' if step else ''}"
 
 
-def make_many(count: int, **fields: Any) -> None:
+def make_many(count: int, *, start: int = 0, **fields: Any) -> None:
     tenant = acme()
     people = Person.objects.bulk_create(
-        Person(email=f"p{n:05d}@many.example", name=f"Name{n:05d} Family{n:05d}") for n in range(count)
+        Person(email=f"p{n:05d}@many.example", name=f"Name{n:05d} Family{n:05d}") for n in range(start, start + count)
     )
     Member.objects.bulk_create(
         Member(person=person, tenant=tenant, role=Role.VIEWER, provisioning="settled", **fields) for person in people
@@ -280,14 +280,20 @@ def test_the_list_asks_as_much_of_the_database_with_many_members(owner: Browser)
     assert counted[0] == counted[1] <= 12
 
 
-def test_ten_thousand_members_are_listed_and_searched_quickly(owner: Browser) -> None:
-    make_many(10_000, signed_in_at=timezone.now())
+def test_ten_thousand_members_are_listed_about_as_quickly_as_a_page(owner: Browser) -> None:
+    make_many(60, signed_in_at=timezone.now())
+    one_page = seconds_of(owner, "")
+    make_many(10_000, start=60, signed_in_at=timezone.now())
     for query in ("", "?last=1", "?q=p0999", "?q=family0999", "?q=zzz", "?state=lapsed", "?role=editor"):
+        assert seconds_of(owner, query) < 3 * one_page, query
+
+
+def seconds_of(owner: Browser, query: str) -> float:
+    """Of this process's time, since other processes of the test run take turns with it. The least of five."""
+    owner.get(f"/members/{query}")
+    took = []
+    for _ in range(5):
+        began = time.process_time()
         owner.get(f"/members/{query}")
-        # Of this process's time, since other processes of the test run take turns with it.
-        took = []
-        for _ in range(5):
-            began = time.process_time()
-            owner.get(f"/members/{query}")
-            took.append(1000 * (time.process_time() - began))
-        assert min(took) < 50, query
+        took.append(time.process_time() - began)
+    return min(took)

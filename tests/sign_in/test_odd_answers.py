@@ -14,7 +14,7 @@ from tenants.domain.once import forget_all
 from tenants.models import SignIn
 from tenants.sign_in.wiring import sessions
 from tests.world.fixtures import Browser
-from tests.world.odd_server import ODD_ANSWERS, TRICKLES, Answering, OddServer, odd_server, whole
+from tests.world.odd_server import IN_TIME, ODD_ANSWERS, TRICKLES, Answering, OddServer, odd_server, whole
 
 ENDS_THE_SESSION = {"a wrong grant", "a token that is none"}
 IS_FOR_OPERATORS = {"a wrong client"}
@@ -63,7 +63,7 @@ def test_a_sign_in_with_an_answer_that_trickles_ends_in_time(
     cognito(TRICKLES["a body of known length"])
     began = time.monotonic()
     says_what_to_do(browser.get(callback))
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < IN_TIME
 
 
 @pytest.mark.parametrize("name", ODD_ANSWERS)

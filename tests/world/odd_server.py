@@ -76,6 +76,11 @@ def as_json(value: object, **options: object) -> Answering:
     return whole(json.dumps(value), **options)  # type: ignore[arg-type]
 
 
+# In seconds. A call that is given up in time ends long before the minute that a trickle lasts; its own limit is shorter
+# still, but a busy machine takes its time.
+IN_TIME = 30
+
+
 def trickling(head: bytes, bit: bytes) -> Answering:
     """Sends `bit` again and again, each well within any timeout of a read, for a minute."""
 
