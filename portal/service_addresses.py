@@ -58,7 +58,7 @@ def _options(query: str, known: Collection[str]) -> dict[str, str]:
     if len(set(names)) < len(names) or not all(value for _, value in pairs):
         raise ValueError("has an option after the ? twice, or without a value")
     if not set(names) <= set(known):
-        raise ValueError(f"has an option after the ? that is none of {', '.join(sorted(known))}")
+        raise ValueError(f"has an unknown option after the ?; known are {', '.join(sorted(known))}")
     return dict(pairs)
 
 

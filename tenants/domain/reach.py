@@ -71,4 +71,4 @@ def reach_in_words(*, org: str, role: str, enabled: bool, status: str, whose: st
 def _why_none(org: str, role: str) -> str:
     if role in set(Role):
         return "it has no organisation" if not org else "its organisation is no org id"
-    return "it has no role" if not role else "its role is none of the portal's"
+    return "it has no role" if not role else "the portal has no such role"

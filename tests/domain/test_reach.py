@@ -71,7 +71,7 @@ OWNER_REACHES = "read and write the rows of Acme and read the public rows, whate
         ("", "operator", "CONFIRMED", f"AWS lets {SIGNS_IN} {PUBLIC_REACHES}"),
         ("", "owner", "CONFIRMED", f"AWS gives {SIGNS_IN} no row: it has no organisation."),
         (ORG, "", "CONFIRMED", f"AWS gives {SIGNS_IN} no row: it has no role."),
-        (ORG, "boss", "CONFIRMED", f"AWS gives {SIGNS_IN} no row: its role is none of the portal's."),
+        (ORG, "boss", "CONFIRMED", f"AWS gives {SIGNS_IN} no row: the portal has no such role."),
         ("PUBLIC", "owner", "CONFIRMED", f"AWS gives {SIGNS_IN} no row: its organisation is no org id."),
     ],
 )

@@ -76,7 +76,7 @@ WRONG = {
     "dynamodb describe-table --table-name rows --output texts": "no output",
     "dynamodb create-backup --table-name rows": "BackupName",
     "dynamodb wait table-exist --table-name rows": "cannot wait",
-    "cognito-idp update-user-pool --user-pool-id p --deletion-protection ON": "none of ACTIVE",
+    "cognito-idp update-user-pool --user-pool-id p --deletion-protection ON": "not one of ACTIVE",
     "dynamodb update-continuous-backups --table-name rows --point-in-time-recovery-specification Enabled=true": (
         "has no Enabled"
     ),

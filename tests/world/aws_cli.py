@@ -337,5 +337,5 @@ def _scalar(shape: Shape, value: Any) -> Any:
         return value == "true"
     choices = getattr(shape, "enum", None)
     if choices and value not in (*choices, ANYTHING):
-        raise WrongCommand(f"{value} is none of {', '.join(choices)}")
+        raise WrongCommand(f"{value} is not one of {', '.join(choices)}")
     return value
