@@ -1,0 +1,49 @@
+"""The bytes that values and items count for, in limits and in consumed capacity.
+
+Follows "DynamoDB item sizes and formats". A number counts a byte for two digits, aligned at the decimal point, one more
+byte, and one for a minus sign.
+"""
+
+from emulator.expressions import numbers
+from emulator.expressions.values import Item, Value, raw
+
+_CONTAINER, _ELEMENT = 3, 1
+
+
+def item_size(item: Item) -> int:
+    return sum(text_size(name) + value_size(value) for name, value in item.items())
+
+
+def value_size(value: Value) -> int:
+    ((kind, content),) = value.items()
+    match kind:
+        case "S":
+            return text_size(content)
+        case "N":
+            return number_size(content)
+        case "B":
+            return len(raw(content))
+        case "SS":
+            return sum(map(text_size, content))
+        case "NS":
+            return sum(map(number_size, content))
+        case "BS":
+            return sum(len(raw(member)) for member in content)
+        case "L":
+            return _CONTAINER + sum(_ELEMENT + value_size(member) for member in content)
+        case "M":
+            return _CONTAINER + sum(_ELEMENT + text_size(name) + value_size(member) for name, member in content.items())
+        case _:
+            return 1
+
+
+def text_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def number_size(text: str) -> int:
+    sign, digits, exponent = numbers.shortest(numbers.parse(text)).as_tuple()
+    if digits == (0,):
+        return 1
+    count = len(digits) + int(exponent) % 2
+    return 1 + (count + 1) // 2 + sign
