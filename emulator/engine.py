@@ -92,6 +92,9 @@ cognito = _load("services.cognito")
 iam = _load("services.iam")
 cloudformation = _load("services.cloudformation")
 provisioners = _load("services.cloudformation.provisioners")
+stack_handlers = _load("services.cloudformation.handlers")
+change_sets = _load("services.cloudformation.changesets")
+stacks = _load("services.cloudformation.stacks")
 s3 = _load("services.s3")
 
 

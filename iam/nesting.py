@@ -5,8 +5,8 @@ Where Python's own parser gives up depends on its version: after 990 levels on 3
 
 import re
 
-# A string with its quotation marks, or without the last one where the text ends in it; a bracket.
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
+# A string with its quotation marks, or without the last one where the text ends in it; anything else but brackets.
+_NO_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[^"\[\]{}]+', re.DOTALL)
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
@@ -19,7 +19,7 @@ def check_nesting(text: str, *, deepest: int) -> None:
     if text.count("[") + text.count("{") <= deepest:
         return
     depth = 0
-    for token in _TOKEN.finditer(text):
-        depth += _STEPS.get(token[0], 0)
+    for bracket in _NO_BRACKETS.sub("", text):
+        depth += _STEPS[bracket]
         if depth > deepest:
             raise TooDeep(f"arrays and objects are nested more than {deepest} levels deep")

@@ -1,4 +1,4 @@
-"""Reads which IAM actions, resources and condition keys a DynamoDB call needs. Uses the engine's own parsers.
+"""Reads which IAM actions, resources and condition keys a DynamoDB call needs. It reads as the call does.
 
 The engine then runs the same object that was checked here. Follows the Service Authorization Reference and "Using IAM
 policy conditions for fine-grained access control" in the DynamoDB Developer Guide. If the engine would refuse a key,
@@ -14,6 +14,12 @@ from emulator import engine
 from emulator.access import partiql
 from emulator.access.checks import Check
 from emulator.access.dynamodb_tables import Table, leading_key_context, resolve_table
+from emulator.access.service_model import operations_of
+from emulator.expressions.errors import Invalid
+from emulator.expressions.key_conditions import partition_value
+from emulator.expressions.lexer import tokens_of
+from emulator.expressions.parsing import LONGEST
+from emulator.expressions.value_checks import Unreadable
 from emulator.wire import AwsError
 
 Data = Mapping[str, Any]
@@ -26,7 +32,7 @@ _EXPRESSIONS = (
     "UpdateExpression",
 )
 _ATTRIBUTE_MAPS = ("Key", "Item", "Expected", "AttributeUpdates", "KeyConditions", "QueryFilter", "ScanFilter")
-_KEYWORDS = frozenset({"AND", "OR", "NOT", "BETWEEN", "IN", "SET", "ADD", "REMOVE", "DELETE"})
+_LARGEST_TRANSACTION = 100
 _WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 _TABLE_OPERATIONS = frozenset({
     "CreateTable", "DeleteTable", "DescribeTable", "UpdateTable", "DescribeTimeToLive", "UpdateTimeToLive",
@@ -43,11 +49,18 @@ _ARN_MEMBERS = {
     "DeleteBackup": "BackupArn", "DescribeImport": "ImportArn",
     "GetShardIterator": "StreamArn", "DescribeStream": "StreamArn",
 }  # fmt: skip
+# Named by the Service Authorization Reference, and not in botocore's model.
+_BULK_OPERATIONS = frozenset({"StartBulkPutItems"})
 # The engine would still read such a key in a transaction, and would read it differently.
 _NO_KEY = "The provided key element does not match the schema"
 _TRANSACTION_ACTIONS = {
     "ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
 }  # fmt: skip
+
+
+def is_operation(name: str) -> bool:
+    """Whether DynamoDB has such an operation, served here or not."""
+    return name in operations_of("dynamodb") or name in _BULK_OPERATIONS
 
 
 def checks_for(operation: str, data: Data) -> list[Check]:
@@ -60,6 +73,11 @@ def checks_for(operation: str, data: Data) -> list[Check]:
         if not checks:
             raise AwsError("ValidationException", "The request names no item and no table.")
         return checks
+    if operation == "SearchVectors":
+        table = resolve_table(data.get("TableName"))
+        return [Check("dynamodb:SearchVectors", table.index_arn(data.get("IndexName")))]
+    if operation in _BULK_OPERATIONS:
+        return [Check(f"dynamodb:{operation}", resolve_table(data.get("TableName") or data.get("TableArn")).arn)]
     if operation in _TABLE_OPERATIONS:
         return [Check(f"dynamodb:{operation}", resolve_table(data.get("TableName")).arn)]
     if operation in _RESTORE_OPERATIONS:
@@ -124,11 +142,21 @@ def _query_keys(data: Data, table: Table, index: object) -> list[str]:
     if legacy:
         found = engine.dynamodb._extract_pk_from_key_conditions(_mapping(legacy), name)
     else:
-        expression = data.get("KeyConditionExpression") or ""
-        values = _mapping(data.get("ExpressionAttributeValues") or {})
-        names = _mapping(data.get("ExpressionAttributeNames") or {})
-        found = engine.dynamodb._extract_pk_from_condition(_string(expression), values, names, name)
+        found = _key_of_expression(data, name)
     return [] if found is None else [_string(found)]
+
+
+def _key_of_expression(data: Data, name: str) -> str | None:
+    """Reads the expression as the Query does. If the Query will refuse it, the engine's own reading is good enough."""
+    expression = _string(data.get("KeyConditionExpression") or "")[:LONGEST]
+    values = _mapping(data.get("ExpressionAttributeValues") or {})
+    names = _mapping(data.get("ExpressionAttributeNames") or {})
+    try:
+        value = partition_value(expression, names, values, name)
+    except (Invalid, Unreadable):
+        found: str | None = engine.dynamodb._extract_pk_from_condition(expression, values, names, name)
+        return found
+    return None if value is None else str(engine.dynamodb._extract_key_val(value))
 
 
 def _refuse_mixed_key_conditions(data: Data) -> None:
@@ -193,15 +221,27 @@ def _puts_and_deletes(requests: Sequence[object]) -> tuple[list[object], list[ob
 
 
 def _transact_get(operation: str, data: Data) -> Iterator[Check]:
-    for member in map(_mapping, _list(data.get("TransactItems") or [])):
+    for member in _transaction(data):
         yield _item_check("GetItem", {**_single_request(member, ("Get",)), **_capacity_member(data)}, operation)
 
 
 def _transact_write(operation: str, data: Data) -> Iterator[Check]:
-    for member in map(_mapping, _list(data.get("TransactItems") or [])):
+    for member in _transaction(data):
         request = _single_request(member, tuple(_TRANSACTION_ACTIONS))
         action = _TRANSACTION_ACTIONS[next(iter(member))]
         yield _item_check(action, {**request, **_capacity_member(data)}, operation)
+
+
+def _transaction(data: Data) -> list[Data]:
+    """The members. Too many are refused here, before each is asked about."""
+    members = _list(data.get("TransactItems") or [])
+    if len(members) > _LARGEST_TRANSACTION:
+        raise AwsError(
+            "ValidationException",
+            "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {_LARGEST_TRANSACTION}",
+        )
+    return [_mapping(member) for member in members]
 
 
 def _single_request(member: Data, kinds: tuple[str, ...]) -> Data:
@@ -244,16 +284,16 @@ def _attributes(data: Data, table: Table) -> dict[str, str | Sequence[str]]:
 
 
 def _top_level_names(expression: str, aliases: Data) -> Iterator[str]:
-    tokens = engine.dynamodb._tokenize(expression)
+    """Reads no further than any expression that runs can reach, so that a long one costs nothing."""
     previous = ""
-    for (kind, text), (following, _) in pairwise(tokens):
-        nested, previous = previous == "DOT", kind
-        if nested or kind not in ("IDENT", "NAME_REF"):
+    for token, following in pairwise(tokens_of(expression[:LONGEST])):
+        nested, previous = previous == ".", token.kind
+        if nested:
             continue
-        if kind == "NAME_REF":
-            yield _string(aliases.get(text, text))
-        elif following != "LPAREN" and text.upper() not in _KEYWORDS:
-            yield text
+        if token.kind == "alias":
+            yield _string(aliases.get(token.text, token.text))
+        elif token.kind == "word" and following.kind != "(":
+            yield token.text
 
 
 def _merge_items(items: Sequence[object]) -> dict[str, object]:

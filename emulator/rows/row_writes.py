@@ -3,6 +3,7 @@
 from typing import Any
 
 from emulator import engine
+from emulator.expressions.values import order_sets
 from emulator.rows import wide_partitions
 from emulator.state.changes import tracker
 
@@ -15,6 +16,8 @@ def apply() -> None:
     items_replaced = engine.dynamodb._items_replaced
 
     def set_and_report(table: Table, pk_val: str, sk_val: str, item: dict[str, Any]) -> Any:
+        for value in item.values():
+            order_sets(value)
         tracker.row_changed(table, pk_val, sk_val)
         before = set_item(table, pk_val, sk_val, item)
         if before is None:

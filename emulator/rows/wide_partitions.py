@@ -5,7 +5,6 @@ order. The engine gets the rows between the request's bounds, a few more than on
 them itself. If a condition is not understood here, the engine gets all rows.
 """
 
-import re
 import threading
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping
@@ -25,12 +24,6 @@ _MAX_ORDERED = 256
 _UNCOUNTED = 4
 _LARGEST_ROW = 400 * 1024
 _SMALL_PAGE = 1000
-_NAME, _VALUE = r"(#?[\w.-]+)", r"(:\w+)"
-_CLAUSE = re.compile(
-    rf"\s*(?:begins_with\s*\(\s*{_NAME}\s*,\s*{_VALUE}\s*\)|{_NAME}\s+BETWEEN\s+{_VALUE}\s+AND\s+{_VALUE}"
-    rf"|{_NAME}\s*(=|<=|>=|<|>)\s*{_VALUE})\s*(?:AND\b|$)",
-    re.ASCII | re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +89,9 @@ def _view(data: Mapping[str, Any]) -> Table | None:
     """Returns the table with the rows that this page can hold, or None if the engine must see all rows."""
     try:
         table: Table | None = engine.dynamodb._tables.get(engine.dynamodb._normalize_table_name(data.get("TableName")))
-        if table is None or not table["sk_name"] or data.get("IndexName") or data.get("KeyConditions"):
+        if table is None or not table["sk_name"] or data.get("IndexName"):
             return None
-        partition = engine.dynamodb._extract_pk_from_condition(
-            data["KeyConditionExpression"],
-            data.get("ExpressionAttributeValues") or {},
-            data.get("ExpressionAttributeNames") or {},
-            table["pk_name"],
-        )
+        partition = engine.dynamodb._extract_pk_from_key_conditions(data["KeyConditions"], table["pk_name"])
         rows = table["items"].get(partition) or {}
         bounds = _bounds(table, data) if len(rows) > _WIDE else None
         if bounds is None:
@@ -114,29 +102,22 @@ def _view(data: Mapping[str, Any]) -> Table | None:
 
 
 def _bounds(table: Table, data: Mapping[str, Any]) -> _Bounds | None:
-    """Returns None for an uncommon condition."""
-    text, place, found = data["KeyConditionExpression"], 0, _Bounds()
-    names, values = data.get("ExpressionAttributeNames") or {}, data["ExpressionAttributeValues"]
-    while place < len(text):
-        clause = _CLAUSE.match(text, place)
-        if clause is None:
-            return None
-        place = clause.end()
-        prefixed, prefix, between, low, high, compared, operator, value = clause.groups()
-        name = prefixed or between or compared
-        if names.get(name, name) == table["pk_name"]:
-            continue
-        given = [values[part] for part in (prefix, low, high, value) if part]
-        if names.get(name, name) != table["sk_name"] or any(set(part) != {_type(table)} for part in given):
-            return None
-        ends = [engine.dynamodb._sort_key_value(part, _type(table)) for part in given]
-        if prefix:
-            found = _Bounds(prefix=ends[0])
-        elif low:
-            found = _Bounds(ends[0], ends[1])
-        else:
-            found = _Bounds(ends[0] if operator in "=>=" else None, ends[0] if operator in "=<=" else None)
-    return found if found.prefix is None or isinstance(found.prefix, str) else None
+    """Returns None if the engine must see all rows."""
+    wanted = data["KeyConditions"].get(table["sk_name"])
+    if wanted is None:
+        return _Bounds()
+    ends = [engine.dynamodb._sort_key_value(value, _type(table)) for value in wanted["AttributeValueList"]]
+    match wanted["ComparisonOperator"]:
+        case "BEGINS_WITH":
+            return _Bounds(prefix=ends[0]) if isinstance(ends[0], str) else None
+        case "BETWEEN":
+            return _Bounds(ends[0], ends[1])
+        case "EQ":
+            return _Bounds(ends[0], ends[0])
+        case "GT" | "GE":
+            return _Bounds(low=ends[0])
+        case _:
+            return _Bounds(high=ends[0])
 
 
 def _page(

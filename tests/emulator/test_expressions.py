@@ -34,6 +34,7 @@ OVERLAP = (
     "Two document paths overlap with each other; must remove or rewrite one of these paths; "
     "path one: [pk], path two: [pk]"
 )
+ENVELOPE = "1 validation error detected: "
 RESERVED = "Attribute name is a reserved keyword; reserved keyword:"
 
 
@@ -158,17 +159,17 @@ def test_a_reserved_word_is_reported_with_its_expression(stack: Stack) -> None:
         f"Invalid FilterExpression: {RESERVED} total"
     )
     condition = {"ConditionExpression": "total = :v", **values}
-    for said in (
+    said = f"Invalid ConditionExpression: {RESERVED} total"
+    check = {"ConditionCheck": {"TableName": table, "Key": wanted, **condition}}
+    assert message(db.transact_write_items, TransactItems=[check]) == said
+    for refused in (
         message(db.put_item, TableName=table, Item=row(ACME, "0"), **condition),
         message(db.delete_item, TableName=table, Key=wanted, **condition),
-        message(
-            db.transact_write_items,
-            TransactItems=[{"ConditionCheck": {"TableName": table, "Key": wanted, **condition}}],
-        ),
+        message(db.update_item, TableName=table, Key=wanted, UpdateExpression="SET b = :v", **condition),
     ):
-        assert said == f"Invalid ConditionExpression: {RESERVED} total"
+        assert refused == f"{ENVELOPE}{said}"
     update = message(db.update_item, TableName=table, Key=wanted, UpdateExpression="SET total = :v", **values)
-    assert update == f"Invalid UpdateExpression: {RESERVED} total"
+    assert update == f"{ENVELOPE}Invalid UpdateExpression: {RESERVED} total"
 
 
 # ── Other bad input ─────────────────────────────────────────────────────────────────────────────────────────────────
