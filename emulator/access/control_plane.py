@@ -9,6 +9,7 @@ from typing import Any
 
 from emulator import engine
 from emulator.access.checks import Check
+from emulator.access.principals import Principal, Root, Session
 from emulator.wire import AwsError
 
 Data = Mapping[str, Any]
@@ -27,6 +28,8 @@ _IAM_RESOURCES = (
     ("AccessKey", "UserName", "user"),
     ("LoginProfile", "UserName", "user"),
 )
+# Without a user name, these act on the user whose key signed the request.
+_OF_THE_CALLER = frozenset({"GetUser", "ListAccessKeys", "CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey"})
 STACK_READS = frozenset({
     "DescribeStacks", "DescribeStackEvents", "DescribeStackResource", "DescribeStackResources", "ListStackResources",
     "GetTemplate", "GetTemplateSummary", "ListStacks", "ValidateTemplate",
@@ -50,6 +53,15 @@ def _pool_arn(service: str, kind: str, operation: str, pool: object, data: Data)
     if operation in _WITHOUT_POOL or not isinstance(pool, str):
         return "*"
     return _refuse_wildcards(f"arn:aws:{service}:{engine.region()}:{engine.ACCOUNT}:{kind}/{pool}")
+
+
+def name_caller(operation: str, data: Mapping[str, str], principal: Principal) -> Mapping[str, str]:
+    """Names the calling user in a request that names nobody. Raises `AwsError` for a role session."""
+    if operation not in _OF_THE_CALLER or data.get("UserName") or isinstance(principal, Root):
+        return data
+    if isinstance(principal, Session):
+        raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
+    return {**data, "UserName": principal.name}
 
 
 def iam_checks(operation: str, data: Data) -> list[Check]:

@@ -38,7 +38,12 @@ def parse_request(service: str, operation: str, data: Mapping[str, Any]) -> dict
 
 
 @cache
-def _model(service: str) -> dict[str, Any]:
+def operations_of(service: str) -> frozenset[str]:
+    return frozenset(model_of(service)["operations"])
+
+
+@cache
+def model_of(service: str) -> dict[str, Any]:
     package = find_spec("botocore")
     if package is None or package.origin is None:
         raise RuntimeError("botocore is not installed.")
@@ -48,13 +53,13 @@ def _model(service: str) -> dict[str, Any]:
 
 @cache
 def _reader_for(service: str, operation: str) -> Reader | None:
-    described = _model(service)["operations"].get(operation)
+    described = model_of(service)["operations"].get(operation)
     return _reader(service, described["input"]["shape"]) if described else None
 
 
 @cache
 def _reader(service: str, name: str) -> Reader:
-    shape = _model(service)["shapes"][name]
+    shape = model_of(service)["shapes"][name]
     match shape["type"]:
         case "structure":
             return _structure(service, {member: entry["shape"] for member, entry in shape["members"].items()})
@@ -73,14 +78,19 @@ def _reader(service: str, name: str) -> Reader:
 
 
 def _structure(service: str, shapes: Mapping[str, str]) -> Reader:
+    readers: dict[str, Reader] = {}  # filled when first needed, because shapes contain each other
+
     def read(value: Any, level: int) -> dict[str, Any]:
         if type(value) is not dict or level > _MAX_LEVELS:
             raise _wrong_type("An object")
-        return {
-            member: _reader(service, shapes[member])(content, level + 1)
-            for member, content in value.items()
-            if content is not None and member in shapes
-        }
+        found = {}
+        for member, content in value.items():
+            if content is None or member not in shapes:
+                continue
+            if member not in readers:
+                readers[member] = _reader(service, shapes[member])
+            found[member] = readers[member](content, level + 1)
+        return found
 
     return read
 

@@ -98,7 +98,7 @@ class ApiSignIn:
         """The tokens of somebody who has passed every challenge. Raises `AwsError`."""
         if not may_still_sign_in(user):
             raise AwsError("NotAuthorizedException", "User is disabled.")
-        sign_in = new_sign_in(client, user, scope=API_SCOPE, auth_time=int(clock.now()))
+        sign_in = new_sign_in(client, user, scope=API_SCOPE, auth_time=int(clock.now()), hosted=False)
         tokens = await self._first_tokens(client, user, sign_in, "TokenGeneration_Authentication", metadata)
         return json_reply({"AuthenticationResult": {**tokens, "TokenType": "Bearer"}, "ChallengeParameters": {}})
 

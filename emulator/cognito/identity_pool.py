@@ -24,7 +24,6 @@ Claims = Mapping[str, Any]
 SESSION_NAME = "CognitoIdentityCredentials"
 SESSION_SECONDS = 3600
 _IDENTITY_SERVICE = Principal("Federated", "cognito-identity.amazonaws.com")
-_MAX_TAGS, _MAX_TAG_KEY, _MAX_CLAIM_NAME = 50, 128, 256
 _DEFAULT_TAGS = {"username": "sub", "client": "aud"}
 
 
@@ -62,21 +61,9 @@ def get_open_id_token(data: Mapping[str, Any]) -> Reply:
 
 
 def check_setting(operation: str, data: Mapping[str, Any]) -> None:
-    """Checks AWS's limits on a pool's settings, and refuses settings that have no effect here. Raises `AwsError`."""
-    if operation == "SetPrincipalTagAttributeMap":
-        _check_tag_map(data.get("PrincipalTags") or {}, use_defaults=_is_true(data.get("UseDefaults")))
-    elif operation == "SetIdentityPoolRoles" and data.get("RoleMappings"):
-        raise AwsError("InvalidParameterException", "Role mappings are not emulated.")
-
-
-def _check_tag_map(tags: object, *, use_defaults: bool) -> None:
-    if not isinstance(tags, dict) or len(tags) > _MAX_TAGS or (use_defaults and tags):
-        raise AwsError(
-            "InvalidParameterException", f"PrincipalTags may have at most {_MAX_TAGS} tags, and none with UseDefaults."
-        )
-    for key, claim in tags.items():
-        if not 1 <= len(key) <= _MAX_TAG_KEY or not isinstance(claim, str) or not 1 <= len(claim) <= _MAX_CLAIM_NAME:
-            raise AwsError("InvalidParameterException", "A principal tag or the name of its claim is too long.")
+    """Refuses tags beside the default ones. The service model has the other limits. Raises `AwsError`."""
+    if operation == "SetPrincipalTagAttributeMap" and data.get("UseDefaults") and data.get("PrincipalTags"):
+        raise AwsError("InvalidParameterException", "PrincipalTags may have no tags with UseDefaults.")
 
 
 def _find_pool(identity_id: str) -> Pool:

@@ -32,6 +32,18 @@ _held_back: dict[str, UserIndex] = {}
 _FILTER = re.compile(rf'\s*"?({"|".join(_SEARCHABLE)})"?\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*')
 
 
+def page_of_groups(data: Mapping[str, Any], reply: Reply) -> Reply:
+    """A page of a person's groups. The engine sends all of them."""
+    if reply.status >= 400:
+        return reply
+    groups, token = json.loads(reply.body)["Groups"], str(data.get("NextToken") or "0")
+    if not token.isdecimal():
+        raise AwsError("InvalidParameterException", "Invalid pagination token.")
+    first, most = int(token), int(data.get("Limit") or _MAX_PAGE)
+    after = {"NextToken": str(first + most)} if first + most < len(groups) else {}
+    return json_reply({"Groups": groups[first : first + most], **after})
+
+
 @dataclass(frozen=True, slots=True)
 class _Filter:
     attribute: str

@@ -34,7 +34,7 @@ _SCOPE_ATTRIBUTES = {
 class SignIn:
     """A person's sign-in at a client. Every token of the sign-in shares these values.
 
-    `auth_time` is in epoch seconds.
+    `auth_time` is in epoch seconds. `hosted` says that it happened on the pages and not through the API.
     """
 
     pool_id: str
@@ -44,6 +44,7 @@ class SignIn:
     scope: str
     origin_jti: str
     auth_time: int
+    hosted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +58,21 @@ def issuer(pool_id: str) -> str:
     return f"https://cognito-idp.{region_of(pool_id)}.amazonaws.com/{pool_id}"
 
 
-def new_sign_in(client: Client, user: Record, *, scope: str, auth_time: int) -> SignIn:
+def new_sign_in(client: Client, user: Record, *, scope: str, auth_time: int, hosted: bool) -> SignIn:
     """Records the sign-in in the user's record, so that signing out everywhere ends it."""
     origin_jti = str(uuid.uuid4())
     user.setdefault("_origin_jtis", []).append(origin_jti)
     sub = attributes_of(user)["sub"]
-    return SignIn(client.pool_id, client.id, user["Username"], sub, scope, origin_jti, auth_time)
+    return SignIn(client.pool_id, client.id, user["Username"], sub, scope, origin_jti, auth_time, hosted)
 
 
 def issue(
     client: Client, user: Record, sign_in: SignIn, *, overrides: Overrides = NONE, nonce: str = ""
 ) -> IssuedTokens:
-    """An ID token is issued with the scope `openid`, and for a sign-in through the API."""
+    """An ID token is issued with the scope `openid`, and for a sign-in through the API.
+
+    Only ID tokens of the pages have `at_hash`.
+    """
     now = int(clock.now())
     common = {
         "sub": sign_in.sub,
@@ -83,8 +87,11 @@ def issue(
     access_claims = {**common, **_only_groups(groups), **_access_claims(client, sign_in, now, scope)}
     access = _sign(overrides.access.apply(access_claims, access=True), sign_in.pool_id, "access")
     identity = None
-    if "openid" in sign_in.scope.split() or sign_in.scope == API_SCOPE:
-        claims = {**readable_claims(client, user), **common, **groups, **_id_claims(client, sign_in, now, access)}
+    if not sign_in.hosted or "openid" in sign_in.scope.split():
+        attributes = readable_claims(client, user, sign_in.scope)
+        claims = {**attributes, **common, **groups, **_id_claims(client, sign_in, now)}
+        if sign_in.hosted:
+            claims["at_hash"] = _at_hash(access)
         claims = overrides.identity.apply(claims, access=False)
         identity = _sign({**claims, "nonce": nonce} if nonce else claims, sign_in.pool_id, "id")
     return IssuedTokens(access, identity, client.seconds("access"))
@@ -118,13 +125,16 @@ def _access_claims(client: Client, sign_in: SignIn, now: int, scope: str) -> dic
     }
 
 
-def _id_claims(client: Client, sign_in: SignIn, now: int, access_token: str) -> dict[str, Any]:
+def _at_hash(access_token: str) -> str:
     half = hashlib.sha256(access_token.encode()).digest()[:16]
+    return base64.urlsafe_b64encode(half).rstrip(b"=").decode()
+
+
+def _id_claims(client: Client, sign_in: SignIn, now: int) -> dict[str, Any]:
     return {
         "token_use": "id",
         "aud": sign_in.client_id,
         "cognito:username": sign_in.username,
-        "at_hash": base64.urlsafe_b64encode(half).rstrip(b"=").decode(),
         "exp": now + client.seconds("id"),
         "jti": str(uuid.uuid4()),
     }
@@ -143,12 +153,29 @@ def may_read(client: Client, attribute: str) -> bool:
     return attribute in listed if listed else not attribute.startswith(("custom:", "dev:"))
 
 
-def readable_claims(client: Client, user: Record) -> dict[str, Any]:
-    claims: dict[str, Any] = {}
-    for name, value in attributes_of(user).items():
-        if name != "sub" and may_read(client, name):
-            claims[name] = value == "true" if name in _FLAGS else value
-    return claims
+def attributes_in_scope(client: Client, user: Record, scope: str) -> dict[str, str]:
+    """The attributes that tokens with this scope show, without `sub`.
+
+    Without `email`, `phone` and `profile`, those are all that the client may read. With one of them, only its own.
+    Custom attributes belong to `profile` ("userInfo endpoint" in the Cognito Developer Guide).
+    """
+    asked = [_SCOPE_ATTRIBUTES[name] for name in scope.split() if name in _SCOPE_ATTRIBUTES]
+    listed = frozenset().union(*asked)
+
+    def is_in_scope(name: str) -> bool:
+        return not asked or name in listed or ("profile" in scope.split() and name.startswith("custom:"))
+
+    attributes = attributes_of(user)
+    return {
+        name: value
+        for name, value in attributes.items()
+        if name != "sub" and may_read(client, name) and is_in_scope(name)
+    }
+
+
+def readable_claims(client: Client, user: Record, scope: str) -> dict[str, Any]:
+    found = attributes_in_scope(client, user, scope)
+    return {name: value == "true" if name in _FLAGS else value for name, value in found.items()}
 
 
 def unreadable_scope(client: Client, scope: str) -> bool:

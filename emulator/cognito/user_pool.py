@@ -13,7 +13,7 @@ from emulator.cognito.accounts import Accounts, NewAccount, delivery_details, re
 from emulator.cognito.administration import Administration
 from emulator.cognito.api_sign_in import ApiSignIn, canonical_name
 from emulator.cognito.attributes import check_update, parse_attributes
-from emulator.cognito.listing import list_users
+from emulator.cognito.listing import list_users, page_of_groups
 from emulator.cognito.own_attributes import OwnAttributes
 from emulator.cognito.passwords import check_new_password
 from emulator.cognito.pools import Client, Record, attributes_of, check_unprotected, find_client, find_user
@@ -23,7 +23,7 @@ from emulator.cognito.token_trigger import Source
 from emulator.cognito.tokens import may_read, verified_claims
 from emulator.cognito.triggers import check_supported
 from emulator.cognito.users import set_attributes
-from emulator.wire import AwsError, Reply, json_reply
+from emulator.wire import AwsError, Reply, json_reply, refusing
 
 Data = dict[str, Any]
 
@@ -109,6 +109,8 @@ class UserPoolApi:
     async def _run_in_engine(self, operation: str, data: Data) -> Reply:
         if operation == "ListUsers":
             return list_users(_pool(data), data)
+        if operation == "AdminListGroupsForUser":
+            return page_of_groups(data, await _dispatch_to_engine(operation, data))
         if operation == "DeleteUserPool":
             check_unprotected(_pool(data))
         if operation in ("CreateUserPool", "UpdateUserPool"):
@@ -261,7 +263,10 @@ def _check_triggers(data: Data) -> None:
 
 
 async def _dispatch_to_engine(operation: str, data: Data) -> Reply:
-    status, headers, body = await engine.cognito._dispatch_idp(operation, data)
+    with refusing(operation, "InvalidParameterException", "A parameter of the request is invalid."):
+        status, headers, body = await engine.cognito._dispatch_idp(operation, data)
+    if status == 400 and b'"InvalidAction"' in body:
+        raise AwsError("UnknownOperationException", f"{operation} is not served here.")
     return Reply(status, body, tuple(headers.items()))
 
 

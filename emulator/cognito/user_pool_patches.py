@@ -1,5 +1,7 @@
 """Patches to the engine's user pools. `emulator.server.patches` says what the engine does and what AWS does."""
 
+import secrets
+import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -51,6 +53,15 @@ def report_first_password_error() -> None:
         return None
 
     engine.cognito._validate_password = validate
+
+
+def name_clients_as_aws_does() -> None:
+    characters = string.ascii_lowercase + string.digits
+
+    def random_text(length: int) -> Callable[[], str]:
+        return lambda: "".join(secrets.choice(characters) for _ in range(length))
+
+    engine.cognito._client_id, engine.cognito._client_secret = random_text(26), random_text(51)
 
 
 def skip_token_trigger() -> None:

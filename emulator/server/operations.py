@@ -4,7 +4,6 @@ Each service has one method, which says which operations may be unsigned, which 
 """
 
 import json
-import logging
 import re
 import zlib
 from collections.abc import Mapping
@@ -19,21 +18,25 @@ from emulator.access.control_plane import (
     STACK_READS,
     iam_checks,
     identity_pool_checks,
+    name_caller,
     stack_checks,
     user_pool_checks,
 )
-from emulator.access.dynamodb_requests import checks_for
+from emulator.access.dynamodb_requests import checks_for, is_operation
 from emulator.access.iam_records import snapshot_before
 from emulator.access.policy_documents import check_documents
 from emulator.access.principals import Principal, Root, Sessions
+from emulator.access.request_constraints import check_constraints
 from emulator.access.service_model import parse_request
 from emulator.access.signing import Keyring, code_for
 from emulator.cognito import identity_pool
 from emulator.cognito.user_pool import SELF_SERVICE, UserPoolApi
-from emulator.server.calls import WITH_WEB_IDENTITY, Call
-from emulator.wire import AwsError, Reply
-
-log = logging.getLogger(__name__)
+from emulator.expressions.errors import Invalid
+from emulator.server.answers import leave_out_empty
+from emulator.server.api_settings import check_form_settings, check_settings
+from emulator.server.calls import UNSIGNED_IDENTITY, WITH_WEB_IDENTITY, Call
+from emulator.tables import operations as tables
+from emulator.wire import AwsError, Reply, refusing
 
 _DYNAMODB = {
     "BatchExecuteStatement", "BatchGetItem", "BatchWriteItem", "CreateTable", "DeleteItem", "DeleteTable",
@@ -53,14 +56,13 @@ DYNAMODB_HANDLERS = {
 
 # The engine would answer these with its own policy evaluator, which does not decide here.
 NOT_SIMULATED = frozenset({"SimulateCustomPolicy", "SimulatePrincipalPolicy"})
-_UNSIGNED_IDENTITY = frozenset({"GetId", "GetCredentialsForIdentity", "GetOpenIdToken"})
 _IDENTITY_ADMIN = frozenset({
     "CreateIdentityPool", "DeleteIdentityPool", "DescribeIdentityPool", "ListIdentityPools", "UpdateIdentityPool",
     "SetIdentityPoolRoles", "GetIdentityPoolRoles", "SetPrincipalTagAttributeMap", "GetPrincipalTagAttributeMap",
     "ListIdentities", "DescribeIdentity", "TagResource", "UntagResource", "ListTagsForResource",
 })  # fmt: skip
 
-IDENTITY_OPERATIONS = _UNSIGNED_IDENTITY | _IDENTITY_ADMIN
+IDENTITY_OPERATIONS = UNSIGNED_IDENTITY | _IDENTITY_ADMIN
 
 
 @dataclass
@@ -96,11 +98,6 @@ class Operations:
             status = 400 if protocol == "json" else failure.status
             raise AwsError(code_for(failure.code, protocol), failure.message, status, coral=True) from failure
 
-    def _authenticate_and_authorize(self, call: Call, checks: list[Check]) -> Principal:
-        principal = self._caller(call)
-        self._authorize(call, principal, checks)
-        return principal
-
     def _authorize(self, call: Call, principal: Principal, checks: list[Check]) -> None:
         try:
             authorize(principal, checks, call.incoming)
@@ -111,13 +108,18 @@ class Operations:
 
     def _dynamodb(self, call: Call) -> Reply:
         principal = self._caller(call)
+        if not is_operation(call.operation) and call.service.label == "DynamoDB":
+            raise AwsError("UnknownOperationException", f"{call.operation} is no operation of DynamoDB.", coral=True)
         data = parse_request("dynamodb", call.operation, call.data)
         if not isinstance(principal, Root):
             self._authorize(call, principal, checks_for(call.operation, data))
         handler = DYNAMODB_HANDLERS.get(call.operation)
         if handler is None or call.service.label != "DynamoDB":
             raise AwsError("UnknownOperationException", f"{call.operation} is not served here.", coral=True)
-        status, headers, body = _run_in_dynamodb(handler, call.operation, data)
+        check_settings(call.operation, data)
+        status, headers, body = tables.run(
+            call.operation, data, lambda request: _run_in_dynamodb(handler, call.operation, request)
+        )
         if status >= 400:
             raise _dynamodb_error(status, json.loads(body))
         checksum = str(zlib.crc32(body) & 0xFFFFFFFF)
@@ -128,18 +130,25 @@ class Operations:
         data = parse_request("cognito-idp", call.operation, call.data)
         if principal is not None:
             self._authorize(call, principal, user_pool_checks(call.operation, data))
-        return _json_1_1(await self.user_pools.run(call.operation, data))
+        check_settings(call.operation, data)
+        check_constraints("cognito-idp", call.operation, data)
+        return leave_out_empty(call.operation, _json_1_1(await self.user_pools.run(call.operation, data)))
 
     async def _cognito_identity(self, call: Call) -> Reply:
-        principal = None if call.operation in _UNSIGNED_IDENTITY else self._caller(call)
+        principal = None if call.operation in UNSIGNED_IDENTITY else self._caller(call)
         call = replace(call, data=parse_request("cognito-identity", call.operation, call.data))
         if principal is None:
+            check_constraints("cognito-identity", call.operation, call.data)
             return self._federate(call)
         self._authorize(call, principal, identity_pool_checks(call.operation, call.data))
         if call.operation not in _IDENTITY_ADMIN:
             raise AwsError("UnknownOperationException", f"{call.operation} is not served here.")
+        check_settings(call.operation, call.data)
+        check_constraints("cognito-identity", call.operation, call.data)
         identity_pool.check_setting(call.operation, call.data)
-        return _json_1_1(_reply(await engine.cognito._dispatch_identity(call.operation, call.data)))
+        with refusing(call.operation, "InvalidParameterException", "A parameter of the request is invalid."):
+            reply = _reply(await engine.cognito._dispatch_identity(call.operation, call.data))
+        return leave_out_empty(call.operation, _json_1_1(reply))
 
     def _federate(self, call: Call) -> Reply:
         named = str(call.data.get("IdentityPoolId") or call.data.get("IdentityId") or "")
@@ -153,22 +162,27 @@ class Operations:
                     return identity_pool.get_open_id_token(call.data)
 
     def _iam(self, call: Call) -> Reply:
-        self._authenticate_and_authorize(call, iam_checks(call.operation, call.data))
+        principal = self._caller(call)
+        data = name_caller(call.operation, call.data, principal)
+        self._authorize(call, principal, iam_checks(call.operation, data))
         handler = engine.iam._IAM_HANDLERS.get(call.operation)
         if handler is None or call.operation in NOT_SIMULATED:
             raise AwsError("InvalidAction", f"{call.operation} is not served here.")
-        check_documents(call.operation, call.data)
+        check_documents(call.operation, data)
         snapshot_before(call.operation)
-        return _reply(handler(_as_lists(call.data)))
+        with refusing(call.operation, "ValidationError", "A parameter of the request has the wrong type."):
+            return _reply(handler(_as_lists(data)))
 
     async def _cloudformation(self, call: Call) -> Reply:
         principal = self._caller(call)
         if not isinstance(principal, Root):
             self._authorize(call, principal, stack_checks(call.operation, call.data))
+        check_form_settings(call.operation, call.data)
         parameters = _as_lists(call.data)
         if call.operation not in STACK_READS:
             snapshot_before(call.operation)
-        return _reply(await engine.cloudformation.handle_request("POST", "/", {}, b"", parameters))
+        with refusing(call.operation, "ValidationError", "Template format error: a part of it has the wrong type."):
+            return _reply(await engine.cloudformation.handle_request("POST", "/", {}, b"", parameters))
 
     def _sts(self, call: Call) -> Reply:
         if call.operation == WITH_WEB_IDENTITY:
@@ -179,16 +193,16 @@ class Operations:
             raise AwsError("InvalidAction", f"{call.operation} is not served here.")
         if call.operation == "GetCallerIdentity":
             return sts.caller_identity(principal)
+        check_form_settings(call.operation, call.data)
         return sts.assume_role(call.data, principal, self.sessions, call.incoming)
 
 
 def _run_in_dynamodb(handler: str, operation: str, data: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-    """Bad input that the engine does not foresee ends in an exception. An error 500 would make clients repeat it."""
-    try:
-        answer: tuple[int, dict[str, str], bytes] = getattr(engine.dynamodb, handler)(data)
-    except (ArithmeticError, LookupError, ValueError) as failure:
-        log.warning("%s was refused because the engine failed", operation, exc_info=failure)
-        raise AwsError("ValidationException", "One or more parameter values were invalid.") from failure
+    with refusing(operation, "ValidationException", "One or more parameter values were invalid."):
+        try:
+            answer: tuple[int, dict[str, str], bytes] = getattr(engine.dynamodb, handler)(data)
+        except Invalid as failure:
+            raise AwsError("ValidationException", str(failure)) from failure
     return answer
 
 

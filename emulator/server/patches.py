@@ -11,12 +11,23 @@ from importlib.metadata import version
 from typing import Any
 
 from emulator import engine
-from emulator.cognito import user_pool_patches
+from emulator.cognito import schema, user_pool_patches
 from emulator.functions import http_api, resources
-from emulator.rows import expressions, key_updates, row_writes, transactions, wide_partitions
-from emulator.server import recorded_resources
+from emulator.rows import (
+    capacity,
+    index_keys,
+    key_updates,
+    pages,
+    programs,
+    reads,
+    row_writes,
+    statements,
+    wide_partitions,
+    writes,
+)
+from emulator.server import recorded_resources, role_policies, template_checks
 from emulator.server.engine_signatures import PARAMETERS
-from iam import Policy, UnsupportedPolicy, parse_policy, parse_trust_policy
+from emulator.tables import names, templates
 
 VERSION = "1.5.33"
 
@@ -84,54 +95,6 @@ def _wrap_handlers(resource_type: str, after: Callable[[str, Mapping[str, Any]],
     return apply
 
 
-def _complete_role(role_name: str, props: Mapping[str, Any]) -> None:
-    engine.iam._roles[role_name]["PermissionsBoundary"] = props.get("PermissionsBoundary", "")
-    _check_policy(parse_trust_policy, props["AssumeRolePolicyDocument"], role_name)
-    for policy in props.get("Policies") or []:
-        _check_policy(parse_policy, policy["PolicyDocument"], policy["PolicyName"])
-
-
-def _check_managed_policy(arn: str, props: Mapping[str, Any]) -> None:
-    _check_policy(parse_policy, props["PolicyDocument"], arn)
-
-
-def _check_policy(parse: Callable[..., Policy], document: Any, name: str) -> None:
-    try:
-        parse(document, name=name)
-    except UnsupportedPolicy as failure:
-        raise ValueError(str(failure)) from failure
-
-
-def _apply_table_settings(name: str, props: Mapping[str, Any]) -> None:
-    table = engine.dynamodb._tables[name]
-    table["SSEDescription"] = engine.dynamodb._sse_description_from_spec(
-        {"Enabled": True} if _is_true((props.get("SSESpecification") or {}).get("SSEEnabled")) else None
-    )
-    if limits := props.get("OnDemandThroughput"):
-        table["OnDemandThroughput"] = {name: int(units) for name, units in limits.items()}
-    if expiry := props.get("TimeToLiveSpecification"):
-        enabled = _is_true(expiry.get("Enabled"))
-        _check_reply(engine.dynamodb._update_ttl({
-            "TableName": name,
-            "TimeToLiveSpecification": {"AttributeName": expiry["AttributeName"], "Enabled": enabled},
-        }))  # fmt: skip
-    if recovery := props.get("PointInTimeRecoverySpecification"):
-        enabled = _is_true(recovery.get("PointInTimeRecoveryEnabled"))
-        _check_reply(engine.dynamodb._update_continuous_backups({
-            "TableName": name,
-            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": enabled},
-        }))  # fmt: skip
-
-
-def _check_reply(reply: tuple[int, dict[str, str], bytes]) -> None:
-    if reply[0] >= 300:
-        raise ValueError(f"The table's settings were refused: {reply[2]!r}")
-
-
-def _is_true(value: object) -> bool:
-    return value is True or str(value).lower() == "true"
-
-
 # ── IAM ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -149,24 +112,41 @@ def _add_default_version() -> None:
     engine.iam._IAM_HANDLERS["SetDefaultPolicyVersion"] = set_default
 
 
+def _check_policies_of_people() -> None:
+    _wrap_handlers("AWS::IAM::Policy", role_policies.check_managed_policy)()
+    _wrap_handlers("AWS::IAM::User", role_policies.check_inline_policies)()
+
+
 PATCHES = (
     Patch(
         "provisioners._iam_role_create",
         engine_does="ignores the PermissionsBoundary of a role in a template, and accepts any text as a policy",
         aws_does="limits the role by it, and refuses an invalid policy",
-        apply=_wrap_handlers("AWS::IAM::Role", _complete_role),
+        apply=_wrap_handlers("AWS::IAM::Role", role_policies.complete_role),
     ),
     Patch(
         "provisioners._iam_managed_policy_create",
         engine_does="accepts any text as a policy",
         aws_does="refuses an invalid policy",
-        apply=_wrap_handlers("AWS::IAM::ManagedPolicy", _check_managed_policy),
+        apply=_wrap_handlers("AWS::IAM::ManagedPolicy", role_policies.check_managed_policy),
+    ),
+    Patch(
+        "provisioners._iam_policy_create",
+        engine_does="accepts any text as a policy, and any name as a managed policy; so does _iam_user_create",
+        aws_does="refuses an invalid or unknown policy",
+        apply=_check_policies_of_people,
     ),
     Patch(
         "provisioners._ddb_create",
-        engine_does="ignores OnDemandThroughput, and the specifications of expiry, recovery and encryption",
-        aws_does="applies all four",
-        apply=_wrap_handlers("AWS::DynamoDB::Table", _apply_table_settings),
+        engine_does="accepts any definition, and ignores class, maxima on demand, expiry, recovery and encryption",
+        aws_does="checks it as CreateTable does, and applies all of them",
+        apply=templates.register_tables,
+    ),
+    Patch(
+        "dynamodb._validate_data_plane_table_name",
+        engine_does="takes names of one and two characters for unknown tables in operations on rows",
+        aws_does="refuses names below three characters",
+        apply=names.apply,
     ),
     Patch(
         "provisioners._apigw_v2_api_create",
@@ -187,34 +167,46 @@ PATCHES = (
         apply=wide_partitions.apply,
     ),
     Patch(
-        "dynamodb._query",
-        engine_does="accepts OR, NOT and <> in a condition on keys, and reads its first parts only",
-        aws_does="accepts only AND and the operators that a sort key can be searched by",
-        apply=expressions.refuse_in_queries,
-    ),
-    Patch(
-        "dynamodb._get_item",
-        engine_does="tests a projection or filter only on a row that it finds; so does _scan",
-        aws_does="tests it before it reads",
-        apply=expressions.refuse_in_single_reads,
-    ),
-    Patch(
-        "dynamodb._batch_get_item",
-        engine_does="raises an exception for a projection with a reserved word",
-        aws_does="refuses it with ValidationException, even if no row is found",
-        apply=expressions.refuse_in_batches,
-    ),
-    Patch(
-        "dynamodb._transact_get_items",
-        engine_does="raises an exception for a projection whose paths overlap",
-        aws_does="refuses it with ValidationException, even if no row is found",
-        apply=expressions.refuse_in_transactions,
-    ),
-    Patch(
         "dynamodb._evaluate_condition",
-        engine_does="calls every expression with a reserved word an UpdateExpression",
-        aws_does="names the expression",
-        apply=expressions.name_conditions,
+        engine_does="evaluates expressions and legacy parameters while it reads their text, with 28 digits",
+        aws_does="reads and checks them first, as emulator/expressions/ does, and evaluates with 38 digits",
+        apply=programs.apply,
+    ),
+    Patch(
+        "dynamodb._add_consumed_capacity",
+        engine_does="counts every read as one block, and none in batches",
+        aws_does="counts blocks of 4 KB, for each table and index",
+        apply=capacity.apply,
+    ),
+    Patch(
+        "dynamodb._index_key_empty_reason",
+        engine_does="stores any length of an attribute that is the key of an index",
+        aws_does="refuses more than 2048 bytes of a partition key and more than 1024 of a sort key",
+        apply=index_keys.apply,
+    ),
+    Patch(
+        "dynamodb._paginate_evaluated_items",
+        engine_does="filters by attributes that an index lacks, and never fetches any for a local index",
+        aws_does="filters what the index holds, and fetches the rest from the table for a local index",
+        apply=pages.apply,
+    ),
+    Patch(
+        "dynamodb._query",
+        engine_does="tests the expressions of reads only on the rows that it finds",
+        aws_does="tests them before it reads",
+        apply=reads.apply,
+    ),
+    Patch(
+        "dynamodb._update_item",
+        engine_does="finds some mistakes in a write only while it writes, and others not at all",
+        aws_does="tests everything before it writes anything",
+        apply=writes.apply,
+    ),
+    Patch(
+        "dynamodb._execute_statement",
+        engine_does="takes an empty list of parameters",
+        aws_does="refuses it",
+        apply=statements.apply,
     ),
     Patch(
         "provisioners._cognito_user_pool_client_create",
@@ -259,24 +251,6 @@ PATCHES = (
         apply=resources.register_permissions,
     ),
     Patch(
-        "dynamodb._update_item",
-        engine_does="lets AttributeUpdates change the key of an item that does not exist yet",
-        aws_does="refuses to update a key attribute",
-        apply=key_updates.refuse_in_update_item,
-    ),
-    Patch(
-        "dynamodb._transact_write_action_error",
-        engine_does="lets an Update in a transaction change an item's key",
-        aws_does="refuses to update a key attribute",
-        apply=key_updates.refuse_in_transactions,
-    ),
-    Patch(
-        "dynamodb._transact_write_action_error",
-        engine_does="applies the actions before one without an item or key, and then raises an exception",
-        aws_does="refuses the transaction, and applies nothing",
-        apply=transactions.refuse_incomplete_actions,
-    ),
-    Patch(
         "dynamodb._partiql_update",
         engine_does="lets an UPDATE statement change an item's key",
         aws_does="refuses to update a key attribute",
@@ -293,6 +267,18 @@ PATCHES = (
         engine_does="accepts triggers that the emulator never calls",
         aws_does="calls all of them",
         apply=user_pool_patches.refuse_unsupported_triggers,
+    ),
+    Patch(
+        "cognito._normalize_schema_attribute",
+        engine_does="stores any type and limits of an attribute",
+        aws_does="refuses limits that are no numbers, too large or in the wrong order, and changed standard attributes",
+        apply=schema.check_attributes_of_schemas,
+    ),
+    Patch(
+        "cognito._client_id",
+        engine_does="makes ids and secrets of clients with characters that AWS's own model refuses",
+        aws_does="makes them of small letters and digits",
+        apply=user_pool_patches.name_clients_as_aws_does,
     ),
     Patch(
         "cognito._resolve_user",
@@ -323,5 +309,17 @@ PATCHES = (
         engine_does="stores an empty attribute",
         aws_does="deletes an attribute when an empty value is written",
         apply=user_pool_patches.delete_empty_attributes,
+    ),
+    Patch(
+        "stack_handlers.validate_template_support",
+        engine_does="accepts hundreds of resource types, and ignores properties that it does not know",
+        aws_does="serves all of them; here those without effect are refused by name",
+        apply=template_checks.refuse_unserved,
+    ),
+    Patch(
+        "stack_handlers._resolve_parameters",
+        engine_does="ignores unknown parts of a template and macros, and compares functions in conditions as text",
+        aws_does="refuses them, and evaluates the functions",
+        apply=template_checks.check_before_reading,
     ),
 )
