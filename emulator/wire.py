@@ -4,12 +4,16 @@ It knows nothing about what services do. `AwsError` becomes an answer; any other
 """
 
 import json
+import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
+
+log = logging.getLogger(__name__)
 
 Protocol = Literal["json", "query"]
 
@@ -86,6 +90,19 @@ class AwsError(Exception):
 
 def first_values(text: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(text, keep_blank_values=True).items()}
+
+
+@contextmanager
+def refusing(operation: str, code: str, message: str) -> Iterator[None]:
+    """Around a call of the engine. Bad input that it does not foresee ends in an exception, and becomes an `AwsError`.
+
+    An error 500 would make clients repeat the request.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as failure:
+        log.warning("%s was refused because the engine failed", operation, exc_info=failure)
+        raise AwsError(code, message) from failure
 
 
 def json_reply(data: Any, status: int = 200, content_type: str = "application/x-amz-json-1.1") -> Reply:

@@ -28,11 +28,22 @@ _RETURNING = {
     "MODIFIED OLD *": "UPDATED_OLD",
     "MODIFIED NEW *": "UPDATED_NEW",
 }
+_LONGEST = 8192
+_TOO_LONG = (
+    "1 validation error detected: Value at 'statement' failed to satisfy constraint: "
+    f"Member must have length less than or equal to {_LONGEST}"
+)
 
 
 def statement_check(operation: str, data: Mapping[str, Any]) -> Iterator[Check]:
     enclosing = operation if operation == "ExecuteTransaction" else None
     yield _check(data, enclosing)
+
+
+def check_length(statement: object) -> None:
+    """Raises `AwsError`. The length is that of the service model; the words are inferred."""
+    if isinstance(statement, str) and len(statement) > _LONGEST:
+        raise AwsError("ValidationException", _TOO_LONG)
 
 
 def statement_checks_in(member: str) -> Callable[[str, Mapping[str, Any]], Iterator[Check]]:
@@ -69,10 +80,13 @@ def _parse(entry: Mapping[str, Any]) -> dict[str, Any]:
     statement, parameters = entry.get("Statement"), entry.get("Parameters") or []
     if not isinstance(statement, str) or not isinstance(parameters, list):
         raise AwsError("SerializationException", "Statement must be text, and Parameters must be a list.")
+    check_length(statement)
     try:
         parsed: dict[str, Any] = engine.dynamodb._parse_partiql(statement, parameters)
     except ValueError as failure:
         raise AwsError("ValidationException", str(failure)) from failure
+    except RecursionError as failure:
+        raise AwsError("ValidationException", "The statement is nested too deeply.") from failure
     if parsed["op"] not in _ACTIONS:
         raise AwsError("ValidationException", "Unsupported operation.")
     return parsed

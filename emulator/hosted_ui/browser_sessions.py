@@ -63,7 +63,7 @@ class BrowserSessions:
 
     def redirect_with_code(self, request: AuthorizeRequest, session: BrowserSession) -> Reply:
         user = request.client.pool["_users"][session.username]
-        sign_in = new_sign_in(request.client, user, scope=request.scope, auth_time=session.auth_time)
+        sign_in = new_sign_in(request.client, user, scope=request.scope, auth_time=session.auth_time, hosted=True)
         code = Code(sign_in, request.redirect_uri, request.nonce, request.challenge, clock.now() + CODE_SECONDS)
         return pages.redirect(request.redirect_url(code=self.grants.new_code(code)))
 

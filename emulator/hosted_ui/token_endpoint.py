@@ -18,10 +18,10 @@ from emulator.cognito.token_trigger import Overrides, Source, run_token_trigger
 from emulator.cognito.tokens import (
     IssuedTokens,
     SignIn,
+    attributes_in_scope,
     is_revoked,
     issue,
     issuer,
-    may_read,
     unreadable_scope,
     verified_claims,
 )
@@ -162,7 +162,7 @@ async def user_info(incoming: Incoming) -> Reply:
         return _json({"error": "invalid_token"}, 401).with_headers(("WWW-Authenticate", challenge))
     if "openid" not in str(claims.get("scope", "")).split():
         return _json({"error": "insufficient_scope"}, 403)
-    attributes = {name: text for name, text in attributes_of(user).items() if may_read(client, name)}
+    attributes = attributes_in_scope(client, user, str(claims["scope"]))
     return _json({**attributes, "sub": claims["sub"], "username": user["Username"]})
 
 

@@ -33,7 +33,7 @@ from emulator.hosted_ui.second_factor_pages import SecondFactorPages
 from emulator.hosted_ui.sign_in_pages import SignInPages
 from emulator.hosted_ui.token_endpoint import TokenEndpoint, discovery, jwks, user_info
 from emulator.server import cors
-from emulator.server.calls import UnreadableCall, error_reply, is_s3_request, read_call
+from emulator.server.calls import UnreadableCall, error_reply, is_s3_request, read_call, unreadable_reply
 from emulator.server.control import PREFIX, Control
 from emulator.server.operations import Operations
 from emulator.server.s3 import object_error, read_object_call, run_object_call
@@ -114,7 +114,9 @@ class App:
         path = incoming.path
         if cors.is_preflight(incoming):
             return cors.preflight(incoming)
-        if path.startswith(PREFIX):
+        if path == "/" and incoming.method in ("GET", "HEAD") and "authorization" not in incoming.headers:
+            return _healthy(incoming)
+        if f"{path}/".startswith(PREFIX):
             return self._control.answer(incoming)
         if is_s3_request(incoming):
             return await self._object(incoming)
@@ -167,7 +169,7 @@ class App:
         try:
             call = read_call(incoming)
         except UnreadableCall as failure:
-            return json_reply({"__type": failure.code, "message": str(failure)}, failure.status)
+            return unreadable_reply(incoming, failure)
         try:
             signed = "authorization" in incoming.headers
             return await self._faults.apply(call.label, signed=signed) or await self._operations.run(call)
@@ -175,6 +177,11 @@ class App:
             return error_reply(call, failure)
         finally:
             tracker.call_answered(call.label)
+
+
+def _healthy(incoming: Incoming) -> Reply:
+    """What DynamoDB answers to a load balancer or a person."""
+    return Reply(200, f"healthy: {incoming.headers['host']} ".encode(), (("Content-Type", "text/plain"),))
 
 
 def _form_routes(path: str, page: Page) -> Pages:

@@ -1,16 +1,18 @@
 """Reads an HTTP request as one AWS call: service, operation and parameters. Refuses ambiguous requests.
 
-A call is a `POST /` without a query string. An operation in a query string, a form with a target header, or an encoded
-body could be read in two ways.
+A call is a `POST /` without a query string. An operation in a query string, or a form with a target header, could be
+read in two ways. A compressed body is signed as it was sent.
 """
 
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-from emulator.wire import AwsError, Incoming, Protocol, Reply, json_error, query_error
+from emulator.cognito.user_pool import SELF_SERVICE
+from emulator.wire import AwsError, Incoming, Protocol, Reply, json_error, json_reply, query_error
 from iam.nesting import check_nesting
 
 _JSON = re.compile(r"application/x-amz-json-1\.[01](;.*)?")
@@ -20,7 +22,9 @@ _SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_r
 WITH_WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 _OPERATION = re.compile(r"[A-Za-z]{1,64}")
 # DynamoDB takes values of 32 levels, each of which is two in JSON.
-_DEEPEST = 100
+_DEEPEST = 250
+MAX_BODY = 16 * 1024 * 1024
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _CORAL = "com.amazon.coral.service#"
 
 
@@ -44,6 +48,9 @@ _BY_SCOPE = {
     "sts": Service("sts", "STS", "query"),
     "cloudformation": Service("cloudformation", "CloudFormation", "query"),
 }
+
+
+UNSIGNED_IDENTITY = frozenset({"GetId", "GetCredentialsForIdentity", "GetOpenIdToken"})
 
 
 class UnreadableCall(Exception):
@@ -75,11 +82,28 @@ def read_call(incoming: Incoming) -> Call:
         raise UnreadableCall("Nothing is served at this address.", status=404)
     if "?" in incoming.target:
         raise UnreadableCall("An AWS call must not have a query string.")
-    if incoming.headers.get("content-encoding"):
-        raise UnreadableCall("An encoded body is not accepted.")
     if "x-amz-target" in incoming.headers:
         return _json_call(incoming)
     return _form_call(incoming)
+
+
+def _plain_body(incoming: Incoming) -> bytes:
+    """The body, decompressed if it is compressed with gzip or deflate."""
+    encoding = incoming.headers.get("content-encoding", "").lower()
+    if encoding in ("", "identity"):
+        return incoming.body
+    if encoding not in ("gzip", "deflate"):
+        raise UnreadableCall(f"The content encoding {encoding} is not accepted.", "SerializationException")
+    try:
+        reader = zlib.decompressobj(_GZIP_OR_ZLIB)
+        plain = reader.decompress(incoming.body, MAX_BODY + 1)
+    except zlib.error as failure:
+        raise UnreadableCall("The body cannot be decompressed.", "SerializationException") from failure
+    if len(plain) > MAX_BODY:
+        raise UnreadableCall("The body is larger than 16 MB.", "RequestEntityTooLarge", 413)
+    if not reader.eof or reader.unused_data:
+        raise UnreadableCall("The body cannot be decompressed.", "SerializationException")
+    return plain
 
 
 def _json_call(incoming: Incoming) -> Call:
@@ -87,10 +111,18 @@ def _json_call(incoming: Incoming) -> Call:
     service = _BY_TARGET.get(prefix)
     if service is None or not _OPERATION.fullmatch(operation):
         raise UnreadableCall("The target header does not name a served operation.")
+    if "authorization" not in incoming.headers and _needs_signature(service, operation):
+        # Refused when it is authenticated. Until then its body counts for nothing.
+        return Call(service, operation, {}, None, incoming)
     if not _JSON.fullmatch(incoming.headers.get("content-type", "")):
         raise UnreadableCall("The content type must be JSON for this operation.")
     code = f"{_CORAL if service.signing_name == 'dynamodb' else ''}SerializationException"
-    return Call(service, operation, _json_object(incoming.body, code), _signed_region(incoming), incoming)
+    return Call(service, operation, _json_object(_plain_body(incoming), code), _signed_region(incoming), incoming)
+
+
+def _needs_signature(service: Service, operation: str) -> bool:
+    unsigned = {"cognito-idp": SELF_SERVICE, "cognito-identity": UNSIGNED_IDENTITY}
+    return operation not in unsigned.get(service.signing_name, ())
 
 
 def _json_object(body: bytes, code: str) -> dict[str, Any]:
@@ -123,18 +155,24 @@ def _form_call(incoming: Incoming) -> Call:
     if not _FORM.fullmatch(incoming.headers.get("content-type", "")):
         raise UnreadableCall("The request names no operation.")
     try:
-        values = parse_qs(incoming.body.decode("utf-8"), keep_blank_values=True, max_num_fields=2000)
+        values = parse_qs(_plain_body(incoming).decode("utf-8"), keep_blank_values=True, max_num_fields=2000)
     except ValueError as failure:
         raise UnreadableCall("The body is not a form.", "MalformedQueryString") from failure
     found = _SCOPE.search(incoming.headers.get("authorization", ""))
     unsigned = found is None and values.get("Action") == [WITH_WEB_IDENTITY]
     service = _BY_SCOPE.get("sts" if unsigned else found[2] if found else "")
     if service is None:
-        raise UnreadableCall("The request is not signed for a served service.", "MissingAuthenticationToken", 403)
+        raise _not_for_us(found[2] if found else "")
     if any(len(several) != 1 for several in values.values()) or not _OPERATION.fullmatch(values.get("Action", [""])[0]):
         raise UnreadableCall("The form names no operation, or a parameter twice.", "MalformedQueryString")
     data = {name: value for name, (value,) in values.items()}
     return Call(service, data["Action"], data, _signed_region(incoming), incoming)
+
+
+def _not_for_us(service: str) -> UnreadableCall:
+    if service:
+        return UnreadableCall(f"The service {service} is not served here.", "InvalidAction")
+    return UnreadableCall("Request is missing Authentication Token", "MissingAuthenticationToken", 403)
 
 
 def _signed_region(incoming: Incoming) -> str | None:
@@ -147,6 +185,13 @@ def is_s3_request(incoming: Incoming) -> bool:
     """Whether the request is signed for S3, whose requests have their own paths and methods."""
     found = _SCOPE.search(incoming.headers.get("authorization", ""))
     return found is not None and found[2] == "s3"
+
+
+def unreadable_reply(incoming: Incoming, failure: UnreadableCall) -> Reply:
+    """A form gets XML, as every service with forms sends it."""
+    if _FORM.fullmatch(incoming.headers.get("content-type", "")) and "x-amz-target" not in incoming.headers:
+        return query_error(AwsError(failure.code, str(failure), failure.status), "")
+    return json_reply({"__type": failure.code, "message": str(failure)}, failure.status)
 
 
 def error_reply(call: Call, error: AwsError) -> Reply:

@@ -1,4 +1,7 @@
-"""Switches for tests over HTTP, protected by root's secret: faults, call counts, clock, delays, mails, users."""
+"""Switches for tests over HTTP, protected by root's secret: faults, call counts, clock, delays, mails, users.
+
+The page at the top and the health need no secret: they say nothing about what is stored here.
+"""
 
 import hmac
 import json
@@ -12,6 +15,7 @@ from emulator.cognito import listing
 from emulator.cognito.bulk_users import create_users
 from emulator.cognito.mail_limits import MailLimits, parse_limit
 from emulator.faults import Switchboard, parse_fault
+from emulator.server import overview
 from emulator.state.changes import tracker
 from emulator.wire import Incoming, Reply, json_reply
 
@@ -28,6 +32,8 @@ class Control:
         self.mail_limits = MailLimits(self.switchboard)
 
     def answer(self, incoming: Incoming) -> Reply:
+        if incoming.method in ("GET", "HEAD") and (page := overview.find_page(incoming)):
+            return page()
         given = incoming.headers.get("x-emulator-root-secret", "")
         if not hmac.compare_digest(given.encode(errors="replace"), self.root.key.secret_access_key.encode()):
             return json_reply({"message": "This needs the root secret."}, 403)

@@ -19,7 +19,9 @@ from emulator.wire import Dropped, Incoming, Reply
 
 App = Callable[[Incoming], Awaitable[Reply | Dropped]]
 
-MAX_BODY = 20 * 1024 * 1024
+MAX_BODY = 16 * 1024 * 1024
+# A body above the limit is read up to here, so that the client sees the answer and not a broken connection.
+_DISCARDED = 64 * 1024 * 1024
 IDLE_SECONDS = 75
 REQUEST_SECONDS = 30
 _READ_SIZE = 256 * 1024
@@ -31,6 +33,15 @@ log = logging.getLogger(__name__)
 
 class UnreadableRequest(Exception):
     """The request cannot be read, or can be read in more than one way. The client gets the message."""
+
+    status = 400
+
+
+class TooLarge(UnreadableRequest):
+    status = 413
+
+    def __init__(self) -> None:
+        super().__init__("The body is larger than 16 MB.")
 
 
 def listen(port: int) -> list[socket.socket]:
@@ -104,7 +115,8 @@ class _Connection:
                     return
                 answer = await self._app(incoming)
             except (h11.RemoteProtocolError, UnreadableRequest) as failure:
-                await self._write(Reply(400, f"{failure}\n".encode(), (("Content-Type", "text/plain"),)), last=True)
+                status = failure.status if isinstance(failure, UnreadableRequest) else 400
+                await self._write(Reply(status, f"{failure}\n".encode(), (("Content-Type", "text/plain"),)), last=True)
                 return
             if isinstance(answer, Dropped):
                 self._writer.transport.abort()
@@ -124,7 +136,7 @@ class _Connection:
 
     async def _read_request(self) -> Incoming | None:
         request: h11.Request | None = None
-        body = bytearray()
+        body, length = bytearray(), 0
         while True:
             event = await self._next_event()
             if isinstance(event, h11.Request):
@@ -132,10 +144,14 @@ class _Connection:
                 if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
                     raise UnreadableRequest("The body has a Content-Length and a Transfer-Encoding.")
             elif isinstance(event, h11.Data):
-                body += event.data
-                if len(body) > MAX_BODY:
-                    raise UnreadableRequest("The body is larger than any service here takes.")
+                length += len(event.data)
+                if length > _DISCARDED:
+                    raise TooLarge
+                if length <= MAX_BODY:
+                    body += event.data
             elif isinstance(event, h11.EndOfMessage) and request is not None:
+                if length > MAX_BODY:
+                    raise TooLarge
                 return self._incoming(request, bytes(body))
             elif isinstance(event, h11.ConnectionClosed):
                 return None

@@ -44,6 +44,8 @@ def decode(text: str) -> Any:
 def _to_json(value: object) -> object:
     if type(value) in _JSON_TYPES:
         return value
+    if isinstance(value, str):
+        return str(value)  # what an expression's text carries is made anew by each request
     if isinstance(value, Counter):
         return _tag("counter", _pairs(value))
     if isinstance(value, dict):

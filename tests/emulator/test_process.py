@@ -40,7 +40,7 @@ def test_a_taken_port_gives_a_one_line_error(emulator: Emulator) -> None:
     port = int(emulator.endpoint_url.rpartition(":")[2])
     with pytest.raises(EmulatorFailed) as failure:
         start(port=port)
-    assert str(failure.value) == f"Port {port} is taken. Set EMULATOR_PORT to another."
+    assert str(failure.value) == f"Port {port} is taken. Give --port or EMULATOR_PORT another."
 
 
 def test_a_port_taken_on_one_address_counts_as_taken() -> None:
@@ -49,6 +49,14 @@ def test_a_port_taken_on_one_address_counts_as_taken() -> None:
         taken.listen()
         with pytest.raises(EmulatorFailed, match="is taken"):
             start(port=taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http"])
+def test_a_port_that_is_none_is_refused_in_a_line(port: str) -> None:
+    command = [sys.executable, "-m", "emulator", f"--port={port}"]
+    refused = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].endswith(f"'{port}' is not a number from 0 to 65535")
 
 
 def test_only_two_loopback_ports_are_open(stack: Stack) -> None:
