@@ -101,6 +101,23 @@ def get_body(table: str, collection: str, number: int) -> bytes:
     return json.dumps({"TableName": table, "Key": key}).encode()
 
 
+def put_body(table: str, collection: str, number: int) -> bytes:
+    """Puts a record if its version is as expected."""
+    request = {
+        "TableName": table,
+        "Item": record(collection, number),
+        "ConditionExpression": "attribute_exists(pk) AND #version = :version",
+        "ExpressionAttributeNames": {"#version": "_version"},
+        "ExpressionAttributeValues": {":version": {"N": "1"}},
+    }
+    return json.dumps(request).encode()
+
+
+def batch_write_body(table: str, collection: str, *, first: int = 0, count: int = _BATCH) -> bytes:
+    puts = [{"PutRequest": {"Item": record(collection, number)}} for number in range(first, first + count)]
+    return json.dumps({"RequestItems": {table: puts}}).encode()
+
+
 def query_body(table: str, collection: str, *, after: int | None = None) -> bytes:
     request: dict[str, Any] = {
         "TableName": table,
@@ -140,6 +157,5 @@ class Caller:
 
     def load(self, collection: str, count: int, *, first: int = 0) -> None:
         for begin in range(first, first + count, _BATCH):
-            numbers = range(begin, min(begin + _BATCH, first + count))
-            puts = [{"PutRequest": {"Item": record(collection, number)}} for number in numbers]
-            self.call("BatchWriteItem", json.dumps({"RequestItems": {self._stack.table: puts}}).encode())
+            size = min(_BATCH, first + count - begin)
+            self.call("BatchWriteItem", batch_write_body(self._stack.table, collection, first=begin, count=size))

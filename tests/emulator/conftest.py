@@ -1,13 +1,17 @@
 """One emulator for all tests of this package, with the product's stack and variants of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from emulator.client.process import Emulator, start
 from tests.emulator.browser import Browser
+from tests.emulator.definitions import index, table, units
 from tests.emulator.unguarded_template import unguarded_template
-from tests.emulator.world import TEMPLATE, Stack, build
+from tests.emulator.world import TEMPLATE, Stack, build, client
+
+Make = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +48,36 @@ def impatient_stack(emulator: Emulator) -> Stack:
     hurried = text.replace("RetryGracePeriodSeconds: 30", "RetryGracePeriodSeconds: 0")
     assert hurried != text
     return build(emulator, name="impatient", template=hurried)
+
+
+@pytest.fixture(scope="session")
+def tables(emulator: Emulator) -> Any:
+    """DynamoDB for root."""
+    return client(emulator, "dynamodb", emulator.root)
+
+
+@pytest.fixture
+def make_table(tables: Any) -> Iterator[Make]:
+    """Makes the table `changed` for one test, and returns its description."""
+
+    def made(*names: str, **more: Any) -> dict[str, Any]:
+        description: dict[str, Any] = tables.create_table(**table(*names, TableName="changed", **more))
+        return dict(description["TableDescription"])
+
+    yield made
+    if "changed" in tables.list_tables()["TableNames"]:
+        tables.update_table(TableName="changed", DeletionProtectionEnabled=False)
+        tables.delete_table(TableName="changed")
+
+
+@pytest.fixture
+def on_demand_table(make_table: Make) -> dict[str, Any]:
+    local = {"LocalSecondaryIndexes": [index("local", "p", "c")]}
+    return make_table("p", "c", defined=("p", "c", "x"), GlobalSecondaryIndexes=[index("by-x", "x")], **local)
+
+
+@pytest.fixture
+def provisioned_table(make_table: Make) -> dict[str, Any]:
+    indexes = [index("by-x", "x", ProvisionedThroughput=units(2, 2))]
+    more = {"BillingMode": None, "ProvisionedThroughput": units(5, 5)}
+    return make_table("p", defined=("p", "x"), GlobalSecondaryIndexes=indexes, **more)

@@ -264,7 +264,7 @@ def test_no_kind_of_update_changes_an_items_key(bench: Bench) -> None:
     db = bench.allow("UpdateItem", "PartiQLUpdate", ForAllValues_StringLike={"dynamodb:LeadingKeys": ["a#*"]})
     fresh = {"TableName": TABLE, "Key": {"pk": OWN, "sk": {"S": "fresh"}}}
     moved = {"ExpressionAttributeNames": {"#k": "pk"}, "ExpressionAttributeValues": {":v": FOREIGN}}
-    set_key = {**fresh, "UpdateExpression": "SET v = list_append(#k, :v), #k = :v", **moved}
+    set_key = {**fresh, "UpdateExpression": "SET v = if_not_exists(#k, :v), #k = :v", **moved}
     put_key = {**fresh, "AttributeUpdates": {"pk": {"Action": "PUT", "Value": FOREIGN}}}
     statement = f"UPDATE \"{TABLE}\" SET v = 1 SET pk = 'b#1' WHERE pk = 'a#1' AND sk = 'a#x'"
     for error in (
@@ -292,3 +292,55 @@ def raw_sender(bench: Bench, operation: str) -> Callable[[dict[str, Any]], reque
         return requests.post(request.url, data=body, headers=dict(request.headers), timeout=10)
 
     return send
+
+
+def test_a_search_of_vectors_and_a_bulk_write_are_named_and_denied(bench: Bench) -> None:
+    bench.allow("Query")
+    for operation, resource in (("SearchVectors", f"{ARN}/index/by-owner"), ("StartBulkPutItems", ARN)):
+        answer = post(bench, operation, {"TableName": TABLE, "IndexName": "by-owner"})
+        assert answer["__type"].endswith("#AccessDeniedException")
+        assert f"perform: dynamodb:{operation} on resource: {resource} " in answer["Message"]
+
+
+def test_an_allowed_search_of_vectors_is_not_served(bench: Bench) -> None:
+    bench.allow("SearchVectors", resource=f"{ARN}/index/by-owner")
+    answer = post(bench, "SearchVectors", {"TableName": TABLE, "IndexName": "by-owner"})
+    assert answer["__type"].endswith("#UnknownOperationException")
+
+
+def test_an_unknown_operation_is_unknown_to_everybody(bench: Bench) -> None:
+    bench.allow("Query")
+    assert post(bench, "scan", {"TableName": TABLE})["__type"].endswith("#UnknownOperationException")
+
+
+def post(bench: Bench, operation: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The answer to an operation that boto3 may not know, or whose name is wrong."""
+    headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"}
+    request = AWSRequest("POST", f"{bench.emulator.endpoint_url}/", data=json.dumps(data), headers=headers)
+    SigV4Auth(SigningKey(bench.key.access_key_id, bench.key.secret_access_key), "dynamodb", REGION).add_auth(request)
+    answer: dict[str, Any] = requests.post(
+        request.url, data=request.data, headers=dict(request.headers), timeout=10
+    ).json()
+    return answer
+
+
+def test_the_leading_key_of_an_index_with_several_attributes_is_the_first(bench: Bench) -> None:
+    root = client(bench.emulator, "dynamodb", bench.emulator.root)
+    several = [{"AttributeName": name, "KeyType": "HASH"} for name in ("org", "team")]
+    index = {"IndexName": "pairs", "KeySchema": several, "Projection": {"ProjectionType": "ALL"}}
+    root.create_table(
+        TableName="paired",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "org", "team")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[index],
+    )
+    root.put_item(TableName="paired", Item={name: {"S": f"a#{name}"} for name in ("pk", "org", "team")})
+    arn = f"{ARN.rpartition('/')[0]}/paired/index/pairs"
+    both = {":f": {"S": "a#org"}, ":s": {"S": "a#team"}}
+    request = {"TableName": "paired", "IndexName": "pairs", "ExpressionAttributeValues": both}
+    for condition in ("org = :f AND team = :s", "team = :s AND org = :f"):
+        db = bench.allow("Query", resource=arn, ForAllValues_StringEquals={"dynamodb:LeadingKeys": ["a#org"]})
+        assert db.query(**request, KeyConditionExpression=condition)["Count"] == 1
+        db = bench.allow("Query", resource=arn, ForAnyValue_StringEquals={"dynamodb:LeadingKeys": ["a#team"]})
+        assert "dynamodb:Query" in denial(lambda: db.query(**request, KeyConditionExpression=condition))  # noqa: B023

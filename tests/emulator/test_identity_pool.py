@@ -137,7 +137,9 @@ def test_an_identity_accepts_only_its_own_login(stack: Stack) -> None:
     error = refusal(ask, IdentityId=mine, Logins={stack.provider: stack.tokens(GLOBEX_OWNER).id_token})
     assert error["message"].startswith("Logins don't match.")
     assert refusal(ask, IdentityId=mine)["message"] == f"Access to Identity '{mine}' is forbidden."
-    assert refusal(ask, IdentityId=f"{REGION}:nobody")["code"] == "ResourceNotFoundException"
+    assert (
+        refusal(ask, IdentityId=f"{REGION}:00000000-0000-0000-0000-000000000000")["code"] == "ResourceNotFoundException"
+    )
 
 
 def test_guests_are_refused_if_the_pool_does_not_allow_them(stack: Stack) -> None:

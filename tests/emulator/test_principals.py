@@ -180,6 +180,25 @@ def test_a_session_policy_can_only_restrict(stack: Stack, deployer: Key) -> None
     assert refusal(db.get_item, TableName=stack.table, Key=key(ACME))["code"] == "AccessDeniedException"
 
 
+def test_a_user_may_ask_who_it_is_by_a_policy_on_itself(stack: Stack) -> None:
+    iam = stack.root("iam")
+    made = iam.create_user(UserName="curious")["User"]
+    given = iam.create_access_key(UserName="curious")["AccessKey"]
+    statement = {"Effect": "Allow", "Action": ["iam:GetUser", "iam:ListAccessKeys"], "Resource": made["Arn"]}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName="curious", PolicyName="self", PolicyDocument=document)
+    own = client(stack.emulator, "iam", Key(given["AccessKeyId"], given["SecretAccessKey"]))
+    assert own.get_user()["User"]["Arn"] == made["Arn"]
+    assert [one["UserName"] for one in own.list_access_keys()["AccessKeyMetadata"]] == ["curious"]
+    assert refusal(lambda: own.get_user(UserName="deployer"))["code"] == "AccessDenied"
+
+
+def test_root_and_a_session_ask_who_they_are(stack: Stack, portal: Key) -> None:
+    assert stack.root("iam").get_user()["User"]["Arn"] == "arn:aws:iam::123456789012:root"
+    session = client(stack.emulator, "iam", portal)
+    assert "Must specify userName" in refusal(session.get_user)["message"]
+
+
 def test_a_user_without_a_policy_may_do_nothing(stack: Stack, deployer: Key) -> None:
     assert client(stack.emulator, "sts", deployer).get_caller_identity()["Arn"].endswith(":user/deployer")
     assert refusal(client(stack.emulator, "iam", deployer).list_users)["code"] == "AccessDenied"

@@ -15,6 +15,7 @@ from tests.emulator.accounts import address, client_of, later, mailed_code, mail
 from tests.emulator.browser import Browser, code_in
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.world import ACME, PASSWORD, REGION, Person, Stack, build, claims, refusal
+from tests.world.faults import Switches
 
 BAD_CODE = "This code is wrong or has expired."
 
@@ -266,3 +267,14 @@ def test_a_sign_up_code_expires_after_a_day(newcomer: Browser, open_stack: Stack
 def test_users_made_by_an_administrator_sign_in_there_too(open_stack: Stack) -> None:
     person = open_stack.newcomer(role="viewer")
     assert claims(open_stack.tokens(Person(person.email, ACME, "viewer")).id_token)["custom:org"] == ACME
+
+
+def test_an_undelivered_code_leaves_the_person_signed_up(open_stack: Stack, emulator: Emulator) -> None:
+    email, client_id, api = address(), client_of(open_stack), anonymous(open_stack, "cognito-idp")
+    switches = Switches(emulator)
+    switches.fail("Mail.Send", fault="undelivered-mail")
+    person = {"ClientId": client_id, "Username": email}
+    error = refusal(api.sign_up, **person, Password=PASSWORD)
+    assert (error["code"], error["status"]) == ("CodeDeliveryFailureException", 400)
+    api.resend_confirmation_code(**person)
+    api.confirm_sign_up(**person, ConfirmationCode=mailed_code(emulator, email))

@@ -154,6 +154,26 @@ def test_deleted_data_stays_deleted_after_a_restart(tmp_path: Path) -> None:
         assert later.root("dynamodb").list_tables()["TableNames"] == [stack.table]
 
 
+def test_a_transaction_with_expressions_survives_a_restart(tmp_path: Path) -> None:
+    one = {"Key": {"pk": {"S": "a"}}, "TableName": "counts"}
+    more = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
+    checked = {"TableName": "counts", "Key": {"pk": {"S": "b"}}, "ConditionExpression": "attribute_not_exists(pk)"}
+    request = {
+        "ClientRequestToken": "once",
+        "TransactItems": [{"Update": {**one, **more}}, {"ConditionCheck": checked}],
+    }
+    with running(tmp_path) as first:
+        db = client(first, "dynamodb", first.root)
+        keys = {"AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]}
+        schema = [{"AttributeName": "pk", "KeyType": "HASH"}]
+        db.create_table(TableName="counts", BillingMode="PAY_PER_REQUEST", KeySchema=schema, **keys)
+        db.transact_write_items(**request)
+    with running(tmp_path) as second:
+        db = client(second, "dynamodb", second.root)
+        db.transact_write_items(**request)
+        assert db.get_item(**one)["Item"]["n"] == {"N": "1"}
+
+
 def test_a_cancelled_transaction_of_statements_saves_nothing(tmp_path: Path) -> None:
     with running(tmp_path / "state") as first:
         stack = build(first, name="portal")

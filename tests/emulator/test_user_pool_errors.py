@@ -108,7 +108,7 @@ def test_a_user_name_has_at_most_128_characters(stack: Stack) -> None:
     assert (code, "less than or equal to 128" in text) == ("InvalidParameterException", True)
 
 
-@pytest.mark.parametrize("name", ["nobody", "a b@acme.example", "@acme.example"])
+@pytest.mark.parametrize("name", ["nobody", "@acme.example"])
 def test_a_user_name_must_be_an_address(stack: Stack, name: str) -> None:
     found = answer(stack.root("cognito-idp").admin_create_user, UserPoolId=stack.pool_id, Username=name)
     assert found == ("InvalidParameterException", "Username should be an email.")
