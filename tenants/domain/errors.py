@@ -17,6 +17,7 @@ Leaves carry what a page or a log needs; `str()` of a leaf is a sentence for the
     ├── OnlyOperatorsPages      break-glass access opens only operators' pages
     ├── DeniedByAws             IAM refused a request signed with the person's credentials
     ├── RecordNotFound
+    ├── RecordChanged           a record is no longer as the person saw it, so nothing was written
     ├── InvalidInput            the person can correct it
     ├── UserExists              the user pool already has a user with this address
     ├── UserGone                the user pool no longer has this user
@@ -175,6 +176,14 @@ class RecordNotFound(PortalError):
         super().__init__(f"There is no record “{key}” in {collection}.")
         self.collection = collection
         self.key = key
+
+
+class RecordChanged(PortalError):
+    """`at` is the place of the record in its transaction, from 0: which of the writes found another record."""
+
+    def __init__(self, *, at: int = 0) -> None:
+        super().__init__("This record has changed since you opened it. Nothing was saved.")
+        self.at = at
 
 
 class InvalidInput(PortalError):

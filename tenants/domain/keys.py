@@ -1,20 +1,57 @@
 """Keys of the records table. They are composed only here.
 
-`pk = <org>#<collection>` and `sk = <record key>`. The partition with an empty collection name is the tenant's
-catalogue: one item per collection, whose `sk` is the collection's name. Public rows have `PUBLIC` in place of the org.
+`pk = <org>#<collection>` and `sk = <record key>`; `KeyNames` has the names that a table gives them. The partition with
+an empty collection name is the tenant's catalogue: one item per collection, whose `sk` is the collection's name. Public
+rows have `PUBLIC` in place of the org.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tenants.domain.errors import InvalidInput
 from tenants.domain.org_id import OrgId, is_org_id
+from tenants.domain.values import Item
 
 PUBLIC = "PUBLIC"
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 MAX_PARTITION_KEY_BYTES = 2048
 MAX_SORT_KEY_BYTES = 1024
+# Copies of deleted records, for some minutes. It is no collection: no list names it and no page opens it.
+DELETED = "_deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNames:
+    """What the table calls its two key attributes, both texts."""
+
+    partition: str = "pk"
+    sort: str = "sk"
+
+    def __iter__(self) -> Iterator[str]:
+        yield self.partition
+        yield self.sort
+
+    def key(self, partition_key: str, sort_key: str) -> Item:
+        return {self.partition: {"S": partition_key}, self.sort: {"S": sort_key}}
+
+    def key_of(self, item: Item) -> Item:
+        return {name: item[name] for name in self}
+
+    def named(self, item: Item) -> Item:
+        """An item with the usual names, as this table has it."""
+        others = {name: value for name, value in item.items() if name not in {*USUAL_KEYS}}
+        return {**self.key(USUAL_KEYS.partition_key(item), USUAL_KEYS.sort_key(item)), **others}
+
+    def partition_key(self, item: Item) -> str:
+        return str(item[self.partition]["S"])
+
+    def sort_key(self, item: Item) -> str:
+        return str(item[self.sort]["S"])
+
+
+USUAL_KEYS = KeyNames()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +65,27 @@ class Space:
         return f"{self.prefix}#"
 
     def collection(self, name: str) -> str:
-        """Partition key of the collection. Raises InvalidInput for an empty or over-long name."""
+        """Partition key of the collection. Raises InvalidInput for an empty or over-long name, and the portal's own."""
         if not name:
             raise InvalidInput("A collection needs a name.", field="collection")
+        if not is_collection(name):
+            raise InvalidInput(
+                f"“{name}” is no collection: the portal keeps deleted records there.", field="collection"
+            )
         return checked_partition_key(f"{self.prefix}#{name}")
+
+    @property
+    def deleted(self) -> str:
+        """Partition key of the copies of deleted records."""
+        return f"{self.prefix}#{DELETED}"
 
 
 PUBLIC_SPACE = Space(PUBLIC)
+
+
+def is_collection(name: str) -> bool:
+    """Not the portal's own partition, whatever the catalogue says."""
+    return name != DELETED
 
 
 def own_space(org: OrgId) -> Space:

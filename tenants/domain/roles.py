@@ -21,6 +21,8 @@ class Role(StrEnum):
 
 
 IN_AN_ORGANISATION = (Role.OWNER, Role.ADMIN, Role.EDITOR, Role.VIEWER)
+# Those who see what changes records. IAM decides.
+RECORD_WRITERS = (Role.OWNER, Role.ADMIN, Role.EDITOR)
 
 _IN_WORDS = {
     Role.OWNER: "reads and writes records, manages members and settings",

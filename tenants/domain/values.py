@@ -26,6 +26,7 @@ TYPE_NAMES = {
     "NS": "set of numbers",
     "BS": "set of binaries",
 }
+LONG_TEXT, STARTS_WITH, MANY_PARTS = 1_000, 200, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,19 @@ class ValueView:
     parts: Sequence[tuple[str, ValueView]] = field(default=())
     note: str = ""
 
+    @property
+    def is_long(self) -> bool:
+        """Whether a page folds it."""
+        return len(self.text) > LONG_TEXT or len(self.parts) > MANY_PARTS
+
+    @property
+    def start(self) -> str:
+        return f"{self.text[:STARTS_WITH]}…"
+
 
 def show(value: AttributeValue) -> ValueView:
     """The whole value, not shortened. Raises ValueError unless it has exactly one known type."""
-    kind, content = _type_and_content(value)
+    kind, content = type_and_content(value)
     if kind == "M":
         return _composite(kind, [(name, show(part)) for name, part in content.items()])
     if kind == "L":
@@ -53,7 +63,7 @@ def show(value: AttributeValue) -> ValueView:
 
 def summary(value: AttributeValue, limit: int = 80) -> str:
     """One line for a table cell: the text itself, or the number of parts. Raises ValueError as `show` does."""
-    kind, content = _type_and_content(value)
+    kind, content = type_and_content(value)
     if kind in {"M", "L", "SS", "NS", "BS"}:
         return f"{TYPE_NAMES[kind]}, {len(content)}"
     if kind == "B":
@@ -64,7 +74,7 @@ def summary(value: AttributeValue, limit: int = 80) -> str:
 
 def as_json(value: AttributeValue) -> Any:
     """DynamoDB's own JSON, with bytes as base64, as `aws dynamodb get-item` prints it."""
-    kind, content = _type_and_content(value)
+    kind, content = type_and_content(value)
     if kind == "M":
         return {kind: {name: as_json(part) for name, part in content.items()}}
     if kind == "L":
@@ -76,7 +86,8 @@ def as_json(value: AttributeValue) -> Any:
     return {kind: content}
 
 
-def _type_and_content(value: AttributeValue) -> tuple[str, Any]:
+def type_and_content(value: AttributeValue) -> tuple[str, Any]:
+    """Raises ValueError unless it has exactly one known type."""
     if len(value) != 1:
         raise ValueError("an attribute value has exactly one type")
     ((kind, content),) = value.items()
