@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import botocore
 import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.httpsession import get_cert_path
 from botocore.loaders import create_loader
+from botocore.utils import get_environ_proxies
 
 from tenants.aws.attribute_values import AttributeValueParserFactory
+from tenants.aws.first_attempts import FirstAttempts
+from tenants.aws.kept_connections import KeptConnections
 from tenants.aws.raw_bodies import register_capture
 from tenants.aws.signing import PersonsCredentialsProvider
 
@@ -86,7 +92,24 @@ def _signing_as_bound(region: str, endpoint_url: str | None, limits: dict[str, A
     # Account-based endpoints depend on the credentials, which are unknown when the endpoint is resolved.
     config = Config(**limits, account_id_endpoint_mode="disabled")
     client = session.create_client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
+    _send_attempts(session, client)
     return cast("DynamoDBClient", client)
+
+
+def _send_attempts(session: botocore.session.Session, client: Any) -> None:
+    """Trusts the authorities that botocore trusts. Behind a proxy, and to an address with a path, botocore sends."""
+    url, config = client.meta.endpoint_url.removesuffix("/"), client.meta.config
+    if get_environ_proxies(url) or urlsplit(url).path:
+        return
+    given = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+    connections = KeptConnections(
+        url,
+        most=config.max_pool_connections,
+        connect_timeout=config.connect_timeout,
+        read_timeout=config.read_timeout,
+        certificates=str(given or get_cert_path(True)),
+    )
+    FirstAttempts(connections).register(client)
 
 
 def identities_client(

@@ -28,7 +28,11 @@ def register_capture(session: Session) -> None:
     session.register("before-parse", _capture)
 
 
-def _capture(**event: Any) -> None:
+def capture(body: bytes) -> None:
     bodies = _bodies.get()
     if bodies is not None:
-        bodies.append(event["response_dict"]["body"])
+        bodies.append(body)
+
+
+def _capture(**event: Any) -> None:
+    capture(event["response_dict"]["body"])

@@ -35,6 +35,14 @@ def signing_as(credentials: Credentials) -> Iterator[None]:
         _bound.reset(token)
 
 
+def bound_credentials() -> ReadOnlyCredentials:
+    """Raises NoCredentialsBound outside `signing_as`."""
+    frozen = _bound.get()
+    if frozen is None:
+        raise NoCredentialsBound("no credentials are bound to sign this call with")
+    return frozen
+
+
 class PersonsCredentials(BotocoreCredentials):
     """botocore asks it at every signature, retries included, and gets the credentials bound then."""
 
@@ -42,10 +50,7 @@ class PersonsCredentials(BotocoreCredentials):
         super().__init__(access_key="", secret_key="", method="signing-as")
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        frozen = _bound.get()
-        if frozen is None:
-            raise NoCredentialsBound("no credentials are bound to sign this call with")
-        return frozen
+        return bound_credentials()
 
 
 class PersonsCredentialsProvider:

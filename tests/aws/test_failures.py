@@ -25,6 +25,7 @@ from tenants.domain.errors import (
     InvalidInput,
     Misconfigured,
     PortalError,
+    RecordChanged,
     RefusedByCognito,
     Throttled,
     Unreachable,
@@ -34,7 +35,7 @@ from tenants.domain.errors import (
 
 # The operations that the adapters call, by botocore's name of the service and the table's.
 CALLED = {
-    ("dynamodb", RECORDS): ("Query", "GetItem", "DeleteItem"),
+    ("dynamodb", RECORDS): ("Query", "GetItem", "DeleteItem", "TransactWriteItems"),
     ("cognito-identity", IDENTITIES): ("GetId", "GetCredentialsForIdentity"),
     ("cognito-identity", TAGS): ("GetPrincipalTagAttributeMap",),
     ("cognito-idp", PEOPLE): (
@@ -181,3 +182,25 @@ def test_a_failure_of_a_member_contains_cognitos_words() -> None:
     assert "could not be delivered" in str(meaning(refused("CodeDeliveryFailureException"), PEOPLE))
     assert isinstance(meaning(refused("UsernameExistsException"), PEOPLE), UserExists)
     assert isinstance(meaning(refused("UserNotFoundException"), PEOPLE), UserGone)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "meant"),
+    [
+        (["None", "ConditionalCheckFailed"], RecordChanged),
+        (["TransactionConflict", "ConditionalCheckFailed"], RecordChanged),
+        (["TransactionConflict", "None"], Throttled),
+        (["ThrottlingError"], Throttled),
+        (["ProvisionedThroughputExceeded"], Throttled),
+        (["None", "ValidationError"], InvalidInput),
+        (["Surprise"], Misconfigured),
+        ([], Misconfigured),
+    ],
+)
+def test_a_cancelled_transaction_says_what_cancelled_it(reasons: list[str], meant: type[PortalError]) -> None:
+    error = refused("TransactionCanceledException")
+    error.response["CancellationReasons"] = [{"Code": code, "Message": "why"} for code in reasons]
+    found = meaning(error)
+    assert isinstance(found, meant)
+    if isinstance(found, RecordChanged):
+        assert found.at == 1

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 Answering = Callable[[socket.socket], None]
 
@@ -40,6 +43,22 @@ def odd_server(answer: Answering, *, reads: bool = True) -> Iterator[OddServer]:
             thread.join()
 
 
+@contextmanager
+def tls_server(certificate: Path, answering: Answering) -> Iterator[OddServer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def answer(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as tls:
+            tls.recv(65_536)
+            answering(tls)
+
+    # The first bytes are TLS's.
+    with odd_server(answer, reads=False) as server:
+        server.url = server.url.replace("http://", "https://")
+        yield server
+
+
 def _serve(server: OddServer, listening: socket.socket) -> None:
     threads = []
     while not server.ended.is_set():
@@ -58,10 +77,22 @@ def _one(server: OddServer, connection: socket.socket) -> None:
         connection.settimeout(5)
         try:
             if server.reads:
-                server.seen.append(connection.recv(65_536))
+                server.seen.append(_request(connection))
             server.answer(connection)
         except OSError:
             pass
+
+
+def _request(connection: socket.socket) -> bytes:
+    """As far as it comes. What is left unread would end the connection before the answer is read."""
+    received = b""
+    while piece := connection.recv(65_536):
+        received += piece
+        head, blank, body = received.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        if blank and len(body) >= int(length[1] if length else 0):
+            break
+    return received
 
 
 def whole(body: bytes | str, *, status: int = 200, **headers: str) -> Answering:
