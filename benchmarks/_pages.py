@@ -21,26 +21,30 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import engines
 from django.urls import include, path, reverse
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from tenants.aws.records_table import RecordsTable
+from tenants.aws.records_table import QueryAnswer, RecordsTable
 from tenants.aws.signing import PersonsCredentialsProvider
-from tenants.domain.values import Item, summary
+from tenants.domain.keys import KeyNames
+from tenants.domain.record_query import RecordQuery
+from tenants.domain.values import summary
 from tenants.organisation.record_addresses import to_segment
+from tenants.organisation.record_explorer import Place, explored
 from tenants.organisation.record_table import RecordRows, record_rows
-from tenants.records.reading import PAGE_SIZE, RecordPage, Records
+from tenants.records.reading import PAGE_SIZE, RecordPage, Records, Start
 from tenants.records.wiring import records
 from tenants.sign_in.access import members_only
 from tenants.sign_in.sessions import SignedIn
 from tenants.sign_in.wiring import federation
 
-COLUMNS = ("ordered_by", "ordered_on", "status", "items", "total", "currency")
+KINDS = {"ordered_by": "S", "ordered_on": "S", "status": "S", "items": "N", "total": "N", "currency": "S"}
+COLUMNS = tuple(KINDS)
 _ROWS = (
-    '{%% for row in rows %%}<tr><th scope="row"><a href="%s">{{ row.key }}</a></th>'
-    '{%% for cell in row.cells %%}<td{%% if cell.is_number %%} class="number"{%% endif %%}>{{ cell.text }}</td>'
-    "{%% endfor %%}</tr>{%% endfor %%}"
+    '{%% for row in rows %%}<tr role="row"><th scope="row" role="rowheader">'
+    '<a title="{{ row.key }}" href="%s">{{ row.key }}</a></th>'
+    '{%% for cell in row.cells %%}<td role="cell"{%% if cell.is_number %%} class="number"{%% endif %%} '
+    'data-label="{{ cell.name }}">{{ cell.text }}</td>{%% endfor %%}</tr>{%% endfor %%}'
 )
 STOCK = engines["django"].from_string(_ROWS % "{% url 'record' collection row.key %}")
 JOINED = engines["django"].from_string(_ROWS % "{{ here }}{{ row.key }}/")
@@ -48,19 +52,22 @@ JOINED = engines["django"].from_string(_ROWS % "{{ here }}{{ row.key }}/")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    keys: Sequence[str]
+    page: RecordPage
     rows: RecordRows
 
 
-def render_listing(template: Any, keys: Sequence[str], cells: Sequence[Sequence[dict[str, Any]]], here: str) -> Listing:
-    rows = [{"key": key, "cells": row} for key, row in zip(keys, cells, strict=True)]
+def render_listing(template: Any, page: RecordPage, cells: Sequence[Sequence[dict[str, Any]]], here: str) -> Listing:
+    rows = [{"key": item["sk"]["S"], "cells": row} for item, row in zip(page.items, cells, strict=True)]
     html = template.render({"rows": rows, "collection": "orders", "here": here})
-    return Listing(keys, RecordRows(COLUMNS, 0, SafeString(html)))
+    return Listing(page, RecordRows(COLUMNS, (), SafeString(html), KINDS))
 
 
 def stock_rows(page: RecordPage, here: str, *, template: Any = STOCK) -> Listing:
-    cells = [[{"text": summary(item[name]), "is_number": "N" in item[name]} for name in COLUMNS] for item in page.items]
-    return render_listing(template, [item["sk"]["S"] for item in page.items], cells, here)
+    cells = [
+        [{"name": name, "text": summary(item[name]), "is_number": "N" in item[name]} for name in COLUMNS]
+        for item in page.items
+    ]
+    return render_listing(template, page, cells, here)
 
 
 def shared_stock_client(who: SignedIn, collection: str, here: str) -> Listing:
@@ -96,23 +103,26 @@ def session_per_request(who: SignedIn, collection: str, here: str) -> Listing:
     session = boto3.Session(region_name=settings.AWS_REGION, **_keys_of(who))
     table = session.resource("dynamodb", endpoint_url=settings.AWS_ENDPOINT_URL).Table(settings.RECORDS_TABLE)
     condition = Key("pk").eq(who.space.collection(collection))
-    items = table.query(KeyConditionExpression=condition, Limit=PAGE_SIZE + 1)["Items"][:PAGE_SIZE]
+    answer = table.query(KeyConditionExpression=condition, Limit=PAGE_SIZE + 1, ReturnConsumedCapacity="TOTAL")
+    items = answer["Items"][:PAGE_SIZE]
     cells = [
-        [{"text": str(item[name]), "is_number": isinstance(item[name], Decimal)} for name in COLUMNS] for item in items
+        [{"name": name, "text": str(item[name]), "is_number": isinstance(item[name], Decimal)} for name in COLUMNS]
+        for item in items
     ]
-    return render_listing(STOCK, [str(item["sk"]) for item in items], cells, here)
+    keys = [{"pk": {"S": str(item["pk"])}, "sk": {"S": str(item["sk"])}} for item in items]
+    answered = QueryAnswer(keys, answer["Count"], answer["ScannedCount"], None, 0.0, 0.0)
+    return render_listing(STOCK, RecordPage(keys, None, keys[-1]["sk"]["S"], answered), cells, here)
 
 
 def no_query(who: SignedIn, collection: str, here: str) -> Listing:
     """The portal's page with rows that are already in memory: its cost without DynamoDB."""
-    items = _kept_items(who, collection)
-    rows = record_rows(items, lambda key: f"{here}{to_segment(key)}/")
-    return Listing([item["sk"]["S"] for item in items], rows)
+    page = _kept_page(who, collection)
+    return Listing(page, record_rows(page.items, records().keys, lambda key: f"{here}{to_segment(key)}/"))
 
 
 @cache
-def _kept_items(who: SignedIn, collection: str) -> Sequence[Item]:
-    return records().page(who, who.space, collection).items
+def _kept_page(who: SignedIn, collection: str) -> RecordPage:
+    return records().page(who, who.space, collection)
 
 
 def _keys_of(who: SignedIn) -> dict[str, Any]:
@@ -125,7 +135,7 @@ def _keys_of(who: SignedIn) -> dict[str, Any]:
 
 
 def _page(client: Any, who: SignedIn, collection: str) -> RecordPage:
-    table = RecordsTable(client=client, name=settings.RECORDS_TABLE)
+    table = RecordsTable(client=client, name=settings.RECORDS_TABLE, keys=KeyNames(*settings.RECORDS_KEYS))
     return Records(table=table, federation=federation()).page(who, who.space, collection)
 
 
@@ -134,21 +144,9 @@ def _view(list_rows: Callable[[SignedIn, str, str], Listing]) -> Callable[..., H
     @require_safe
     def view(request: HttpRequest, collection: str) -> HttpResponse:
         who: SignedIn = request.signed_in  # type: ignore[attr-defined]
-        here = reverse("collection", args=[collection])
-        listing = list_rows(who, collection, here)
-        context = {
-            "collection": collection,
-            "space": who.space,
-            "prefix": "",
-            "rows": listing.rows,
-            "here": here,
-            "previous": "",
-            "next": f"{here}?{urlencode({'after': listing.keys[-1]})}",
-            "is_first_page": True,
-            "count": len(listing.keys),
-            "first": listing.keys[0],
-            "last": listing.keys[-1],
-        }
+        place = Place(who.space, collection, reverse("collection", args=[collection]))
+        listing = list_rows(who, collection, place.here)
+        context = explored(place, RecordQuery(), listing.page, listing.rows, Start(), records())
         return render(request, "organisation/records/collection.html", context)
 
     return view

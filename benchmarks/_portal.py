@@ -25,19 +25,9 @@ _BASE = Path(__file__).resolve().parent.parent
 _HOST = "localhost:8000"
 
 
-def set_up(*, endpoint_url: str, scratch: Path, cache_url: str) -> None:
+def set_up(*, endpoint_url: str, scratch: Path, cache_url: str, database_url: str = "") -> None:
     """Call once per process. Log lines are formatted as usual and written to the null device."""
-    placeholders = (_BASE / ".ci" / "deploy.env").read_text().splitlines()
-    os.environ |= dict(line.split("=", 1) for line in placeholders if "=" in line and not line.startswith("#"))
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "portal.settings",
-        "PORTAL_URL": f"http://{_HOST}",
-        "DATABASE_URL": f"sqlite:///{scratch}/portal.sqlite3",
-        "CACHE_URL": cache_url,
-        "AWS_REGION": REGION,
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "RECORDS_TABLE": RECORDS,
-    }
+    os.environ |= settings_for(endpoint_url, database_url or f"sqlite:///{scratch}/portal.sqlite3", cache_url)
     django.setup()
     from django.core.management import call_command
 
@@ -45,6 +35,21 @@ def set_up(*, endpoint_url: str, scratch: Path, cache_url: str) -> None:
 
     _write_logs_to_nowhere()
     call_command("migrate", verbosity=0)
+
+
+def settings_for(endpoint_url: str, database_url: str, cache_url: str) -> dict[str, str]:
+    """The environment of a process of the portal."""
+    placeholders = (_BASE / ".ci" / "deploy.env").read_text().splitlines()
+    return {
+        **dict(line.split("=", 1) for line in placeholders if "=" in line and not line.startswith("#")),
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "PORTAL_URL": f"http://{_HOST}",
+        "DATABASE_URL": database_url,
+        "CACHE_URL": cache_url,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "RECORDS_TABLE": RECORDS,
+    }
 
 
 def _write_logs_to_nowhere() -> None:

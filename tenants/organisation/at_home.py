@@ -125,7 +125,7 @@ def next_steps(collections: Collections, people: People | None, *, role: str) ->
 
 
 def _collection(item: Item) -> Collection:
-    name = item["sk"]["S"]
+    name = hurried_records().keys.sort_key(item)
     return Collection(name, item.get("description", {}).get("S", ""), reverse("collection", args=[name]))
 
 
