@@ -6,6 +6,7 @@ pages. Otherwise another site's form would need nothing but a click on our page 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -15,11 +16,13 @@ from django.http.multipartparser import MultiPartParserError
 
 # In characters, of all fields together: a page of an invitation with its longest list.
 MOST_KEPT = 1_000_000
-MOST_FIELDS = 300
+MOST_FIELDS = 700
 # Never in a page. The person types them again.
 _SECRET = {"key", "password", "code", "token", "secret"}
 # Fields that nobody types, and boxes that were ticked. They are sent again as they were.
-_HIDDEN = {"chosen", "list", "over", "opened", "terms", "form"}
+_HIDDEN = {"chosen", "list", "over", "opened", "terms", "form", "shown", "query"}
+# The same of a record's form, whose fields are numbered.
+_HIDDEN_IN_ROWS = re.compile(r"(?:was|kind|remove)_\d+")
 # For people to copy, where the form cannot be sent again. These are quick to choose again.
 _CHOICES = {"role", "plan"}
 _FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
@@ -80,7 +83,11 @@ def kept_form(request: HttpRequest, *, may_be_sent: bool = True) -> KeptForm | N
 def _field(name: str, value: str) -> KeptField:
     if name in _SECRET:
         return KeptField(name, "", is_secret=True)
-    return KeptField(name, value, is_hidden=name in _HIDDEN or not value)
+    return KeptField(name, value, is_hidden=_is_hidden(name) or not value)
+
+
+def _is_hidden(name: str) -> bool:
+    return name in _HIDDEN or _HIDDEN_IN_ROWS.fullmatch(name) is not None
 
 
 def _is_from_here(request: HttpRequest) -> bool:

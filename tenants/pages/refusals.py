@@ -57,6 +57,7 @@ REFUSALS: dict[type[errors.PortalError], Refusal] = {
     errors.OnlyOperatorsPages: Refusal(403, "only_operators_pages", recorded=True),
     errors.DeniedByAws: Refusal(403, "denied_by_aws", logging.WARNING, recorded=True),
     errors.RecordNotFound: Refusal(404, "not_found"),
+    errors.RecordChanged: Refusal(409, "not_now"),
     errors.InvalidInput: Refusal(400, "invalid_input"),
     errors.UserExists: Refusal(409, "not_now"),
     errors.UserGone: Refusal(409, "not_now"),

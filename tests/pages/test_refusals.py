@@ -163,7 +163,7 @@ def test_an_unexpected_error_has_a_page_with_a_request_id_only(
     def explode(*_: Any, **__: Any) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("tenants.organisation.records.record_rows", explode)
+    monkeypatch.setattr("tenants.organisation.records.rows_of", explode)
     page = browser.get("/records/orders/")
     assert page.status_code == 500
     assert page["X-Request-Id"] in page.content.decode()
