@@ -75,7 +75,7 @@ class Decision:
 
     @cached_property
     def because(self) -> str:
-        """One sentence for a person. AWS never reveals this much, so do not send it to the denied caller."""
+        """One sentence for a person. AWS never reveals this much: show it to people who may know the policies."""
         if self.outcome is Outcome.IMPLICITLY_DENIED:
             return f"no {_KINDS[self.layer]} allows {_question(self.request)}: {_closest_statements(self)}"
         return "; ".join(_deciding_statements(self))

@@ -1,5 +1,6 @@
-"""The page that says what a person's AWS credentials carry, and what AWS answers when they try a key or a path.
+"""The page that says what a person's AWS credentials carry and may do, and what AWS answers when they try a call.
 
+What they may do is read from the policies, not decided here, and AWS's answer to a call stands beside it.
 Trying one is a POST with a CSRF token: what AWS refuses is recorded as the person's own wish, so no link on another
 site may do it. A link to this page can only fill in a field. A redirect shows the answer, so that Back and Reload ask
 AWS nothing.
@@ -7,6 +8,7 @@ AWS nothing.
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -19,14 +21,18 @@ from django.views.decorators.http import require_http_methods
 from tenants.audit.actions import Action
 from tenants.domain.errors import InvalidInput
 from tenants.domain.keys import PUBLIC_SPACE, owner_of, owner_of_path
+from tenants.isolation.permissions import lines_for
+from tenants.isolation.wiring import policies_now, tags_of
 from tenants.organisation.meaning import meaning_of
-from tenants.organisation.tried import Tried, find, keep, tried_key, tried_path
+from tenants.organisation.tried import Tried, find, keep, tried_call, tried_path
 from tenants.pages.refusals import record_refusal
-from tenants.records.wiring import api, records
+from tenants.records.trying import OPERATIONS, USUAL, Operation
+from tenants.records.wiring import api, trials
 from tenants.sign_in.access import signed_in, signed_in_only
 from tenants.sign_in.sessions import SignedIn
 from tenants.sign_in.wiring import federation
 
+_log = logging.getLogger(__name__)
 # An org id that no organisation has, for portals that name no example.
 _NOBODYS_ORG = "00000000-0000-4000-8000-000000000000"
 
@@ -38,7 +44,7 @@ def access(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, who, request.GET, tried=find(who, request.GET.get("answer", "")))
     try:
-        tried = _try_key(request, who) or _try_path(request, who)
+        tried = _try_call(request, who) or _try_path(request, who)
     except InvalidInput as problem:
         return _page(request, who, request.POST, problem=problem)
     kept = keep(who, tried) if tried else ""
@@ -47,17 +53,36 @@ def access(request: HttpRequest) -> HttpResponse:
     return redirect(f"{reverse('access')}?{urlencode({'answer': kept})}#answer" if kept else "access")
 
 
-def _try_key(request: HttpRequest, who: SignedIn) -> Tried | None:
+def _try_call(request: HttpRequest, who: SignedIn) -> Tried | None:
     """Raises InvalidInput."""
     if "pk" not in request.POST:
         return None
-    key = request.POST["pk"]
-    try:
-        tried = tried_key(key, records().try_key(who, key))
-    except InvalidInput as problem:
-        raise InvalidInput(problem.message, field="pk") from problem
+    operation = _operation(request.POST)
+    key, sort_key = request.POST["pk"], request.POST.get("sk", "")
+    answer = trials().make(who, operation, key, sort_key)
+    keys = [key] if operation.of_a_partition else None
+    verdict = policies_now(who.claims.org).on_rows(tags_of(who), operation.action, keys=keys)
+    tried = tried_call(operation, key if operation.of_a_partition else "", sort_key, answer, verdict)
     if tried.is_refused:
-        record_refusal(request, "DeniedByAws", action=Action.KEY_REFUSED, why=tried.code, asked_for=owner_of(key))
+        owner = owner_of(key) if operation.of_a_partition else ""
+        record_refusal(request, "DeniedByAws", action=Action.KEY_REFUSED, why=tried.code, asked_for=owner)
+    return _agreeing(tried)
+
+
+def _operation(form: QueryDict) -> Operation:
+    """Raises InvalidInput."""
+    name = form.get("operation", USUAL.name)
+    if name not in OPERATIONS:
+        raise InvalidInput("Choose an operation of the list.", field="operation")
+    return OPERATIONS[name]
+
+
+def _agreeing(tried: Tried) -> Tried:
+    """Logs where AWS and the policies differ: a deployed policy that is not this version's, or a mistake in `iam`."""
+    if tried.differs:
+        _log.error(
+            "AWS and the policies differ", extra={"operation": tried.operation, "statement": tried.verdict.statement}
+        )
     return tried
 
 
@@ -66,12 +91,13 @@ def _try_path(request: HttpRequest, who: SignedIn) -> Tried | None:
     if "path" not in request.POST or not settings.RECORDS_API_URL:
         return None
     path = request.POST["path"]
-    tried = tried_path(path, api().get(federation().credentials_for(who), path))
+    answer = api().get(federation().credentials_for(who), path)
+    tried = tried_path(path, answer, policies_now(who.claims.org).on_path(tags_of(who), "GET", path))
     if tried.is_refused:
         record_refusal(
             request, "DeniedByAws", action=Action.PATH_REFUSED, why="Forbidden", asked_for=owner_of_path(path)
         )
-    return tried
+    return _agreeing(tried)
 
 
 def _page(
@@ -83,13 +109,17 @@ def _page(
     problem: InvalidInput | None = None,
 ) -> HttpResponse:
     own_org = who.claims.org
-    typed_now = {tried.field: tried.text} if tried else typed
+    typed_now = {tried.field: tried.text, "sk": tried.sort_key, "operation": tried.operation} if tried else typed
     context = {
         "credentials_end": datetime.fromtimestamp(federation().credentials_for(who).expires_at, tz=UTC),
         "role_arn": settings.TENANT_ROLE_ARN,
         "client": settings.OIDC_RP_CLIENT_ID,
         "table": settings.RECORDS_TABLE,
+        "lines": lines_for(policies_now(own_org), tags_of(who)),
+        "operations": OPERATIONS.values(),
+        "operation": typed_now.get("operation", USUAL.name),
         "key": typed_now.get("pk", ""),
+        "sort_key": typed_now.get("sk", ""),
         "own_key": who.space.catalogue if own_org else PUBLIC_SPACE.catalogue,
         "example_org": _example_for(own_org),
         "nobodys_org": _NOBODYS_ORG,
