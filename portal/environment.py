@@ -74,6 +74,9 @@ SETTINGS: dict[str, Setting] = {
     "COGNITO_IDENTITY_POOL_ID": Setting("from the stack"),
     "PUBLIC_READS": Setting("from the stack: true or false, whether visitors may read public records", "false", _WEB),
     "RECORDS_TABLE": Setting("name of the table, from the stack"),
+    "RECORDS_KEYS": Setting(
+        "names of the table's partition key and sort key, separated by a comma", "pk,sk", _WEB | _CLOSING
+    ),
     "RECORDS_API_URL": Setting("URL of the HTTP API, from the stack; empty where it is not deployed", "", _WEB),
     "TENANT_ROLE_ARN": Setting("from the stack"),
     "SUSPENSION_POLICY_ARN": Setting("from the stack"),
@@ -115,6 +118,9 @@ SETTINGS: dict[str, Setting] = {
     "TRUSTED_PROXIES": Setting("number of proxies in front of the portal that add to X-Forwarded-For", "0", _WEB),
     "SUPPORT_CONTACT": Setting(
         "whom people write to, an e-mail address or an https:// address; empty names nobody", "", _WEB
+    ),
+    "COMMAND_LINE_ACCESS": Setting(
+        "true or false, whether people can take their own temporary credentials to a terminal", "true", _WEB
     ),
     "ACCESS_EXAMPLE_ORGS": Setting(
         "org ids that the page Access offers to everybody to try, separated by commas", "", _WEB
@@ -298,6 +304,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "COGNITO_BROWSER_CLIENT_ID": setting_checks.pattern(_CLIENT, _CLIENT_EXAMPLE),
     "COGNITO_IDENTITY_POOL_ID": setting_checks.pattern(REGION + ":" + _UUID, "eu-west-1:a UUID"),
     "RECORDS_TABLE": setting_checks.pattern(r"[A-Za-z0-9_.-]{3,255}", "the name of a table"),
+    "RECORDS_KEYS": setting_checks.key_names,
     "RECORDS_API_URL": setting_checks.api_url,
     "TENANT_ROLE_ARN": _ROLE_ARN,
     "SUSPENSION_POLICY_ARN": setting_checks.pattern(
@@ -318,5 +325,6 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "METRICS_TOKEN": setting_checks.metrics_tokens,
     "TRUSTED_PROXIES": setting_checks.proxies,
     "SUPPORT_CONTACT": setting_checks.contact,
+    "COMMAND_LINE_ACCESS": setting_checks.true_or_false,
     "ACCESS_EXAMPLE_ORGS": setting_checks.org_ids,
 }

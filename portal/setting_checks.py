@@ -242,6 +242,14 @@ def plans(value: str) -> list[str]:
     return names
 
 
+def key_names(value: str) -> list[str]:
+    names = [part.strip() for part in value.split(",")]
+    # An attribute that begins with an underscore is the portal's own. What is longer fits into no key.
+    if len(names) != 2 or names[0] == names[1] or not all(re.fullmatch(r"[^_\s].{0,254}", name) for name in names):
+        raise ValueError("must be the names of two different attributes, separated by a comma, such as pk,sk")
+    return names
+
+
 def metadata_schema(value: str) -> dict[str, Any]:
     try:
         text = value if value.startswith("{") else (BASE / value).read_text("utf-8")

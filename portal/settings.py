@@ -117,7 +117,10 @@ COGNITO_BROWSER_CLIENT_ID = _env.text["COGNITO_BROWSER_CLIENT_ID"]
 COGNITO_IDENTITY_POOL_ID = _env.text["COGNITO_IDENTITY_POOL_ID"]
 PUBLIC_READS = _env.text["PUBLIC_READS"].lower() == "true"
 RECORDS_TABLE = _env.text["RECORDS_TABLE"]
+RECORDS_KEYS = [name.strip() for name in _env.text["RECORDS_KEYS"].split(",")]
 RECORDS_API_URL = _env.text["RECORDS_API_URL"]
+# The text of the policies: the Access page explains it, and nothing is decided by that.
+POLICY_TEMPLATE = BASE_DIR / "infra" / "template.yaml"
 TENANT_ROLE_ARN = _env.text["TENANT_ROLE_ARN"]
 SUSPENSION_POLICY_ARN = _env.text["SUSPENSION_POLICY_ARN"]
 CLOSING_ROLE_ARN = _env.text["CLOSING_ROLE_ARN"]
@@ -138,6 +141,7 @@ AUDIT_KEEP_DAYS = int(_env.text["AUDIT_KEEP_DAYS"])
 METRICS_TOKENS = _env.metrics_tokens
 TRUSTED_PROXIES = int(_env.text["TRUSTED_PROXIES"])
 SUPPORT_CONTACT = _env.text["SUPPORT_CONTACT"]
+COMMAND_LINE_ACCESS = _env.text["COMMAND_LINE_ACCESS"].lower() == "true"
 ACCESS_EXAMPLE_ORGS = [part.strip() for part in _env.text["ACCESS_EXAMPLE_ORGS"].split(",") if part.strip()]
 
 # ── Signing in ───────────────────────────────────────────────────────────────────────────────────────────────────

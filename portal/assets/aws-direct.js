@@ -5,6 +5,7 @@
 //   region, dynamodb, identity   the region, and the services' addresses without a slash at the end
 //   domain, clientId             of the sign-in pages, and of the client without a secret
 //   identityPool, provider       the identity pool's id, and the user pool's name as the identity pool knows it
+//   keys                         {partition, sort}, what the table calls its two keys; pk and sk if it is not given
 //   tell(exchange)               hears of every request and its answer, without anything secret
 //   offset                       milliseconds by which AWS's clock is ahead of this computer's
 
@@ -225,13 +226,16 @@ function dynamodb(aws, credentials, operation, data, asked) {
   return sendSigned(aws, credentials, "dynamodb", { url: aws.dynamodb, ...json(target, data, "1.0") }, { target, asked });
 }
 
-const keyOf = (pk, sk) => ({ pk: { S: pk }, sk: { S: sk } });
+const namesIn = (aws) => aws.keys ?? { partition: "pk", sort: "sk" };
+
+const keyOf = (aws, pk, sk) => ({ [namesIn(aws).partition]: { S: pk }, [namesIn(aws).sort]: { S: sk } });
 
 /** One page of a partition: `{items, after}`; `after` leads to the next page, null where this is the last. */
 export async function query(aws, credentials, { table, pk, limit, after = null }) {
   const parameters = {
     TableName: table,
-    KeyConditionExpression: "pk = :pk",
+    KeyConditionExpression: "#pk = :pk",
+    ExpressionAttributeNames: { "#pk": namesIn(aws).partition },
     ExpressionAttributeValues: { ":pk": { S: pk } },
     Limit: limit,
     ...(after && { ExclusiveStartKey: after }),
@@ -242,17 +246,17 @@ export async function query(aws, credentials, { table, pk, limit, after = null }
 
 /** The item, or null. */
 export async function getItem(aws, credentials, { table, pk, sk }) {
-  const { data } = await dynamodb(aws, credentials, "GetItem", { TableName: table, Key: keyOf(pk, sk) }, `${pk} / ${sk}`);
+  const { data } = await dynamodb(aws, credentials, "GetItem", { TableName: table, Key: keyOf(aws, pk, sk) }, `${pk} / ${sk}`);
   return data.Item ?? null;
 }
 
-/** With a `condition` that cannot hold it asks for the permission alone. */
-export const putItem = (aws, credentials, { table, item, condition }) =>
-  dynamodb(
-    aws, credentials, "PutItem",
-    { TableName: table, Item: item, ...(condition && { ConditionExpression: condition }) },
-    `${item.pk.S} / ${item.sk.S}`,
-  );
+/** Asks for the permission to write alone: no row meets the condition, so nothing is written where it is allowed. */
+export function tryPut(aws, credentials, { table, pk, sk }) {
+  const never = "attribute_exists(#pk) AND attribute_not_exists(#pk)";
+  const names = { "#pk": namesIn(aws).partition };
+  const request = { TableName: table, Item: keyOf(aws, pk, sk), ConditionExpression: never, ExpressionAttributeNames: names };
+  return dynamodb(aws, credentials, "PutItem", request, `${pk} / ${sk}`);
+}
 
 export const scan = (aws, credentials, { table, limit }) =>
   dynamodb(aws, credentials, "Scan", { TableName: table, Limit: limit }, "the whole table");

@@ -3,7 +3,7 @@
 
 import {
   AwsError, authorizeAddress, claimsIn, exchangeCode, executeStatement, kindOf, logoutAddress, now, personCredentials,
-  putItem, query, randomText, revoke, scan, sentenceOf, withCredentials,
+  query, randomText, revoke, scan, sentenceOf, tryPut, withCredentials,
 } from "./aws-direct.js";
 import { exchangeItem, fact, failure, make } from "./record-nodes.js";
 import { createReader, fromSegment, toSegment } from "./record-reader.js";
@@ -12,8 +12,6 @@ const PENDING = "direct.sign-in";
 const SIGNED_OUT = "direct.signed-out";
 const LOOK_EVERY = 30_000;
 const MOST_REQUESTS = 50;
-// No row meets it. Were the write allowed, nothing would be written.
-const NEVER = "attribute_exists(pk) AND attribute_not_exists(pk)";
 
 const part = (id) => document.getElementById(id);
 const config = part("direct").dataset;
@@ -25,6 +23,7 @@ const aws = {
   clientId: config.client,
   identityPool: config.identityPool,
   provider: config.provider,
+  keys: { partition: config.partitionKey, sort: config.sortKey },
   tell: (exchange) => {
     part("requests").prepend(exchangeItem(exchange));
     while (part("requests").childElementCount > MOST_REQUESTS) part("requests").lastChild.remove();
@@ -96,7 +95,7 @@ async function start(tokens) {
   part("sign-out").addEventListener("click", () => signOut(tokens));
   prepareTries(ask, claims["custom:org"] ?? "");
   const [box, said, table] = [part("reader"), part("said"), config.table];
-  await createReader({ box, said, table, spaces: spacesOf(claims), ask, read, write, ended: offerSignIn }).show();
+  await createReader({ box, said, table, keys: aws.keys, spaces: spacesOf(claims), ask, read, write, ended: offerSignIn }).show();
 }
 
 async function keepFresh(holder) {
@@ -148,10 +147,10 @@ async function signOut(tokens) {
 function prepareTries(ask, org) {
   const own = `${org || "PUBLIC"}#orders`;
   const { table } = config;
-  const item = { pk: { S: own }, sk: { S: "written-by-a-page" } };
-  const statement = `SELECT * FROM "${table}" WHERE pk = '${own}'`;
+  const key = { pk: own, sk: "written-by-a-page" };
+  const statement = `SELECT * FROM "${table}" WHERE "${aws.keys.partition.replaceAll('"', '""')}" = '${own}'`;
   const prepare = (id, what, call) => part(id).addEventListener("click", () => attempt(ask, what, call));
-  prepare("try-write", `PutItem into ${own}`, (...signer) => putItem(...signer, { table, item, condition: NEVER }));
+  prepare("try-write", `PutItem into ${own}`, (...signer) => tryPut(...signer, { table, ...key }));
   prepare("try-scan", "Scan of the whole table", (...signer) => scan(...signer, { table, limit: 1 }));
   prepare("try-statement", "PartiQL SELECT of your own key", (...signer) => executeStatement(...signer, statement));
   part("try-key").addEventListener("submit", (event) => {

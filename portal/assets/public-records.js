@@ -13,6 +13,7 @@ const aws = {
   dynamodb: config.dynamodb,
   identity: config.identity,
   identityPool: config.identityPool,
+  keys: { partition: config.partitionKey, sort: config.sortKey },
   tell: (exchange) => requests.prepend(exchangeItem(exchange)),
 };
 
@@ -52,6 +53,7 @@ createReader({
   box,
   said: document.getElementById("said"),
   table: config.table,
+  keys: aws.keys,
   spaces: [{ name: "public", prefix: "PUBLIC", heading: "", empty: "There are no public collections yet." }],
   ask: (call) => withCredentials(holder, (credentials) => call(aws, credentials)),
   read,

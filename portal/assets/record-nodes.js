@@ -26,11 +26,11 @@ export const count = (number, thing) => `${number} ${thing}${number === 1 ? "" :
 
 // ── Collections ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-export function collectionCard(item, address) {
+export function collectionCard(name, item, address) {
   const described = item.description?.S ?? "";
   return make(
     "li", { class: "card" },
-    make("h4", { dir: "auto" }, link(address, item.sk.S)),
+    make("h4", { dir: "auto" }, link(address, name)),
     ...(described ? [make("p", { dir: "auto" }, described)] : []),
   );
 }
@@ -39,9 +39,10 @@ export function collectionCard(item, address) {
 
 const COLUMN = { scope: "col", role: "columnheader" };
 
-/** The table and its body; the columns are those of the first records. */
-export function recordTable(collection, items) {
-  const names = new Set(items.flatMap((item) => Object.keys(item)).filter((name) => !isOwn(name)));
+/** The table and its body; the columns are those of the first records. `keys` names the table's two keys. */
+export function recordTable(collection, items, keys) {
+  const isShown = (name) => !isKey(name, keys) && !isOwn(name);
+  const names = new Set(items.flatMap((item) => Object.keys(item)).filter(isShown));
   const columns = [...names].slice(0, MOST_COLUMNS);
   const heads = ["Key", ...columns].map((name) => make("th", COLUMN, make("bdi", {}, name)));
   const body = make("tbody", { role: "rowgroup" });
@@ -52,12 +53,13 @@ export function recordTable(collection, items) {
   return { box, body, columns, hidden: names.size - columns.length };
 }
 
-export function recordRow(item, columns, address) {
-  const key = make("th", { scope: "row", role: "rowheader" }, link(address, item.sk.S));
-  return make("tr", { role: "row" }, key, ...columns.map((name) => cell(name, item[name])));
+export function recordRow(key, item, columns, address) {
+  const head = make("th", { scope: "row", role: "rowheader" }, link(address, key));
+  return make("tr", { role: "row" }, head, ...columns.map((name) => cell(name, item[name])));
 }
 
-const isOwn = (name) => name === "pk" || name === "sk" || name.startsWith("_");
+const isKey = (name, keys) => name === keys.partition || name === keys.sort;
+const isOwn = (name) => name.startsWith("_");
 
 /** On a narrow screen the stylesheet shows the label beside the value. */
 function cell(name, value) {
@@ -80,13 +82,13 @@ const bytesIn = (base64) => count(atob(base64).length, "byte");
 // ── One record ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** All of it: keys, then attributes, then the portal's own bookkeeping. */
-export function recordFacts(item) {
-  const names = Object.keys(item).filter((name) => name !== "pk" && name !== "sk");
+export function recordFacts(item, keys) {
+  const names = Object.keys(item).filter((name) => !isKey(name, keys));
   const sorted = [...names.filter((name) => !isOwn(name)), ...names.filter(isOwn)];
   return make(
     "dl", { class: "facts attributes" },
-    fact("Partition key", make("code", {}, item.pk.S)),
-    fact("Record key", make("code", {}, item.sk.S)),
+    fact("Partition key", make("code", {}, item[keys.partition].S)),
+    fact("Record key", make("code", {}, item[keys.sort].S)),
     ...sorted.map((name) => fact(make("bdi", {}, name), valueNode(item[name]))),
   );
 }

@@ -35,7 +35,8 @@ function decode(text) {
 
 /**
  * `spaces` are `{name, prefix, heading, empty}`; `ask(call)` runs `call(aws, credentials)`; `read()` is the place in
- * the page's address, `{space, collection, key}`, and `write(place)` an address. `said` is a live region.
+ * the page's address, `{space, collection, key}`, and `write(place)` an address. `said` is a live region, and `keys`
+ * are the names of the table's two keys.
  */
 export function createReader(page) {
   const reader = { ...page, turn: 0, title: document.title };
@@ -93,9 +94,9 @@ async function allCollections(reader) {
 }
 
 async function collectionsOf(reader, space) {
-  const address = (item) => reader.write({ space: space.name, collection: item.sk.S });
+  const address = (item) => reader.write({ space: space.name, collection: nameOf(reader, item) });
   const list = make("ul", { class: "cards" });
-  const add = (items) => list.append(...items.map((item) => collectionCard(item, address(item))));
+  const add = (items) => list.append(...items.map((item) => collectionCard(nameOf(reader, item), item, address(item))));
   const heading = make("h3", { tabindex: "-1", class: space.heading ? "" : "unseen" }, space.heading || "Collections");
   const pages = await pagerFor(reader, { pk: `${space.prefix}#`, limit: COLLECTIONS_A_PAGE }, "collection", add);
   if (!list.childElementCount) return [heading, emptyBox(space.empty)];
@@ -107,7 +108,7 @@ async function oneCollection(reader, space, place) {
   const holder = make("div");
   const add = (items) => {
     if (!table && items.length) {
-      table = recordTable(place.collection, items);
+      table = recordTable(place.collection, items, reader.keys);
       holder.append(table.box);
     }
     table?.body.append(...items.map((item) => rowOf(reader, place, table, item)));
@@ -121,13 +122,17 @@ async function oneCollection(reader, space, place) {
 
 const emptyBox = (text) => make("div", { class: "empty" }, make("p", {}, text));
 
-const rowOf = (reader, place, table, item) =>
-  recordRow(item, table.columns, reader.write({ ...place, key: item.sk.S }));
+const nameOf = (reader, item) => item[reader.keys.sort].S;
+
+function rowOf(reader, place, table, item) {
+  const key = nameOf(reader, item);
+  return recordRow(key, item, table.columns, reader.write({ ...place, key }));
+}
 
 async function oneRecord(reader, space, place) {
   const wanted = { table: reader.table, pk: `${space.prefix}#${place.collection}`, sk: place.key };
   const item = await reader.ask((aws, credentials) => getItem(aws, credentials, wanted));
-  const body = item ? recordFacts(item) : emptyBox("There is no such record.");
+  const body = item ? recordFacts(item, reader.keys) : emptyBox("There is no such record.");
   return [...crumbs(reader, place), headingOf(place.key), body];
 }
 

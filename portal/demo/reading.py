@@ -11,9 +11,9 @@ from emulator.client.sign_in import credentials_for, sign_in
 from portal.demo.cast import CastMember
 from tenants.aws import clients
 from tenants.aws.identity_pool import provider_name
-from tenants.aws.records_table import RawAnswer, RecordsTable
+from tenants.aws.table_trials import RawAnswer, TableTrials
 from tenants.domain.credentials import Credentials
-from tenants.domain.keys import PUBLIC_SPACE
+from tenants.domain.keys import PUBLIC_SPACE, KeyNames
 
 
 def credentials_of(member: CastMember, password: str) -> Credentials:
@@ -42,9 +42,9 @@ def partition_of(member: CastMember) -> str:
 def changes_while_reading(member: CastMember, credentials: Credentials, *, every_seconds: float) -> Iterator[RawAnswer]:
     """Yields the first answer, then each answer that allows or refuses differently. Never ends by itself."""
     client = clients.records_client(region=settings.AWS_REGION, endpoint_url=settings.AWS_ENDPOINT_URL, connections=1)
-    table, last = RecordsTable(client=client, name=settings.RECORDS_TABLE), None
+    table, last = TableTrials(client=client, table=settings.RECORDS_TABLE, keys=KeyNames(*settings.RECORDS_KEYS)), None
     while True:
-        answer = table.try_partition(credentials, partition_of(member), limit=1)
+        answer = table.make(credentials, "Query", partition_of(member), "", limit=1)
         if answer.allowed != last:
             last = answer.allowed
             yield answer

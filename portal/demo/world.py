@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from emulator.client import seeding
 from emulator.client.deploy import deploy
@@ -18,6 +19,7 @@ from portal.demo.cast import ACME_OWNER, CAST, GLOBEX_OWNER, OPERATOR, CastMembe
 from portal.environment import BASE
 from tenants.aws.identity_pool import provider_name
 from tenants.aws.stack import stack_settings
+from tenants.domain.keys import USUAL_KEYS, KeyNames
 
 TEMPLATE = BASE / "infra" / "template.yaml"
 STACK_NAME = "portal"
@@ -60,13 +62,20 @@ class World:
 
 
 def build(
-    *, emulator: Emulator, portal_url: str, sign_up: str = "portal", tell: Callable[[str], None] = lambda _: None
+    *,
+    emulator: Emulator,
+    portal_url: str,
+    sign_up: str = "portal",
+    keys: KeyNames = USUAL_KEYS,
+    tell: Callable[[str], None] = lambda _: None,
+    **parameters: str,
 ) -> World:
     """Deploys infra/template.yaml into a running emulator, creates the cast and writes their rows as them.
 
-    `sign_up` is the template's parameter SignUp.
+    `sign_up` is the template's parameter SignUp, `keys` its PartitionKey and SortKey; `parameters` are others of it.
     """
-    outputs, settings = _deploy(emulator, portal_url, sign_up, tell)
+    parameters = {"PartitionKey": keys.partition, "SortKey": keys.sort, **parameters}
+    outputs, settings = _deploy(emulator, portal_url, sign_up, tell, parameters)
     deployer = seeding.clients(emulator.endpoint_url, emulator.root)
     tell("Creating people")
     password = new_password()
@@ -86,7 +95,8 @@ def build(
     for member in (ACME_OWNER, GLOBEX_OWNER, OPERATOR):
         tell(f"Writing records as {member.email}")
         own = seeding.clients(emulator.endpoint_url, world.credentials_of(member))
-        seeding.put_rows(own("dynamodb"), settings["RECORDS_TABLE"], rows_written_by(member))
+        rows = (keys.named(row) for row in rows_written_by(member))
+        seeding.put_rows(own("dynamodb"), settings["RECORDS_TABLE"], rows)
     return world
 
 
@@ -125,9 +135,13 @@ def kept_sign_up(emulator: Emulator) -> str:
 
 
 def _deploy(
-    emulator: Emulator, portal_url: str, sign_up: str, tell: Callable[[str], None]
+    emulator: Emulator,
+    portal_url: str,
+    sign_up: str,
+    tell: Callable[[str], None],
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The stack's outputs, then its settings."""
+    """The stack's outputs, then its settings. `more` are parameters of the template."""
     tell("Deploying infra/template.yaml")
     parameters = {
         "PortalUrl": portal_url,
@@ -140,6 +154,7 @@ def _deploy(
         "MailSource": MAIL_FROM,
         "MailIdentityArn": "arn:aws:ses:eu-west-1:123456789012:identity/portal.example",
         "DeletionProtection": "false",
+        **more,
     }
     seeding.make_bucket(emulator.endpoint_url, emulator.root, EXPORT_BUCKET)
     outputs = deploy(

@@ -20,6 +20,7 @@ _FROM_OUTPUTS = {
     "COGNITO_IDENTITY_POOL_ID": "IdentityPoolId",
     "PUBLIC_READS": "PublicReads",
     "RECORDS_TABLE": "TableName",
+    "RECORDS_KEYS": "RecordKeys",
     "TENANT_ROLE_ARN": "TenantRoleArn",
     "SUSPENSION_POLICY_ARN": "SuspensionPolicyArn",
     "CLOSING_ROLE_ARN": "ClosingRoleArn",

@@ -17,7 +17,7 @@ from tenants.aws.failures import RECORDS, CredentialsExpired, translate_errors
 from tenants.aws.signing import signing_as
 from tenants.aws.tagged_credentials import TaggedCredentials
 from tenants.domain.errors import Unavailable
-from tenants.domain.keys import Space
+from tenants.domain.keys import USUAL_KEYS, KeyNames, Space, is_collection
 from tenants.domain.values import Item
 
 if TYPE_CHECKING:
@@ -49,12 +49,17 @@ class TenantRows:
     client: DynamoDBClient
     table: str
     credentials: TaggedCredentials
+    keys: KeyNames = USUAL_KEYS
     pause: Callable[[float], None] = time.sleep
 
     def collections(self, space: Space) -> Iterator[str]:
-        """The collections that the catalogue names."""
+        """The collections that the catalogue names, without the portal's own partition."""
+        return filter(is_collection, self.entries(space))
+
+    def entries(self, space: Space) -> Iterator[str]:
+        """All names in the catalogue."""
         for keys in self._keys(space.catalogue):
-            yield from (key["sk"]["S"] for key in keys)
+            yield from map(self.keys.sort_key, keys)
 
     def pages(self, partition: str, *, after: str | None = None) -> Iterator[RowPage]:
         """Pages of at most a megabyte each; a single empty one if there are no rows."""
@@ -72,9 +77,14 @@ class TenantRows:
                 deleted = sum(pool.map(self.delete_row, keys))
                 on_page(deleted)
 
+    def delete_rows(self, keys: Sequence[Item]) -> int:
+        """Returns how many keys there were."""
+        with ThreadPoolExecutor(DELETED_AT_ONCE) as pool:
+            return sum(pool.map(self.delete_row, keys))
+
     def delete_row(self, key: Item) -> int:
-        """`key` is `pk` and `sk`. Returns 1, for sums."""
-        wanted: Any = {"pk": key["pk"], "sk": key["sk"]}
+        """Takes the key out of an item. Returns 1, for sums."""
+        wanted: Any = self.keys.key_of(key)
         self._with_retries(lambda: self.client.delete_item(TableName=self.table, Key=wanted))
         return 1
 
@@ -84,25 +94,29 @@ class TenantRows:
     def _keys(self, partition: str) -> Iterator[Sequence[Item]]:
         after: str | None = None
         while True:
-            page = self._page(partition, after, ProjectionExpression="pk, sk", Limit=_KEYS_A_PAGE)
+            page = self._page(partition, after, ProjectionExpression="#pk, #sk", Limit=_KEYS_A_PAGE)
             yield page.items
             if page.after is None:
                 return
             after = page.after
 
     def _page(self, partition: str, after: str | None, **more: Any) -> RowPage:
+        names = {"#pk": self.keys.partition}
+        if "ProjectionExpression" in more:
+            names["#sk"] = self.keys.sort
         request: dict[str, Any] = {
             "TableName": self.table,
-            "KeyConditionExpression": "pk = :pk",
+            "KeyConditionExpression": "#pk = :pk",
+            "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": {":pk": {"S": partition}},
             "ConsistentRead": True,
             **more,
         }
         if after is not None:
-            request["ExclusiveStartKey"] = {"pk": {"S": partition}, "sk": {"S": after}}
+            request["ExclusiveStartKey"] = self.keys.key(partition, after)
         answer = self._with_retries(lambda: self.client.query(**request))
         last = answer.get("LastEvaluatedKey")
-        return RowPage(answer["Items"], last["sk"]["S"] if last else None)
+        return RowPage(answer["Items"], self.keys.sort_key(last) if last else None)
 
     def _with_retries(self, call: Callable[[], Result]) -> Result:
         for tried in range(1, _TRIES + 1):

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.db import DatabaseError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from tenants.audit import audit_refusals, record
@@ -24,7 +25,7 @@ from tenants.domain.errors import NotNow, PortalError
 from tenants.domain.keys import own_space
 from tenants.domain.org_id import OrgId
 from tenants.domain.tenant_state import TenantState
-from tenants.lifecycle.export import Report, export_tenant, is_complete
+from tenants.lifecycle.export import Report, export_tenant, is_complete, named_collections
 from tenants.lifecycle.job_lease import JobLease
 from tenants.lifecycle.purge import purge_rows
 from tenants.lifecycle.transitions import close_for_good
@@ -165,17 +166,26 @@ def _wait_for_denial(tenant: Tenant, now: datetime) -> ClosingPlan | None:
 
 
 def _has_its_export(tenant: Tenant, reach: Reach, report: Report) -> bool:
-    """Whether the export is still in the store, as it was written. If not, the tenant counts as not exported.
+    """Whether the export is in the store as it was written, and holds every collection of the catalogue.
 
-    True if no export is wanted, and once rows have been purged: then there is nothing to export again.
+    If not, the tenant counts as not exported. True if no export is wanted, and once rows have been purged: then there
+    is nothing to export again.
     """
     closing = _closing_of(tenant)
     if reach.store is None or closing.exported_at is None or closing.purged_at is not None:
         return True
-    if is_complete(_store_of(closing, reach.store), manifest_sha256=closing.manifest_hash, report=report):
+    store = _store_of(closing, reach.store)
+    kept = Closing.objects.filter(pk=closing.pk, purged_at=None)
+    if not is_complete(store, manifest_sha256=closing.manifest_hash, report=report):
+        report("its export is missing or was changed: exporting again")
+        kept.update(exported_at=None)
+        return False
+    org = OrgId(str(tenant.org_id))
+    named = named_collections(store, manifest_sha256=closing.manifest_hash) or frozenset()
+    if named.issuperset(reach.rows(org).collections(own_space(org))):
         return True
-    report("its export is missing or was changed: exporting again")
-    Closing.objects.filter(pk=closing.pk, purged_at=None).update(exported_at=None)
+    report("a collection came after its export: exporting again")
+    kept.update(exported_at=None, exports=F("exports") + 1)
     return False
 
 
@@ -203,7 +213,13 @@ def _export(tenant: Tenant, reach: Reach, *, by: Actor, report: Report) -> str:
 def _purge(tenant: Tenant, reach: Reach, *, by: Actor, report: Report) -> str:
     org = OrgId(str(tenant.org_id))
     closing = begin_purging(tenant, export=reach.store is not None)
-    collections = purge_rows(closing, rows=reach.rows(org), space=own_space(org), report=report)
+    collections = purge_rows(
+        closing,
+        rows=reach.rows(org),
+        space=own_space(org),
+        exported=_exported_collections(closing, reach),
+        report=report,
+    )
     closing.refresh_from_db()
     closing.purged_at = closing.verified_at = timezone.now()
     after = {
@@ -216,6 +232,19 @@ def _purge(tenant: Tenant, reach: Reach, *, by: Actor, report: Report) -> str:
         record(Action.TENANT_PURGED, by=by, org=tenant.org_id, target=tenant.name, after=after)
     places = "1 collection" if len(collections) == 1 else f"{len(collections):,} collections"
     return f"purged {closing.rows_purged:,} rows, and found none left in its catalogue and {places}"
+
+
+def _exported_collections(closing: Closing, reach: Reach) -> frozenset[str] | None:
+    """What may be purged; None for everything, where no export is wanted. Raises NotNow if the export is gone."""
+    if reach.store is None:
+        return None
+    named = named_collections(_store_of(closing, reach.store), manifest_sha256=closing.manifest_hash)
+    if named is None:
+        raise NotNow(
+            f"The export of {closing.tenant} is missing or was changed after the purge began. Nothing more was purged. "
+            "Put it back, or run the job without an export."
+        )
+    return named
 
 
 def begin_purging(tenant: Tenant, *, export: bool) -> Closing:

@@ -110,6 +110,14 @@ def is_complete(store: ExportStore, *, manifest_sha256: str, report: Report) -> 
     return True
 
 
+def named_collections(store: ExportStore, *, manifest_sha256: str) -> frozenset[str] | None:
+    """The collections that the manifest names. None if it is missing, or has another hash."""
+    content = store.read(MANIFEST)
+    if content is None or hashlib.sha256(content).hexdigest() != manifest_sha256:
+        return None
+    return frozenset(file["collection"] for file in json.loads(content)["files"] if file["holds"] == "rows")
+
+
 def _saved_progress(closing: Closing, store: ExportStore) -> _Progress:
     """The files up to the first one that is missing or was changed. The others are made again."""
     about = {"format": FORMAT, "org": str(closing.tenant.org_id), "began_at": closing.began_at.isoformat()}

@@ -11,6 +11,7 @@ from tenants.aws.export_store import open_stores
 from tenants.aws.tagged_credentials import TaggedCredentials
 from tenants.aws.tenant_rows import DELETED_AT_ONCE, TenantRows
 from tenants.domain.errors import Misconfigured
+from tenants.domain.keys import KeyNames
 from tenants.domain.once import once
 from tenants.domain.org_id import OrgId
 from tenants.lifecycle.closing import Reach
@@ -30,6 +31,6 @@ def reach(*, export_to: str) -> Reach:
 
     def rows_of(org: OrgId) -> TenantRows:
         credentials = TaggedCredentials(roles, role_arn=settings.CLOSING_ROLE_ARN, org=org)
-        return TenantRows(rows, settings.RECORDS_TABLE, credentials)
+        return TenantRows(rows, settings.RECORDS_TABLE, credentials, KeyNames(*settings.RECORDS_KEYS))
 
     return Reach(rows_of, store)

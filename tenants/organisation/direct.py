@@ -64,6 +64,8 @@ def _aws() -> dict[str, str]:
         "identity": settings.AWS_ENDPOINT_URL or f"https://cognito-identity.{region}.amazonaws.com",
         "identity-pool": settings.COGNITO_IDENTITY_POOL_ID,
         "table": settings.RECORDS_TABLE,
+        "partition-key": settings.RECORDS_KEYS[0],
+        "sort-key": settings.RECORDS_KEYS[1],
     }
 
 

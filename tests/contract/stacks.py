@@ -101,6 +101,8 @@ def on_aws() -> Where:
     region = os.environ.get("AWS_CONTRACT_REGION", "eu-west-1")
     described = boto3.client("cloudformation", region_name=region).describe_stacks(StackName=os.environ[STACK])
     outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in described["Stacks"][0]["Outputs"]}
+    if outputs.get("RecordKeys", "pk,sk") != "pk,sk":
+        raise ValueError("The contract is checked on a stack whose table has the keys pk and sk.")
     redirect_uri = f"{os.environ.get('AWS_CONTRACT_PORTAL_URL', 'http://localhost:8000')}/oidc/callback/"
     return Where(region, None, f"https://{outputs['UserPoolDomain']}", redirect_uri, outputs, None)
 

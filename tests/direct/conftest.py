@@ -77,13 +77,13 @@ def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Direct]:
         off = {**world.settings, "PUBLIC_READS": "false", "COGNITO_BROWSER_CLIENT_ID": ""}
         yield Direct(
             world,
-            running.enter_context(_portal(port, world.settings, folder / "on")),
-            running.enter_context(_portal(free_port(), off, folder / "off")),
+            running.enter_context(serve_portal(port, world.settings, folder / "on")),
+            running.enter_context(serve_portal(free_port(), off, folder / "off")),
         )
 
 
 @contextmanager
-def _portal(port: int, settings: Mapping[str, str], folder: Path) -> Iterator[Portal]:
+def serve_portal(port: int, settings: Mapping[str, str], folder: Path) -> Iterator[Portal]:
     """Without a database: what a visitor opens needs none."""
     folder.mkdir()
     url, log = f"http://localhost:{port}", folder / "log"

@@ -84,6 +84,8 @@ BAD: dict[str, list[str]] = {
     "CLOSING_ROLE_ARN": ["ClosingRole", "arn:aws:iam::210987654321:role/x", "arn:aws:iam::123456789012:policy/x"],
     "SIGN_UP": ["hosted", "Portal", "none"],
     "COGNITO_MAILS": ["SES", "none"],
+    "RECORDS_KEYS": ["pk", "pk,pk", "pk,sk,tk", "_pk,sk", "pk,", ","],
+    "COMMAND_LINE_ACCESS": ["yes", "1", "off"],
     "REQUIRE_MFA": ["yes", "1", "ON"],
     "TENANT_PLANS": ["Free", "free,free", "free,", "free plan", ","],
     "TENANT_METADATA_SCHEMA": ["{", "{}}", '{"type": 7}', "no/such/file.json", "[]", '{"type": "objekt"}',

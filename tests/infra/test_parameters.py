@@ -73,7 +73,15 @@ def test_everything_deploys_at_once_and_goes_back_to_the_defaults(emulator: Emul
 
 
 def test_every_parameter_is_tried() -> None:
-    assert set(ALL_ON) | {"PortalUrl", "DomainPrefix", "DeletionProtection"} == set(PARAMETERS)
+    of_tests_of_their_own = {
+        "PortalUrl",
+        "DomainPrefix",
+        "DeletionProtection",
+        "PartitionKey",
+        "SortKey",
+        "ExistingTable",
+    }
+    assert set(ALL_ON) | of_tests_of_their_own == set(PARAMETERS)
 
 
 def test_another_partition_is_refused_by_name() -> None:

@@ -95,6 +95,18 @@ def test_rows_are_purged_without_export_only_on_request(tenant: Closable) -> Non
     assert purged.after == {"rows": ROWS, "exported": False, "looked_into": sorted(COLLECTIONS)}
 
 
+def test_copies_of_deleted_records_are_purged_and_not_exported(tenant: Closable) -> None:
+    space = own_space(tenant.org)
+    copy = {"pk": {"S": space.deleted}, "sk": {"S": "1"}, "_expires_at": {"N": "1"}, "secret": {"S": "deleted-before"}}
+    # Somebody may have written it into the catalogue.
+    put(tenant.world, [copy, {"pk": {"S": space.catalogue}, "sk": {"S": "_deleted"}}])
+    assert tenant.close(grace=NOW).run().tenant.state == TenantState.CLOSED
+    assert tenant.rows() == {}
+    exported = "".join(path.read_text() for path in Path(tenant.export_to).rglob("*.jsonl"))
+    assert "orders" in exported
+    assert "deleted-before" not in exported
+
+
 def test_a_collection_missing_from_the_catalogue_is_not_purged(tenant: Closable) -> None:
     """As documented: only a scan of the table would find it, and the job may not scan."""
     stray = {"pk": {"S": own_space(tenant.org).collection("stray")}, "sk": {"S": "1"}}

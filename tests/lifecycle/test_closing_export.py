@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from portal.demo.world import EXPORT_BUCKET, World
 from tenants.aws.clients import exports_client
+from tenants.domain.errors import NotNow
 from tenants.domain.keys import own_space
 from tenants.domain.tenant_state import TenantState
 from tenants.lifecycle import export as export_module
@@ -213,3 +214,44 @@ def test_an_export_to_another_place_is_made_there(exported: Closable, tmp_path: 
     (export,) = exported.exports()
     assert verified_manifest(export)["rows"] == ROWS
     assert exported.closing().export_url == str(export)
+
+
+def test_a_collection_that_came_after_the_export_is_exported_too(exported: Closable) -> None:
+    put(exported.world, collection_rows(own_space(exported.org), "late", 3))
+    assert [did.split()[0] for did in exported.run().did] == ["exported", "purged", "closed"]
+    older, newer = exported.exports()
+    assert verified_manifest(older)["rows"] == ROWS
+    manifest = verified_manifest(newer)
+    assert len(lines_of(newer, manifest, "rows", "late")) == 3
+    assert exported.rows() == {}
+    assert exported.closing().export_url == str(newer)
+
+
+def test_a_collection_that_comes_during_the_purge_is_not_purged(exported: Closable) -> None:
+    late = collection_rows(own_space(exported.org), "late", 3)
+
+    def add_it(line: str) -> None:
+        if line == "purging the catalogue":
+            put(exported.world, late)
+
+    with pytest.raises(NotNow, match="are left in the catalogue"):
+        exported.run(report=add_it)
+    for _ in range(2):
+        with pytest.raises(NotNow, match="does not hold late"):
+            exported.run()
+    assert set(exported.rows()) == {(row["pk"]["S"], row["sk"]["S"]) for row in late}
+    assert exported.run(export=False).tenant.state == TenantState.CLOSED
+    assert exported.rows() == {}
+
+
+def test_a_purge_stops_where_its_export_is_gone(exported: Closable) -> None:
+    with pytest.raises(Killed):
+        exported.run(report=lambda line: (_ for _ in ()).throw(Killed) if line == "purging the catalogue" else None)
+    left = exported.rows()
+    (export,) = exported.exports()
+    kept = (export / "manifest.json").rename(export / "elsewhere.json")
+    with pytest.raises(NotNow, match="missing or was changed after the purge began"):
+        exported.run()
+    assert exported.rows() == left
+    kept.rename(export / "manifest.json")
+    assert exported.run().tenant.state == TenantState.CLOSED

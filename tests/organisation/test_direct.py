@@ -70,6 +70,8 @@ def test_the_page_is_told_where_to_sign_in_and_nothing_secret(on_aws: Browser, s
         "identity": "https://cognito-identity.eu-west-1.amazonaws.com",
         "identity-pool": settings.COGNITO_IDENTITY_POOL_ID,
         "table": settings.RECORDS_TABLE,
+        "partition-key": "pk",
+        "sort-key": "sk",
         "domain": "https://acme.auth.eu-west-1.amazoncognito.com",
         "client": settings.COGNITO_BROWSER_CLIENT_ID,
         "provider": f"cognito-idp.eu-west-1.amazonaws.com/{settings.COGNITO_USER_POOL_ID}",

@@ -7,7 +7,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -212,6 +212,24 @@ def collection_rows(space: Space, name: str, count: int, *, in_catalogue: bool =
 
 def put_collection(world: World, org: OrgId, name: str, count: int) -> None:
     put(world, collection_rows(own_space(org), name, count))
+
+
+def leaving_the_catalogue_as_it_was(world: World, org: OrgId) -> Iterator[None]:
+    """For a fixture: afterwards the catalogue names the same collections. Their rows stay."""
+    before = _catalogue(world, org)
+    yield
+    for key in _catalogue(world, org):
+        if key not in before:
+            as_root(world).delete_item(TableName=world.settings["RECORDS_TABLE"], Key=key)
+
+
+def _catalogue(world: World, org: OrgId) -> list[dict[str, Any]]:
+    answer = as_root(world).query(
+        TableName=world.settings["RECORDS_TABLE"],
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": own_space(org).catalogue}},
+    )
+    return [{"pk": item["pk"], "sk": item["sk"]} for item in answer["Items"]]
 
 
 def everything(world: World) -> dict[tuple[str, str], dict[str, Any]]:
