@@ -34,6 +34,8 @@ RECORDS = "Records"
 PAGES = 3
 FAILS_ONE_IN = 50
 ROWS = 26
+# How long each answer takes.
+SECONDS = float(sys.argv[1]) / 1000 if __name__ == "__main__" else 0.0
 _STOP_SECONDS = 5.0
 _JSON = "application/x-amz-json-1.0"
 
@@ -55,8 +57,10 @@ class FakeAws:
 
 
 @contextmanager
-def fake_aws() -> Iterator[FakeAws]:
-    process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def fake_aws(*, milliseconds: float = 0) -> Iterator[FakeAws]:
+    """Each answer takes `milliseconds`, during which others are answered."""
+    command = [sys.executable, __file__, str(milliseconds)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     stdin, stdout = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
     try:
         yield FakeAws(stdout.readline().decode().strip())
@@ -151,6 +155,7 @@ class Connection(asyncio.Protocol):
         self.received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.loop = asyncio.get_running_loop()
         self.transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, _problem: Exception | None) -> None:
@@ -165,7 +170,10 @@ class Connection(asyncio.Protocol):
                 f"Content-Type: {_JSON}\r\nContent-Length: {len(body)}\r\nConnection: keep-alive\r\n"
                 f"x-amzn-RequestId: {uuid.uuid4()}\r\nx-amz-crc32: {zlib.crc32(body)}\r\n\r\n"
             )
-            self.transport.write(head.encode() + body)
+            if SECONDS:
+                self.loop.call_later(SECONDS, self.transport.write, head.encode() + body)
+            else:
+                self.transport.write(head.encode() + body)
 
     def next_request(self) -> Request | None:
         head, blank, rest = self.received.partition(b"\r\n\r\n")

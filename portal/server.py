@@ -1,4 +1,5 @@
-"""Serves the portal: `python -m portal.server 127.0.0.1:8000`. One process with threads, because a page mostly waits.
+"""Serves the portal: `python -m portal.server 127.0.0.1:8000`. A process with threads, because a page mostly waits.
+`--processes` starts several.
 
 waitress reads requests and sends answers in one loop, and threads make the pages. `connections.py` bounds each
 connection. Here, one address has a share of them, a newcomer always finds room, and the health pages have threads of
@@ -7,6 +8,7 @@ their own: they answer while every other thread waits for AWS.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import resource
@@ -19,12 +21,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.log import configure_logging
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
+from portal import environment, secret_files
 from portal.connections import Connection
 from portal.probes import PATHS
+from portal.server_processes import Processes, check_free
 from tenants.management.errors import one_line
 
 THREADS = 16
@@ -44,13 +49,21 @@ _log = logging.getLogger("portal.server")
 class Server(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Connection
 
-    def __init__(self, application: Callable[..., Any], *, adj: Adjustments, share: int) -> None:
+    def __init__(
+        self, application: Callable[..., Any], *, adj: Adjustments, share: int, is_one_of_several: bool
+    ) -> None:
         # Before the rest, which accepts connections as soon as it runs.
         self._share = share
+        self._is_one_of_several = is_one_of_several
         self._stopping = False
         self._next_look = 0.0
         self._probes = _threads(_PROBE_THREADS)
         super().__init__(application, dispatcher=_threads(THREADS), adj=adj, sockinfo=adj.listen[0])
+
+    def bind_server_socket(self) -> None:
+        if self._is_one_of_several:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        super().bind_server_socket()
 
     def add_task(self, task: Connection) -> None:
         """`task` is the connection. Its first request is the next one to be worked on."""
@@ -140,13 +153,42 @@ def _allow_files() -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    address = arguments[0] if arguments else "127.0.0.1:8000"
+    options = _parser().parse_args(arguments)
     _allow_files()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    if options.processes == 1:
+        _serve(options.address, is_one_of_several=False)
+    else:
+        _serve_in_several(options.processes, options.address)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="portal.server", description="Serves the portal until SIGTERM.")
+    parser.add_argument("address", nargs="?", default="127.0.0.1:8000", help="host and port (127.0.0.1:8000)")
+    parser.add_argument("--processes", type=int, default=1, choices=range(1, 65), metavar="N", help="one for each core")
+    return parser
+
+
+def _serve_in_several(count: int, address: str) -> None:
+    """What each would find wrong with the settings is found here, once."""
     try:
-        server = _server(address)
+        environment.refuse_missing(environment.Process.WEB, settings.MISSING_SETTINGS)
+        secret_files.hide_memory()
+        secret_files.forget(os.environ)
+        configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+        family, _, _, place = adjustments(address, 1).listen[0]
+        check_free(family, place)
     except (ImproperlyConfigured, ValueError, OSError) as error:
-        sys.exit(f"The portal cannot serve at {address}: {one_line(error) or error}")
+        sys.exit(_cannot_serve(address, error))
+    sys.exit(Processes(count, lambda: _serve(address, is_one_of_several=True)).run())
+
+
+def _serve(address: str, *, is_one_of_several: bool) -> None:
+    """Until SIGTERM."""
+    try:
+        server = _server(address, is_one_of_several=is_one_of_several)
+    except (ImproperlyConfigured, ValueError, OSError) as error:
+        sys.exit(_cannot_serve(address, error))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.stop)
     _log.info("serving", extra={"address": address, "threads": THREADS})
@@ -154,11 +196,16 @@ def main(arguments: Sequence[str]) -> None:
     _log.info("stopped")
 
 
-def _server(address: str) -> Server:
+def _cannot_serve(address: str, error: Exception) -> str:
+    return f"The portal cannot serve at {address}: {one_line(error) or error}"
+
+
+def _server(address: str, *, is_one_of_several: bool) -> Server:
     from portal.wsgi import application
 
     share = CONNECTIONS if settings.TRUSTED_PROXIES else CONNECTIONS_OF_AN_ADDRESS
-    return Server(application, adj=adjustments(address, settings.DATA_UPLOAD_MAX_MEMORY_SIZE), share=share)
+    adj = adjustments(address, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    return Server(application, adj=adj, share=share, is_one_of_several=is_one_of_several)
 
 
 if __name__ == "__main__":

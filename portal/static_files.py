@@ -30,7 +30,22 @@ _OF_TAGS = {"{% htmx_script %}": {"django_htmx/htmx-2.min.js", "django_htmx/djan
 
 
 class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
+    """Keeps the addresses, which every page asks for again. Names of hashed files are read at the start only."""
+
     patterns = (*CompressedManifestStaticFilesStorage.patterns, ("*.js", (_IMPORT,)))
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._addresses: dict[tuple[str, bool, str], str] = {}
+
+    def url(self, name: str, force: bool = False) -> str:
+        if force:
+            address: str = super().url(name, force)
+            return address
+        key = (name, settings.DEBUG, self.base_url)
+        if key not in self._addresses:
+            self._addresses[key] = super().url(name)
+        return self._addresses[key]
 
     def stored_name(self, name: str) -> str:
         stored: str = super().stored_name(name) if self.hashed_files else name

@@ -94,6 +94,7 @@ class Migration(migrations.Migration):
                 ('time_zone', models.CharField(blank=True, max_length=64)),
             ],
             options={
+                'indexes': [models.Index(fields=['email'], name='person_by_address', opclasses=['varchar_pattern_ops'])],
                 'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('email'), condition=models.Q(('email', ''), _negated=True), name='one_person_an_email')],
             },
         ),
@@ -119,7 +120,7 @@ class Migration(migrations.Migration):
                 ('org_hash', models.CharField(blank=True, max_length=64)),
             ],
             options={
-                'indexes': [models.Index(fields=['org', '-seq'], name='audit_of_org'), models.Index(fields=['org', '-org_seq'], name='audit_of_org_chain'), models.Index(fields=['action', '-seq'], name='audit_of_action'), models.Index(fields=['actor', '-seq'], name='audit_of_actor'), models.Index(fields=['at'], name='audit_at')],
+                'indexes': [models.Index(fields=['org', '-seq'], name='audit_of_org'), models.Index(fields=['org', '-org_seq'], name='audit_of_org_chain'), models.Index(fields=['action', '-seq'], name='audit_of_action'), models.Index(fields=['actor', '-seq'], name='audit_of_actor'), models.Index(fields=['actor_name', '-seq'], name='audit_of_actor_name'), models.Index(fields=['at'], name='audit_at')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('org', None), ('org_seq', None)), models.Q(('org__isnull', False), ('org_seq__isnull', False)), _connector='OR'), name='audit_of_an_org_has_its_place')],
             },
         ),
@@ -371,7 +372,7 @@ class Migration(migrations.Migration):
                 ('last_error', models.CharField(blank=True, max_length=500)),
                 ('invited_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='members', to='tenants.tenant')),
+                ('tenant', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='members', to='tenants.tenant')),
             ],
         ),
         migrations.CreateModel(
@@ -485,6 +486,18 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='member',
             index=models.Index(fields=['tenant', 'id'], name='member_of_tenant'),
+        ),
+        migrations.AddIndex(
+            model_name='member',
+            index=models.Index(fields=['role', '-id'], name='member_newest_in_role'),
+        ),
+        migrations.AddIndex(
+            model_name='member',
+            index=models.Index(fields=['tenant', 'role'], name='member_of_tenant_in_role'),
+        ),
+        migrations.AddIndex(
+            model_name='member',
+            index=models.Index(condition=models.Q(('enabled', False), ('removed', True), _connector='OR'), fields=['-id'], name='member_newest_without_access'),
         ),
         migrations.AddConstraint(
             model_name='member',

@@ -18,6 +18,7 @@ from tenants.models.people import (
     SignIn,
     Theme,
     signed_in_members,
+    without_access,
     without_user,
 )
 from tenants.models.provisioning import (
@@ -34,6 +35,7 @@ from tenants.models.provisioning import (
     Worker,
 )
 from tenants.models.rates import RateCount
+from tenants.models.standings import standing_row
 from tenants.models.tenants import (
     MOST_EXTERNAL_ID,
     MOST_NAME,
@@ -90,5 +92,7 @@ __all__ = [
     "Theme",
     "Worker",
     "signed_in_members",
+    "standing_row",
+    "without_access",
     "without_user",
 ]

@@ -63,6 +63,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["org", "-org_seq"], name="audit_of_org_chain"),
             models.Index(fields=["action", "-seq"], name="audit_of_action"),
             models.Index(fields=["actor", "-seq"], name="audit_of_actor"),
+            models.Index(fields=["actor_name", "-seq"], name="audit_of_actor_name"),
             models.Index(fields=["at"], name="audit_at"),
         ]
         constraints = [

@@ -16,12 +16,15 @@ Key = tuple[Any, ...]
 class Branch:
     """Rows of a list and the one or two columns that order them, newest first unless `ascending`.
 
-    A list may have several branches. Their keys mean the same and may be compared.
+    A list may have several branches. Their keys mean the same and may be compared. With `by_keys` an index alone first
+    finds the keys of the page. Otherwise PostgreSQL may follow the primary key, which takes long where all rows of the
+    list are old.
     """
 
     rows: QuerySet[Any]
     key: tuple[str, ...]
     ascending: bool = False
+    by_keys: bool = False
 
 
 def rows_beyond(edge: Key, branches: Sequence[Branch], *, most: int, backwards: bool = False) -> list[tuple[Key, Any]]:
@@ -65,7 +68,11 @@ def _read(branch: Branch, edge: Key, most: int, *, backwards: bool) -> Iterable[
     rows, goes_up = branch.rows, backwards != branch.ascending
     if edge:
         rows = rows.filter(_beyond(branch.key, edge, "gt" if goes_up else "lt"))
-    for row in rows.order_by(*(f"{'' if goes_up else '-'}{name}" for name in branch.key))[:most]:
+    order = [f"{'' if goes_up else '-'}{name}" for name in branch.key]
+    found = rows.order_by(*order)[:most]
+    if branch.by_keys:
+        found = branch.rows.filter(pk__in=found.values("pk")).order_by(*order)
+    for row in found:
         yield tuple(getattr(row, name) for name in branch.key), row
 
 

@@ -50,6 +50,10 @@ class Person(AbstractBaseUser):
     USERNAME_FIELD = "sub"
 
     class Meta:
+        indexes = [
+            # PostgreSQL finds the beginning of an address by this class of operators only. SQLite knows none.
+            models.Index(fields=["email"], opclasses=["varchar_pattern_ops"], name="person_by_address"),
+        ]
         constraints = [
             models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="one_person_an_email"),
         ]
@@ -84,6 +88,11 @@ def without_user() -> Q:
     return Q(seen_at__isnull=False, seen_enabled=None)
 
 
+def without_access() -> Q:
+    """Members who are disabled or being removed. Members of a suspended tenant are not among them for that."""
+    return Q(enabled=False) | Q(removed=True)
+
+
 class Member(models.Model):
     """A person in a tenant, or an operator, who is in none: the desired state, and what was last seen in Cognito.
 
@@ -92,7 +101,8 @@ class Member(models.Model):
     """
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="memberships")
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="members", null=True)
+    # Without an index of its own: two of those below begin with it.
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="members", null=True, db_index=False)
     role = models.CharField(max_length=16, choices=[(role, role) for role in Role])
     enabled = models.BooleanField(default=True)
     removed = models.BooleanField(default=False)
@@ -144,6 +154,10 @@ class Member(models.Model):
             models.Index(fields=["provisioning", "tenant"], name="member_provisioning"),
             models.Index(fields=["provisioning", "-id"], name="member_newest_in_provisioning"),
             models.Index(fields=["tenant", "id"], name="member_of_tenant"),
+            models.Index(fields=["role", "-id"], name="member_newest_in_role"),
+            # Without statistics, of the two above either would be taken for the owners of a tenant.
+            models.Index(fields=["tenant", "role"], name="member_of_tenant_in_role"),
+            models.Index(fields=["-id"], condition=without_access(), name="member_newest_without_access"),
         ]
         constraints = [
             # A user pool's user carries one org, so today a person is in one organisation.

@@ -19,8 +19,12 @@ from django.test.utils import CaptureQueriesContext
 
 from tenants.audit import NewEntry, record_all
 from tenants.audit.actions import Action
+from tenants.audit.chain import Point
+from tenants.audit.own_verification import verify_own
 from tenants.audit.reading import EntryFilter, json_lines
+from tenants.audit.verification import verify_part
 from tenants.models import AuditEvent, AuditOrgHead
+from tests.world.plans import gather_statistics, plans_of
 from tests.world.trail import SOMEBODY, make_older, record_entries, rewrite, run_sql, verify_audit, without_triggers
 
 pytestmark = pytest.mark.django_db
@@ -261,3 +265,21 @@ def test_writers_of_several_organisations_make_whole_chains() -> None:
 def test_an_org_id_has_to_be_one() -> None:
     with pytest.raises(CommandError, match="is no org id"):
         verify_audit("--org", "acme")
+
+
+def test_a_part_of_a_long_trail_is_found_by_its_chains_index() -> None:
+    """Otherwise each page of the verification would sort all entries of the organisation."""
+    for org in (ACME, GLOBEX):
+        record_all([NewEntry(Action.MEMBER_ENABLED, SOMEBODY, org=org) for _ in range(400)])
+    gather_statistics()
+    through = AuditEvent.objects.get(org=ACME, org_seq=200)
+    plans = [
+        *plans_of(lambda: verify_part(ACME, most=100), about="org_seq", sorted_by_index=True),
+        *plans_of(
+            lambda: verify_own(ACME, through=Point(200, through.org_hash)), about="org_seq", sorted_by_index=True
+        ),
+    ]
+    led = [plan for plan in plans if "audit_of_org_chain" in plan]
+    # Where a part begins, whether the next one is of the chain, and the times of its first and its last entry.
+    assert len(led) >= 5, plans
+    assert not [plan for plan in led if "Sort" in plan or "TEMP B-TREE" in plan], plans

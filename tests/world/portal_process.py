@@ -52,7 +52,7 @@ def bare_environment() -> dict[str, str]:
 
 
 @contextmanager
-def running_portal(folder: Path, more: Mapping[str, str]) -> Iterator[PortalProcess]:
+def running_portal(folder: Path, more: Mapping[str, str], *, processes: int = 1) -> Iterator[PortalProcess]:
     port, log = free_port(), folder / "portal.log"
     away = f"http://localhost:{free_port()}"
     settings = {
@@ -69,7 +69,7 @@ def running_portal(folder: Path, more: Mapping[str, str]) -> Iterator[PortalProc
     if settings["DATABASE_URL"].startswith("sqlite"):
         subprocess.run([*MANAGE, "migrate", "-v0"], env=own, check=True, timeout=120)
     with log.open("wb") as file:
-        command = [sys.executable, "-m", "portal.server", f"127.0.0.1:{port}"]
+        command = [sys.executable, "-m", "portal.server", f"127.0.0.1:{port}", f"--processes={processes}"]
         popen = subprocess.Popen(command, cwd=BASE, env=own, stdout=file, stderr=file)
     portal = PortalProcess(port, popen, log)
     try:
