@@ -20,6 +20,8 @@ class Action(StrEnum):
     TENANT_EXPORTED = "tenant.exported"
     TENANT_PURGED = "tenant.purged"
     TENANT_CLOSED = "tenant.closed"
+    # Written by an application, and put into the catalogue by an owner. The target is its name.
+    COLLECTION_DECLARED = "collection.declared"
     # Rings 2 and 3 of a suspension. Ring 1 is the transition itself.
     TENANT_SIGNED_OUT = "tenant.signed-out"
     TENANT_DENIED = "tenant.denied"
@@ -65,10 +67,19 @@ class Action(StrEnum):
     SIGN_IN_FAILED = "person.sign-in-failed"
     SIGNED_OUT = "person.signed-out"
     REFUSED = "person.refused"
+    # Temporary AWS credentials, shown to the person themselves for a terminal.
+    CREDENTIALS_TAKEN = "person.credentials-taken"
     # On the Access page, where people try keys and paths with their own credentials.
     KEY_REFUSED = "person.key-refused"
     PATH_REFUSED = "person.path-refused"
     REFUSED_TOO_OFTEN = "person.refused-too-often"
+
+    # What people write into the records table, by number and collection. Keys and values are never recorded.
+    COLLECTION_ADDED = "records.collection-added"
+    RECORDS_CHANGED = "records.changed-together"
+    RECORDS_DELETED = "records.deleted"
+    RECORDS_DELETED_TOGETHER = "records.deleted-together"
+    RECORDS_RESTORED = "records.restored"
 
     PROVISIONING_HALTED = "provisioning.halted"
     INVITATIONS_HALTED = "invitations.halted"

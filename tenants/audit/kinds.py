@@ -38,6 +38,7 @@ _ORGANISATION = KindGroup(
         (A.TENANT_REACTIVATED, "Reactivated"),
         (A.TENANT_CLOSING, "Closing began"),
         (A.TENANT_REOPENED, "Reopened"),
+        (A.COLLECTION_DECLARED, "Collection declared"),
         (A.TENANT_EXPORTED, "Records exported"),
         (A.TENANT_PURGED, "Records deleted"),
         (A.TENANT_CLOSED, "Closed for good"),
@@ -73,6 +74,7 @@ _SIGN_IN = KindGroup(
         (A.SIGNED_IN, "Signed in"),
         (A.SIGNED_OUT, "Signed out"),
         (A.SIGN_IN_FAILED, "Sign-in failed"),
+        (A.CREDENTIALS_TAKEN, "Credentials taken for a command line"),
     ),
 )
 _ACCESS = KindGroup(
@@ -83,6 +85,17 @@ _ACCESS = KindGroup(
         (A.PATH_REFUSED, "API path refused by AWS"),
         (A.REFUSED, "Page refused"),
         (A.REFUSED_TOO_OFTEN, "Refused too often"),
+    ),
+)
+_RECORDS = KindGroup(
+    "records",
+    "Records",
+    (
+        (A.COLLECTION_ADDED, "Collection added"),
+        (A.RECORDS_CHANGED, "Several changed together"),
+        (A.RECORDS_DELETED, "Deleted"),
+        (A.RECORDS_DELETED_TOGETHER, "Several deleted together"),
+        (A.RECORDS_RESTORED, "Deletion undone"),
     ),
 )
 _RECOVERY = KindGroup(
@@ -130,7 +143,7 @@ _PLATFORM = KindGroup(
         (A.BREAK_GLASS_REFUSED, "Emergency link refused"),
     ),
 )
-_IN_GROUPS = (_MEMBERS, _SIGN_IN, _ORGANISATION, _ACCESS, _RECOVERY, _USERS, _TRAIL, _PLATFORM)
+_IN_GROUPS = (_MEMBERS, _SIGN_IN, _ORGANISATION, _RECORDS, _ACCESS, _RECOVERY, _USERS, _TRAIL, _PLATFORM)
 _LISTED = {action for group in _IN_GROUPS for action, _ in group.kinds}
 _OTHERS = KindGroup(
     "other",

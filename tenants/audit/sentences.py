@@ -90,6 +90,7 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
         "{who} reopened {target}: it is {after.state} again.",
         "{who} reopened {target}.",
     ),
+    A.COLLECTION_DECLARED: ("{who} declared the collection {target}.",),
     A.TENANT_EXPORTED: (
         "{who} exported {records} of {target} to {after.to}.",
         "{who} exported the records of {target}.",
@@ -164,6 +165,10 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     A.SIGNED_IN: ("{who} signed in as {after.role}.", "{who} signed in."),
     A.SIGN_IN_FAILED: ("A sign-in went wrong.",),
     A.SIGNED_OUT: ("{who} signed out.",),
+    A.CREDENTIALS_TAKEN: (
+        "{who} took their AWS credentials for a command line. They end at {after.until}.",
+        "{who} took their AWS credentials for a command line.",
+    ),
     A.REFUSED: (
         "{who} was refused the page {target}. {after.led_by} had led the browser there.",
         "{who} was refused the page {target}.",
@@ -177,6 +182,17 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     A.REFUSED_TOO_OFTEN: (
         "{who} was refused more often in this minute than is recorded. A later entry says how many.",
     ),
+    A.COLLECTION_ADDED: ("{who} added the collection {target}.",),
+    A.RECORDS_CHANGED: (
+        "{who} had {records} of the collection {target} changed together.",
+        "{who} had records of the collection {target} changed together.",
+    ),
+    A.RECORDS_DELETED: ("{who} deleted a record of the collection {target}.",),
+    A.RECORDS_DELETED_TOGETHER: (
+        "{who} had {records} of the collection {target} deleted together.",
+        "{who} had records of the collection {target} deleted together.",
+    ),
+    A.RECORDS_RESTORED: ("{who} brought a deleted record of the collection {target} back.",),
     A.PROVISIONING_HALTED: ("Provisioning was halted.",),
     A.INVITATIONS_HALTED: ("Invitations were halted: Cognito sends no mails at the moment.",),
     A.RECONCILED: (

@@ -24,6 +24,7 @@ from tenants.domain.errors import (
     Misconfigured,
     NotInvited,
     PortalError,
+    RecordChanged,
     RefusedByCognito,
     Throttled,
     Unavailable,
@@ -82,6 +83,8 @@ class AwsError:
     text: str
     status: int
     request_id: str
+    # Of a transaction that was cancelled: a code and a text for each of its writes, "None" for those that are fine.
+    reasons: tuple[tuple[str, str], ...] = ()
 
 
 _DENIED = re.compile(r"is not authorized to perform: (?P<action>\S+)(?: on resource: (?P<resource>\S+))?")
@@ -125,6 +128,28 @@ def _invalid(error: AwsError) -> PortalError:
 def _resource_not_found(error: AwsError) -> PortalError:
     if error.service == IDENTITIES and error.text.startswith("Identity '"):
         return IdentityUnknown(error.text)
+    return _misconfigured(error)
+
+
+def _changed(error: AwsError) -> PortalError:  # noqa: ARG001 - the tables pass it
+    return RecordChanged()
+
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
+_BUSY = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+_INVALID = {"ValidationError", "ItemCollectionSizeLimitExceeded"}
+
+
+def _cancelled(error: AwsError) -> PortalError:
+    """By the first reason that another try would not remove, since the others may pass."""
+    for at, (code, text) in enumerate(error.reasons):
+        if code == "ConditionalCheckFailed":
+            return RecordChanged(at=at)
+        if code in _INVALID:
+            return InvalidInput(f"{error.service} does not accept this: {text}")
+    for code, _ in error.reasons:
+        if code in _BUSY:
+            return Throttled(error.service, code)
     return _misconfigured(error)
 
 
@@ -195,8 +220,11 @@ ERRORS: Meanings = {
     "InvalidParameterException": _misconfigured,
     "ResourceNotFoundException": _resource_not_found,
     "InvalidEndpointException": _misconfigured,
-    # Only answers to writes that the portal never makes: conditional ones, or to a table with a local index.
-    "ConditionalCheckFailedException": _misconfigured,
+    "ConditionalCheckFailedException": _changed,
+    "TransactionCanceledException": _cancelled,
+    # A token of a transaction is never used for another one.
+    "IdempotentParameterMismatchException": _misconfigured,
+    # Only of a table with a local index, which the portal does not make.
     "ItemCollectionSizeLimitExceededException": _misconfigured,
 }
 
@@ -330,6 +358,10 @@ def aws_error(error: ClientError, service: str) -> AwsError:
         text=str(detail.get("Message", "")),
         status=int(metadata.get("HTTPStatusCode", 0)),
         request_id=str(metadata.get("RequestId", "")),
+        reasons=tuple(
+            (str(reason.get("Code", "")), str(reason.get("Message", "")))
+            for reason in error.response.get("CancellationReasons", [])
+        ),
     )
 
 

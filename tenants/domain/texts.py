@@ -26,14 +26,14 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?")
 # Paths of the portal, now or later, and names that people would take for the platform's own.
 RESERVED_SLUGS = frozenset({
     "about", "abuse", "access", "account", "accounts", "activity", "admin", "admins", "api", "app", "apps", "assets",
-    "auth", "aws", "billing", "blog", "cognito", "contact", "demo", "direct", "docs", "email", "emulator", "export",
-    "favicon", "health", "help", "import", "imports", "invitation", "invitations", "invite", "join", "leave", "legal",
-    "livez", "login", "logout", "mail", "media", "members", "metrics", "new", "no-reply", "noreply", "null", "oidc",
-    "operator", "operators", "org", "organisation", "organisations", "organization", "organizations", "owner",
-    "owners", "plans", "portal", "postmaster", "pricing", "privacy", "public", "readyz", "records", "recover",
-    "recovery", "root", "security", "settings", "sign-in", "sign-out", "sign-up", "signin", "signout", "signup",
-    "static", "status", "support", "system", "tenant", "tenants", "terms", "test", "undefined", "webhooks", "welcome",
-    "well-known", "www",
+    "auth", "aws", "billing", "blog", "cognito", "collections", "columns", "contact", "demo", "direct", "docs",
+    "email", "emulator", "export", "favicon", "health", "help", "import", "imports", "invitation", "invitations",
+    "invite", "join", "leave", "legal", "livez", "login", "logout", "mail", "media", "members", "metrics", "new",
+    "no-reply", "noreply", "null", "oidc", "operator", "operators", "org", "organisation", "organisations",
+    "organization", "organizations", "owner", "owners", "plans", "portal", "postmaster", "pricing", "privacy",
+    "public", "readyz", "records", "recover", "recovery", "root", "security", "settings", "sign-in", "sign-out",
+    "sign-up", "signin", "signout", "signup", "static", "status", "support", "system", "tenant", "tenants", "terms",
+    "test", "undefined", "webhooks", "welcome", "well-known", "www",
 })  # fmt: skip
 
 # Blank on a page although Unicode calls them neither control nor format: fillers, joiners, replacement characters.

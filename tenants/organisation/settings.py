@@ -59,7 +59,7 @@ def _texts(request: HttpRequest, prefix: str) -> Texts:
 
 def _done(changed: Sequence[str]) -> str:
     if not changed:
-        return "Nothing was changed: everything was so already."
+        return "Nothing was changed: this is what was there already."
     *first, last = changed
     return f"Saved: {', '.join(first)}{' and ' if first else ''}{last}."
 

@@ -1,6 +1,6 @@
 """The addresses of an organisation's own pages. `record_addresses` writes keys and collection names into them."""
 
-from django.urls import path, register_converter
+from django.urls import URLPattern, path, register_converter
 
 from tenants.members.steps import OWN_MEMBER_STEPS
 from tenants.organisation import (
@@ -8,10 +8,16 @@ from tenants.organisation import (
     account,
     activity,
     closing,
+    command_line,
+    declaring,
     direct,
     home,
     inviting,
     members,
+    record_bulk,
+    record_columns,
+    record_deleting,
+    record_editing,
     records,
     recovery,
     settings,
@@ -19,6 +25,7 @@ from tenants.organisation import (
     welcome,
 )
 from tenants.organisation.record_addresses import from_segment, to_segment
+from tenants.organisation.record_ground import own, public
 
 
 class KeySegment:
@@ -33,18 +40,56 @@ class KeySegment:
 
 register_converter(KeySegment, "key")
 
+_COLLECTION, _RECORD = "<key:collection>/", "<key:collection>/<key:key>/"
+# By the name, the address and the page. A record’s own address has two parts after the first, these have three or more.
+_EDITING = (
+    ("collection_new", "collections/new/", record_editing.collection_new),
+    ("new", f"new/{_COLLECTION}", record_editing.new),
+    ("new_json", f"new-json/{_COLLECTION}", record_editing.new_json),
+    ("rows_new", f"rows/{_COLLECTION}", record_editing.more_rows),
+    ("rows", f"rows/{_RECORD}", record_editing.more_rows),
+    ("change", f"change/{_RECORD}", record_editing.change),
+    ("json", f"json/{_RECORD}", record_editing.json),
+    ("duplicate", f"duplicate/{_RECORD}", record_editing.duplicate),
+    ("key", f"key/{_RECORD}", record_editing.key),
+    ("delete", f"delete/{_RECORD}", record_deleting.delete),
+    ("deleted", f"deleted/{_COLLECTION}", record_deleting.deleted),
+    ("restore", f"restore/{_COLLECTION}", record_deleting.restore),
+    ("restore_all", f"restore-all/{_COLLECTION}", record_deleting.restore_all),
+    ("bulk_delete", f"bulk-delete/{_COLLECTION}", record_bulk.preview_deletion),
+    ("bulk_delete_now", f"bulk-delete-now/{_COLLECTION}", record_bulk.delete_now),
+    ("bulk_change", f"bulk-change/{_COLLECTION}", record_bulk.choose_change),
+    ("bulk_preview", f"bulk-preview/{_COLLECTION}", record_bulk.preview_change),
+    ("bulk_change_now", f"bulk-change-now/{_COLLECTION}", record_bulk.change_now),
+)
+
+
+def _editing() -> list[URLPattern]:
+    """Each page twice: for an organisation's own records and, below /public/, for the public ones."""
+    return [
+        *(path(f"records/edit/{address}", own(page), name=f"edit_{name}") for name, address, page in _EDITING),
+        *(path(f"public/edit/{address}", public(page), name=f"public_edit_{name}") for name, address, page in _EDITING),
+    ]
+
+
 urlpatterns = [
     path("", home.home, name="home"),
     path("signup/", sign_up.sign_up, name="sign_up"),
     path("signup/sent/", sign_up.sign_up_sent, name="sign_up_sent"),
     path("welcome/", welcome.welcome, name="welcome"),
     path("records/", records.collections, name="collections"),
+    # No collection has this place: those below /records/ are their names.
+    path("collections/declare/", declaring.declare, name="collection_declare"),
     path("records/<key:collection>/", records.collection, name="collection"),
     path("records/<key:collection>/<key:key>/", records.record, name="record"),
+    path("columns/records/<key:collection>/", record_columns.columns, name="columns"),
+    path("columns/public/<key:collection>/", record_columns.public_columns, name="public_columns"),
     path("public/", records.public_collections, name="public_collections"),
     path("public/<key:collection>/", records.public_collection, name="public_collection"),
     path("public/<key:collection>/<key:key>/", records.public_record, name="public_record"),
+    *_editing(),
     path("access/", access.access, name="access"),
+    path("access/command-line/", command_line.command_line, name="access_command_line"),
     path("account/", account.account, name="account"),
     path("account/appearance/", account.appearance, name="account_appearance"),
     path("account/sessions/end/", account.end_session, name="account_end_session"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
+from django.template.loader import render_to_string
+from django.urls import get_script_prefix, get_urlconf, reverse
+from django.utils.safestring import SafeString
 
 from tenants.domain.permissions import MANAGERS
 from tenants.domain.roles import IN_AN_ORGANISATION, Role
@@ -35,7 +39,9 @@ _SECTIONS = (
 
 
 def header(request: HttpRequest) -> dict[str, object]:
-    """Context processor: `who` (SignedIn or None), `places`, `sections` (of Link), `stack`, `support`, what is on."""
+    """Context processor: `who` (SignedIn or None), `places` (HTML), `sections` (of Link), `stack`, `support`, what is
+    on.
+    """
     who = _who(request)
     return {
         "who": who,
@@ -56,7 +62,7 @@ def _who(request: HttpRequest) -> SignedIn | None:
     return unchecked_person(request) if hasattr(request, "session") else None
 
 
-def _places(request: HttpRequest, who: SignedIn | None) -> list[Link]:
+def _places(request: HttpRequest, who: SignedIn | None) -> SafeString:
     names = [("Home", "home")]
     if who and may_enter(who.standing):
         if who.standing.role in IN_AN_ORGANISATION:
@@ -74,24 +80,42 @@ def _places(request: HttpRequest, who: SignedIn | None) -> list[Link]:
     if who is None:
         names.append(("Create an organisation", "sign_up"))
         names += [*([("Public records", "public_collections")] if settings.PUBLIC_READS else []), *_direct()]
-    return [_link(request, label, reverse(name)) for label, name in names]
+    return _list_of(tuple(_links(request, names)))
 
 
 def _direct() -> list[tuple[str, str]]:
     return [("Direct", "direct")] if settings.COGNITO_BROWSER_CLIENT_ID else []
 
 
+@lru_cache(maxsize=256)
+def _list_of(places: tuple[Link, ...]) -> SafeString:
+    """Kept, since it depends on the role and the page only and is a tenth of the time of a short page."""
+    return render_to_string("pages/parts/places.html", {"places": places})
+
+
+def _addresses_of(views: tuple[str, ...]) -> tuple[str, ...]:
+    return _reversed(views, get_urlconf() or settings.ROOT_URLCONF, get_script_prefix())
+
+
+@lru_cache(maxsize=256)
+def _reversed(views: tuple[str, ...], _urlconf: str, _prefix: str) -> tuple[str, ...]:
+    return tuple(reverse(view) for view in views)
+
+
 def _sections(request: HttpRequest, who: SignedIn | None) -> list[Link]:
-    index = reverse("operators:overview")
+    addresses = _addresses_of(tuple(name for _, name in _SECTIONS))
+    index = addresses[0]
     if who is None or who.standing.role != Role.OPERATOR or not request.path.startswith(index):
         return []
-    links = [(label, reverse(name)) for label, name in _SECTIONS]
+    links = zip((label for label, _ in _SECTIONS), addresses, strict=True)
     return [Link(label, at, request.path == at if at == index else request.path.startswith(at)) for label, at in links]
 
 
-def _link(request: HttpRequest, label: str, address: str) -> Link:
-    here = request.path == address if address == "/" else request.path.startswith(address)
-    return Link(label, address, here)
+def _links(request: HttpRequest, names: Sequence[tuple[str, str]]) -> Iterator[Link]:
+    addresses = _addresses_of(tuple(name for _, name in names))
+    for (label, _), address in zip(names, addresses, strict=True):
+        here = request.path == address if address == "/" else request.path.startswith(address)
+        yield Link(label, address, here)
 
 
 def _support() -> Link | None:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from django.conf import settings
+from typing import TYPE_CHECKING
 
+from django.conf import settings
+from django.utils import timezone
+
+from tenants.aws.catalogue_entries import CatalogueEntries
 from tenants.aws.clients import records_client
 from tenants.aws.records_api import RecordsApi
 from tenants.aws.records_table import RecordsTable
+from tenants.aws.records_writes import RecordsWrites
+from tenants.aws.table_trials import TableTrials
+from tenants.domain.keys import KeyNames
 from tenants.domain.once import once
+from tenants.records.bulk import Bulk
+from tenants.records.declaring import Declaring
+from tenants.records.deleting import Deleting
+from tenants.records.editing import Editing
 from tenants.records.reading import Records
+from tenants.records.trying import Trials
 from tenants.sign_in.wiring import federation, hurried_federation
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @once
@@ -17,7 +32,7 @@ def records() -> Records:
     client = records_client(
         region=settings.AWS_REGION, endpoint_url=settings.AWS_ENDPOINT_URL, connections=settings.AWS_CONNECTIONS
     )
-    return Records(table=RecordsTable(client=client, name=settings.RECORDS_TABLE), federation=federation())
+    return Records(table=_table(client), federation=federation())
 
 
 @once
@@ -29,8 +44,37 @@ def hurried_records() -> Records:
         connections=settings.AWS_CONNECTIONS,
         hurried=True,
     )
-    table = RecordsTable(client=client, name=settings.RECORDS_TABLE)
-    return Records(table=table, federation=hurried_federation())
+    return Records(table=_table(client), federation=hurried_federation())
+
+
+@once
+def editing() -> Editing:
+    table = records().table
+    return Editing(records(), RecordsWrites(client=table.client, name=table.name, keys=table.keys), timezone.now)
+
+
+def deleting() -> Deleting:
+    return Deleting(editing())
+
+
+def bulk() -> Bulk:
+    return Bulk(editing(), deleting())
+
+
+@once
+def declaring() -> Declaring:
+    table = records().table
+    return Declaring(records(), CatalogueEntries(client=table.client, table=table.name, keys=table.keys))
+
+
+@once
+def trials() -> Trials:
+    table = records().table
+    return Trials(records(), TableTrials(client=table.client, table=table.name, keys=table.keys))
+
+
+def _table(client: DynamoDBClient) -> RecordsTable:
+    return RecordsTable(client=client, name=settings.RECORDS_TABLE, keys=KeyNames(*settings.RECORDS_KEYS))
 
 
 @once

@@ -17,7 +17,7 @@ from tenants.domain.claims import Claims
 from tenants.domain.errors import MembershipChanged, Misconfigured, OnlyOperatorsPages, RoleTooLow, SignInNeeded
 from tenants.domain.log_context import note
 from tenants.domain.permissions import MANAGERS
-from tenants.domain.roles import IN_AN_ORGANISATION, Role
+from tenants.domain.roles import IN_AN_ORGANISATION, RECORD_WRITERS, Role
 from tenants.domain.tenant_permissions import SETTINGS_READERS
 from tenants.sign_in.break_glass import ACCESS_LASTS, BreakGlass, access_by
 from tenants.sign_in.sessions import SignedIn
@@ -67,6 +67,8 @@ visitors_and_newcomers = _declare(Access("everybody, members of nothing too", No
 newcomers_welcome = _declare(Access("everybody who is signed in, members of nothing too", tuple(Role), newcomers=True))
 signed_in_only = _declare(Access("everybody who is signed in", tuple(Role)))
 members_only = _declare(Access("members of an organisation", IN_AN_ORGANISATION))
+record_writers_only = _declare(Access("those who write an organisation’s records", RECORD_WRITERS))
+owners_only = _declare(Access("owners of an organisation", (Role.OWNER,)))
 # Which of them may do what to whom is asked again by each step.
 managers_only = _declare(Access("those who manage an organisation’s members", MANAGERS))
 settings_readers_only = _declare(Access("those who see an organisation’s settings", SETTINGS_READERS))

@@ -25,7 +25,12 @@ def test_no_action_is_left_to_the_group_of_others_without_a_reason() -> None:
 
 
 def test_a_group_stands_for_all_of_its_actions() -> None:
-    assert set(actions_of("sign-in")) == {Action.SIGNED_IN, Action.SIGNED_OUT, Action.SIGN_IN_FAILED}
+    assert set(actions_of("sign-in")) == {
+        Action.SIGNED_IN,
+        Action.SIGNED_OUT,
+        Action.SIGN_IN_FAILED,
+        Action.CREDENTIALS_TAKEN,
+    }
     assert actions_of("member.removed") == (Action.MEMBER_REMOVED,)
     assert actions_of("weather") == ()
     assert kind_in_words("member.removed") == "Members: Removed"

@@ -12,7 +12,9 @@ from portal.environment import BASE, SETTINGS
 from portal.secret_files import SECRETS
 
 PAGE = (BASE / "docs" / "data.md").read_text("utf-8")
-SOUNDS_SECRET = re.compile(r"SECRET|TOKEN|PASSWORD|(?<!PUBLIC_)KEYS?\b|_KEY|(DATABASE|CACHE|EMAIL)_URL")
+SOUNDS_SECRET = re.compile(
+    r"SECRET|TOKEN|PASSWORD|(?<!PUBLIC_)(?<!RECORDS_)KEYS?\b|(?<!RECORDS)_KEY|(DATABASE|CACHE|EMAIL)_URL"
+)
 HASHED_OR_SEALED = re.compile(r"_hash$|^sealed_")
 
 

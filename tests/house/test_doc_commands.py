@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, get_commands, load_command_class
 from django.core.management.base import BaseCommand
 
+from emulator.__main__ import make_parser
 from portal.environment import BASE
 from tests.world.aws_cli import parse
 from tests.world.aws_queries import WrongCommand
@@ -61,6 +62,13 @@ def check_make(words: Sequence[str]) -> None:
         raise WrongCommand(f"there is no make {', '.join(unknown)}")
 
 
+def check_local_aws(words: Sequence[str]) -> None:
+    try:
+        make_parser().parse_args(list(words))
+    except SystemExit as refused:
+        raise WrongCommand(f"local-aws {' '.join(words)}: {refused}") from refused
+
+
 def problem_of(call: Sequence[str], folder: Path) -> str:
     program, *words = call
     try:
@@ -68,6 +76,8 @@ def problem_of(call: Sequence[str], folder: Path) -> str:
             parse(words, folder=folder)
         elif program in ("python", "python3"):
             check_python(words)
+        elif program == "local-aws":
+            check_local_aws(words)
         elif program == "make":
             check_make(words)
     except WrongCommand as wrong:

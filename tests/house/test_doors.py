@@ -12,8 +12,9 @@ from tenants import audit, models
 
 # By module, or by a name in one. Tests and `portal` may import anything.
 DOORS = {
-    "aws": "directory export_store failures id_tokens identity_pool pools principal_tags records_api records_table "
-    "signing_keys suspension_policy tagged_credentials tenant_rows token_endpoint",
+    "aws": "catalogue_entries directory export_store failures id_tokens identity_pool pools principal_tags records_api "
+    "records_table records_writes signing_keys suspension_policy table_trials tagged_credentials tenant_rows "
+    "token_endpoint",
     "audit": f"{' '.join(audit.__all__)} actions activity activity_filter chain.Point csv kinds "
     "own_verification reading retention timeline verification",
     "drift": "deployment lockout reach repair run schedule walk.Listener",
@@ -30,8 +31,9 @@ DOORS = {
     "pages": "bulk day_range lists refusals routes step_pages",
     "provisioning": "attempt dispatcher.Tally dispatcher.Tools halt one_member pace queue results.Outcome sign_ups "
     "wiring worker",
-    "records": "reading wiring",
-    "sign_in": "access break_glass endings federation.Federation idle.end_idle "
+    "isolation": "explain permissions wiring",
+    "records": "bulk declaring deleting editing reading trying wiring",
+    "sign_in": "access break_glass endings federation.Federation handing_out idle.end_idle "
     "own_sessions sealing.CannotOpen sessions.SignedIn "
     "standing views.sign_out wiring",
 }

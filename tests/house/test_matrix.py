@@ -25,6 +25,13 @@ TENANT_STEPS = (
 )  # fmt: skip
 # With a member of one's own organisation, here Acme's editor.
 OWN_STEPS = ("role", "enable", "resend", "transfer", "sign-out", "disable", "revoke", "remove", "reset-mfa")
+EDIT_PAGES = ("collection_new", "new", "new_json", "change", "json", "duplicate", "key", "delete", "deleted")
+EDIT_FORMS = (
+    "rows_new", "rows", "restore", "restore_all", "bulk_delete", "bulk_delete_now", "bulk_change", "bulk_preview",
+    "bulk_change_now",
+)  # fmt: skip
+# Acme's editor is a member who writes records, its viewer one who does not.
+WRITERS = {"owner", "editor"}
 # Who may open each page. Written again here, because the test checks the declarations of the views.
 LET_IN = {
     "home": EVERYBODY,
@@ -40,13 +47,19 @@ LET_IN = {
     "sign_up_sent": EVERYBODY,
     "welcome": {"operator", *MEMBERS},
     "collections": MEMBERS,
+    "collection_declare": OWNERS,
     "collection": MEMBERS,
     "record": MEMBERS,
+    "columns": MEMBERS,
+    "public_columns": {"operator", *MEMBERS},
     "public_collections": EVERYBODY,
     "public_collection": EVERYBODY,
     "public_record": EVERYBODY,
+    **{f"edit_{page}": WRITERS for page in (*EDIT_PAGES, *EDIT_FORMS)},
+    **{f"public_edit_{page}": OPERATORS for page in (*EDIT_PAGES, *EDIT_FORMS)},
     "direct": EVERYBODY,
     "access": {"operator", *MEMBERS},
+    "access_command_line": {"operator", *MEMBERS},
     **{
         f"account{page}": {"operator", *MEMBERS} for page in ("", "_appearance", "_end_session", "_sign_out", "_delete")
     },
@@ -99,9 +112,12 @@ ANSWERS = {
     "operators:audit_export": 405,
     "activity_export": 405,
     "account_appearance": 405,
+    "columns": 405,
+    "public_columns": 405,
     "account_end_session": 405,
     "invitation_dismiss": 405,
     "invitations_dismiss": 405,
+    **{f"{space}edit_{form}": 405 for form in EDIT_FORMS for space in ("", "public_")},
     # Only they themselves can do this.
     "member_transfer": 403,
     # Operators do this for owners only, and the address is the editor's.
@@ -153,7 +169,7 @@ def kind_of(person: CastMember | None) -> str:
 def expected_status(name: str, person: CastMember | None) -> int:
     if person is None and name == "oidc_authentication_callback":
         return 400
-    if kind_of(person) in LET_IN[name]:
+    if kind_of(person) in LET_IN[name] or (person is ACME_EDITOR and "editor" in LET_IN[name]):
         return 404 if person is GLOBEX_OWNER and name in NOT_FOUND else ANSWERS.get(name, 200)
     return 302 if person is None else 403
 

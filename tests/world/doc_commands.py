@@ -21,8 +21,8 @@ PAGES = [BASE / "README.md", *sorted((BASE / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 # What a page may call, besides programs of its environment. They are noted, and print one line.
 NOTED = (
-    "aws", "curl", "docker", "git", "grep", "jq", "make", "openssl", "pg_dump", "pg_restore", "psql", "python3", "rm",
-    "sha256sum", "sleep", "tee",
+    "aws", "curl", "docker", "git", "grep", "jq", "local-aws", "make", "openssl", "pg_dump", "pg_restore", "pip",
+    "psql", "python3", "rm", "sha256sum", "sleep", "tee",
 )  # fmt: skip
 # Harmless, and needed for what comes after them.
 _REAL = ("cat", "chmod", "cp", "date", "mkdir", "printenv", "seq", "tr")

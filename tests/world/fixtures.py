@@ -19,6 +19,7 @@ from portal.demo.cast import OPERATOR, CastMember
 from portal.demo.members import ensure_members
 from portal.demo.world import World, portal_credentials
 from tenants.domain.circuit import shared_cache
+from tenants.domain.lately import forget_lately
 from tenants.domain.once import forget_all
 from tenants.lifecycle.wiring import reach
 from tenants.provisioning.dispatcher import Tools
@@ -31,11 +32,12 @@ from tests.world.stage import Stage
 
 @pytest.fixture
 def stack(world: World, settings: Any) -> World:
-    """The settings are the stack's outputs, and the shared cache is empty."""
+    """The settings are the stack's outputs, the shared cache is empty, and nobody was met yet."""
     for name in ("AWS_REGION", "AWS_ENDPOINT_URL", "COGNITO_USER_POOL_ID", "COGNITO_DOMAIN",
                  "COGNITO_BROWSER_CLIENT_ID", "COGNITO_IDENTITY_POOL_ID", "RECORDS_TABLE", "TENANT_ROLE_ARN",
                  "SUSPENSION_POLICY_ARN", "RECORDS_API_URL"):  # fmt: skip
         setattr(settings, name, world.settings[name])
+    settings.RECORDS_KEYS = world.settings["RECORDS_KEYS"].split(",")
     settings.PUBLIC_READS = world.settings["PUBLIC_READS"] == "true"
     settings.OIDC_RP_CLIENT_ID = world.settings["COGNITO_CLIENT_ID"]
     settings.OIDC_RP_CLIENT_SECRET = world.settings["COGNITO_CLIENT_SECRET"]
@@ -44,6 +46,7 @@ def stack(world: World, settings: Any) -> World:
         f"{settings.AWS_ENDPOINT_URL}/{settings.COGNITO_USER_POOL_ID}/.well-known/jwks.json"
     )
     cache.clear()
+    forget_lately()
     return world
 
 
