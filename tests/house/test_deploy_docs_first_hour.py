@@ -24,6 +24,7 @@ from tests.world.aws_program import aws_program
 from tests.world.doc_commands import deployment_settings
 from tests.world.portal_process import placeholders
 
+_NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", ".env", "var", "__pycache__", ".*_cache", ".hypothesis")
 PAGE = BASE / "docs" / "first-hour.md"
 _PAIR = re.compile(r"^```sh\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 _FACT = re.compile(r"^\| ([A-F][\w.]+) \|.*\| inferred \|", re.MULTILINE)
@@ -81,9 +82,8 @@ def written_for(world: World, commands: str) -> str:
 
 def project_for(world: World, folder: Path) -> dict[str, str]:
     """The folder has the project, its settings and a database; returns the environment of a deployer's terminal."""
-    for entry in BASE.iterdir():
-        if entry.name not in ("var", ".env", ".venv", ".git"):
-            (folder / entry.name).symlink_to(entry)
+    # A copy: programs follow links to this checkout, and would collect its static files anew beside other tests.
+    shutil.copytree(BASE, folder, ignore=_NOT_COPIED)
     # The page's own name, whatever the environment of this run is called.
     (folder / ".venv").symlink_to(sys.prefix)
     (folder / "var").mkdir()
@@ -115,10 +115,10 @@ def manage(folder: Path, environment: dict[str, str], *words: str, reads: str = 
 
 def test_the_commands_give_the_answers_that_the_page_shows(world: World, tmp_path: Path) -> None:
     folder, programs = tmp_path / "project", tmp_path / "bin"
-    folder.mkdir()
     programs.mkdir()
     environment = {**project_for(world, folder), "PATH": f"{programs}:{os.environ['PATH']}"}
     manage(folder, environment, "demo_prepare", reads=json.dumps(dict(world.subs)))
+    assert (folder / "var" / "static" / "staticfiles.json").is_file()
     pairs = answered_blocks()
     script = "\n".join(f"{written_for(world, commands)}\necho '{END}'" for commands, _ in pairs)
     worker = portal_credentials(world)
