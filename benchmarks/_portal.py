@@ -99,7 +99,7 @@ def _environ(address: str, cookie: str) -> dict[str, Any]:
     }
 
 
-def sign_in(number: int) -> Browser:
+def sign_in(number: int, *, role: str = "owner") -> Browser:
     """Creates a member, a sign-in with its tokens and a session, as the callback does after Cognito's answer."""
     from django.contrib.auth import login
     from django.http import HttpRequest
@@ -118,12 +118,15 @@ def sign_in(number: int) -> Browser:
     person = Person.objects.create(sub=uuid.uuid4(), email=f"owner{number}@example.com", name=f"Owner {number}")
     Member.objects.create(person=person, tenant=tenant, role=Role.OWNER)
     activate(tenant, by=at_the_terminal())
+    if role != Role.OWNER:
+        person = Person.objects.create(sub=uuid.uuid4(), email=f"{role}{number}@example.com", name=f"Member {number}")
+        Member.objects.create(person=person, tenant=tenant, role=Role(role))
     claims = Claims(
         sub=str(person.sub),
         email=person.email,
         name=person.name,
         org=org_of(number),
-        role=Role.OWNER,
+        role=Role(role),
         expires_at=int(time.time()) + 60 * 60,
     )
     request = HttpRequest()

@@ -3,7 +3,7 @@
 Prints the median milliseconds of CPU time per page in the portal's process, and the median of the ratios within each
 round. Each round runs every variant. A fake AWS runs in another process, and its time does not count. Everything else
 is real: middleware, session (in a local-memory cache), the door, the credentials and the page's template. The variants
-must produce identical pages, or there is no result.
+must produce identical pages, or there is no result. The person is a viewer: an owner's page has links to edit, too.
 
     .venv/bin/python benchmarks/records_page.py [--rounds N] [--requests N] [--json] [--check]
 """
@@ -89,7 +89,7 @@ def measure(aws: FakeAws, scratch: Path, *, rounds: int, requests: int) -> Measu
     from django.conf import settings
 
     settings.ROOT_URLCONF = "_pages"
-    browser = sign_in(1)
+    browser = sign_in(1, role="viewer")
     compare_pages(browser)
     measured: dict[str, list[float]] = {variant: [] for variant in ADDRESSES}
     order = list(ADDRESSES)
