@@ -6,16 +6,13 @@ From then on it is listed, exported and purged like the others. The entry is wri
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from tenants.audit import record
 from tenants.audit.actions import Action
-from tenants.aws.catalogue_entries import CatalogueEntries
-from tenants.domain.errors import InvalidInput
+from tenants.domain.errors import InvalidInput, RecordChanged
 from tenants.domain.keys import DELETED, MAX_SORT_KEY_BYTES
 from tenants.domain.texts import check_visible
-from tenants.domain.values import Item
-from tenants.records.reading import Records
+from tenants.records.editing import Editing
 from tenants.sign_in.sessions import SignedIn
 
 MOST_DESCRIPTION = 200
@@ -23,8 +20,7 @@ MOST_DESCRIPTION = 200
 
 @dataclass(frozen=True, slots=True)
 class Declaring:
-    records: Records
-    entries: CatalogueEntries
+    editing: Editing
 
     def declare(self, who: SignedIn, name: str, description: str) -> None:
         """`name` exactly as the application writes it, after the `#`.
@@ -35,21 +31,16 @@ class Declaring:
         _check_name(name)
         about = _checked_description(description)
         partition = _partition_key(who, name)
-        if self.records.is_empty(who, partition):
+        if self.editing.records.is_empty(who, partition):
             raise InvalidInput(
                 "There is no record with this collection’s key. Write the name exactly as the application does: "
                 "capitals, spaces and all.",
                 field="name",
             )
-        entry: Item = {
-            **({"description": {"S": about}} if about else {}),
-            "_version": {"N": "1"},
-            "_updated_at": {"S": datetime.now(UTC).isoformat(timespec="milliseconds")},
-            "_updated_by": {"S": who.claims.sub},
-        }
-        add = self.records.with_credentials
-        if not add(who, lambda held: self.entries.add(held, who.space.catalogue, name, entry)):
-            raise InvalidInput("This collection is in the list already.", field="name")
+        try:
+            self.editing.write_entry(who, who.space, name, about)
+        except RecordChanged as error:
+            raise InvalidInput("This collection is in the list already.", field="name") from error
         record(Action.COLLECTION_DECLARED, by=who.actor, org=who.org, target=name)
 
 

@@ -121,13 +121,16 @@ class Editing:
         """An empty one. Raises InvalidInput, with the field `collection`."""
         check_collection_name(name)
         space.collection(name)
-        about: Item = {"description": {"S": description}} if description else {}
-        entry = {**about, **self.bookkeeping(who, {})}
         try:
-            self.write(who, [PutNew(RowKey(space.catalogue, _checked_entry(name)), entry)])
+            self.write_entry(who, space, _checked_entry(name), description)
         except RecordChanged as error:
             raise InvalidInput("There is a collection with this name already.", field="collection") from error
         record_entry(Action.COLLECTION_ADDED, by=who.actor, org=who.org, target=name)
+
+    def write_entry(self, who: SignedIn, space: Space, name: str, description: str) -> None:
+        """Into the catalogue. Raises RecordChanged if the name is in it."""
+        about: Item = {"description": {"S": description}} if description else {}
+        self.write(who, [PutNew(RowKey(space.catalogue, name), {**about, **self.bookkeeping(who, {})})])
 
     def unchanged(self, who: SignedIn, place: RecordPlace, shown: str) -> Item:
         """The record as it is now. Raises RecordNotFound, and RecordChanged if it is not as it was shown."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.utils import timezone
 
-from tenants.aws.catalogue_entries import CatalogueEntries
 from tenants.aws.clients import records_client
 from tenants.aws.records_api import RecordsApi
 from tenants.aws.records_table import RecordsTable
@@ -63,8 +62,7 @@ def bulk() -> Bulk:
 
 @once
 def declaring() -> Declaring:
-    table = records().table
-    return Declaring(records(), CatalogueEntries(client=table.client, table=table.name, keys=table.keys))
+    return Declaring(editing())
 
 
 @once

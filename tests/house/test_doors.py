@@ -12,7 +12,7 @@ from tenants import audit, models
 
 # By module, or by a name in one. Tests and `portal` may import anything.
 DOORS = {
-    "aws": "catalogue_entries directory export_store failures id_tokens identity_pool pools principal_tags records_api "
+    "aws": "directory export_store failures id_tokens identity_pool pools principal_tags records_api "
     "records_table records_writes signing_keys suspension_policy table_trials tagged_credentials tenant_rows "
     "token_endpoint",
     "audit": f"{' '.join(audit.__all__)} actions activity activity_filter chain.Point csv kinds "
