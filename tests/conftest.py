@@ -12,6 +12,8 @@ from django.db import connection
 
 from emulator.client import process
 from portal.demo.world import World, build
+from tests.world.closings import as_root
+from tests.world.rows import FirstRows
 
 PORTAL_URL = "http://localhost:8000"
 pytest_plugins = ["tests.world.fixtures", "tests.world.browsers"]
@@ -37,9 +39,26 @@ def short_waits_between_botocores_attempts() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def world() -> Iterator[World]:
+def first_rows() -> list[FirstRows]:
+    """Of each table that files share, as far as they were made."""
+    return []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rows_as_at_first(first_rows: list[FirstRows]) -> Iterator[None]:
+    """The tests of a file do not depend on the files that ran before in the same process."""
+    yield
+    for rows in first_rows:
+        rows.restore()
+
+
+@pytest.fixture(scope="session")
+def world(first_rows: list[FirstRows]) -> Iterator[World]:
     with process.start() as emulator:
-        yield build(emulator=emulator, portal_url=PORTAL_URL)
+        world = build(emulator=emulator, portal_url=PORTAL_URL)
+        first_rows.append(FirstRows(as_root(world), world.settings["RECORDS_TABLE"]))
+        yield world
+        first_rows.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,6 +10,7 @@ from tests.emulator.browser import Browser
 from tests.emulator.definitions import index, table, units
 from tests.emulator.unguarded_template import unguarded_template
 from tests.emulator.world import TEMPLATE, Stack, build, client
+from tests.world.rows import FirstRows
 
 Make = Callable[..., dict[str, Any]]
 
@@ -21,8 +22,21 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def stack(emulator: Emulator) -> Stack:
-    return build(emulator, name="portal")
+def build_shared(emulator: Emulator, first_rows: list[FirstRows]) -> Iterator[Callable[..., Stack]]:
+    """Builds a stack that files share."""
+
+    def built(name: str, **options: Any) -> Stack:
+        stack = build(emulator, name=name, **options)
+        first_rows.append(FirstRows(stack.root("dynamodb"), stack.table))
+        return stack
+
+    yield built
+    first_rows.clear()
+
+
+@pytest.fixture(scope="session")
+def stack(build_shared: Callable[..., Stack]) -> Stack:
+    return build_shared("portal")
 
 
 @pytest.fixture
@@ -31,23 +45,23 @@ def browser(stack: Stack) -> Browser:
 
 
 @pytest.fixture(scope="session")
-def loose_stack(emulator: Emulator) -> Stack:
+def loose_stack(build_shared: Callable[..., Stack]) -> Stack:
     """The same template without the guards against requests that name no key."""
-    return build(emulator, name="loose", template=unguarded_template(TEMPLATE.read_text("utf-8")))
+    return build_shared("loose", template=unguarded_template(TEMPLATE.read_text("utf-8")))
 
 
 @pytest.fixture(scope="session")
-def guest_stack(emulator: Emulator) -> Stack:
-    return build(emulator, name="guests", PublicReads="true")
+def guest_stack(build_shared: Callable[..., Stack]) -> Stack:
+    return build_shared("guests", PublicReads="true")
 
 
 @pytest.fixture(scope="session")
-def impatient_stack(emulator: Emulator) -> Stack:
+def impatient_stack(build_shared: Callable[..., Stack]) -> Stack:
     """Its client has no grace period for used refresh tokens."""
     text = TEMPLATE.read_text("utf-8")
     hurried = text.replace("RetryGracePeriodSeconds: 30", "RetryGracePeriodSeconds: 0")
     assert hurried != text
-    return build(emulator, name="impatient", template=hurried)
+    return build_shared("impatient", template=hurried)
 
 
 @pytest.fixture(scope="session")
