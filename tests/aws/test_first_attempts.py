@@ -95,6 +95,7 @@ RETRIED = {
     "two failures": [refusal("InternalServerError", 500), whole("", status=503), as_json(FOUND)],
     "throttled": [refusal("ThrottlingException"), as_json(FOUND)],
     "failures only": [refusal("InternalServerError", 500)] * 3,
+    "a wrong checksum": [as_json(FOUND, x_amz_crc32="1"), as_json(FOUND)],
     "a closed connection": [lambda _: None, as_json(FOUND)],
     "a refusal is not retried": [refusal("AccessDeniedException")],
 }
