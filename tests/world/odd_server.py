@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,13 +33,14 @@ def odd_server(answer: Answering, *, reads: bool = True) -> Iterator[OddServer]:
     server = OddServer(answer, reads)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        listening.settimeout(0.1)
         thread = threading.Thread(target=_serve, args=(server, listening))
         thread.start()
         try:
             yield server
         finally:
             server.ended.set()
+            # One more, so that it waits for none.
+            socket.create_connection(listening.getsockname()).close()
             thread.join()
 
 
@@ -60,21 +61,29 @@ def tls_server(certificate: Path, answering: Answering) -> Iterator[OddServer]:
 
 
 def _serve(server: OddServer, listening: socket.socket) -> None:
-    threads = []
-    while not server.ended.is_set():
-        try:
+    """Connections that are still open at the end are ended: their threads would wait for the client's next request."""
+    with ExitStack() as at_the_end:
+        while True:
             connection, _ = listening.accept()
-        except TimeoutError:
-            continue
-        threads.append(threading.Thread(target=_one, args=(server, connection)))
-        threads[-1].start()
-    for thread in threads:
-        thread.join()
+            if server.ended.is_set():
+                connection.close()
+                return
+            # By another handle: TLS takes this one over.
+            handle = connection.dup()
+            thread = threading.Thread(target=_one, args=(server, connection, handle))
+            at_the_end.callback(_end, thread, handle)
+            thread.start()
 
 
-def _one(server: OddServer, connection: socket.socket) -> None:
-    with connection:
-        connection.settimeout(5)
+def _end(thread: threading.Thread, handle: socket.socket) -> None:
+    with suppress(OSError):
+        handle.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def _one(server: OddServer, connection: socket.socket, handle: socket.socket) -> None:
+    with handle, connection:
+        connection.settimeout(60)
         try:
             if server.reads:
                 server.seen.append(_request(connection))
