@@ -1,11 +1,12 @@
 """No request for a table or its rows, however malformed, is answered with an error 500."""
 
+import http.client
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as SigningKey
@@ -39,7 +40,9 @@ KNOWN: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def sender(emulator: Emulator) -> Iterator[Any]:
     tables, key = client(emulator, "dynamodb", emulator.root), emulator.root
-    signing, connection = SigningKey(key.access_key_id, key.secret_access_key), requests.Session()
+    signing = SigningKey(key.access_key_id, key.secret_access_key)
+    # For twelve thousand requests: `requests` takes longer over each than the server does.
+    connection = http.client.HTTPConnection(urlsplit(emulator.endpoint_url).netloc, timeout=30)
 
     make(tables)
 
@@ -50,8 +53,9 @@ def sender(emulator: Emulator) -> Iterator[Any]:
         headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"}
         request = AWSRequest("POST", f"{emulator.endpoint_url}/", data=data, headers=headers)
         SigV4Auth(signing, "dynamodb", REGION).add_auth(request)
-        answer = connection.post(request.url, data=data, headers=dict(request.headers), timeout=30)
-        return answer.status_code, answer.text
+        connection.request("POST", "/", data, dict(request.headers))
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
     yield send
     connection.close()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from portal.environment import BASE
 from portal.template import RUNNING, TEMPLATE, read_template
@@ -31,6 +30,9 @@ def protected() -> set[str]:
 
 def unchangeable(resource: dict[str, Any]) -> set[str]:
     """Properties of the resource in the template that CloudFormation sets only when it creates it."""
+    # Here, because it takes a second, and every test process imports every file.
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-1", resource["Type"]).schema
     only_at_first = {path.split("/")[2] for path in schema.get("createOnlyProperties", [])}
     return only_at_first & set(resource["Properties"])

@@ -18,7 +18,7 @@ from tests.emulator.accounts import address
 from tests.emulator.deviations import deviation
 from tests.emulator.test_identity_pool import anonymous
 from tests.emulator.trigger_template import with_triggers
-from tests.emulator.world import ACME, ACME_OWNER, PASSWORD, REGION, Stack, refusal
+from tests.emulator.world import ACME, ACME_OWNER, PASSWORD, REGION, TEMPLATE, Stack, build, refusal
 
 
 def make(stack: Stack, template: str, stack_name: str = "") -> dict[str, str]:
@@ -111,9 +111,15 @@ def a_function_beyond_its_time_goes_on(stack: Stack) -> None:
 
 @deviation("throttle-of-an-api")
 def the_throttle_of_an_api_is_not_enforced(stack: Stack) -> None:
-    given = stack.credentials(ACME_OWNER)
+    text = TEMPLATE.read_text("utf-8")
+    one = text.replace(
+        "ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100", "ThrottlingRateLimit: 1, ThrottlingBurstLimit: 1"
+    )
+    assert one != text
+    limited = build(stack.emulator, name=f"t{secrets.token_hex(4)}", template=one)
+    given = limited.credentials(ACME_OWNER)
     signing = SigningKey(given.access_key_id, given.secret_access_key, given.session_token)
-    for _ in range(120):
-        request = AWSRequest("GET", f"{stack.outputs['RecordsApiUrl']}/{ACME}/profile")
+    for _ in range(10):
+        request = AWSRequest("GET", f"{limited.outputs['RecordsApiUrl']}/{ACME}/profile")
         SigV4Auth(signing, "execute-api", REGION).add_auth(request)
         assert requests.get(request.url, headers=dict(request.headers), timeout=10).status_code == 200
