@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import requests
 
@@ -51,6 +53,16 @@ def bare_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
 
 
+@cache
+def migrated() -> bytes:
+    """A new database of the portal, in SQLite. Made once per test process, because it takes seconds."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "portal.sqlite3"
+        own = {**bare_environment(), **placeholders(), "DATABASE_URL": f"sqlite:///{file}"}
+        subprocess.run([*MANAGE, "migrate", "-v0"], env=own, check=True, timeout=120)
+        return file.read_bytes()
+
+
 @contextmanager
 def running_portal(folder: Path, more: Mapping[str, str], *, processes: int = 1) -> Iterator[PortalProcess]:
     port, log = free_port(), folder / "portal.log"
@@ -67,7 +79,7 @@ def running_portal(folder: Path, more: Mapping[str, str], *, processes: int = 1)
     }
     own = {**bare_environment(), **settings}
     if settings["DATABASE_URL"].startswith("sqlite"):
-        subprocess.run([*MANAGE, "migrate", "-v0"], env=own, check=True, timeout=120)
+        (folder / "portal.sqlite3").write_bytes(migrated())
     with log.open("wb") as file:
         command = [sys.executable, "-m", "portal.server", f"127.0.0.1:{port}", f"--processes={processes}"]
         popen = subprocess.Popen(command, cwd=BASE, env=own, stdout=file, stderr=file)
