@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -127,25 +128,30 @@ def excess_permissions(role: str, template: dict[str, Any]) -> list[str]:
     """
     policies = role_policies(template, role)
 
-    def may(action: str, resource: str, **context: Any) -> bool:
-        return decide(Request(action, resource, context), identity=policies).allowed
+    def may(request: Request) -> bool:
+        return decide(request, identity=policies).allowed
 
-    contexts = [
-        {**keys, **tag}
-        for keys in ({}, {"dynamodb:LeadingKeys": ["any"]}, {"dynamodb:LeadingKeys": ["PUBLIC#any"]})
-        for tag in ({}, {"aws:PrincipalTag/org": _SOME_ORG}, {"aws:PrincipalTag/org": "PUBLIC"})
-    ]
-    rows = [
-        action
-        for action in ROW_ACTIONS
-        if any(may(f"dynamodb:{action}", place, **context) for place in ROW_PLACES for context in contexts)
-    ]
+    rows = [action for action, requests in _requests_for_rows().items() if any(map(may, requests))]
     others = [name for name in assumable_roles(role, template) if (role, name) != (CLOSING_JOB, CLOSING)]
     return (
         rows
         + [f"{_ASSUME} for {name}" for name in others]
-        + [action for action in ESCALATIONS if may(action, ELSEWHERE)]
+        + [action for action in ESCALATIONS if may(Request(action, ELSEWHERE, {}))]
     )
+
+
+@cache
+def _requests_for_rows() -> dict[str, tuple[Request, ...]]:
+    """By action. The same of every role, and made once: each start of the portal asks for all of them."""
+    contexts: list[dict[str, Any]] = [
+        {**keys, **tag}
+        for keys in ({}, {"dynamodb:LeadingKeys": ["any"]}, {"dynamodb:LeadingKeys": ["PUBLIC#any"]})
+        for tag in ({}, {"aws:PrincipalTag/org": _SOME_ORG}, {"aws:PrincipalTag/org": "PUBLIC"})
+    ]
+    return {
+        action: tuple(Request(f"dynamodb:{action}", place, context) for place in ROW_PLACES for context in contexts)
+        for action in ROW_ACTIONS
+    }
 
 
 def assumable_roles(role: str, template: dict[str, Any]) -> list[str]:

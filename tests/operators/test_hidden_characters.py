@@ -97,15 +97,15 @@ def test_several_tenants_at_once_take_none_either(operator: Browser, step: str) 
     assert rows() == before
 
 
-@pytest.mark.parametrize("hidden", HIDDEN, ids=ascii)
 @pytest.mark.parametrize("name", ["q", "state", "actor", "org", "from", "after", "tenant", "provisioning", "action"])
-def test_no_list_is_asked_with_hidden_characters(operator: Browser, name: str, hidden: str) -> None:
-    asked = 0
-    for place in ("tenants", "members", "drift", "audit"):
-        page = operator.get(f"/operators/{place}/", {name: hidden})
-        assert page.status_code in (200, 400), place
-        asked += page.status_code == 400
-    assert asked > 0
+def test_no_list_is_asked_with_hidden_characters(operator: Browser, name: str) -> None:
+    for hidden in HIDDEN:
+        asked = 0
+        for place in ("tenants", "members", "drift", "audit"):
+            page = operator.get(f"/operators/{place}/", {name: hidden})
+            assert page.status_code in (200, 400), (place, hidden)
+            asked += page.status_code == 400
+        assert asked > 0, hidden
 
 
 @pytest.mark.parametrize("hidden", HIDDEN, ids=ascii)
