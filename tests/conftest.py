@@ -16,6 +16,24 @@ from tests.world.closings import as_root
 from tests.world.rows import FirstRows
 
 PORTAL_URL = "http://localhost:8000"
+# Of the files of tests, the longest first.
+LONGEST = (
+    "tests/test_postgresql.py",
+    "tests/house/test_deploy_docs_literally.py",
+    "tests/management/test_tenant_import.py",
+    "tests/management/test_closing_command.py",
+    "tests/house/test_redirects.py",
+    "tests/house/test_every_response.py",
+    "tests/house/test_deploy_docs_first_hour.py",
+    "tests/emulator/test_generated_requests.py",
+    "tests/emulator/test_state.py",
+    "tests/emulator/test_wrong_types.py",
+    "tests/management/test_one_line.py",
+    "tests/portal/test_logs.py",
+    "tests/members/test_permissions.py",
+    "tests/operators/test_hidden_characters.py",
+    "tests/records/test_editing.py",
+)
 pytest_plugins = ["tests.world.fixtures", "tests.world.browsers"]
 
 
@@ -26,8 +44,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Starts the longest test first. Otherwise all other processes would wait for it at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("postgres") is None)
+    """Starts the longest files first. Otherwise all other processes would wait for one of them at the end."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONGEST)))
 
 
 @pytest.fixture(scope="session", autouse=True)
