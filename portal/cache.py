@@ -84,8 +84,14 @@ class TolerantCache(BaseCache):
                 return True
             # Deletes an entry that is not the portal's, or that should have ended.
             if self.get(key, version=version) is not None:
+                self._forget_own_mark(key, value, version)
                 return False
         return True
+
+    def _forget_own_mark(self, key: str, value: Any, version: int | None) -> None:
+        """The server's mark ends sooner than one that begins here now. A count begins with 0, and goes on."""
+        if type(value) is int and value:
+            caches[OWN].delete(key, version)
 
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
         """Where there is no count, counting begins with `delta`."""

@@ -76,6 +76,14 @@ def test_a_process_counts_alone_while_the_server_fails() -> None:
     assert [cache.incr("count") for _ in range(3)] == [1, 2, 3]
 
 
+def test_a_mark_of_another_process_lasts_no_longer_here() -> None:
+    caches[SERVER].add("mark", 1, 60)
+    assert not cache.add("mark", 1, 60)
+    caches[SERVER].delete("mark")
+    assert cache.add("mark", 1, 60)
+    assert not cache.add("mark", 1, 60)
+
+
 def test_a_server_that_hangs_costs_one_short_wait_and_not_one_each(settings: Any) -> None:
     with answering(b"") as port:
         settings.CACHES = caches_on(port)
