@@ -249,7 +249,7 @@ def test_writers_of_several_organisations_make_whole_chains() -> None:
 
     def append(number: int) -> None:
         try:
-            together.wait(timeout=10)
+            together.wait(timeout=60)
             for turn in range(6):
                 first, second = orgs[(number + turn) % 3], orgs[number % 3]
                 record_all([NewEntry(Action.MEMBER_ENABLED, SOMEBODY, org=org) for org in (first, second)])

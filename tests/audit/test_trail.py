@@ -289,7 +289,7 @@ def test_concurrent_writers_make_one_chain() -> None:
 
     def append(number: int) -> None:
         try:
-            together.wait(timeout=10)
+            together.wait(timeout=60)
             for turn in range(8):
                 with transaction.atomic():
                     record(Action.MEMBER_ENABLED, by=SOMEBODY, target=f"{number}.{turn}")

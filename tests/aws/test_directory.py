@@ -67,7 +67,7 @@ def newcomer(**different: Any) -> DesiredUser:
 
 
 def mails_to(world: World, email: str) -> int:
-    page = requests.get(f"{world.emulator.endpoint_url}/mailbox.json", params={"to": email}, timeout=5)
+    page = requests.get(f"{world.emulator.endpoint_url}/mailbox.json", params={"to": email}, timeout=60)
     page.raise_for_status()
     return len(page.json()["mails"])
 

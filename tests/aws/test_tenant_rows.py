@@ -41,10 +41,10 @@ def clock(job: World) -> Iterator[Any]:
     secret = {"X-Emulator-Root-Secret": job.emulator.root.secret_access_key}
 
     def move(seconds: float) -> None:
-        requests.post(address, json={"offset_seconds": seconds}, headers=secret, timeout=5).raise_for_status()
+        requests.post(address, json={"offset_seconds": seconds}, headers=secret, timeout=60).raise_for_status()
 
     yield move
-    requests.delete(address, headers=secret, timeout=5).raise_for_status()
+    requests.delete(address, headers=secret, timeout=60).raise_for_status()
 
 
 def in_order(pages: Iterator[RowPage]) -> list[str]:

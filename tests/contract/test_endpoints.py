@@ -25,7 +25,7 @@ def authorize(where: Where, **changes: str) -> requests.Response:
         **_PKCE,
         **changes,
     }
-    return requests.get(f"{where.domain}/oauth2/authorize", params=query, allow_redirects=False, timeout=10)
+    return requests.get(f"{where.domain}/oauth2/authorize", params=query, allow_redirects=False, timeout=60)
 
 
 def client_secret(where: Where) -> str:
@@ -36,7 +36,7 @@ def client_secret(where: Where) -> str:
 
 def token(where: Where, secret: str, **form: str) -> tuple[int, Any]:
     auth = (where.outputs["LoginClientId"], secret)
-    answer = requests.post(f"{where.domain}/oauth2/token", data=form, auth=auth, timeout=10)
+    answer = requests.post(f"{where.domain}/oauth2/token", data=form, auth=auth, timeout=60)
     return answer.status_code, answer.json()
 
 
@@ -74,7 +74,7 @@ def test_the_token_endpoint_names_the_error(where: Where) -> None:
 @pytest.mark.fact("A3.10")
 def test_revoking_an_invalid_token_succeeds(where: Where) -> None:
     auth = (where.outputs["LoginClientId"], client_secret(where))
-    answer = requests.post(f"{where.domain}/oauth2/revoke", data={"token": "none"}, auth=auth, timeout=10)
+    answer = requests.post(f"{where.domain}/oauth2/revoke", data={"token": "none"}, auth=auth, timeout=60)
     assert (answer.status_code, answer.content) == (200, b"")
 
 
@@ -85,7 +85,7 @@ def issuer(where: Where) -> str:
 def keys(where: Where) -> dict[str, Any]:
     base = where.endpoint_url or f"https://cognito-idp.{where.region}.amazonaws.com"
     address = f"{base}/{where.outputs['UserPoolId']}/.well-known/jwks.json"
-    published = requests.get(address, timeout=10).json()["keys"]
+    published = requests.get(address, timeout=60).json()["keys"]
     return {entry["kid"]: jwt.PyJWK(entry).key for entry in published}
 
 

@@ -95,9 +95,9 @@ def _read_until(process: subprocess.Popen[str], words: str) -> str:
 
 def text_mailed(demo: Demo, address: str, pattern: str) -> re.Match[str]:
     """The first match in the newest mail to the address. Waits for the worker, which sends it."""
-    deadline, mails = time.monotonic() + 60, []
+    deadline, mails = time.monotonic() + 180, []
     while time.monotonic() < deadline:
-        mails = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": address}, timeout=30).json()["mails"]
+        mails = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": address}, timeout=60).json()["mails"]
         if mails and (found := re.search(pattern, mails[0]["body"], re.MULTILINE)):
             return found
         time.sleep(0.1)
@@ -108,7 +108,7 @@ def text_mailed(demo: Demo, address: str, pattern: str) -> re.Match[str]:
 def page(chromium: Any) -> Iterator[Any]:
     """A new browser window. An error in its console fails the test, such as one of the content security policy."""
     context = chromium.new_context(viewport=DESKTOP)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     page, errors = context.new_page(), []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -56,7 +56,7 @@ def test_the_demos_own_mail_is_in_the_mailbox(demo: Demo) -> None:
     assert settings["COGNITO_MAILS"] == "ses"
     sent = run(demo.folder, "sendtestemail", "somebody@acme.example", **settings)
     assert (sent.returncode, sent.stderr) == (0, "")
-    found = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": "somebody@acme.example"}, timeout=30)
+    found = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": "somebody@acme.example"}, timeout=60)
     (mail,) = found.json()["mails"]
     assert (mail["kind"], mail["sender"]) == ("portal", settings["MAIL_FROM"])
 
@@ -69,23 +69,23 @@ def test_the_demo_with_sign_up_on_the_hosted_pages(project: Path, tmp_path: Path
         assert settings_of(demo)["SIGN_UP"] == "hosted-ui"
         assert "owner@acme.example" in demo.output
         browser, email = requests.Session(), "new@initech.example"
-        page = browser.get(f"{demo.url}/oidc/authenticate/", timeout=30)
+        page = browser.get(f"{demo.url}/oidc/authenticate/", timeout=60)
         back = f"{demo.url}/oidc/callback/"
         # Somebody whom the deployer made.
         made = fill_in(browser, page, {"username": "owner@acme.example", "password": demo.password}, back)
         assert "code" in made
         visitor = requests.Session()
-        page = visitor.get(f"{demo.url}/oidc/authenticate/", timeout=30)
+        page = visitor.get(f"{demo.url}/oidc/authenticate/", timeout=60)
         link = re.search(r'href="(/signup\?[^"]+)"', page.text)
         assert link
-        page = visitor.get(f"{demo.emulator_url}{unescape(link[1])}", timeout=30)
+        page = visitor.get(f"{demo.emulator_url}{unescape(link[1])}", timeout=60)
         typed = {
             "username": email,
             "password": "Correct-horse-7-battery",
             "confirm_password": "Correct-horse-7-battery",
         }
         page = post_form(visitor, page, typed)
-        mail = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": email}, timeout=30).json()["mails"][0]
+        mail = requests.get(f"{demo.emulator_url}/mailbox.json", params={"to": email}, timeout=60).json()["mails"][0]
         code = re.search(r"^\d{6}$", mail["body"], re.MULTILINE)
         assert code
         assert "code" in fill_in(visitor, page, {"username": email, "code": code[0]}, back)
@@ -95,7 +95,7 @@ def post_form(browser: requests.Session, page: requests.Response, typed: dict[st
     hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
     action = re.search(r'action="([^"]+)"', page.text)
     assert action
-    return browser.post(urljoin(page.url, unescape(action[1])), data={**hidden, **typed}, timeout=30)
+    return browser.post(urljoin(page.url, unescape(action[1])), data={**hidden, **typed}, timeout=60)
 
 
 @pytest.mark.parametrize("command", ["demo", "emulator"])
@@ -106,11 +106,11 @@ def test_an_unknown_way_to_sign_up_is_reported_in_one_line(project: Path, comman
 
 
 def test_the_demo_serves_pages_and_static_files(demo: Demo) -> None:
-    page = requests.get(demo.url, timeout=30)
+    page = requests.get(demo.url, timeout=60)
     assert page.ok
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     stylesheet = page.text.split('rel="stylesheet" href="')[1].split('"')[0]
-    assert requests.get(demo.url + stylesheet, timeout=30).headers["Content-Type"].startswith("text/css")
+    assert requests.get(demo.url + stylesheet, timeout=60).headers["Content-Type"].startswith("text/css")
 
 
 def test_only_the_owner_can_read_the_demos_settings(demo: Demo) -> None:
@@ -298,7 +298,7 @@ def test_the_demo_survives_an_old_database_and_a_killed_worker(project: Path, tm
         wait_for_output(tmp_path / "output", "Ctrl-C ends everything.")
         os.kill(int(process_of(folder, "provision").name), signal.SIGKILL)
         wait_for_output(tmp_path / "output", "The worker ended by itself: see the end of var/worker.log.")
-        assert requests.get(f"http://localhost:{port}/livez", timeout=30).ok
+        assert requests.get(f"http://localhost:{port}/livez", timeout=60).ok
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0
     finally:

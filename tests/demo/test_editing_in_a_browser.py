@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 
 def test_records_are_written_on_a_phone_without_javascript(chromium: Any, demo: Demo) -> None:
     context = chromium.new_context(viewport=PHONE, java_script_enabled=False)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     sign_in(page, demo, ACME_OWNER)
     page.goto(f"{demo.url}/records/")

@@ -146,7 +146,7 @@ def test_typing_a_prefix_filters_the_list_and_changes_the_address(page: Any, dem
 
 def test_every_page_works_without_javascript(chromium: Any, demo: Demo) -> None:
     context = chromium.new_context(viewport=PHONE, java_script_enabled=False)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     sign_in(page, demo, ACME_OWNER)
     page.goto(f"{demo.url}/records/orders/")

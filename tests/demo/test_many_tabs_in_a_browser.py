@@ -19,7 +19,7 @@ PATHS = [f"/records/orders/?prefix=ORD-2026-{number:04}" for number in range(1, 
 def window(chromium: Any) -> Iterator[Any]:
     """Of a browser that nobody has used yet, as in private mode."""
     context = chromium.new_context()
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     yield context
     context.close()
 

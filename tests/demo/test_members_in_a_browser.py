@@ -25,7 +25,7 @@ def new_page(chromium: Any) -> Iterator[NewPage]:
 
     def open_page(**options: Any) -> Any:
         context = chromium.new_context(**{"viewport": DESKTOP, **options})
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         return context.new_page()
 

@@ -19,9 +19,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "on a phone without"])
 def page(request: Any, chromium: Any, demo: Demo) -> Iterator[Any]:
     context = chromium.new_context(viewport=DESKTOP if request.param else PHONE, java_script_enabled=request.param)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     sign_in(page, demo, ACME_OWNER.email, demo.password)
+    page.wait_for_url(f"{demo.url}/")
     page.goto(f"{demo.url}/records/orders/")
     yield page
     context.close()

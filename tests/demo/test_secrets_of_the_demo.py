@@ -22,16 +22,16 @@ FOR_TERMINALS = {"demo.env", "closing.env", "deployer.env"}
 def used(demo: Demo) -> dict[str, str]:
     """Signs in, reads, and fails to; what the browser held meanwhile."""
     browser = requests.Session()
-    page = browser.get(f"{demo.url}/oidc/authenticate/?next=/records/orders/", timeout=10)
+    page = browser.get(f"{demo.url}/oidc/authenticate/?next=/records/orders/", timeout=60)
     typed = {"username": "owner@acme.example", "password": demo.password}
     answer = fill_in(browser, page, typed, f"{demo.url}/oidc/callback/")
-    read = browser.get(f"{demo.url}/oidc/callback/", params=answer, timeout=10)
+    read = browser.get(f"{demo.url}/oidc/callback/", params=answer, timeout=60)
     assert read.ok
     assert "ORD-2026" in read.text
     marker = secrets.token_urlsafe(16)
-    browser.get(f"{demo.url}/records/orders/{marker}/?{marker}", timeout=10)
-    browser.get(f"{demo.url}/{marker}", timeout=10)
-    browser.post(f"{demo.url}/signup/", {"name": marker}, timeout=10)
+    browser.get(f"{demo.url}/records/orders/{marker}/?{marker}", timeout=60)
+    browser.get(f"{demo.url}/{marker}", timeout=60)
+    browser.post(f"{demo.url}/signup/", {"name": marker}, timeout=60)
     cookies = {cookie.name: cookie.value or "" for cookie in browser.cookies if cookie.name in {"session", "csrf"}}
     assert cookies
     return {**answer, **cookies, "marker": marker}

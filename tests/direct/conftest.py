@@ -154,7 +154,7 @@ def window(chromium: Any, direct: Direct) -> Iterator[Window]:
     switches.forget()
     switches.move_clock(0)
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     page, complaints = context.new_page(), []
     window = Window(page, [], [], complaints)
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)

@@ -21,7 +21,7 @@ def test_many_threads_get_one_value() -> None:
         return object()
 
     def ask(_: int) -> object:
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         return value()
 
     with ThreadPoolExecutor(8) as pool:

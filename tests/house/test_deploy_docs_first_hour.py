@@ -69,7 +69,7 @@ def code_for(world: World, member: CastMember) -> str:
         "redirect_uri": back,
     }
     with requests.Session() as browser:
-        page = browser.get(f"{world.settings['COGNITO_DOMAIN']}/oauth2/authorize", params=query, timeout=10)
+        page = browser.get(f"{world.settings['COGNITO_DOMAIN']}/oauth2/authorize", params=query, timeout=60)
         return fill_in(browser, page, {"username": member.email, "password": world.password}, back)["code"]
 
 

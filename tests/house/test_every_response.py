@@ -172,7 +172,7 @@ def test_what_the_server_itself_refuses_has_them(server: PortalProcess, raw: byt
 
 
 def test_a_redirect_of_the_server_has_them(server: PortalProcess) -> None:
-    answer = requests.get(f"{server.url}/", allow_redirects=False, timeout=5)
+    answer = requests.get(f"{server.url}/", allow_redirects=False, timeout=60)
     assert answer.status_code == 301
     assert answer.headers["Location"] == "https://localhost/"
     assert lacking(dict(answer.headers)) == []

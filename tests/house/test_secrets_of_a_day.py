@@ -73,7 +73,7 @@ def invite(browser: Browser, stage: Stage, email: str) -> str:
     take_in()
     stage.work()
     box = f"{stage.world.emulator.endpoint_url}/mailbox.json"
-    body = requests.get(box, params={"to": email}, timeout=5).json()["mails"][0]["body"]
+    body = requests.get(box, params={"to": email}, timeout=60).json()["mails"][0]["body"]
     found = re.search(r"(?im)password\S*\s+(?:is\s+)?(\S{8,})\s*$", body)
     assert found, body
     return found[1]

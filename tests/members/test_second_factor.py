@@ -72,13 +72,13 @@ def send(browser: Browser, page: requests.Response, **typed: str) -> requests.Re
     action = re.search(r'action="([^"]+)"', page.text)
     assert action is not None
     where = urljoin(page.url, unescape(action[1]))
-    return browser.pages.post(where, data={**hidden, **typed}, allow_redirects=False, timeout=5)
+    return browser.pages.post(where, data={**hidden, **typed}, allow_redirects=False, timeout=60)
 
 
 def after_password(browser: Browser, who: CastMember, *, following: str = "/") -> requests.Response:
     browser.pages.cookies.clear()
     start = browser.get("/oidc/authenticate/", {"next": following})
-    page = browser.pages.get(start["Location"], timeout=5)
+    page = browser.pages.get(start["Location"], timeout=60)
     return send(browser, page, username=who.email, password=browser.world.password)
 
 

@@ -147,7 +147,7 @@ def test_of_two_owners_who_leave_at_once_the_database_keeps_one() -> None:
     start, refused = threading.Barrier(2), []
 
     def step_down(member: Member) -> None:
-        start.wait(timeout=10)
+        start.wait(timeout=60)
         try:
             with transaction.atomic():
                 Member.objects.filter(pk=member.pk).update(role=Role.VIEWER)
@@ -162,7 +162,7 @@ def test_of_two_owners_who_leave_at_once_the_database_keeps_one() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=60)
     assert len(refused) == 1
     assert "an active tenant keeps an owner" in refused[0]
     assert Member.objects.filter(role=Role.OWNER).count() == 1

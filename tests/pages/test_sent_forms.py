@@ -52,7 +52,7 @@ def post_at_once(browser: Browser, address: str, form: dict[str, Any], times: in
         twin.handler.enforce_csrf_checks = browser.handler.enforce_csrf_checks
         twin.cookies.update(browser.cookies)
         try:
-            start.wait(timeout=10)
+            start.wait(timeout=60)
             return twin.post(address, form)
         finally:
             databases.close_all()

@@ -52,7 +52,7 @@ def mails(stage: Stage) -> Mails:
 
     def to(address: str) -> list[dict[str, Any]]:
         mailbox = f"{stage.world.emulator.endpoint_url}/mailbox.json"
-        return list(requests.get(mailbox, params={"to": address}, timeout=5).json()["mails"])
+        return list(requests.get(mailbox, params={"to": address}, timeout=60).json()["mails"])
 
     return to
 

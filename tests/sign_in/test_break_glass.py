@@ -153,7 +153,7 @@ def test_of_many_uses_of_a_link_at_once_one_succeeds() -> None:
 
     def use(_: int) -> object:
         try:
-            together.wait(timeout=10)
+            together.wait(timeout=60)
             return use_link(key)
         finally:
             databases.close_all()

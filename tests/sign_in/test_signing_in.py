@@ -229,11 +229,11 @@ def test_signing_out_ends_the_session_here_and_at_cognito(browser: Browser) -> N
     out = browser.post("/oidc/logout/")
     assert out.status_code == 302
     assert urlsplit(out["Location"]).path == "/logout"
-    browser.pages.get(out["Location"], timeout=5, allow_redirects=False)
+    browser.pages.get(out["Location"], timeout=60, allow_redirects=False)
     assert not SignIn.objects.exists()
     browser.cookies["session"] = session_before
     assert browser.get("/records/").status_code == 302
-    asked_again = browser.pages.get(browser.get("/oidc/authenticate/")["Location"], timeout=5)
+    asked_again = browser.pages.get(browser.get("/oidc/authenticate/")["Location"], timeout=60)
     assert 'type="password"' in asked_again.text
 
 

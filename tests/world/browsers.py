@@ -33,7 +33,7 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import expect, sync_playwright
 
     # A page may take long on a machine that is busy.
-    expect.set_options(timeout=15_000)
+    expect.set_options(timeout=60_000)
 
     # Without these it looks things up outside; as root (in a container) it needs to do without its sandbox.
     arguments = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]

@@ -48,7 +48,7 @@ class Switches:
             f"{self.emulator.endpoint_url}/_emulator/{what}",
             json=body,
             headers={"X-Emulator-Root-Secret": self.emulator.root.secret_access_key},
-            timeout=5,
+            timeout=60,
         )
         response.raise_for_status()
         return response

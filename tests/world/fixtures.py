@@ -130,7 +130,7 @@ class Browser(Client):
             if address.startswith(back):
                 # Cognito still knew this browser.
                 return address.removeprefix(self.world.portal_url)
-            page = self.pages.get(address, timeout=5, allow_redirects=False)
+            page = self.pages.get(address, timeout=60, allow_redirects=False)
         answer = fill_in(self.pages, page, {"username": member.email, "password": self.world.password}, back)
         return f"/oidc/callback/?{urlencode(answer)}"
 

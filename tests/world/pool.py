@@ -75,7 +75,7 @@ def crowd(stage: Stage, tenant: Tenant, count: int, *, domain: str) -> None:
         f"{emulator.endpoint_url}/_emulator/people",
         json={"user_pool_id": stage.tools.directory.pool_id, "people": given},
         headers={"X-Emulator-Root-Secret": emulator.root.secret_access_key},
-        timeout=30,
+        timeout=60,
     )
     made.raise_for_status()
     people = Person.objects.bulk_create(

@@ -77,7 +77,7 @@ class Stage:
 
     def mails_to(self, email: str) -> int:
         """How many invitations and codes were delivered to the address."""
-        page = requests.get(f"{self.world.emulator.endpoint_url}/mailbox.json", params={"to": email}, timeout=5)
+        page = requests.get(f"{self.world.emulator.endpoint_url}/mailbox.json", params={"to": email}, timeout=60)
         page.raise_for_status()
         return len(page.json()["mails"])
 
