@@ -181,5 +181,5 @@ def test_a_running_worker_finds_a_stranger_by_itself(stage: Stage, domain: str) 
             wait_until(lambda: AuditEvent.objects.filter(action="user.unknown").exists())
         finally:
             os.kill(worker.pid, signal.SIGTERM)
-            output, _ = worker.communicate(timeout=15)
+            output, _ = worker.communicate(timeout=60)
             assert worker.returncode == 0, output

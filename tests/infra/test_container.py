@@ -102,13 +102,13 @@ def test_web_starts_by_the_images_command_and_its_health_check_sees_it(image: Im
     assert image.command[-1] == "0.0.0.0:8000"
     web = image.start([*image.command[:-1], f"127.0.0.1:{port}"], given_to("WebTask", "web", settings))
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while output(image, check, {})[0] != 0:
             assert web.poll() is None, web.communicate()
             assert time.monotonic() < deadline
     finally:
         web.terminate()
-        _, log = web.communicate(timeout=20)
+        _, log = web.communicate(timeout=60)
     # The health check asks /readyz as well, for what the portal then logs.
     assert re.search(r'"route": "/readyz", "status": 503', log)
     assert '"message": "degraded"' in log
@@ -125,7 +125,7 @@ def test_the_worker_starts(image: Image, settings: dict[str, str]) -> None:
         assert "suspension" in worker.stderr.readline()
     finally:
         worker.send_signal(signal.SIGTERM)
-        _, err = worker.communicate(timeout=30)
+        _, err = worker.communicate(timeout=60)
     assert "It had to stop, and nothing is lost" in err
     assert files(image) == before
 

@@ -132,7 +132,7 @@ def test_functions_that_run_at_once_give_one_organisation(open_stack: Stack, fau
         for _ in range(3)
     ]  # fmt: skip
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda run: run.communicate(sent, timeout=30), runs))
+        list(pool.map(lambda run: run.communicate(sent, timeout=120), runs))
     assert [run.returncode for run in runs] == [0, 0, 0]
     assert faults.calls()[_UPDATE] >= 2, "they did not run at the same time"
     assert given(open_stack, email) == expected(open_stack, email)

@@ -79,7 +79,7 @@ def test_a_slow_job_does_not_hold_up_another() -> None:
     may_end, ended, calls = threading.Event(), list[bool](), list[str]()
 
     def slow() -> int:
-        ended.append(may_end.wait(5))
+        ended.append(may_end.wait(60))
         return 0
 
     with running([Job("slow", slow), counting_down([3], calls, "mails")], threading.Event()):

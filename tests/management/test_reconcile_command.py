@@ -284,7 +284,7 @@ def _started(stage: Stage, *options: str, **pace: int) -> subprocess.Popen[str]:
 
 
 def _wait_until(process: subprocess.Popen[str], ripe: Callable[[Reconciliation], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         run = Reconciliation.objects.first()
         if run is not None and ripe(run):
