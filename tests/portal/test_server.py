@@ -34,7 +34,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
 
 
 def connect(portal: PortalProcess, first: bytes = b"") -> socket.socket:
-    connected = socket.create_connection(("127.0.0.1", portal.port), timeout=10)
+    connected = socket.create_connection(("127.0.0.1", portal.port), timeout=60)
     connected.sendall(first)
     return connected
 
@@ -51,17 +51,15 @@ def sends(connected: socket.socket, more: bytes) -> bool:
         return False
 
 
-def answers_in(portal: PortalProcess, path: str) -> float:
-    """Seconds."""
-    started = time.monotonic()
-    assert requests.get(f"{portal.url}{path}", timeout=10).status_code == 200, path
-    return time.monotonic() - started
+def pages_answer(portal: PortalProcess) -> None:
+    for path in ("/livez", "/", "/signup/"):
+        assert requests.get(f"{portal.url}{path}", timeout=60).status_code == 200, path
 
 
 def answer_to(portal: PortalProcess, sent: bytes) -> bytes:
     """All that comes until the server ends the connection."""
     with connect(portal, sent) as connected:
-        connected.settimeout(10)
+        connected.settimeout(60)
         read = iter(lambda: connected.recv(65_536), b"")
         return b"".join(read)
 
@@ -72,30 +70,35 @@ def status_of(portal: PortalProcess, sent: bytes) -> int:
 
 def test_slow_requests_delay_nobody_and_end(portal: PortalProcess) -> None:
     """A byte a second, of headers, of bodies and of chunks."""
+    attacks = {"headers": SLOW_HEADER, "body": SLOW_BODY, "chunks": CHUNKED + b"1388\r\n"}
+    lasted: dict[str, list[float]] = {kind: [] for kind in attacks}
     with ExitStack() as opened:
-        attacks = {"headers": SLOW_HEADER, "body": SLOW_BODY, "chunks": CHUNKED + b"1388\r\n"}
         attackers = [
-            (kind, opened.enter_context(connect(portal, first))) for kind, first in attacks.items() for _ in range(30)
-        ]
-        began, slowest, ended = time.monotonic(), 0.0, {}
-        while attackers and time.monotonic() - began < connections.REQUEST_SECONDS + 10:
-            still = [(kind, attacker) for kind, attacker in attackers if sends(attacker, b"a")]
-            ended |= {kind: time.monotonic() - began for kind, attacker in attackers if (kind, attacker) not in still}
+            (kind, time.monotonic(), opened.enter_context(connect(portal, first)))
+            for kind, first in attacks.items() for _ in range(30)
+        ]  # fmt: skip
+        pages_answer(portal)
+        assert sum(sends(attacker, b"a") for _, _, attacker in attackers) > server.THREADS, "nobody waited for them"
+        until = time.monotonic() + 180
+        while attackers and time.monotonic() < until:
+            still = [one for one in attackers if sends(one[2], b"a")]
+            for kind, began, _ in set(attackers) - set(still):
+                lasted[kind].append(time.monotonic() - began)
             attackers = still
-            slowest = max(slowest, *(answers_in(portal, path) for path in ("/livez", "/", "/signup/")))
+            pages_answer(portal)
             time.sleep(1)
     assert not attackers
-    assert connections.HEADER_SECONDS - 1 < ended["headers"] < connections.HEADER_SECONDS + 5
-    assert min(ended["body"], ended["chunks"]) > connections.REQUEST_SECONDS - 1
-    assert slowest < 3
+    assert min(lasted["headers"]) > connections.HEADER_SECONDS - 1
+    assert min(lasted["body"] + lasted["chunks"]) > connections.REQUEST_SECONDS - 1
+    assert max(lasted["headers"]) < min(lasted["body"] + lasted["chunks"])
 
 
 def test_many_connections_of_one_address_keep_nobody_out(portal: PortalProcess) -> None:
     with ExitStack() as opened:
         attackers = [opened.enter_context(connect(portal, SLOW_BODY)) for _ in range(700)]
-        assert max(answers_in(portal, path) for path in ("/livez", "/", "/signup/")) < 3
+        pages_answer(portal)
         left = [attacker for attacker in attackers if sends(attacker, b"a")]
-        assert len(left) <= server.CONNECTIONS_OF_AN_ADDRESS
+        assert server.THREADS < len(left) <= server.CONNECTIONS_OF_AN_ADDRESS
 
 
 def test_many_requests_at_once_hold_no_files_open(portal: PortalProcess) -> None:
@@ -106,7 +109,7 @@ def test_many_requests_at_once_hold_no_files_open(portal: PortalProcess) -> None
             reader.sendall(STATIC * 100)
         time.sleep(1)
         assert len(list(Path(f"/proc/{portal.popen.pid}/fd").iterdir())) < 100
-        assert answers_in(portal, "/") < 3
+        pages_answer(portal)
 
 
 def test_answers_that_wait_to_be_read_end_the_connection() -> None:
@@ -138,8 +141,10 @@ def test_health_pages_answer_while_every_thread_is_busy(portal: PortalProcess) -
         for thread in busy:
             thread.start()
         time.sleep(1)
-        assert max(answers_in(portal, "/livez") for _ in range(5)) < 1
-        assert requests.get(f"{portal.url}/readyz", timeout=5).status_code in {200, 503}
+        for _ in range(5):
+            assert requests.get(f"{portal.url}/livez", timeout=60).ok
+        assert requests.get(f"{portal.url}/readyz", timeout=60).status_code in {200, 503}
+        assert len(pages) < len(busy), "nobody waited for them"
         for thread in busy:
             thread.join()
         database.execute("ROLLBACK")
@@ -191,7 +196,7 @@ def test_http_is_spoken_as_clients_expect_it(portal: PortalProcess) -> None:
 
 
 def test_a_connection_stays_for_the_next_request(portal: PortalProcess) -> None:
-    connected = http.client.HTTPConnection("127.0.0.1", portal.port, timeout=5)
+    connected = http.client.HTTPConnection("127.0.0.1", portal.port, timeout=60)
     for _ in range(2):
         connected.request("GET", "/livez", headers={"Host": "localhost"})
         assert connected.getresponse().read() == b"ok\n"
@@ -203,10 +208,10 @@ def test_a_connection_stays_for_the_next_request(portal: PortalProcess) -> None:
 
 
 @pytest.mark.parametrize("send", [
-    lambda url: requests.post(f"{url}/signup/", data=b"a" * 3_000_000, timeout=10),
-    lambda url: requests.post(f"{url}/signup/", data=b"a" * 60_000_000, timeout=10),
-    lambda url: requests.post(f"{url}/signup/", data=iter([b"a" * 1_000_000] * 9), timeout=10),
-    lambda url: requests.post(f"{url}/signup/", files={"file": b"a" * 3_000_000}, timeout=10),
+    lambda url: requests.post(f"{url}/signup/", data=b"a" * 3_000_000, timeout=60),
+    lambda url: requests.post(f"{url}/signup/", data=b"a" * 60_000_000, timeout=60),
+    lambda url: requests.post(f"{url}/signup/", data=iter([b"a" * 1_000_000] * 9), timeout=60),
+    lambda url: requests.post(f"{url}/signup/", files={"file": b"a" * 3_000_000}, timeout=60),
 ], ids=["form", "huge", "chunks", "file"])  # fmt: skip
 def test_too_large_bodies_get_an_answer_in_words(portal: PortalProcess, send: Callable[[str], Any]) -> None:
     before = len(portal.lines())
@@ -218,9 +223,9 @@ def test_too_large_bodies_get_an_answer_in_words(portal: PortalProcess, send: Ca
 
 def test_too_many_fields_get_an_answer_in_words(portal: PortalProcess) -> None:
     visitor = requests.Session()
-    visitor.get(f"{portal.url}/signup/", timeout=10)
+    visitor.get(f"{portal.url}/signup/", timeout=60)
     before = len(portal.lines())
-    page = visitor.post(f"{portal.url}/signup/", data={f"f{number}": "1" for number in range(1_200)}, timeout=10)
+    page = visitor.post(f"{portal.url}/signup/", data={f"f{number}": "1" for number in range(1_200)}, timeout=60)
     assert (page.status_code, "not valid" in page.text) == (400, True)
     lines = [json.loads(line) for line in portal.lines()[before:]]
     assert [line["message"] for line in lines] == ["bad request", "request"]
@@ -229,13 +234,14 @@ def test_too_many_fields_get_an_answer_in_words(portal: PortalProcess) -> None:
 
 def test_sigterm_lets_a_begun_request_end(tmp_path: Path) -> None:
     with running_portal(tmp_path, {}) as portal, connect(portal, SLOW_BODY[:-4]) as begun, connect(portal) as idle:
-        time.sleep(0.5)
+        # Once this one is answered, the server has read the other one as well.
+        idle.sendall(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert idle.recv(65_536).endswith(b"ok\n")
         portal.popen.send_signal(signal.SIGTERM)
-        time.sleep(1)
         assert idle.recv(10) == b""
         with pytest.raises(ConnectionError):
             connect(portal)
         begun.sendall(b"\r\n\r\n" + b"a" * 5_000)
         assert begun.recv(100).startswith(b"HTTP/1.1 403")
         begun.close()
-        assert portal.popen.wait(timeout=5) == 0
+        assert portal.popen.wait(timeout=60) == 0
