@@ -48,7 +48,7 @@ def test_credentials_are_renewed_once_in_time_without_the_portal(window: Window,
     sign_in(window, direct)
     direct.portal.stop()
     window.forget()
-    time.pass_to(54)
+    time.pass_to(50)
     window.page.get_by_role("link", name="orders").click()
     window.page.locator("tbody tr").first.wait_for()
     assert grants(window) == []

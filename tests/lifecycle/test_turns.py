@@ -35,8 +35,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 ACME_ID, GLOBEX_ID = str(ACME.org_id), str(GLOBEX.org_id)
 DENIED = "AccessDeniedException"
 WHOLE_WORKER, LIST_WRITER = ("manage.py", "provision", "--watch"), ("-m", "tests.world.list_writer")
-# Longer than the lease and the time in which another worker writes.
-HANGS_SECONDS = 6.5
+# Longer than the lease and the time in which another worker writes, also on a busy machine.
+HANGS_SECONDS = 15.0
 # For a tenant that is new in the list, the policy is not read.
 CALLS = ["CreatePolicyVersion", "DeletePolicyVersion", "ListPolicyVersions"]
 
@@ -79,13 +79,11 @@ def another_worker(stage: Stage) -> Iterator[None]:
         thread.join()
 
 
-def wait_for(happens: Callable[[], object], *, most: float = 60.0) -> float:
-    """How many seconds it took."""
-    began = time.monotonic()
+def wait_for(happens: Callable[[], object], *, most: float = 120.0) -> None:
+    until = time.monotonic() + most
     while not happens():
-        assert time.monotonic() - began < most, "it did not happen"
+        assert time.monotonic() < until, "it did not happen"
         time.sleep(0.02)
-    return time.monotonic() - began
 
 
 def calls(switches: Switches, operation: str) -> int:
@@ -102,12 +100,13 @@ def test_a_worker_killed_in_a_call_delays_the_denial_by_seconds(
     with worker_process(stage, *WHOLE_WORKER) as process:
         # The other one starts after that, or it might be the one that hangs.
         wait_for(lambda: calls(switches, operation))
+        began = time.monotonic()
+        process.kill()
+        assert read() == ""
         with another_worker(stage):
-            process.kill()
-            assert read() == ""
-            assert wait_for(lambda: read() == DENIED) < LEASE_SECONDS + 2.5
+            wait_for(lambda: read() == DENIED, most=HANGS_SECONDS - 1)
     # The call that hung is carried out in the end, too late.
-    time.sleep(HANGS_SECONDS - LEASE_SECONDS)
+    time.sleep(began + HANGS_SECONDS + 1 - time.monotonic())
     assert (read(), stage.tools.policy.listed()) == (DENIED, {ACME_ID})
 
 

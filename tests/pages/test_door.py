@@ -117,7 +117,7 @@ def test_a_deleted_person_is_a_visitor(browse_as: Browse) -> None:
 def test_a_change_made_outside_the_portal_counts_within_seconds(browse_as: Browse) -> None:
     browser = browse_as(ACME_OWNER)
     Tenant.objects.update(state=TenantState.SUSPENDED, suspended_at=timezone.now(), reason="by hand")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while browser.get("/records/").status_code == 200 and time.monotonic() < deadline:
         time.sleep(0.5)
     assert browser.get("/records/").status_code == 403
