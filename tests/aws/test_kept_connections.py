@@ -82,7 +82,7 @@ def test_one_that_the_server_closed_meanwhile_is_replaced() -> None:
         kept = connections_to(server.url)
         for _ in range(2):
             assert kept.post({}, b"").body == b"number"
-            assert closed.wait(5)
+            assert closed.wait(60)
             time.sleep(0.05)
         assert len(server.seen) == 2
 
@@ -103,7 +103,7 @@ def test_no_more_wait_open_than_allowed() -> None:
     both = threading.Barrier(2)
 
     def answer(connection: socket.socket) -> None:
-        both.wait(5)
+        both.wait(60)
         again_and_again(numbered(1))(connection)
 
     with odd_server(answer) as server:

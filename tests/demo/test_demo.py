@@ -30,7 +30,7 @@ from tests.world.portal_process import free_port
 def run(folder: Path, *command: str, **changes: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", *command],
-        cwd=folder, env=environment(**changes), capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder, env=environment(**changes), capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
 
 
@@ -310,7 +310,7 @@ def test_the_demo_survives_an_old_database_and_a_killed_worker(project: Path, tm
 
 
 def wait_for_output(file: Path, words: str) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180
     while words not in file.read_text():
         assert time.monotonic() < deadline, file.read_text()
         time.sleep(0.2)

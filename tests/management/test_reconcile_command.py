@@ -247,11 +247,11 @@ def test_a_killed_run_is_continued_and_repairs_everything_once(
     crowd(stage, tenant, 4 * PAGE, domain=domain)
     for number in range(0, 4 * PAGE, 30):
         set_by_hand(stage, f"c{number}@{domain}", role="admin")
-    _killed_once(stage, lambda run: run.users_seen >= 2 * PAGE, UserList=4)
+    _killed_once(stage, lambda run: run.users_seen >= 2 * PAGE, UserList=1)
     assert "Another reconciliation is running" in Ran(capsys, "--repair").error
     _lease_ran_out()
     # Killed with a member in hand, and once it is through with some.
-    _killed_once(stage, lambda run: run.repaired >= 2, UserUpdate=10)
+    _killed_once(stage, lambda run: run.repaired >= 2, UserUpdate=3)
     _lease_ran_out()
     last = Ran(capsys, "--repair", "--json")
     assert (last.code, last.error) == (0, "")
@@ -305,7 +305,7 @@ def test_a_stopped_run_says_that_the_next_one_continues(
 ) -> None:
     tenant = settled_tenant(stage, "Asked", 1, domain=domain)
     crowd(stage, tenant, 3 * PAGE, domain=domain)
-    settings.COGNITO_CALLS_PER_SECOND = {**settings.COGNITO_CALLS_PER_SECOND, "UserList": 4.0}
+    settings.COGNITO_CALLS_PER_SECOND = {**settings.COGNITO_CALLS_PER_SECOND, "UserList": 0.5}
     switches.forget()
 
     def ask() -> None:

@@ -76,9 +76,8 @@ def test_different_keys_do_not_wait_for_each_other() -> None:
 
 def test_a_killed_holder_is_waited_for_no_longer_than_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(single_flight, "LEASE_SECONDS", 0.3)
-    shared = Cache()
+    shared, started = Cache(), time.monotonic()
     shared.add("flight:k", "held-by-a-killed-process", timeout=0.3)
-    started = time.monotonic()
     with SingleFlight(shared).alone("k"):
         assert 0.2 < time.monotonic() - started < 8
 
