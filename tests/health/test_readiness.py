@@ -74,7 +74,7 @@ def test_with_a_worker_it_is_ready(portal: World) -> None:
         ),
         "ok",
     )
-    assert answer["checks"]["worker"]["age_seconds"] in range(7, 12)
+    assert answer["checks"]["worker"]["age_seconds"] in range(7, 60)
     assert answer["checks"]["signing_keys"]["age_seconds"] >= 0
     assert answer["checks"]["database"]["age_seconds"] is None
 
@@ -133,7 +133,7 @@ def test_a_suspension_that_aws_does_not_know_yet_is_shown(portal: World, waits: 
     Suspension.objects.create(tenant=Tenant.objects.create(name="B"), deny_since=since, denied_at=timezone.now())
     code, answer = readyz(portal)
     assert (code, states(answer)["suspensions"]) == (200, state)
-    assert answer["checks"]["suspensions"]["age_seconds"] in range(waits, waits + 5)
+    assert answer["checks"]["suspensions"]["age_seconds"] in range(waits, waits + 60)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -166,7 +166,7 @@ def test_fetched_keys_stay_valid_while_cognito_is_away(portal: World) -> None:
     code, answer = readyz(portal)
     assert code == 200
     assert states(answer)["signing_keys"] == "ok"
-    assert answer["checks"]["signing_keys"]["age_seconds"] in range(90, 96)
+    assert answer["checks"]["signing_keys"]["age_seconds"] in range(90, 150)
 
 
 @pytest.mark.parametrize(

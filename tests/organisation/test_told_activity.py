@@ -95,6 +95,7 @@ def test_entries_of_the_sign_up_are_found_by_their_kind(browse_as: Browse, actio
     assert listed(owner.get(f"/activity/?kind={action}")) == [seq]
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_exporting_again_and_again_is_refused_for_a_while(browse_as: Browse, monkeypatch: pytest.MonkeyPatch) -> None:
     owner = browse_as(ACME_EDITOR)
     monkeypatch.setattr(activity, "MOST_EXPORTS_A_MINUTE", 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
@@ -218,6 +219,12 @@ def only_the_cast_in_the_pool(stage: Stage) -> Iterator[None]:
     with_the_cast_only(stage)
     yield
     with_the_cast_only(stage)
+
+
+@pytest.fixture
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The minute in which `tenants.limits` counts does not end during the test."""
+    monkeypatch.setattr("tenants.limits.time", SimpleNamespace(time=lambda: 1_000_000_000))
 
 
 @pytest.fixture
