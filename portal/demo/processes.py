@@ -22,7 +22,8 @@ from portal.environment import BASE, SETTINGS, VAR, settings_of
 LOOPBACK = "127.0.0.1"
 PORTAL_LOG, WORKER_LOG = VAR / "portal.log", VAR / "worker.log"
 MANAGE = [sys.executable, str(BASE / "manage.py")]
-_START_SECONDS = 30
+# It ends sooner where the portal has ended.
+_START_SECONDS = 120
 _KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
 

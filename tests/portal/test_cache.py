@@ -14,7 +14,7 @@ from portal.cache import SERVER, caches_at
 from portal.signed_entries import signed
 from tenants.domain import circuit
 from tenants.domain.circuit import PAUSE_SECONDS, shared_cache
-from tests.world.cache_servers import NOBODY_LISTENS, Redis, answering, caches_on, redis_server
+from tests.world.cache_servers import NOBODY_LISTENS, PATIENTLY, Redis, answering, caches_on, redis_server
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def nothing_is_kept() -> None:
 @pytest.fixture
 def redis(settings: Any) -> Iterator[Redis]:
     with redis_server() as server:
-        settings.CACHES = caches_on(server.port)
+        settings.CACHES = caches_on(server.port, PATIENTLY)
         yield server
         caches.close_all()
 

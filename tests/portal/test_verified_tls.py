@@ -45,7 +45,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def call_database(port: int, trusted: str) -> None:
     url = f"postgres://u:{SECRET}@db.example.com:{port}/db?sslmode=verify-full{trusted}"
     config = service_addresses.database(url)
-    options = config["OPTIONS"] | {"host": "localhost", "port": port, "user": config["USER"]}
+    options = config["OPTIONS"] | {"host": "localhost", "port": port, "user": config["USER"], "connect_timeout": 60}
     with psycopg.connect(dbname=config["NAME"], password=config["PASSWORD"], **options):
         pass
 
@@ -60,7 +60,8 @@ def call_database_with_the_system(port: int, _: Path) -> None:
 
 def redis_options(port: int, query: str = "") -> dict[str, Any]:
     config = service_addresses.cache(f"rediss://u:{SECRET}@cache.example.com:{port}/0{query}")
-    return {**config, "LOCATION": config["LOCATION"].replace("cache.example.com", "localhost")}
+    options = config["OPTIONS"] | {"socket_timeout": 60, "socket_connect_timeout": 60}
+    return {**config, "OPTIONS": options, "LOCATION": config["LOCATION"].replace("cache.example.com", "localhost")}
 
 
 def call_cache(port: int, _: Path) -> None:
@@ -77,7 +78,7 @@ def call_mail(scheme: str) -> Callable[[int, Path], None]:
     def call(port: int, _: Path) -> None:
         made = service_addresses.mail(f"{scheme}://u:{SECRET}@mail.example.com:{port}")
         backend = get_connection(
-            made["EMAIL_BACKEND"], host="localhost", port=port, timeout=5, username=made["EMAIL_HOST_USER"],
+            made["EMAIL_BACKEND"], host="localhost", port=port, timeout=60, username=made["EMAIL_HOST_USER"],
             password=made["EMAIL_HOST_PASSWORD"], use_tls=made.get("EMAIL_USE_TLS"), use_ssl=made.get("EMAIL_USE_SSL"),
         )  # fmt: skip
         try:
@@ -115,7 +116,7 @@ def test_a_server_that_is_not_proven_hears_nothing(call: Any, which: str, certif
     with serving(getattr(certificates, which), begin=begin, greeting=greeting) as heard:
         with pytest.raises(Exception, match=r"(?i)certificate"):
             client(heard.port, certificates.trusted)
-        heard.done.wait(5)
+        assert heard.done.wait(60)
     assert heard.inside == b""
     assert SECRET.encode() not in heard.in_the_clear
 
@@ -126,7 +127,7 @@ def test_a_server_that_is_proven_is_spoken_to(call: Any, certificates: Certifica
         # The server hangs up after the first words.
         with pytest.raises(Exception) as ended:
             client(heard.port, certificates.trusted)
-        heard.done.wait(5)
+        assert heard.done.wait(60)
     assert "certificate" not in str(ended.value).lower()
     assert heard.inside != b""
     assert SECRET.encode() not in heard.in_the_clear
@@ -137,6 +138,6 @@ def test_no_password_goes_to_a_mail_server_without_tls(scheme: str, certificates
     with serving(certificates.good, begin=tls_servers.without_starttls) as heard:
         with pytest.raises(Exception, match="STARTTLS"):
             call_mail(scheme)(heard.port, certificates.trusted)
-        heard.done.wait(5)
+        assert heard.done.wait(60)
     assert heard.in_the_clear.startswith(b"ehlo")
     assert b"AUTH" not in heard.in_the_clear.upper()

@@ -25,7 +25,7 @@ from tenants.sign_in.break_glass import make_link
 from tenants.sign_in.standing import KEPT_SECONDS, standing_of
 from tenants.sign_in.wiring import federation
 from tests.sign_in.test_federation import EXCHANGES, in_new_process, signed_in
-from tests.world.cache_servers import NOBODY_LISTENS, Redis, answering, caches_on, redis_server
+from tests.world.cache_servers import NOBODY_LISTENS, PATIENTLY, Redis, answering, caches_on, redis_server
 from tests.world.faults import Switches
 from tests.world.fixtures import Browser
 from tests.world.stage import SOMEBODY, member_called
@@ -42,7 +42,7 @@ def away(settings: Any) -> None:
 @pytest.fixture
 def redis(settings: Any) -> Iterator[Redis]:
     with redis_server() as server:
-        settings.CACHES = caches_on(server.port)
+        settings.CACHES = caches_on(server.port, PATIENTLY)
         yield server
         caches.close_all()
 

@@ -23,11 +23,13 @@ from portal.cache import caches_at
 from portal.environment import read
 
 NOBODY_LISTENS = 1
+# On a busy machine a server that does not hang may need more than the portal's half a second.
+PATIENTLY = "?socket_timeout=5&socket_connect_timeout=5"
 
 
-def caches_on(port: int) -> dict[str, Any]:
+def caches_on(port: int, query: str = "") -> dict[str, Any]:
     """The setting CACHES for a Redis at this port, made as the portal makes it."""
-    return caches_at(read({**os.environ, "CACHE_URL": f"redis://127.0.0.1:{port}/0"}).cache)
+    return caches_at(read({**os.environ, "CACHE_URL": f"redis://127.0.0.1:{port}/0{query}"}).cache)
 
 
 @contextmanager
@@ -55,7 +57,7 @@ class Redis:
 
     @property
     def client(self) -> redis.Redis:
-        return redis.Redis(port=self.port, socket_timeout=5)
+        return redis.Redis(port=self.port, socket_timeout=60)
 
     def halt(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
@@ -93,7 +95,7 @@ def redis_server() -> Iterator[Redis]:
 
 
 def _wait_for(server: Redis) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and server.process.poll() is None:
         with suppress(redis.ConnectionError, redis.TimeoutError), server.client as client:
             client.ping()

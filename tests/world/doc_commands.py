@@ -64,7 +64,8 @@ def note_calls(page: Path, folder: Path) -> PageRun:
     environment = {"PATH": str(folder / "bin"), "HOME": str(folder), "RECORD": str(record), "USER": "nobody"}
     shell = subprocess.run(
         [str(shutil.which("bash")), "-eu", "-o", "pipefail", "-c", script],
-        cwd=project, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False,
+        cwd=project, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180,
+        check=False,
     )  # fmt: skip
     problem = "" if shell.returncode == 0 else shell.stderr.strip() or f"code {shell.returncode}"
     return PageRun(_calls(record), problem, project)

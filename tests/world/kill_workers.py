@@ -143,7 +143,7 @@ def wait_for_their_statements() -> None:
     if connection.vendor != "postgresql":
         return
     others = "datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {others}")

@@ -93,7 +93,7 @@ def running_portal(folder: Path, more: Mapping[str, str], *, processes: int = 1)
 
 
 def wait_until_served(url: str, popen: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and popen.poll() is None:
         try:
             if requests.get(f"{url}/livez", timeout=2).ok:
