@@ -12,6 +12,7 @@ from django.db import connection
 
 from emulator.client import process
 from portal.demo.world import World, build
+from tenants.aws.clients import HURRIED
 from tests.world.closings import as_root
 from tests.world.rows import FirstRows
 
@@ -54,6 +55,15 @@ def short_waits_between_botocores_attempts() -> Iterator[None]:
     """The number of attempts does not change."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience_with_a_busy_machine() -> Iterator[None]:
+    """The second that a page waits for what it can leave out is too short for an emulator beside other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect_timeout", "read_timeout"):
+            patch.setitem(HURRIED, name, 5)
         yield
 
 

@@ -38,7 +38,7 @@ _LIMITS: dict[str, Any] = {
 }
 
 # For a part of a page that can be left out: it has an answer within two seconds, or none.
-_HURRIED: dict[str, Any] = {
+HURRIED: dict[str, Any] = {
     **_LIMITS,
     "connect_timeout": 1,
     "read_timeout": 1,
@@ -75,7 +75,7 @@ def _session() -> botocore.session.Session:
 
 def records_client(*, region: str, endpoint_url: str | None, connections: int, hurried: bool = False) -> DynamoDBClient:
     """DynamoDB, signed with the credentials bound by `tenants.aws.signing`. `connections`: the number of threads."""
-    limits = _HURRIED if hurried else _LIMITS
+    limits = HURRIED if hurried else _LIMITS
     return _signing_as_bound(region, endpoint_url, {**limits, "max_pool_connections": connections})
 
 
@@ -116,7 +116,7 @@ def identities_client(
     *, region: str, endpoint_url: str | None, connections: int, hurried: bool = False
 ) -> CognitoIdentityClient:
     """The identity pool's public API. Requests are unsigned: the process needs no AWS identity of its own."""
-    config = Config(**(_HURRIED if hurried else _LIMITS), max_pool_connections=connections, signature_version=UNSIGNED)
+    config = Config(**(HURRIED if hurried else _LIMITS), max_pool_connections=connections, signature_version=UNSIGNED)
     client = _session().create_client("cognito-identity", region_name=region, endpoint_url=endpoint_url, config=config)
     return cast("CognitoIdentityClient", client)
 

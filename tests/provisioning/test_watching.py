@@ -43,7 +43,7 @@ def watch(stage: Stage, at_each_moment: Callable[[Worker], bool]) -> Worker:
             worker.stop.set()
 
     worker = Worker(stage.tools, threading.Event(), threads=2, tell=tell)
-    guard = threading.Timer(20, worker.stop.set)
+    guard = threading.Timer(120, worker.stop.set)
     guard.start()
     worker.work(forever=True)
     assert guard.is_alive(), "it did not get there"
@@ -135,13 +135,13 @@ def test_a_missing_pool_halts_and_its_return_lets_all_be_created(stage: Stage, d
 
 
 def take_the_database_away() -> None:
-    """For half a second another connection locks it, or the server ends this connection."""
+    """For two seconds another connection locks it, or the server ends this connection."""
     if connection.vendor == "sqlite":
         other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None, check_same_thread=False)
         other.execute("BEGIN IMMEDIATE")
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA busy_timeout = 50")
-        threading.Timer(0.5, other.close).start()
+        threading.Timer(2, other.close).start()
         return
     with connection.cursor() as cursor, contextlib.suppress(OperationalError):
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
@@ -152,7 +152,7 @@ def test_a_database_that_goes_away_loses_nobody_and_makes_none_twice(
     stage: Stage, domain: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     tenant_with_people("Interrupted", 12, domain=domain)
-    slow, away = stage.at_this_pace(UserCreation=20.0), []
+    slow, away = stage.at_this_pace(UserCreation=4.0), []
 
     def at_each_moment(worker: Worker) -> bool:
         if worker.tally.settled and not away:
@@ -174,7 +174,7 @@ def test_a_shared_cache_that_goes_away_holds_up_no_member(
     stage: Stage, domain: str, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     tenant_with_people("Forgetful", 8, domain=domain)
-    slow, there, away = stage.at_this_pace(UserCreation=20.0), settings.CACHES, []
+    slow, there, away = stage.at_this_pace(UserCreation=4.0), settings.CACHES, []
 
     def at_each_moment(worker: Worker) -> bool:
         if worker.tally.settled and not away:
