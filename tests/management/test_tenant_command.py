@@ -6,6 +6,7 @@ import io
 import json
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -267,13 +268,16 @@ def test_waiting_without_a_worker_says_what_blocks_the_rings() -> None:
 def test_waiting_ends_when_all_rings_are_reached(stage: Stage) -> None:
     tenant = tenant_in(S.ACTIVE)
 
-    def work_in_a_while() -> None:
+    def work_once_it_is_suspended() -> None:
+        until = time.monotonic() + 60
         try:
+            while not Suspension.objects.exists() and time.monotonic() < until:
+                time.sleep(0.1)
             stage.work(threads=2)
         finally:
             connections.close_all()
 
-    worker = threading.Timer(0.5, work_in_a_while)
+    worker = threading.Thread(target=work_once_it_is_suspended)
     worker.start()
     try:
         told = json.loads(said("tenant", "suspend", "initech", "--reason", "x", "--wait", "--json").splitlines()[-1])

@@ -55,12 +55,15 @@ def main() -> None:
 
 
 def kill_at_random(tools: Any, *, workers: int, longest: float, kills: int | None) -> tuple[int, int]:
-    """How many were killed, and how many of those held members. `kills` None: as long as a member is due."""
+    """How many were killed, and how many of those held members. `kills` None: as long as a member is due.
+
+    Goes on until one held members: on a busy machine a worker needs longer to take some, so the next ones live longer.
+    """
     chance, killed, held, lives, all_started = random.Random(), 0, 0, {}, set()
-    while killed < kills if kills is not None else _something_is_due():
+    while killed < kills or not held if kills is not None else _something_is_due():
         while len(lives) < workers:
             pid = start_worker(tools)
-            lives[pid] = time.monotonic() + chance.uniform(0.05, longest)
+            lives[pid] = time.monotonic() + chance.uniform(0.05, longest * (1 if held else 1 + killed / 12))
             all_started.add(pid)
         pid = min(lives, key=lambda one: lives[one])
         time.sleep(max(0.0, lives.pop(pid) - time.monotonic()))
