@@ -184,13 +184,13 @@ SENTENCES: dict[Action, tuple[str, ...]] = {
     ),
     A.COLLECTION_ADDED: ("{who} added the collection {target}.",),
     A.RECORDS_CHANGED: (
-        "{who} had {records} of the collection {target} changed together.",
-        "{who} had records of the collection {target} changed together.",
+        "{who} began to change {records} of the collection {target} together.",
+        "{who} began to change records of the collection {target} together.",
     ),
     A.RECORDS_DELETED: ("{who} deleted a record of the collection {target}.",),
     A.RECORDS_DELETED_TOGETHER: (
-        "{who} had {records} of the collection {target} deleted together.",
-        "{who} had records of the collection {target} deleted together.",
+        "{who} began to delete {records} of the collection {target} together.",
+        "{who} began to delete records of the collection {target} together.",
     ),
     A.RECORDS_RESTORED: ("{who} brought a deleted record of the collection {target} back.",),
     A.PROVISIONING_HALTED: ("Provisioning was halted.",),
