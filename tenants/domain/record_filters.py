@@ -141,9 +141,9 @@ class Filter:
             case _:
                 return (self._value(self.text, "fv"),)
 
-    def _value(self, text: str, name: str) -> AttributeValue:
+    def _value(self, text: str, name: str, *, kind: str = "") -> AttributeValue:
         try:
-            return entered_value(self.kind, text)
+            return entered_value(kind or self.kind, text)
         except InvalidInput as error:
             raise InvalidInput(f"{_short(self.attribute)}: {error}", field=name) from error
 
@@ -154,10 +154,9 @@ class Filter:
         return low, high
 
     def _size(self) -> AttributeValue:
-        value = entered_value("N", self.text) if self.text.strip().isascii() and self.text.strip().isdigit() else None
-        if value is None:
+        if not (self.text.strip().isascii() and self.text.strip().isdigit()):
             raise InvalidInput(f"{_short(self.attribute)}: enter a size as a whole number.", field="fv")
-        return value
+        return self._value(self.text, "fv", kind="N")
 
 
 def checked_filter(parts: Sequence[str], keys: KeyNames) -> Filter:
