@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tenants.domain.errors import InvalidInput
+from tenants.domain.errors import InvalidInput, Misconfigured
 from tenants.domain.org_id import OrgId, is_org_id
 from tenants.domain.values import Item
 
@@ -45,10 +45,17 @@ class KeyNames:
         return {**self.key(USUAL_KEYS.partition_key(item), USUAL_KEYS.sort_key(item)), **others}
 
     def partition_key(self, item: Item) -> str:
-        return str(item[self.partition]["S"])
+        return _text(item, self.partition)
 
     def sort_key(self, item: Item) -> str:
-        return str(item[self.sort]["S"])
+        return _text(item, self.sort)
+
+
+def _text(item: Item, name: str) -> str:
+    try:
+        return str(item[name]["S"])
+    except KeyError as error:
+        raise Misconfigured(f"The records table’s key “{name}” is no text (S), or has another name.") from error
 
 
 USUAL_KEYS = KeyNames()

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenants.domain.errors import InvalidInput
-from tenants.domain.keys import PUBLIC_SPACE, checked_partition_key, checked_record_key, own_space
+from tenants.domain.errors import InvalidInput, Misconfigured
+from tenants.domain.keys import PUBLIC_SPACE, USUAL_KEYS, checked_partition_key, checked_record_key, own_space
 from tenants.domain.org_id import OrgId
+from tenants.domain.values import Item
 from tenants.organisation.record_addresses import from_segment, to_segment
 
 ORG = "a0c3e000-0000-4000-8000-0000000000ac"
@@ -51,6 +52,13 @@ def test_keys_have_the_lengths_dynamodb_allows_in_bytes() -> None:
         checked_record_key("é" * 512 + "a")
     with pytest.raises(InvalidInput, match="2049"):
         checked_partition_key("a" * 2049)
+
+
+@pytest.mark.parametrize("item", [{"pk": {"S": "a"}, "sk": {"N": "1"}}, {"pk": {"S": "a"}, "sk": {"B": b"1"}}, {}])
+def test_a_table_whose_key_is_no_text_is_said_to_be_misconfigured(item: Item) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        USUAL_KEYS.sort_key(item)
+    assert "“sk” is no text" in refused.value.for_log
 
 
 def test_a_lone_surrogate_is_not_a_key() -> None:
