@@ -17,7 +17,7 @@ from tenants.domain.errors import DeniedByAws, InvalidInput, PortalError, Record
 from tenants.domain.keys import Space
 from tenants.domain.record_edits import RecordPlace, check_own_name, digest, own_attributes, same
 from tenants.domain.record_query import RecordQuery
-from tenants.domain.value_limits import check_name, check_value
+from tenants.domain.value_limits import check_item, check_name, check_value
 from tenants.domain.values import AttributeValue, Item
 from tenants.records.deleting import Deleting, copy_id_of
 from tenants.records.editing import Editing
@@ -104,6 +104,7 @@ class Bulk:
             raise InvalidInput(error.message, field="attribute") from error
         if change.value is not None:
             check_value(change.value)
+            _check_size(change.name, change.value)
 
     def delete(
         self, who: SignedIn, space: Space, collection: str, selected: Sequence[Selected], *, began: datetime
@@ -155,7 +156,7 @@ class Bulk:
                 lines.append(Line(one, Result.NOT_DONE, stopped))
                 continue
             try:
-                lines.append(do(one))
+                lines.append(_looking_twice(do, one))
             except RecordChanged:
                 lines.append(Line(one, Result.CHANGED))
             except (InvalidInput, DeniedByAws) as error:
@@ -173,6 +174,21 @@ class Bulk:
     def _record(self, action: Action, who: SignedIn, collection: str, selected: Sequence[Selected]) -> None:
         """Before the first record, so that a step which was killed is in the trail too."""
         record_entry(action, by=who.actor, org=who.org, target=collection, after={"rows": len(selected)})
+
+
+def _looking_twice(do: Callable[[Selected], Line], one: Selected) -> Line:
+    """The same step, sent twice, may have done it between the read and the write. Then a second look finds it done."""
+    try:
+        return do(one)
+    except RecordChanged:
+        return do(one)
+
+
+def _check_size(name: str, value: AttributeValue) -> None:
+    try:
+        check_item({name: value})
+    except InvalidInput as error:
+        raise InvalidInput(error.message, field="value") from error
 
 
 def changed(editing: Editing, item: Item, change: BulkChange) -> Item:
