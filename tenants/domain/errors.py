@@ -187,11 +187,14 @@ class RecordChanged(PortalError):
 
 
 class InvalidInput(PortalError):
-    """A person's input or a followed address cannot be used. `field` names the input, "" for none."""
+    """A person's input or a followed address cannot be used. `field` names the input, "" for none.
 
-    def __init__(self, message: str, *, field: str = "") -> None:
+    `attribute` names the attribute of a record that it is about, which may be called as a field is.
+    """
+
+    def __init__(self, message: str, *, field: str = "", attribute: str = "") -> None:
         super().__init__(message)
-        self.field = field
+        self.field, self.attribute = field, attribute
 
 
 class NotNow(PortalError):

@@ -14,11 +14,13 @@ from typing import Any
 
 from tenants.domain.errors import InvalidInput
 from tenants.domain.keys import KeyNames, Space, checked_record_key
+from tenants.domain.texts import check_visible
 from tenants.domain.value_limits import checked_number
 from tenants.domain.values import AttributeValue, Item, as_json, type_and_content
 
 VERSION, UPDATED_AT, UPDATED_BY = "_version", "_updated_at", "_updated_by"
 _PORTALS = "_"
+MOST_DESCRIPTION = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,9 @@ def without_key(item: Item, keys: KeyNames) -> Item:
 def check_own_name(name: str, keys: KeyNames) -> None:
     """Raises InvalidInput for a name that a person's attribute cannot have."""
     if name.startswith(_PORTALS):
-        raise InvalidInput(f"“{name[:60]}”: names that begin with an underscore are the portal’s.", field=name)
+        raise InvalidInput(f"“{name[:60]}”: names that begin with an underscore are the portal’s.", attribute=name)
     if name in {*keys}:
-        raise InvalidInput(f"“{name}” is a part of the key. Change the key on its own page.", field=name)
+        raise InvalidInput(f"“{name}” is a part of the key. Change the key on its own page.", attribute=name)
 
 
 def check_collection_name(name: str) -> None:
@@ -85,6 +87,18 @@ def check_collection_name(name: str) -> None:
         raise InvalidInput("Take the spaces at the beginning and the end of the name away.", field="collection")
     if name.startswith(_PORTALS):
         raise InvalidInput("Names that begin with an underscore are the portal’s.", field="collection")
+
+
+def checked_description(text: str) -> str:
+    """Of a collection, "" for none. Raises InvalidInput."""
+    description = " ".join(text.split())
+    if len(description) > MOST_DESCRIPTION:
+        raise InvalidInput(
+            f"A description has at most {MOST_DESCRIPTION} characters; this one has {len(description)}.",
+            field="description",
+        )
+    check_visible(description, "description")
+    return description
 
 
 def changes_between(before: Item, after: Item) -> Changes:

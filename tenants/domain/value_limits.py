@@ -61,7 +61,7 @@ def check_item(item: Item) -> None:
             check_name(name)
             check_value(value)
         except InvalidInput as error:
-            raise InvalidInput(f"{_short(name) or 'An attribute'}: {error}", field=error.field or name) from error
+            raise InvalidInput(f"{_short(name) or 'An attribute'}: {error}", attribute=name) from error
     size = item_size(item)
     if size > MAX_ITEM_BYTES:
         raise InvalidInput(

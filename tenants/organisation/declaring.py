@@ -8,8 +8,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from tenants.domain.errors import InvalidInput
+from tenants.domain.record_edits import MOST_DESCRIPTION
 from tenants.domain.steps import Field
-from tenants.records.declaring import MOST_DESCRIPTION
 from tenants.records.wiring import declaring
 from tenants.sign_in.access import owners_only, signed_in
 

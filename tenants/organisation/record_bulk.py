@@ -21,7 +21,8 @@ from tenants.domain.entered_values import entered_value, read_item
 from tenants.domain.errors import InvalidInput
 from tenants.domain.record_edits import RecordPlace
 from tenants.domain.record_query import RecordQuery, read_query
-from tenants.domain.values import TYPE_NAMES, AttributeValue, Item, ValueView, as_json, show
+from tenants.domain.value_limits import value_size
+from tenants.domain.values import STARTS_WITH, TYPE_NAMES, AttributeValue, Item, ValueView, as_json, show, summary
 from tenants.organisation.record_addresses import from_segment
 from tenants.organisation.record_form import Problem
 from tenants.organisation.record_ground import Ground
@@ -31,16 +32,21 @@ from tenants.records.wiring import bulk, deleting, editing
 from tenants.sign_in.access import signed_in
 
 _LEFT = {Result.NOT_DONE}
+_DELETE, _CHANGE = "Delete", "Change"
+# Of a value in a preview, which has a hundred of them.
+_MOST_SHOWN = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a form carries. `began` tells this step from a later one of the same records.
+    """What a form carries. `began` tells this step from a later one of the same records. `verb` is Delete or Change: a
+    form of one does nothing of the other.
 
     With `everything` it goes on with the records that match `query`, as in an address, after the key `after`, until
     that is "".
     """
 
+    verb: str
     began: str
     selected: tuple[Selected, ...] = ()
     everything: bool = False
@@ -66,7 +72,7 @@ class PreviewRow:
 
 @require_POST
 def preview_deletion(request: HttpRequest, ground: Ground, collection: str) -> HttpResponse:
-    step, items, gone = _chosen(request, ground, collection)
+    step, items, gone = _chosen(request, ground, collection, _DELETE)
     who = signed_in(request)
     rows = []
     for item in items:
@@ -74,27 +80,27 @@ def preview_deletion(request: HttpRequest, ground: Ground, collection: str) -> H
         lasting = "" if deleting().can_be_undone(who, place, item) else "too large to bring back"
         rows.append(PreviewRow(place.key, ground.record(place), note=lasting))
     action = ground.edit("bulk_delete_now", collection)
-    return _preview(request, ground, collection, step, rows, gone, action=action, verb="Delete")
+    return _preview(request, ground, collection, step, rows, gone, action=action)
 
 
 @require_POST
 def delete_now(request: HttpRequest, ground: Ground, collection: str) -> HttpResponse:
-    step = _part(request, ground, collection, _opened(request, ground, collection))
+    step = _part(request, ground, collection, _opened(request, ground, collection, _DELETE))
     began = datetime.fromisoformat(step.began)
     lines = bulk().delete(signed_in(request), ground.space, collection, step.selected, began=began)
     action = ground.edit("bulk_delete_now", collection)
-    return _results(request, ground, collection, step, lines, action=action, verb="Delete")
+    return _results(request, ground, collection, step, lines, action=action)
 
 
 @require_POST
 def choose_change(request: HttpRequest, ground: Ground, collection: str) -> HttpResponse:
-    step, items, gone = _chosen(request, ground, collection)
+    step, items, gone = _chosen(request, ground, collection, _CHANGE)
     return _change_form(request, ground, collection, step, count=len(items), gone=gone)
 
 
 @require_POST
 def preview_change(request: HttpRequest, ground: Ground, collection: str) -> HttpResponse:
-    step = _opened(request, ground, collection)
+    step = _opened(request, ground, collection, _CHANGE)
     try:
         change = _change_sent(request)
         bulk().check(change)
@@ -109,30 +115,30 @@ def preview_change(request: HttpRequest, ground: Ground, collection: str) -> Htt
     rows = [_row_of_change(ground, collection, item, change) for item in items]
     gone = [key for key, item in found if item is None]
     action = ground.edit("bulk_change_now", collection)
-    return _preview(request, ground, collection, step, rows, gone, action=action, verb="Change")
+    return _preview(request, ground, collection, step, rows, gone, action=action)
 
 
 @require_POST
 def change_now(request: HttpRequest, ground: Ground, collection: str) -> HttpResponse:
-    step = _part(request, ground, collection, _opened(request, ground, collection))
+    step = _part(request, ground, collection, _opened(request, ground, collection, _CHANGE))
     if step.change is None:
         raise InvalidInput("This form says no change. Begin again in the list.")
     lines = bulk().change(signed_in(request), ground.space, collection, step.selected, step.change)
     action = ground.edit("bulk_change_now", collection)
-    return _results(request, ground, collection, step, lines, action=action, verb="Change")
+    return _results(request, ground, collection, step, lines, action=action)
 
 
-def _chosen(request: HttpRequest, ground: Ground, collection: str) -> tuple[Step, Sequence[Item], list[str]]:
+def _chosen(request: HttpRequest, ground: Ground, collection: str, verb: str) -> tuple[Step, Sequence[Item], list[str]]:
     """The step, its records as they are now, and the keys of those that are gone."""
     who, began = signed_in(request), timezone.now().isoformat()
     if "all" in request.POST:
         query = request.POST.get("query", "")
         items, after = bulk().matching(who, ground.space, collection, _query(query), after="")
-        return Step(began, tuple(bulk().selected(items)), everything=True, query=query, after=after), items, []
+        return Step(verb, began, tuple(bulk().selected(items)), everything=True, query=query, after=after), items, []
     found = bulk().found(who, ground.space, collection, _keys(request))
     items = [item for _, item in found if item is not None]
     gone = [key for key, item in found if item is None]
-    return Step(began, tuple(bulk().selected(items))), items, gone
+    return Step(verb, began, tuple(bulk().selected(items))), items, gone
 
 
 def _query(text: str) -> RecordQuery:
@@ -171,7 +177,12 @@ def _row_of_change(ground: Ground, collection: str, item: Item, change: BulkChan
 
 
 def _shown(value: AttributeValue | None) -> ValueView | None:
-    return None if value is None else show(value)
+    if value is None or value_size(value) <= _MOST_SHOWN:
+        return None if value is None else show(value)
+    (kind,) = value
+    if kind == "S":
+        return ValueView(kind, TYPE_NAMES[kind], summary(value, STARTS_WITH))
+    return ValueView(kind, TYPE_NAMES[kind], note=f"{value_size(value):,} bytes")
 
 
 # ── What travels with the form ──────────────────────────────────────────────────────────────────────────────────────
@@ -186,16 +197,17 @@ def _sealed(request: HttpRequest, ground: Ground, collection: str, step: Step) -
         "after": step.after,
         "change": step.change and [step.change.name, _as_json(step.change.value)],
     }
-    return seal(content, who=signed_in(request), place=_place(ground, collection))
+    return seal(content, who=signed_in(request), place=_place(ground, collection, step.verb))
 
 
 def _as_json(value: AttributeValue | None) -> Any:
     return None if value is None else as_json(value)
 
 
-def _opened(request: HttpRequest, ground: Ground, collection: str) -> Step:
-    content = unseal(request.POST.get("opened", ""), who=signed_in(request), place=_place(ground, collection))
+def _opened(request: HttpRequest, ground: Ground, collection: str, verb: str) -> Step:
+    content = unseal(request.POST.get("opened", ""), who=signed_in(request), place=_place(ground, collection, verb))
     return Step(
+        verb=verb,
         began=content["began"],
         selected=tuple(Selected(key, digest) for key, digest in content["selected"]),
         everything=content["everything"],
@@ -212,8 +224,8 @@ def _change_opened(content: Any) -> BulkChange | None:
     return BulkChange(name, None if value is None else read_item(json.dumps({"value": value}))["value"])
 
 
-def _place(ground: Ground, collection: str) -> Sequence[str]:
-    return "many", ground.space.collection(collection)
+def _place(ground: Ground, collection: str, verb: str) -> Sequence[str]:
+    return "many", verb, ground.space.collection(collection)
 
 
 # ── Pages ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,6 +238,7 @@ def _about(request: HttpRequest, ground: Ground, collection: str, step: Step) ->
         "collection_address": ground.collection(collection),
         "opened": _sealed(request, ground, collection, step),
         "step": step,
+        "verb": step.verb,
         "most": MOST_SELECTED,
     }
 
@@ -266,14 +279,12 @@ def _preview(
     gone: Sequence[str],
     *,
     action: str,
-    verb: str,
 ) -> HttpResponse:
     context = {
         **_about(request, ground, collection, step),
         "rows": rows,
         "gone": gone,
         "action": action,
-        "verb": verb,
         "change": step.change,
         "lasting": sum(1 for row in rows if row.note and not step.change),
     }
@@ -288,10 +299,9 @@ def _results(
     lines: Sequence[Line],
     *,
     action: str,
-    verb: str,
 ) -> HttpResponse:
     left = replace(step, selected=tuple(line.record for line in lines if line.result in _LEFT))
-    deletes = step.change is None
+    deletes = step.verb == _DELETE
     rows = [(line, _address_after(ground, collection, line, deletes=deletes)) for line in lines]
     counts = [(result, sum(line.result == result for line in lines)) for result in Result]
     context = {
@@ -299,7 +309,6 @@ def _results(
         "rows": rows,
         "counts": [(result, count) for result, count in counts if count],
         "done": "deleted" if deletes else "changed",
-        "verb": verb,
         "left": len(left.selected),
         "goes_on": bool(left.selected) or left.goes_on,
         "action": action,

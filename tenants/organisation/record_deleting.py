@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from tenants.domain.errors import InvalidInput, NotNow, RecordChanged, RecordNotFound
+from tenants.domain.errors import InvalidInput, NotNow, PortalError, RecordChanged, RecordNotFound
 from tenants.domain.record_edits import RecordPlace, digest, own_attributes
 from tenants.domain.values import show
 from tenants.organisation.record_ground import Ground
@@ -64,6 +64,10 @@ def restore_all(request: HttpRequest, ground: Ground, collection: str) -> HttpRe
             deleting().restore(signed_in(request), ground.space, collection, copy)
         except (InvalidInput, NotNow) as refusal:
             messages.warning(request, refusal.message)
+        except PortalError as error:
+            # It would be the same for the others.
+            messages.error(request, f"{error.message} What is listed below was not brought back.")
+            break
         else:
             done += 1
     if done:

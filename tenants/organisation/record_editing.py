@@ -1,4 +1,4 @@
-"""Pages that write one record: a new one, a copy, its attributes in a form or as JSON, and its key."""
+"""Pages that write one record: a new one, a copy, and its attributes in a form or as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenants.domain.entered_values import item_text, read_item
 from tenants.domain.errors import InvalidInput, RecordChanged, RecordNotFound
-from tenants.domain.record_edits import RecordPlace, digest, own_attributes
+from tenants.domain.record_edits import RecordPlace, own_attributes
 from tenants.domain.value_limits import check_item
 from tenants.domain.values import Item
 from tenants.organisation.record_conflict import Conflict, conflict_between
@@ -25,6 +25,7 @@ from tenants.organisation.record_form import (
     FormRow,
     Problem,
     about_attribute,
+    fits_an_input,
     more_blank_rows,
     problems_in,
     read_rows,
@@ -136,47 +137,6 @@ def json(request: HttpRequest, ground: Ground, collection: str, key: str) -> Htt
     return _save(request, ground, draft, attributes, _JSON)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-def key(request: HttpRequest, ground: Ground, collection: str, key: str) -> HttpResponse:
-    place = RecordPlace(ground.space, collection, key)
-    item = _item(request, place)
-    if request.method != "POST":
-        return _key_page(request, ground, place, item, to=place)
-    to = RecordPlace(ground.space, request.POST.get("collection", ""), request.POST.get("record_key", ""))
-    try:
-        editing().move(signed_in(request), place, to=to, shown=request.POST.get("shown", ""))
-    except RecordChanged:
-        return _key_page(request, ground, place, item, to=to, changed=True, status=409)
-    except InvalidInput as error:
-        problem = _problem(error)
-        return _key_page(request, ground, place, item, to=to, problems=[problem], status=400)
-    messages.success(request, "The key was changed.")
-    return HttpResponseRedirect(ground.record(to))
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def collection_new(request: HttpRequest, ground: Ground) -> HttpResponse:
-    name, description = request.POST.get("collection", ""), request.POST.get("description", "").strip()
-    problems, status = list[Problem](), 200
-    if request.method == "POST":
-        try:
-            editing().add_collection(signed_in(request), ground.space, name, description)
-        except InvalidInput as error:
-            problems, status = [Problem("collection", error.message)], 400
-        else:
-            messages.success(request, "The collection was added. Add its first record.")
-            return HttpResponseRedirect(ground.collection(name))
-    context = {
-        "space": ground.space,
-        "name": name,
-        "description": description,
-        "errors": {problem.name: problem.error for problem in problems},
-        "wrong": problems,
-        "back": ground.address("collections"),
-    }
-    return render(request, "organisation/records/edit/collection.html", context, status=status)
-
-
 def _new_place(ground: Ground, collection: str) -> RecordPlace:
     return RecordPlace(ground.space, collection, "")
 
@@ -252,13 +212,8 @@ def _save(request: HttpRequest, ground: Ground, draft: Draft, attributes: Item, 
 def _with_error(draft: Draft, error: InvalidInput) -> Draft:
     """With an error of the whole record: at the attribute that it is about, if the form has it."""
     rows = about_attribute(draft.rows, error)
-    return replace(draft, rows=rows, problems=problems_in(rows) or [_problem(error)], status=400)
-
-
-def _problem(error: InvalidInput) -> Problem:
-    """The field of a key is called `record_key` on these pages."""
-    fields = {"key": "record_key", "record_key": "record_key", "collection": "collection"}
-    return Problem(fields.get(error.field, "record"), error.message)
+    name = "record_key" if error.field in {"key", "record_key"} else "record"
+    return replace(draft, rows=rows, problems=problems_in(rows) or [Problem(name, error.message)], status=400)
 
 
 def _changed_meanwhile(request: HttpRequest, draft: Draft, attributes: Item) -> Draft:
@@ -275,7 +230,9 @@ def _changed_meanwhile(request: HttpRequest, draft: Draft, attributes: Item) -> 
 
 
 def _show(request: HttpRequest, ground: Ground, draft: Draft, template: str) -> HttpResponse:
-    return _form(request, ground, draft) if template == _FORM else _json(request, ground, draft)
+    """As JSON too where others added more attributes than a form has."""
+    is_form = template == _FORM and len(draft.rows) <= MOST_ROWS
+    return _form(request, ground, draft) if is_form else _json(request, ground, draft)
 
 
 def _form(request: HttpRequest, ground: Ground, draft: Draft) -> HttpResponse:
@@ -284,7 +241,7 @@ def _form(request: HttpRequest, ground: Ground, draft: Draft) -> HttpResponse:
     problems = problems_in(rows) or draft.problems
     more = {
         "rows": rows,
-        "size": sum(len(row.text.encode("utf-8", "surrogatepass")) for row in rows),
+        "size": sum(2 * _sent_bytes(row.name) + _sent_bytes(row.text) for row in rows),
         "wrong": problems,
         "action": ground.edit("new" if draft.is_new else "change", *address),
         "rows_address": ground.edit("rows_new" if draft.is_new else "rows", *address),
@@ -297,12 +254,17 @@ def _json(request: HttpRequest, ground: Ground, draft: Draft) -> HttpResponse:
     address = [draft.place.collection] if draft.is_new else [draft.place.collection, draft.place.key]
     more = {
         "text": draft.text,
-        "size": len(draft.text.encode("utf-8", "surrogatepass")),
+        "size": _sent_bytes(draft.text),
         "lines": min(max(draft.text.count("\n") + 2, 8), 40),
         "action": ground.edit("new_json" if draft.is_new else "json", *address),
         "other": ground.edit("new" if draft.is_new else "change", *address),
     }
     return _page(request, ground, draft, _JSON, more)
+
+
+def _sent_bytes(text: str) -> int:
+    """A browser sends each line break as two characters."""
+    return len(text.encode("utf-8", "surrogatepass")) + text.count("\n")
 
 
 def _page(request: HttpRequest, ground: Ground, draft: Draft, template: str, more: Mapping[str, Any]) -> HttpResponse:
@@ -313,7 +275,8 @@ def _page(request: HttpRequest, ground: Ground, draft: Draft, template: str, mor
         "collection": place.collection,
         "collection_address": ground.collection(place.collection),
         "key": place.key,
-        "record_key": draft.record_key,
+        # An input would change it, and with it the record that is made.
+        "record_key": draft.record_key if fits_an_input(draft.record_key) else "",
         "is_new": draft.is_new,
         "is_gone": draft.is_gone,
         "conflict": draft.conflict,
@@ -325,29 +288,3 @@ def _page(request: HttpRequest, ground: Ground, draft: Draft, template: str, mor
         **more,
     }
     return render(request, template, context, status=draft.status)
-
-
-def _key_page(
-    request: HttpRequest,
-    ground: Ground,
-    place: RecordPlace,
-    item: Item,
-    *,
-    to: RecordPlace,
-    problems: Sequence[Problem] = (),
-    changed: bool = False,
-    status: int = 200,
-) -> HttpResponse:
-    context = {
-        "space": ground.space,
-        "collection": place.collection,
-        "collection_address": ground.collection(place.collection),
-        "key": place.key,
-        "to": to,
-        "shown": digest(item),
-        "changed": changed,
-        "back": ground.record(place),
-        "wrong": problems,
-        "errors": {problem.name: problem.error for problem in problems},
-    }
-    return render(request, "organisation/records/edit/key.html", context, status=status)

@@ -106,7 +106,7 @@ def read_rows(rows: Sequence[FormRow], opened: Item, keys: KeyNames) -> tuple[It
 def about_attribute(rows: Sequence[FormRow], error: InvalidInput) -> list[FormRow]:
     """The rows, with an error of the whole record at the attribute that it is about."""
     return [
-        replace(row, error=error.message, wrong="value") if row.name == error.field and not row.removed else row
+        replace(row, error=error.message, wrong="value") if row.name == error.attribute and not row.removed else row
         for row in rows
     ]
 
@@ -122,14 +122,14 @@ def _with_name(row: FormRow) -> str:
 
 def _row_of(name: str, value: AttributeValue) -> FormRow:
     (kind,) = value
-    if fits_a_form(value) and not _has_control(name):
+    if fits_a_form(value) and fits_an_input(name):
         return FormRow(name=name, was=name, kind=kind, text=text_of(value))
     return FormRow(name=name, was=name, kind=kind, kept=show(value))
 
 
-def _has_control(name: str) -> bool:
+def fits_an_input(text: str) -> bool:
     """An input of one line loses line breaks too."""
-    return any(ord(letter) < 32 for letter in name)
+    return not any(ord(letter) < 32 for letter in text)
 
 
 def _row_sent(form: QueryDict, number: int, opened: Item) -> FormRow:

@@ -18,6 +18,7 @@ from tenants.organisation import (
     record_columns,
     record_deleting,
     record_editing,
+    record_keys,
     records,
     recovery,
     settings,
@@ -43,7 +44,7 @@ register_converter(KeySegment, "key")
 _COLLECTION, _RECORD = "<key:collection>/", "<key:collection>/<key:key>/"
 # By the name, the address and the page. A record’s own address has two parts after the first, these have three or more.
 _EDITING = (
-    ("collection_new", "collections/new/", record_editing.collection_new),
+    ("collection_new", "collections/new/", record_keys.collection_new),
     ("new", f"new/{_COLLECTION}", record_editing.new),
     ("new_json", f"new-json/{_COLLECTION}", record_editing.new_json),
     ("rows_new", f"rows/{_COLLECTION}", record_editing.more_rows),
@@ -51,7 +52,7 @@ _EDITING = (
     ("change", f"change/{_RECORD}", record_editing.change),
     ("json", f"json/{_RECORD}", record_editing.json),
     ("duplicate", f"duplicate/{_RECORD}", record_editing.duplicate),
-    ("key", f"key/{_RECORD}", record_editing.key),
+    ("key", f"key/{_RECORD}", record_keys.key),
     ("delete", f"delete/{_RECORD}", record_deleting.delete),
     ("deleted", f"deleted/{_COLLECTION}", record_deleting.deleted),
     ("restore", f"restore/{_COLLECTION}", record_deleting.restore),

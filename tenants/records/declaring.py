@@ -11,11 +11,9 @@ from tenants.audit import record
 from tenants.audit.actions import Action
 from tenants.domain.errors import InvalidInput, RecordChanged
 from tenants.domain.keys import DELETED, MAX_SORT_KEY_BYTES
-from tenants.domain.texts import check_visible
+from tenants.domain.record_edits import checked_description
 from tenants.records.editing import Editing
 from tenants.sign_in.sessions import SignedIn
-
-MOST_DESCRIPTION = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Declaring:
         a name that is mistyped. Raises what the calls to AWS do.
         """
         _check_name(name)
-        about = _checked_description(description)
+        about = checked_description(description)
         partition = _partition_key(who, name)
         if self.editing.records.is_empty(who, partition):
             raise InvalidInput(
@@ -58,17 +56,6 @@ def _check_name(name: str) -> None:
         raise InvalidInput(
             f"A collection’s name has at most {MAX_SORT_KEY_BYTES} bytes; this one has {size}.", field="name"
         )
-
-
-def _checked_description(text: str) -> str:
-    description = " ".join(text.split())
-    if len(description) > MOST_DESCRIPTION:
-        raise InvalidInput(
-            f"A description has at most {MOST_DESCRIPTION} characters; this one has {len(description)}.",
-            field="description",
-        )
-    check_visible(description, "description")
-    return description
 
 
 def _partition_key(who: SignedIn, name: str) -> str:

@@ -88,7 +88,7 @@ class Deleting:
             ),
         )
         copies = [_read(self.editing.keys.sort_key(row), row) for row in latest]
-        return [copy for copy in copies if copy and copy.until > self._now() and copy.collection == collection]
+        return [copy for copy in copies if copy and self._is_open(copy) and copy.collection == collection]
 
     def restore(self, who: SignedIn, space: Space, collection: str, copy_id: str) -> RecordPlace:
         """Brings the record back as it was, with its version raised. Raises NotNow if that cannot be done any more."""
@@ -99,7 +99,7 @@ class Deleting:
         copy = _read(copy_id, row) if row else None
         if row is None or copy is None or copy.collection != collection:
             raise NotNow("This record has been brought back already, or the ten minutes are over.")
-        if copy.until <= self._now():
+        if not self._is_open(copy):
             raise NotNow(_OVER)
         place = RecordPlace(space, collection, copy.key)
         self._put_back(who, place, _unpacked(row), copy_key)
@@ -109,12 +109,17 @@ class Deleting:
     def is_copied(self, who: SignedIn, space: Space, copy_id: str) -> bool:
         return self.editing.row(who, RowKey(space.deleted, copy_id)) is not None
 
+    def _is_open(self, copy: DeletedCopy) -> bool:
+        """No copy of the portal's ends much later, whatever the clocks of its hosts say."""
+        return self._now() < copy.until < self._now() + 2 * KEPT
+
     def _put_back(self, who: SignedIn, place: RecordPlace, item: Item, copy_key: RowKey) -> None:
         raised = {VERSION: next_version(item)} if VERSION in item else {}
         attributes = {**without_key(item, self.editing.keys), **raised}
         # An editor of the organisation can write any copy.
         self.editing.check(place, attributes)
-        writes = [PutNew(row_key(place), attributes), Delete(copy_key, {}), *self.editing.listed(who, place)]
+        listed = self.editing.listed(who, place, had_records=True)
+        writes = [PutNew(row_key(place), attributes), Delete(copy_key, {}), *listed]
         try:
             self.editing.write(who, writes)
         except RecordChanged as error:

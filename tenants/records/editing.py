@@ -24,7 +24,7 @@ from tenants.aws.records_writes import (
     Write,
 )
 from tenants.domain.errors import InvalidInput, RecordChanged, RecordNotFound
-from tenants.domain.keys import KeyNames, Space, checked_record_key
+from tenants.domain.keys import MAX_SORT_KEY_BYTES, KeyNames, Space, checked_record_key
 from tenants.domain.record_edits import (
     UPDATED_AT,
     UPDATED_BY,
@@ -34,6 +34,7 @@ from tenants.domain.record_edits import (
     changes_between,
     check_collection_name,
     check_own_name,
+    checked_description,
     digest,
     next_version,
     own_attributes,
@@ -67,7 +68,6 @@ class Editing:
         """With version 1, and its collection in the catalogue. Raises InvalidInput, with the field `record_key` for a
         key that is taken.
         """
-        check_collection_name(place.collection)
         self.check_own(attributes)
         made = {**attributes, **self.bookkeeping(who, {})}
         self.check(place, made)
@@ -104,12 +104,11 @@ class Editing:
         """
         if row_key(to) == row_key(place):
             raise InvalidInput("This is the key that the record has.", field="record_key")
-        if to.collection != place.collection:
-            check_collection_name(to.collection)
         item = self.unchanged(who, place, shown)
         moved = {**without_key(item, self.keys), **self.bookkeeping(who, item)}
         self.check(to, moved)
-        writes = [PutNew(row_key(to), moved), Delete(row_key(place), self.whole(item)), *self.listed(who, to)]
+        listed = self.listed(who, to, had_records=to.collection == place.collection)
+        writes = [PutNew(row_key(to), moved), Delete(row_key(place), self.whole(item)), *listed]
         try:
             self.write(who, writes)
         except RecordChanged as error:
@@ -118,11 +117,12 @@ class Editing:
             raise
 
     def add_collection(self, who: SignedIn, space: Space, name: str, description: str) -> None:
-        """An empty one. Raises InvalidInput, with the field `collection`."""
+        """An empty one. Raises InvalidInput, with the field `collection` or `description`."""
         check_collection_name(name)
+        about = checked_description(description)
         space.collection(name)
         try:
-            self.write_entry(who, space, _checked_entry(name), description)
+            self.write_entry(who, space, _checked_entry(name), about)
         except RecordChanged as error:
             raise InvalidInput("There is a collection with this name already.", field="collection") from error
         record_entry(Action.COLLECTION_ADDED, by=who.actor, org=who.org, target=name)
@@ -161,11 +161,19 @@ class Editing:
         for name in attributes:
             check_own_name(name, self.keys)
 
-    def listed(self, who: SignedIn, place: RecordPlace) -> list[Write]:
-        """What puts the record's collection into the catalogue, if it is not there."""
+    def listed(self, who: SignedIn, place: RecordPlace, *, had_records: bool = False) -> list[Write]:
+        """What puts the record's collection into the catalogue, if it is not there.
+
+        A collection that is there, or that `had_records`, may have any name that an application gave it, also one that
+        the catalogue cannot hold. Raises InvalidInput for any other that a new collection cannot have.
+        """
+        if had_records and len(place.collection.encode()) > MAX_SORT_KEY_BYTES:
+            return []
         entry = RowKey(place.space.catalogue, _checked_entry(place.collection))
         if self.row(who, entry) is not None:
             return []
+        if not had_records:
+            check_collection_name(place.collection)
         return [Ensure(entry, _LISTED_SINCE, self.bookkeeping(who, {})[UPDATED_AT])]
 
     def write(self, who: SignedIn, writes: Sequence[Write]) -> None:

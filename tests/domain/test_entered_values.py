@@ -158,7 +158,7 @@ def test_an_item_of_400_kb_is_taken_and_one_byte_more_is_not() -> None:
 def test_a_refused_value_names_its_attribute() -> None:
     with pytest.raises(InvalidInput, match="amount: A number has at most 38") as refused:
         check_item({"amount": {"N": "9" * 39}})
-    assert refused.value.field == "amount"
+    assert refused.value.attribute == "amount"
 
 
 def test_an_empty_entry_of_a_set_is_kept() -> None:
