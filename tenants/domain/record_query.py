@@ -29,7 +29,8 @@ KEY_OPERATORS: Mapping[str, str] = {
     "ge": "is at least",
 }
 _SIGNS = {"eq": "=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-PAGE_SIZES = (25, 50, 100)
+# A Query answers with a megabyte at most, however many records are asked for.
+PAGE_SIZES = (25, 50, 100, 250, 500, 1000)
 VIEWS = ("table", "json")
 MOST_COLUMNS = 20
 MAX_COLUMN_BYTES = 255

@@ -60,6 +60,7 @@ class Draft:
     problems: Sequence[Problem] = ()
     conflict: Conflict | None = None
     blank: int = BLANK_ROWS
+    focused_row: int | None = None
     is_gone: bool = False
     status: int = 200
 
@@ -98,7 +99,9 @@ def change(request: HttpRequest, ground: Ground, collection: str, key: str) -> H
         if len(own) > MOST_ROWS:
             messages.warning(request, f"This record has more than {MOST_ROWS} attributes, so it is edited as JSON.")
             return HttpResponseRedirect(ground.edit("json", collection, key))
-        return _form(request, ground, Draft(place, opened, rows=rows_of(own)))
+        rows = rows_of(own)
+        focused = next((number for number, row in enumerate(rows) if row.name == request.GET.get("attribute")), None)
+        return _form(request, ground, Draft(place, opened, rows=rows, focused_row=focused))
     draft, attributes = _sent(request, place)
     if draft.problems:
         return _form(request, ground, draft)
@@ -110,7 +113,8 @@ def more_rows(request: HttpRequest, ground: Ground, collection: str, key: str = 
     """The same form with more rows for new attributes. Writes nothing."""
     draft, _ = _sent(request, RecordPlace(ground.space, collection, key))
     rows = [replace(row, error="", wrong="") for row in draft.rows]
-    shown = replace(draft, rows=rows, problems=(), blank=more_blank_rows(request.POST, rows), status=200)
+    blank = more_blank_rows(request.POST, rows)
+    shown = replace(draft, rows=rows, problems=(), blank=blank, focused_row=len(rows), status=200)
     return _form(request, ground, shown)
 
 
@@ -243,6 +247,7 @@ def _form(request: HttpRequest, ground: Ground, draft: Draft) -> HttpResponse:
         "rows": rows,
         "size": sum(2 * _sent_bytes(row.name) + _sent_bytes(row.text) for row in rows),
         "wrong": problems,
+        "focused_row": draft.focused_row,
         "action": ground.edit("new" if draft.is_new else "change", *address),
         "rows_address": ground.edit("rows_new" if draft.is_new else "rows", *address),
         "other": ground.edit("new_json" if draft.is_new else "json", *address),

@@ -20,7 +20,7 @@ from tenants.domain.record_snippets import Endpoint, snippets
 from tenants.organisation.record_addresses import to_segment
 from tenants.organisation.record_cursors import counted_text, start_text
 from tenants.organisation.record_fields import FIELDS, column_fields, filter_fields, hidden_fields, key_fields
-from tenants.organisation.record_table import RecordRows, record_rows, records_as_json
+from tenants.organisation.record_table import RecordRows, RowSteps, record_rows, records_as_json
 from tenants.records.reading import Counted, RecordPage, Records, Start
 
 
@@ -71,7 +71,7 @@ def explored(
 
 
 def rows_of(
-    place: Place, query: RecordQuery, page: RecordPage, records: Records, *, with_boxes: bool = False
+    place: Place, query: RecordQuery, page: RecordPage, records: Records, *, steps: RowSteps | None = None
 ) -> RecordRows:
     here = place.here
     return record_rows(
@@ -79,7 +79,7 @@ def rows_of(
         records.keys,
         lambda key: f"{here}{to_segment(key)}/",
         columns=query.columns,
-        with_boxes=with_boxes,
+        steps=steps,
     )
 
 

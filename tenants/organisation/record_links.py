@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from tenants.domain.keys import Space
 from tenants.organisation.record_ground import editable_ground
+from tenants.organisation.record_table import RowSteps
 
 Links = Mapping[str, str] | None
 
@@ -25,6 +26,15 @@ def collection_links(request: HttpRequest, space: Space, collection: str) -> Lin
         if ground
         else None
     )
+
+
+def row_steps(request: HttpRequest, space: Space, collection: str) -> RowSteps | None:
+    ground = editable_ground(request, space)
+    if ground is None:
+        return None
+    # An address for each row would take longer than the query.
+    change, delete = (ground.edit(verb, collection, "-").removesuffix("-/") for verb in ("change", "delete"))
+    return RowSteps(change, delete)
 
 
 def record_links(request: HttpRequest, space: Space, collection: str, key: str) -> Links:

@@ -20,6 +20,14 @@ MOST_COLUMNS = 6
 
 
 @dataclass(frozen=True, slots=True)
+class RowSteps:
+    """What may be done with a row: addresses, to which its key is added."""
+
+    change: str
+    delete: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordRows:
     """`columns` are attribute names; `left_out` are those that the table leaves out, but not those named `_…`.
 
@@ -38,17 +46,18 @@ def record_rows(
     address_of: Callable[[str], str],
     *,
     columns: Sequence[str] = (),
-    with_boxes: bool = False,
+    steps: RowSteps | None = None,
 ) -> RecordRows:
     """One `<tr>` per item: its key as a link, then its attributes. Those named `_…` are there if `columns` has them.
 
-    `with_boxes` puts a checkbox in front, for a form with the id `selected`. It has the key as in an address.
+    `steps` puts a checkbox in front, for a form with the id `selected`, and links behind. The box has the key as in an
+    address.
     """
     mentioned = dict.fromkeys(name for item in items for name in item)
     names = [name for name in mentioned if name not in {*keys} and not name.startswith("_")]
     shown = columns or names[:MOST_COLUMNS]
     named = [(name, escape(name)) for name in shown]
-    html = "".join([_row(item, keys.sort_key(item), named, address_of, with_boxes) for item in items])
+    html = "".join([_row(item, keys.sort_key(item), named, address_of, steps) for item in items])
     first: dict[str, AttributeValue] = {}
     for item in reversed(items):
         first.update(item)
@@ -62,12 +71,22 @@ def records_as_json(items: Sequence[Item]) -> str:
 
 
 def _row(
-    item: Item, key: str, columns: Sequence[tuple[str, str]], address_of: Callable[[str], str], with_boxes: bool
+    item: Item, key: str, columns: Sequence[tuple[str, str]], address_of: Callable[[str], str], steps: RowSteps | None
 ) -> str:
     cells, named = "".join([_cell(item.get(name), label) for name, label in columns]), escape(key)
     link = f'<a title="{named}" href="{escape(address_of(key))}">{named}</a>'
-    box = _box(key, named) if with_boxes else ""
-    return f'<tr role="row">{box}<th scope="row" role="rowheader">{link}</th>{cells}</tr>'
+    head = f'<th scope="row" role="rowheader">{link}</th>'
+    if steps is None:
+        return f'<tr role="row">{head}{cells}</tr>'
+    return f'<tr role="row">{_box(key, named)}{head}{cells}{_links(key, named, steps)}</tr>'
+
+
+def _links(key: str, named: str, steps: RowSteps) -> str:
+    edit, delete = (escape(f"{begins}{to_segment(key)}/") for begins in (steps.change, steps.delete))
+    return (
+        f'<td role="cell" class="row-steps"><a href="{edit}" aria-label="Edit {named}">Edit</a> '
+        f'<a href="{delete}" aria-label="Delete {named}">Delete…</a></td>'
+    )
 
 
 def _box(key: str, named: str) -> str:

@@ -20,10 +20,12 @@ from tenants.domain.record_query import RecordQuery, check_count, read_new_filte
 from tenants.domain.value_limits import item_size
 from tenants.domain.values import AttributeValue, Item, ValueView, show
 from tenants.organisation.direct import visitors_read_themselves
+from tenants.organisation.record_addresses import to_segment
 from tenants.organisation.record_columns import remembered_columns
 from tenants.organisation.record_cursors import read_counted, read_start
 from tenants.organisation.record_explorer import Place, code_context, counted_context, explored, failed, rows_of
-from tenants.organisation.record_links import collection_links, collections_links, record_links
+from tenants.organisation.record_links import collection_links, collections_links, record_links, row_steps
+from tenants.records.reading import RecordPage
 from tenants.records.wiring import records
 from tenants.sign_in.access import (
     members_only,
@@ -107,14 +109,27 @@ def _records(request: HttpRequest, space: Space, collection: str, collection_vie
             read_what_can_be_read(asked, records().keys), remembered_columns(request, space, collection)
         )
         return _explorer(request, failed(place, query, problem, asked), is_partial, status=400)
+    if "open" in asked and (only := _only_one(query, page)):
+        return _opened(f"{place.here}{to_segment(only)}/", is_partial)
     edit = collection_links(request, space, collection)
-    rows = rows_of(place, query, page, records(), with_boxes=edit is not None)
+    rows = rows_of(place, query, page, records(), steps=row_steps(request, space, collection))
     context = explored(place, query, page, rows, start, records())
     response = _explorer(request, {**context, **counted, "edit": edit}, is_partial)
     if is_partial and not start.key:
         # The form sends all of its fields; the address has only what is not as usual.
         response["HX-Push-Url"] = place.address(query)
     return response
+
+
+def _only_one(query: RecordQuery, page: RecordPage) -> str:
+    """The key that was asked for, whole, if it is that of the one record found; "" for everything else."""
+    asked = query.condition.key if query.condition.operator in {"begins", "eq"} else ""
+    found = [records().keys.sort_key(item) for item in page.items]
+    return asked if found == [asked] and not query.filters and query.view == "table" else ""
+
+
+def _opened(address: str, is_partial: bool) -> HttpResponse:
+    return HttpResponse(headers={"HX-Redirect": address}) if is_partial else redirect(address)
 
 
 def _code(request: HttpRequest, context: Mapping[str, Any], is_partial: bool) -> HttpResponse:
@@ -152,6 +167,7 @@ def _counted(request: HttpRequest, place: Place, query: RecordQuery) -> Mapping[
 def _record(request: HttpRequest, space: Space, collection: str, key: str, collection_view: str) -> HttpResponse:
     item = records().record(signed_in(request), space, collection, key)
     attributes = [_attribute(name, value) for name, value in item.items() if name not in {*records().keys}]
+    edit = record_links(request, space, collection, key)
     context = {
         "collection": collection,
         "key": key,
@@ -162,7 +178,7 @@ def _record(request: HttpRequest, space: Space, collection: str, key: str, colle
         "size": item_size(item),
         "as_json": item_lines(item),
         "collection_address": reverse(collection_view, args=[collection]),
-        "edit": record_links(request, space, collection, key),
+        "edit": edit,
     }
     return render(request, "organisation/records/record.html", context)
 

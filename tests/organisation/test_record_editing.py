@@ -227,6 +227,35 @@ def number_of_rows(form: dict[str, Any]) -> int:
     return sum(name.startswith("name_") for name in form)
 
 
+def focused(page: Any) -> list[str]:
+    return re.findall(r'<(?:input|textarea) id="(\w+)"[^>]* autofocus', page.content.decode())
+
+
+def test_more_rows_put_the_focus_on_the_first_blank_one(owner: Browser, rows: Rows) -> None:
+    page = owner.get(rows.address("new"))
+    assert focused(page) == ["record_key"]
+    page = save(owner, page, rows.address("rows_new"), record_key="k", name_0="a", name_2="b")
+    assert focused(page) == ["name_2"]
+
+
+def test_an_attribute_is_edited_from_where_it_is_shown(owner: Browser, rows: Rows) -> None:
+    rows.put(KEY, **{"plain": TEXT, "a b&c": {"N": "1"}})
+    shown = text_of(owner.get(reverse("record", args=[rows.collection, KEY])))
+    address = re.findall(r'href="([^"]+)" aria-label="Edit a b&c"', shown)[0]
+    page = owner.get(address)
+    assert focused(page) == [f"value_{row_of(form_of(page, 'opened'), 'a b&c')}"]
+    assert focused(owner.get(rows.address("change", KEY) + "?attribute=none")) == []
+
+
+def test_pages_with_one_thing_to_type_begin_there(owner: Browser, rows: Rows) -> None:
+    rows.put(KEY, plain=TEXT)
+    assert focused(owner.get(rows.address("duplicate", KEY))) == ["record_key"]
+    assert focused(owner.get(rows.address("json", KEY))) == ["json"]
+    assert focused(owner.get(reverse("edit_collection_new"))) == ["collection"]
+    # What will happen is read first.
+    assert focused(owner.get(rows.address("key", KEY))) == []
+
+
 def test_more_rows_keep_what_was_typed_and_write_nothing(owner: Browser, rows: Rows) -> None:
     rows.put(KEY, one=TEXT)
     page = owner.get(rows.address("change", KEY))

@@ -71,6 +71,50 @@ def test_keys_are_searched_by_every_condition(owner: Browser, asked: str, keys: 
     assert keys_on(read(owner, asked)) == keys
 
 
+@pytest.mark.parametrize("asked", ["op=begins&key=ORD-2026-0007", "op=eq&key=ORD-2026-0007", "prefix=ORD-2026-0007"])
+def test_a_search_for_a_whole_key_opens_its_record(owner: Browser, asked: str) -> None:
+    assert owner.get(f"{ORDERS}?{asked}&open=1")["Location"] == f"{ORDERS}ORD-2026-0007/"
+    partial = owner.get(f"{ORDERS}?{asked}&open=1", headers={"HX-Request": "true"})
+    assert partial["HX-Redirect"] == f"{ORDERS}ORD-2026-0007/"
+    # As somebody types, and by an address that was shared, the list stays a list.
+    assert keys_on(read(owner, asked)) == orders(7, 7)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "op=begins&key=ORD-2026-000",
+        "op=begins&key=ORD-2026-026",
+        "op=ge&key=ORD-2026-0260",
+        "op=eq&key=nothing",
+        "op=eq&key=ORD-2026-0007&f=%5B%22items%22%2C%22exists%22%5D",
+        "op=eq&key=ORD-2026-0007&view=json",
+        "",
+    ],
+)
+def test_every_other_search_stays_in_the_list(owner: Browser, asked: str) -> None:
+    page = owner.get(f"{ORDERS}?{asked}&open=1")
+    assert page.status_code == 200
+    assert "open=1" not in page.content.decode()
+
+
+@pytest.mark.parametrize("size", [250, 500, 1000])
+def test_a_page_may_have_up_to_a_thousand_records(owner: Browser, size: int) -> None:
+    assert keys_on(read(owner, f"size={size}")) == orders(1, min(size, 260))
+
+
+def test_each_row_leads_its_writers_to_edit_and_delete(owner: Browser, browse_as: Browse) -> None:
+    page = read(owner, "op=eq&key=ORD-2026-0007")
+    for verb in ("change", "delete"):
+        assert f'href="/records/edit/{verb}/orders/ORD-2026-0007/"' in page
+    assert "/records/edit/" not in read(browse_as(ACME_VIEWER), "op=eq&key=ORD-2026-0007")
+
+
+def test_the_next_filter_is_typed_where_the_last_one_was(owner: Browser) -> None:
+    assert '<details id="add-filter" open>' in read(owner, only(["status", "=", "S", "open"]))
+    assert '<details id="add-filter">' in read(owner)
+
+
 def test_the_last_records_come_first_where_the_order_is_turned(owner: Browser) -> None:
     page = read(owner, "order=desc&size=50")
     assert keys_on(page) == orders(211, 260)[::-1]

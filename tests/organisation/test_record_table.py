@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenants.domain.keys import USUAL_KEYS
 from tenants.organisation.record_addresses import to_segment
-from tenants.organisation.record_table import MOST_COLUMNS, record_rows
+from tenants.organisation.record_table import MOST_COLUMNS, RowSteps, record_rows
 
 SCRIPT = '<script>alert("1")</script>'
 
@@ -37,9 +37,17 @@ def test_an_attribute_may_have_an_empty_name() -> None:
     assert record_rows([{"pk": {"S": "p"}, "sk": {"S": "1"}, "": {"S": "x"}}], USUAL_KEYS, str).html
 
 
+def test_a_row_leads_to_what_may_be_done_with_it() -> None:
+    item = {"pk": {"S": "p"}, "sk": {"S": "a/b"}}
+    made = record_rows([item], USUAL_KEYS, str, steps=RowSteps("/change/", "/delete/"))
+    assert 'href="/change/~YS9i/" aria-label="Edit a/b"' in made.html
+    assert 'href="/delete/~YS9i/" aria-label="Delete a/b"' in made.html
+    assert "Edit" not in record_rows([item], USUAL_KEYS, str).html
+
+
 def test_columns_may_be_chosen_and_rows_ticked() -> None:
     items = [{"pk": {"S": "p"}, "sk": {"S": SCRIPT}, "a": {"S": "x"}, "b": {"N": "1"}, "_version": {"N": "7"}}]
-    made = record_rows(items, USUAL_KEYS, str, columns=["_version", "b"], with_boxes=True)
+    made = record_rows(items, USUAL_KEYS, str, columns=["_version", "b"], steps=RowSteps("/change/", "/delete/"))
     assert (list(made.columns), list(made.left_out)) == (["_version", "b"], ["a"])
     assert made.kinds == {"a": "S", "b": "N"}
     assert f'name="chosen" value="{to_segment(SCRIPT)}" aria-label="Select &lt;script&gt;' in made.html
