@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from emulator import engine
 from emulator.expressions.errors import Invalid
 from emulator.functions import lambdas
-from emulator.tables import changes, descriptions, expiry, tags
+from emulator.tables import changes, descriptions, expiry, recovery, tags
 from emulator.tables.constraints import check_constraints
 from emulator.tables.definitions import PROTECTED, check_definition
 from emulator.wire import AwsError
@@ -21,8 +21,6 @@ Answer = dict[str, Any]
 Reply = tuple[int, dict[str, str], bytes]
 Run = Callable[[dict[str, Any]], Reply]
 
-_DAYS, _MAX_DAYS = "RecoveryPeriodInDays", 35
-_RECOVERY = "PointInTimeRecoverySpecification"
 _WITHOUT_ANSWER = frozenset({"TagResource", "UntagResource"})
 _ARN = re.compile(r"arn:[^:]+:dynamodb:(?P<region>[^:]*):[^:]*:(?P<is_table>table/[^/]+$)?")
 
@@ -98,9 +96,7 @@ def _check_expiry_description(data: dict[str, Any]) -> None:
 
 
 def _check_backups(data: dict[str, Any]) -> None:
-    check_constraints("UpdateContinuousBackups", data)
-    if _DAYS in data[_RECOVERY] and not data[_RECOVERY]["PointInTimeRecoveryEnabled"]:
-        raise Invalid(f"Invalid Request: Cannot specify {_DAYS} when disabling point-in-time recovery.")
+    recovery.check_change(data)
     _find(data, code="TableNotFoundException")
 
 
@@ -180,11 +176,11 @@ def _complete_expiry(_data: Data, answer: Answer, _before: Before) -> None:
 def _complete_backups(data: Data, answer: Answer, _before: Before) -> None:
     """The engine does not store how many days a table can be restored to."""
     table = engine.dynamodb._tables[data["TableName"]]
-    recovery = answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
-    if _RECOVERY in data:
-        table[_DAYS] = int(data[_RECOVERY].get(_DAYS) or _MAX_DAYS)
-    if recovery["PointInTimeRecoveryStatus"] == "ENABLED":
-        recovery[_DAYS] = table.get(_DAYS, _MAX_DAYS)
+    description = answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    if recovery.SETTING in data:
+        table[recovery.DAYS] = int(data[recovery.SETTING].get(recovery.DAYS) or recovery.MOST_DAYS)
+    if description["PointInTimeRecoveryStatus"] == "ENABLED":
+        description[recovery.DAYS] = table.get(recovery.DAYS, recovery.MOST_DAYS)
 
 
 _CHECKS: Mapping[str, Callable[[dict[str, Any]], None]] = {

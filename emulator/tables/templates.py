@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from emulator import engine
+from emulator.tables import expiry, recovery
+from emulator.tables.constraints import check_constraints
 from emulator.tables.definitions import PROTECTED, check_definition
 
 Data = Mapping[str, Any]
@@ -18,8 +20,10 @@ def register_tables() -> None:
     create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
 
     def create_table(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
-        check_definition(request_of(props))
+        request = _request_of(props)
+        check_definition(request)
         _check_absent(props.get("TableName"))
+        _check_settings(request["TableName"], props)
         result: Created = create(logical_id, props, stack_name)
         _apply_settings(result[0], props)
         return result
@@ -27,15 +31,16 @@ def register_tables() -> None:
     def update_table(
         physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, logical_id: str | None = None
     ) -> Created:
-        check_definition(request_of(new))
+        check_definition(_request_of(new))
         _check_index_changes(old, new)
+        _check_settings(physical_id, new)
         result: Created = update(physical_id, old, new, stack_name, logical_id)
         _apply_settings(result[0], new)
         return result
 
     def delete_table(physical_id: str, props: dict[str, Any]) -> Any:
         table = engine.dynamodb._tables.get(physical_id)
-        if table is not None and is_true(table.get("DeletionProtectionEnabled")):
+        if table is not None and table.get("DeletionProtectionEnabled"):
             raise ValueError(PROTECTED)
         result = delete(physical_id, props)
         if table is not None:
@@ -47,9 +52,9 @@ def register_tables() -> None:
     handlers.update(create=create_table, update=update_table, delete=delete_table)
 
 
-def request_of(properties: Data) -> dict[str, Any]:
-    """The CreateTable request that CloudFormation makes of a table's properties. It takes numbers written as text."""
-    request = {name: _numbers(value) for name, value in properties.items() if value not in (None, "")}
+def _request_of(properties: Data) -> dict[str, Any]:
+    """The CreateTable request that CloudFormation makes of a table's properties."""
+    request = {name: value for name, value in properties.items() if value not in (None, "")}
     # Without a name, the engine makes one of the stack's name.
     request.setdefault("TableName", "of-a-stack")
     # The engine has added the tags that AWS reserves for stacks.
@@ -57,14 +62,10 @@ def request_of(properties: Data) -> dict[str, Any]:
     encryption = request.pop("SSESpecification", None)
     if encryption:
         request["SSESpecification"] = {
-            "Enabled": is_true(encryption.get("SSEEnabled")),
+            "Enabled": encryption.get("SSEEnabled"),
             **_without(encryption, "SSEEnabled"),
         }
     return _without(request, "StreamSpecification", "TimeToLiveSpecification", "PointInTimeRecoverySpecification")
-
-
-def is_true(value: object) -> bool:
-    return value is True or str(value).lower() == "true"
 
 
 def _check_absent(name: str | None) -> None:
@@ -93,42 +94,45 @@ def _without(data: Data, *names: str) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name not in names}
 
 
-_UNITS = frozenset({
-    "ReadCapacityUnits", "WriteCapacityUnits", "MaxReadRequestUnits", "MaxWriteRequestUnits", "ReadUnitsPerSecond",
-    "WriteUnitsPerSecond",
-})  # fmt: skip
-
-
-def _numbers(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_numbers(part) for part in value]
-    if isinstance(value, Mapping):
-        return {name: int(part) if name in _UNITS else _numbers(part) for name, part in value.items()}
-    return value
+def _check_settings(name: str, props: Data) -> None:
+    """Runs before anything is made or changed: a refusal afterwards would leave a table behind."""
+    if request := _expiry_request(name, props):
+        check_constraints("UpdateTimeToLive", request)
+        expiry.check_change(request, {"TableName": name})
+    if request := _recovery_request(name, props):
+        recovery.check_change(request)
 
 
 def _apply_settings(name: str, props: Data) -> None:
     table = engine.dynamodb._tables[name]
     table["SSEDescription"] = engine.dynamodb._sse_description_from_spec(
-        {"Enabled": True} if is_true((props.get("SSESpecification") or {}).get("SSEEnabled")) else None
+        {"Enabled": True} if (props.get("SSESpecification") or {}).get("SSEEnabled") else None
     )
     if table_class := props.get("TableClass"):
         table["TableClassSummary"] = {"TableClass": table_class}
     if limits := props.get("OnDemandThroughput"):
-        table["OnDemandThroughput"] = {name: int(units) for name, units in limits.items()}
-    if expiry := props.get("TimeToLiveSpecification"):
-        enabled = is_true(expiry.get("Enabled"))
-        _check_reply(engine.dynamodb._update_ttl({
-            "TableName": name,
-            "TimeToLiveSpecification": {"AttributeName": expiry.get("AttributeName") or "", "Enabled": enabled},
-        }))  # fmt: skip
-    if recovery := props.get("PointInTimeRecoverySpecification"):
-        enabled = is_true(recovery.get("PointInTimeRecoveryEnabled"))
-        _check_reply(engine.dynamodb._update_continuous_backups({
-            "TableName": name,
-            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": enabled},
-        }))  # fmt: skip
-        table["RecoveryPeriodInDays"] = int(recovery.get("RecoveryPeriodInDays") or 35)
+        table["OnDemandThroughput"] = limits
+    if request := _expiry_request(name, props):
+        _check_reply(engine.dynamodb._update_ttl(request))
+    if request := _recovery_request(name, props):
+        _check_reply(engine.dynamodb._update_continuous_backups(request))
+        table[recovery.DAYS] = request[recovery.SETTING].get(recovery.DAYS, recovery.MOST_DAYS)
+
+
+def _expiry_request(name: str, props: Data) -> dict[str, Any] | None:
+    """None if the expiry stays as it is."""
+    wanted = props.get("TimeToLiveSpecification") or {"Enabled": False}
+    present = engine.dynamodb._ttl_settings.get(name) or {}
+    enabled = present.get("TimeToLiveStatus") == "ENABLED"
+    is_other_name = enabled and wanted.get("AttributeName") != present.get("AttributeName")
+    if "TimeToLiveSpecification" not in props or (wanted.get("Enabled") == enabled and not is_other_name):
+        return None
+    return {"TableName": name, "TimeToLiveSpecification": wanted}
+
+
+def _recovery_request(name: str, props: Data) -> dict[str, Any] | None:
+    wanted = props.get(recovery.SETTING)
+    return {"TableName": name, recovery.SETTING: wanted} if wanted else None
 
 
 def _check_reply(reply: tuple[int, dict[str, str], bytes]) -> None:

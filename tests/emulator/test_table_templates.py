@@ -1,6 +1,7 @@
 """Tables of templates are checked as CreateTable checks them, and leave nothing behind."""
 
 import json
+import secrets
 from typing import Any
 
 import pytest
@@ -88,6 +89,50 @@ def test_a_table_of_a_deleted_stack_leaves_no_settings_behind(emulator: Emulator
     found = tables.list_tags_of_resource(ResourceArn=arn)["Tags"]
     tables.delete_table(TableName="defined")
     assert (status, found) == ({"TimeToLiveStatus": "DISABLED"}, [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"TimeToLiveSpecification": {"Enabled": True}}, "timeToLiveSpecification.attributeName"),
+        (
+            {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 36}},
+            "pointInTimeRecoverySpecification.recoveryPeriodInDays",
+        ),
+        (
+            {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False, "RecoveryPeriodInDays": 5}},
+            "Cannot specify RecoveryPeriodInDays when disabling",
+        ),
+    ],
+)
+def test_a_table_whose_settings_are_refused_is_not_made(
+    emulator: Emulator, tables: Any, settings: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(DeployFailed, match=text):
+        deployed(emulator, {**table("p"), **settings}, f"unset-{secrets.token_hex(4)}")
+    assert "defined" not in tables.list_tables()["TableNames"]
+
+
+def test_expiry_may_be_off_without_a_name(emulator: Emulator, tables: Any) -> None:
+    deployed(emulator, {**table("p"), "TimeToLiveSpecification": {"Enabled": "false"}}, "no-expiry")
+    status = tables.describe_time_to_live(TableName="defined")["TimeToLiveDescription"]
+    delete(emulator, "no-expiry")
+    assert status == {"TimeToLiveStatus": "DISABLED"}
+
+
+def test_the_name_of_the_expiry_changes_only_while_it_is_off(emulator: Emulator, tables: Any) -> None:
+    def change(name: str, *, on: bool = True) -> None:
+        expiry = {"TimeToLiveSpecification": {"AttributeName": name, "Enabled": on}}
+        deployed(emulator, {**table("p"), **expiry}, "renamed-expiry")
+
+    change("old")
+    with pytest.raises(DeployFailed, match="TimeToLive is active on a different AttributeName"):
+        change("new")
+    change("old", on=False)
+    change("new")
+    status = tables.describe_time_to_live(TableName="defined")["TimeToLiveDescription"]
+    delete(emulator, "renamed-expiry")
+    assert status == {"TimeToLiveStatus": "ENABLED", "AttributeName": "new"}
 
 
 def test_a_protected_table_stays_when_its_stack_is_deleted(emulator: Emulator, tables: Any) -> None:
