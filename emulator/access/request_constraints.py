@@ -23,6 +23,7 @@ _LONGEST_COMPARED = 20_000
 # Python's patterns have no Unicode categories. So a text is compared with one character for each of them.
 _VISIBLE, _SEPARATOR, _OTHER = "\ue000", "\ue001", "\ue002"
 _CATEGORIES = {
+    r"\p{L}\p{Z}\p{N}": rf"A-Za-z0-9 {_VISIBLE}{_SEPARATOR}",
     r"\p{L}\p{M}\p{S}\p{N}\p{P}": rf"\x21-\x7e{_VISIBLE}",
     r"\p{Z}": rf" {_SEPARATOR}",
 }
@@ -68,6 +69,7 @@ class Checker:
     in_model_order: bool = False  # otherwise what is missing comes first, then the request's own order
     both_limits: bool = False  # of the texts in a list, otherwise the one that the first wrong text violates
     empty_fits: bool = False  # every pattern
+    is_part: bool = False  # what is missing may be there
 
     def violations(self, name: str, value: Any, place: str = "") -> Iterator[str]:
         """`name` is that of the value's shape."""
@@ -95,7 +97,7 @@ class Checker:
             below = f"{place}.{self.step(member)}" if place else self.step(member)
             if value.get(member) is not None:
                 yield from self.violations(shape["members"][member]["shape"], value[member], below)
-            elif member in required:
+            elif member in required and not self.is_part:
                 yield violation(None, below, "Member must not be null")
 
     def _of_parts(self, what: str, entry: Shape, parts: Iterable[Any]) -> Iterator[str]:
@@ -123,7 +125,8 @@ class Checker:
     def _fits(self, pattern: str, value: str) -> bool:
         if len(value) > _LONGEST_COMPARED:
             return False
-        return (self.empty_fits and not value) or bool(_pattern(pattern).fullmatch(_by_category(value)))
+        compared = _by_category(value) if r"\p" in pattern else value
+        return (self.empty_fits and not value) or bool(_pattern(pattern).fullmatch(compared))
 
     def _is_secret(self, shape: Shape) -> bool:
         """A list or a map is one too if its parts are."""

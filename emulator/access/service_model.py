@@ -20,6 +20,7 @@ _MODELS = {
     "dynamodb": Path("data/dynamodb/2012-08-10/service-2.json.gz"),
     "cognito-idp": Path("data/cognito-idp/2016-04-18/service-2.json.gz"),
     "cognito-identity": Path("data/cognito-identity/2014-06-30/service-2.json.gz"),
+    "iam": Path("data/iam/2010-05-08/service-2.json.gz"),
 }
 # DynamoDB allows 32 levels of attributes, which is 64 levels of JSON. The engine enforces that limit itself.
 _MAX_LEVELS = 200

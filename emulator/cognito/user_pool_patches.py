@@ -34,6 +34,16 @@ def refuse_unsupported_triggers() -> None:
     handlers.update(create=create_resource, update=update_resource)
 
 
+def add_provider_url() -> None:
+    attributes_of = engine.provisioners._cognito_user_pool_attributes
+
+    def attributes(pool_id: str) -> dict[str, str]:
+        found: dict[str, str] = attributes_of(pool_id)
+        return {**found, "ProviderURL": f"https://{found['ProviderName']}"}
+
+    engine.provisioners._cognito_user_pool_attributes = attributes
+
+
 def find_users_by_index() -> None:
     def resolve_by_index(pool: dict[str, Any], username: Any) -> Any:
         user = index_of(pool).find(username) if isinstance(username, str) else None

@@ -7,6 +7,7 @@ from emulator import engine
 from emulator.server.served_settings import SERVED, Settings, problems_of
 from emulator.wire import AwsError
 
+NO_FACTOR = "SoftwareTokenMfaConfiguration must be enabled if MFA is not OFF."
 _KINDS = {
     "CreateTable": "AWS::DynamoDB::Table",
     "UpdateTable": "AWS::DynamoDB::Table",
@@ -72,4 +73,4 @@ def _check_factor(operation: str, data: Mapping[str, Any]) -> None:
     token = (pool or data).get("SoftwareTokenMfaConfiguration") or {}
     others = {"SmsMfaConfiguration", "EmailMfaConfiguration", "WebAuthnConfiguration"} & data.keys()
     if data.get("MfaConfiguration") in ("ON", "OPTIONAL") and not token.get("Enabled") and not others:
-        raise AwsError("InvalidParameterException", "SoftwareTokenMfaConfiguration must be enabled if MFA is not OFF.")
+        raise AwsError("InvalidParameterException", NO_FACTOR)

@@ -109,8 +109,10 @@ def _plain_body(incoming: Incoming) -> bytes:
 def _json_call(incoming: Incoming) -> Call:
     prefix, _, operation = incoming.headers["x-amz-target"].rpartition(".")
     service = _BY_TARGET.get(prefix)
-    if service is None or not _OPERATION.fullmatch(operation):
-        raise UnreadableCall("The target header does not name a served operation.")
+    if not _OPERATION.fullmatch(operation):
+        raise UnreadableCall("The target header does not name an operation.")
+    if service is None:
+        raise UnreadableCall(f"The service of {prefix[:64]}.{operation} is not served here.")
     if "authorization" not in incoming.headers and _needs_signature(service, operation):
         # Refused when it is authenticated. Until then its body counts for nothing.
         return Call(service, operation, {}, None, incoming)

@@ -25,7 +25,7 @@ from emulator.rows import (
     wide_partitions,
     writes,
 )
-from emulator.server import recorded_resources, role_policies, template_checks
+from emulator.server import recorded_resources, role_policies, template_checks, template_values
 from emulator.server.engine_signatures import PARAMETERS
 from emulator.tables import names, templates
 
@@ -71,28 +71,40 @@ def check(installed: str, signatures: Mapping[str, str]) -> None:
 # ── Stacks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _wrap_handlers(resource_type: str, after: Callable[[str, Mapping[str, Any]], None]) -> Callable[[], None]:
-    """Runs `after(physical id, properties)` once a resource of this type has been created or updated."""
+def _check_before(resource_type: str, check: Callable[[Mapping[str, Any]], None]) -> None:
+    """Runs `check(properties)` before a resource of this type is created or updated."""
+    handlers = engine.provisioners._RESOURCE_HANDLERS[resource_type]
+    create, update = handlers["create"], handlers["update"]
 
-    def apply() -> None:
-        handlers = engine.provisioners._RESOURCE_HANDLERS[resource_type]
-        create, update = handlers["create"], handlers["update"]
+    def create_resource(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
+        check(props)
+        result: Created = create(logical_id, props, stack_name)
+        return result
 
-        def create_resource(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
-            result: Created = create(logical_id, props, stack_name)
-            after(result[0], props)
-            return result
+    def update_resource(physical_id: str, old: dict[str, Any], new: dict[str, Any], *names: str) -> Created:
+        check(new)
+        result: Created = update(physical_id, old, new, *names)
+        return result
 
-        def update_resource(
-            physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, logical_id: str | None = None
-        ) -> Created:
-            result: Created = update(physical_id, old, new, stack_name, logical_id)
-            after(result[0], new)
-            return result
+    handlers.update(create=create_resource, update=update_resource)
 
-        handlers.update(create=create_resource, update=update_resource)
 
-    return apply
+def _complete_after(resource_type: str, complete: Callable[[str, Mapping[str, Any]], None]) -> None:
+    """Runs `complete(physical id, properties)` once a resource of this type has been created or updated."""
+    handlers = engine.provisioners._RESOURCE_HANDLERS[resource_type]
+    create, update = handlers["create"], handlers["update"]
+
+    def create_resource(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
+        result: Created = create(logical_id, props, stack_name)
+        complete(result[0], props)
+        return result
+
+    def update_resource(physical_id: str, old: dict[str, Any], new: dict[str, Any], *names: str) -> Created:
+        result: Created = update(physical_id, old, new, *names)
+        complete(result[0], new)
+        return result
+
+    handlers.update(create=create_resource, update=update_resource)
 
 
 # ── IAM ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -112,9 +124,14 @@ def _add_default_version() -> None:
     engine.iam._IAM_HANDLERS["SetDefaultPolicyVersion"] = set_default
 
 
+def _check_roles() -> None:
+    _complete_after("AWS::IAM::Role", role_policies.set_boundary)
+    _check_before("AWS::IAM::Role", role_policies.check_role)
+
+
 def _check_policies_of_people() -> None:
-    _wrap_handlers("AWS::IAM::Policy", role_policies.check_managed_policy)()
-    _wrap_handlers("AWS::IAM::User", role_policies.check_inline_policies)()
+    _check_before("AWS::IAM::Policy", role_policies.check_managed_policy)
+    _check_before("AWS::IAM::User", role_policies.check_user)
 
 
 PATCHES = (
@@ -122,13 +139,13 @@ PATCHES = (
         "provisioners._iam_role_create",
         engine_does="ignores the PermissionsBoundary of a role in a template, and accepts any text as a policy",
         aws_does="limits the role by it, and refuses an invalid policy",
-        apply=_wrap_handlers("AWS::IAM::Role", role_policies.complete_role),
+        apply=_check_roles,
     ),
     Patch(
         "provisioners._iam_managed_policy_create",
         engine_does="accepts any text as a policy",
         aws_does="refuses an invalid policy",
-        apply=_wrap_handlers("AWS::IAM::ManagedPolicy", role_policies.check_managed_policy),
+        apply=lambda: _check_before("AWS::IAM::ManagedPolicy", role_policies.check_managed_policy),
     ),
     Patch(
         "provisioners._iam_policy_create",
@@ -212,7 +229,7 @@ PATCHES = (
         "provisioners._cognito_user_pool_client_create",
         engine_does="ignores RefreshTokenRotation",
         aws_does="issues a new refresh token with every refresh",
-        apply=_wrap_handlers("AWS::Cognito::UserPoolClient", user_pool_patches.set_rotation),
+        apply=lambda: _complete_after("AWS::Cognito::UserPoolClient", user_pool_patches.set_rotation),
     ),
     Patch(
         "provisioners._RESOURCE_HANDLERS",
@@ -263,6 +280,12 @@ PATCHES = (
         apply=_add_default_version,
     ),
     Patch(
+        "provisioners._cognito_user_pool_attributes",
+        engine_does="lacks the attribute ProviderURL of a user pool in a template",
+        aws_does="has it",
+        apply=user_pool_patches.add_provider_url,
+    ),
+    Patch(
         "provisioners._cognito_user_pool_create",
         engine_does="accepts triggers that the emulator never calls",
         aws_does="calls all of them",
@@ -309,6 +332,12 @@ PATCHES = (
         engine_does="stores an empty attribute",
         aws_does="deletes an attribute when an empty value is written",
         apply=user_pool_patches.delete_empty_attributes,
+    ),
+    Patch(
+        "provisioners._RESOURCE_HANDLERS",
+        engine_does='takes a text for a boolean, so that "false" is true, and values that the API refuses',
+        aws_does="reads texts as the booleans and numbers that they spell, and checks values as the API does",
+        apply=template_values.give_values_types,
     ),
     Patch(
         "stack_handlers.validate_template_support",

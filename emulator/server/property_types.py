@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from emulator.server.property_shapes import SHAPES
 from emulator.server.served_settings import Either, Unknown
@@ -28,9 +29,35 @@ class Shape:
     item: "Shape | None" = None
 
 
+_ANY = Shape("any")
+
+
 def type_problems(kind: str, properties: Mapping[str, object]) -> list[str]:
     """What AWS says of each property of the wrong type. Parts that are known only later are not checked."""
     return list(_problems(shape_of(kind), properties, "#"))
+
+
+def with_types(kind: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties with AWS's types: a boolean or a number may be written as a text, and the other way round."""
+    typed: dict[str, Any] = _typed(shape_of(kind), properties)
+    return typed
+
+
+def _typed(shape: Shape, value: Any) -> Any:
+    if isinstance(value, Either) or shape.kind == "any":
+        return value
+    if isinstance(value, Mapping):
+        parts = {name: shape.item or shape.members.get(name, _ANY) for name in value}
+        return {name: _typed(parts[name], part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_typed(shape.item or _ANY, part) for part in value]
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if shape.kind == "bool" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if shape.kind in _NUMBERS and _NUMBERS[shape.kind].fullmatch(text):
+        return float(text) if "." in text else int(text)
+    is_text = shape.kind not in ("bool", *_NUMBERS)
+    return text if is_text and isinstance(value, (bool, int, float)) else value
 
 
 @cache

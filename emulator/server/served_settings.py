@@ -137,6 +137,7 @@ _CLIENT = Settings(
 _FUNCTION = Settings(
     _paths("FunctionName Handler Runtime Code Role Timeout MemorySize Environment.Variables"),
     _paths("Description LoggingConfig Architectures EphemeralStorage TracingConfig Tags"),
+    {"Runtime": tuple(f"python3.{minor}" for minor in range(8, 15))},
 )
 
 # Resources of infra/portal.yaml. They are recorded, with everything in them, and nothing runs.

@@ -15,6 +15,7 @@ from emulator.server.served_settings import RECORDED, SERVED, Either, Unknown, p
 from emulator.server.template_conditions import evaluate_conditions
 from emulator.server.template_form import check_form, check_transforms, with_text_values
 from emulator.server.template_references import check_references
+from emulator.server.template_values import value_problems
 
 _AWS_POLICIES = "arn:aws:iam::aws:policy/"
 _UNRECOGNIZED = "Template format error: Unrecognized resource types: ["
@@ -150,7 +151,7 @@ def check_template(template: Template) -> None:
         found = [*problems_of(SERVED[kind], settings), *_policy_problems(settings)]
         if found:
             problems.append(f"{name} ({kind}): {' '.join(found)}")
-        elif wrong := type_problems(kind, settings):
+        elif wrong := type_problems(kind, settings) or value_problems(kind, settings):
             mistakes.append(f"Properties validation failed for resource {name} with message: [{', '.join(wrong)}]")
     if problems:
         raise ValueError(f"Not served by the local AWS: {' '.join(problems)}")

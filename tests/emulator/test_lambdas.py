@@ -52,7 +52,7 @@ def test_an_edit_in_the_templates_folder_counts_at_once(monkeypatch: pytest.Monk
         ({"Code": ".."}, "Code must be a folder beside the template"),
         ({"Code": "/"}, "Code must be a folder beside the template"),
         ({"Code": {"S3Bucket": "b", "S3Key": "k"}}, "Deploy the template unpackaged"),
-        ({"Runtime": "nodejs22.x"}, "Only Python functions can run here"),
+        ({"Runtime": "nodejs22.x"}, "Runtime nodejs22.x is not served here, only python3"),
         ({"Role": "arn:aws:iam::123456789012:role/nobody"}, "cannot be assumed by Lambda"),
     ],
     ids=str,

@@ -114,7 +114,7 @@ def test_two_emulators_run_side_by_side(stack: Stack) -> None:
 
 
 def test_a_failed_stack_names_the_resource_and_the_reason(stack: Stack) -> None:
-    domain = {"Type": "AWS::Cognito::UserPoolDomain", "Properties": {"UserPoolId": "none", "Domain": "d"}}
+    domain = {"Type": "AWS::Cognito::UserPoolDomain", "Properties": {"UserPoolId": "eu-west-1_none", "Domain": "d"}}
     template = json.dumps({"Resources": {"Pool": domain}})
     with pytest.raises(DeployFailed, match=r"Pool: .*none"):
         deploy(stack.emulator.endpoint_url, stack.emulator.root, template=template, stack_name="broken")
