@@ -16,7 +16,7 @@ from emulator.cognito.attributes import check_creation
 from emulator.cognito.codes import check_code, new_code, use_code, wrong_code
 from emulator.cognito.mail import Mailer
 from emulator.cognito.passwords import check_new_password, set_password
-from emulator.cognito.pools import Client, Record, attributes_of, find_user
+from emulator.cognito.pools import Client, Record, attributes_of, find_user, has_verified_address
 from emulator.cognito.users import check_name, new_user, set_attributes
 from emulator.wire import AwsError
 
@@ -60,7 +60,7 @@ class Accounts:
         )
         if decision.confirm:
             await self._confirm(client, pool, user, "PostConfirmation_ConfirmSignUp", metadata)
-        elif "email" in (pool.get("AutoVerifiedAttributes") or []):
+        elif sends_code_to(pool, user):
             await self.mailer.send_code(client, pool, user, new_code(user, "sign-up"), "sign-up", metadata=metadata)
         return user
 
@@ -74,7 +74,7 @@ class Accounts:
         check_code(user, "sign-up", code)
         use_code(user, "sign-up")
         self.attempts.reset("ConfirmSignUp", client.pool_id, username)
-        if "email" in (client.pool.get("AutoVerifiedAttributes") or []):
+        if verifies_addresses(client.pool):
             set_attributes(user, {"email_verified": "true"})
         await self._confirm(client, client.pool, user, "PostConfirmation_ConfirmSignUp", metadata)
 
@@ -91,6 +91,8 @@ class Accounts:
             return _fake_delivery(client, username)
         if user["UserStatus"] != "UNCONFIRMED":
             raise AwsError("InvalidParameterException", "User is already confirmed.")
+        if not verifies_addresses(client.pool):
+            raise AwsError("InvalidParameterException", "Cannot resend codes. Auto verification not turned on.")
         await self.mailer.send_code(client, client.pool, user, new_code(user, "sign-up"), "resend", metadata=metadata)
         return delivery_details(attributes_of(user).get("email", username))
 
@@ -102,12 +104,11 @@ class Accounts:
             raise AwsError("NotAuthorizedException", "User is disabled.")
         if user["UserStatus"] == "FORCE_CHANGE_PASSWORD":
             raise AwsError("NotAuthorizedException", "User password cannot be reset in the current state.")
-        attributes = attributes_of(user)
-        if attributes.get("email_verified") != "true":
+        if not has_verified_address(user):
             raise AwsError("InvalidParameterException", _NO_ADDRESS)
         code = new_code(user, "password")
         await self.mailer.send_code(client, client.pool, user, code, "forgot-password", metadata=metadata)
-        return delivery_details(attributes["email"])
+        return delivery_details(attributes_of(user)["email"])
 
     async def confirm_forgot_password(
         self, client: Client, username: str, code: str, password: str, *, metadata: Metadata = None
@@ -139,6 +140,15 @@ class Accounts:
 def may_sign_up(pool: Record) -> bool:
     closed = (pool.get("AdminCreateUserConfig") or {}).get("AllowAdminCreateUserOnly")
     return closed not in (True, "true")
+
+
+def verifies_addresses(pool: Record) -> bool:
+    return "email" in (pool.get("AutoVerifiedAttributes") or [])
+
+
+def sends_code_to(pool: Record, user: Record) -> bool:
+    """Whether Cognito sends this new user a code. Otherwise only an administrator can confirm them."""
+    return verifies_addresses(pool) and bool(attributes_of(user).get("email"))
 
 
 def hides_users(client: Client) -> bool:

@@ -11,7 +11,7 @@ from emulator.cognito.attributes import check_creation, check_update, parse_attr
 from emulator.cognito.codes import new_code
 from emulator.cognito.own_attributes import OwnAttributes, discard_proposed_address, pending_verification
 from emulator.cognito.passwords import check_new_password, new_temporary_password, set_password
-from emulator.cognito.pools import Record, attributes_of, find_user
+from emulator.cognito.pools import Record, find_user, has_verified_address
 from emulator.cognito.users import check_alias_free, check_name, describe, new_user, set_attributes
 from emulator.wire import AwsError, Reply, json_reply
 
@@ -79,7 +79,7 @@ class Administration:
         if user["UserStatus"] == "FORCE_CHANGE_PASSWORD":
             # They have no password of their own yet. RESEND invites them again.
             raise AwsError("NotAuthorizedException", "User password cannot be reset in the current state.")
-        if attributes_of(user).get("email_verified") != "true":
+        if not has_verified_address(user):
             text = "Cannot reset password for the user as there is no registered/verified email or phone_number"
             raise AwsError("InvalidParameterException", text)
         user.update(UserStatus="RESET_REQUIRED", UserLastModifiedDate=clock.now())

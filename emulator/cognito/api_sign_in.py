@@ -32,13 +32,13 @@ from emulator.wire import AwsError, Reply, json_reply
 Data = dict[str, Any]
 
 _FLOWS = {
-    "USER_PASSWORD_AUTH": ("ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"),
-    "USER_SRP_AUTH": ("ALLOW_USER_SRP_AUTH",),
-    "CUSTOM_AUTH": ("ALLOW_CUSTOM_AUTH", "CUSTOM_AUTH_FLOW_ONLY"),
-    "ADMIN_USER_PASSWORD_AUTH": ("ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"),
-    "ADMIN_NO_SRP_AUTH": ("ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"),
-    "REFRESH_TOKEN_AUTH": ("ALLOW_REFRESH_TOKEN_AUTH",),
-    "REFRESH_TOKEN": ("ALLOW_REFRESH_TOKEN_AUTH",),
+    "USER_PASSWORD_AUTH": "ALLOW_USER_PASSWORD_AUTH",
+    "USER_SRP_AUTH": "ALLOW_USER_SRP_AUTH",
+    "CUSTOM_AUTH": "ALLOW_CUSTOM_AUTH",
+    "ADMIN_USER_PASSWORD_AUTH": "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+    "ADMIN_NO_SRP_AUTH": "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+    "REFRESH_TOKEN_AUTH": "ALLOW_REFRESH_TOKEN_AUTH",
+    "REFRESH_TOKEN": "ALLOW_REFRESH_TOKEN_AUTH",
 }
 _WITH_PASSWORD = frozenset({"USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"})
 _INCORRECT = "Incorrect username or password."
@@ -161,8 +161,7 @@ class ApiSignIn:
 
 
 def _check_flow(client: Client, flow: str) -> None:
-    allowing = _FLOWS.get(flow, ())
-    if not set(allowing) & set(client.record.get("ExplicitAuthFlows") or []):
+    if _FLOWS.get(flow) not in client.flows():
         text = "is not enabled for the client." if flow == "USER_SRP_AUTH" else "flow not enabled for this client"
         raise AwsError("InvalidParameterException", f"{flow} {text}")
     if flow == "CUSTOM_AUTH" and not (client.pool.get("LambdaConfig") or {}).get("DefineAuthChallenge"):

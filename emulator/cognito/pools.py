@@ -14,6 +14,12 @@ Record = dict[str, Any]
 
 _FLOWS_OF_PAGES = frozenset({"ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_AUTH"})
 
+_DEFAULT_FLOWS = frozenset({"ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"})
+_OLDER_FLOWS = {
+    "ADMIN_NO_SRP_AUTH": "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+    "USER_PASSWORD_AUTH": "ALLOW_USER_PASSWORD_AUTH",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -50,16 +56,24 @@ class Client:
             self.record.get("AllowedOAuthFlows") or []
         )
 
+    def flows(self) -> frozenset[str]:
+        """What the client may begin, in the values that begin with ALLOW_.
+
+        A client without a list, or with the older values, has Cognito's default flows too.
+        """
+        listed = frozenset(self.record.get("ExplicitAuthFlows") or ())
+        if any(flow.startswith("ALLOW_") for flow in listed):
+            return listed
+        default = _DEFAULT_FLOWS - {"ALLOW_USER_SRP_AUTH"} if "CUSTOM_AUTH_FLOW_ONLY" in listed else _DEFAULT_FLOWS
+        return default | {_OLDER_FLOWS[flow] for flow in listed if flow in _OLDER_FLOWS}
+
     def takes_passwords_on_pages(self) -> bool:
         """Whether the sign-in pages can check a password for this client.
 
         Custom flows do not go with the pages. Whether they work with ALLOW_ADMIN_USER_PASSWORD_AUTH alone is not
-        documented, so it is refused here. A client without a list has Cognito's default, which includes SRP.
+        documented, so it is refused here.
         """
-        flows = set(self.record.get("ExplicitAuthFlows") or ["ALLOW_USER_SRP_AUTH"])
-        if any(flow.startswith("ALLOW_") for flow in flows):
-            return bool(flows & _FLOWS_OF_PAGES)
-        return "CUSTOM_AUTH_FLOW_ONLY" not in flows
+        return bool(self.flows() & _FLOWS_OF_PAGES)
 
     def seconds(self, kind: str) -> int:
         """Lifetime of an `id`, `access` or `refresh` token."""
@@ -121,6 +135,16 @@ def find_user(pool: Record, name: str) -> Record | None:
 
 def attributes_of(user: Mapping[str, Any]) -> dict[str, str]:
     return {entry["Name"]: str(entry["Value"]) for entry in user.get("Attributes", [])}
+
+
+def has_verified_address(user: Mapping[str, Any]) -> bool:
+    attributes = attributes_of(user)
+    return bool(attributes.get("email")) and is_true(attributes.get("email_verified", ""))
+
+
+def is_true(value: str) -> bool:
+    """Of an attribute. Cognito takes "True" for true."""
+    return value.lower() == "true"
 
 
 def has_password(user: Mapping[str, Any], password: str) -> bool:

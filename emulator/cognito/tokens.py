@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator import clock, engine
-from emulator.cognito.pools import Client, Record, attributes_of, region_of
+from emulator.cognito.pools import Client, Record, attributes_of, is_true, region_of
 from emulator.cognito.token_trigger import NONE, Overrides
 
 # Every sign-in through the user pool API has this scope. An access token needs it to call that API.
@@ -175,7 +175,7 @@ def attributes_in_scope(client: Client, user: Record, scope: str) -> dict[str, s
 
 def readable_claims(client: Client, user: Record, scope: str) -> dict[str, Any]:
     found = attributes_in_scope(client, user, scope)
-    return {name: value == "true" if name in _FLAGS else value for name, value in found.items()}
+    return {name: is_true(value) if name in _FLAGS else value for name, value in found.items()}
 
 
 def unreadable_scope(client: Client, scope: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from emulator import engine
 from emulator.cognito import second_factor_api
-from emulator.cognito.accounts import Accounts, NewAccount, delivery_details, required_text
+from emulator.cognito.accounts import Accounts, NewAccount, delivery_details, required_text, sends_code_to
 from emulator.cognito.administration import Administration
 from emulator.cognito.api_sign_in import ApiSignIn, canonical_name
 from emulator.cognito.attributes import check_update, parse_attributes
@@ -212,8 +212,8 @@ class UserPoolApi:
         )
         user = await self._accounts.sign_up(client, new, metadata=data.get("ClientMetadata"))
         confirmed = user["UserStatus"] == "CONFIRMED"
-        attributes = attributes_of(user)
-        sent = {} if confirmed else {"CodeDeliveryDetails": delivery_details(attributes.get("email", ""))}
+        attributes, sends = attributes_of(user), not confirmed and sends_code_to(client.pool, user)
+        sent = {"CodeDeliveryDetails": delivery_details(attributes["email"])} if sends else {}
         return json_reply({"UserConfirmed": confirmed, "UserSub": attributes["sub"], **sent})
 
     async def _confirm_sign_up(self, client: Client, data: Data) -> Reply:

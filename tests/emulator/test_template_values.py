@@ -35,7 +35,7 @@ NO = {"Ref": "No"}
         ("IAM::ManagedPolicy", {"PolicyDocument": LIST_TABLES, "Path": "no-slash"}, "'path'"),
     ],
 )
-def test_a_value_that_the_service_refuses_is_refused_before_anything_is_made(
+def test_a_value_that_the_service_refuses_is_refused_first(
     emulator: Emulator, kind: str, properties: dict[str, Any], text: str
 ) -> None:
     found = refusal(emulator, f"AWS::{kind}", properties)
