@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from emulator.expressions.errors import Invalid, has_older_words
+from emulator.expressions.sizes import surely_exceeds, text_size
 from emulator.expressions.value_checks import normal_value
 from emulator.expressions.values import Value
 
@@ -12,6 +13,7 @@ NAMES: Final = "ExpressionAttributeNames"
 VALUES: Final = "ExpressionAttributeValues"
 T = TypeVar("T")
 _LONGEST_KEY, _LONGEST_NAME = 255, 65535
+_LARGEST_TOTAL = 2 * 1024 * 1024
 _SURELY_SHORT = _LONGEST_NAME // 4
 _KEYS: Final = {NAMES: re.compile(r"#\w+", re.ASCII), VALUES: re.compile(r":\w+", re.ASCII)}
 
@@ -21,6 +23,7 @@ class Placeholders:
 
     def __init__(self, names: Mapping[str, str] | None, values: Mapping[str, Value] | None) -> None:
         """Raises `Invalid` for malformed ones. Numbers in the values become canonical."""
+        _check_total(names or {}, values or {})
         self._names = _checked(NAMES, names or {}, _checked_name) if names is not None else {}
         self._values = _checked(VALUES, values or {}, normal_value) if values is not None else {}
         self._used: set[str] = set()
@@ -59,6 +62,13 @@ class Placeholders:
             if unused:
                 keys = ", ".join(_java_order(unused, len(defined)))
                 raise Invalid(f"Value provided in {slot} unused in expressions: keys: {{{keys}}}")
+
+
+def _check_total(names: Mapping[str, object], values: Mapping[str, object]) -> None:
+    """Before they are looked at one by one. AWS's text is not published."""
+    texts = (*names, *values, *(name for name in names.values() if isinstance(name, str)))
+    if surely_exceeds(values.values(), _LARGEST_TOTAL - sum(map(text_size, texts))):
+        raise Invalid(f"{NAMES} and {VALUES} must not exceed 2 MB in total")
 
 
 def _checked(slot: str, given: Mapping[str, object], check: Callable[[Any], T]) -> dict[str, T]:

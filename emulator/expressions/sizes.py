@@ -4,14 +4,41 @@ Follows "DynamoDB item sizes and formats". A number counts a byte for two digits
 byte, and one for a minus sign.
 """
 
+from collections.abc import Iterable
+
 from emulator.expressions import numbers
 from emulator.expressions.values import Item, Value, raw
 
+LARGEST_ITEM = 400 * 1024
 _CONTAINER, _ELEMENT = 3, 1
 
 
 def item_size(item: Item) -> int:
     return sum(text_size(name) + value_size(value) for name, value in item.items())
+
+
+def surely_exceeds(values: Iterable[object], limit: int) -> bool:
+    """Whether values that nobody has checked yet are larger. Looks at no more of them than it takes to know.
+
+    A number counts the one byte that each has. What is no value counts nothing.
+    """
+    least, left = 0, list(values)
+    while left and least <= limit:
+        value = left.pop()
+        if not isinstance(value, dict) or len(value) != 1:
+            continue
+        ((kind, content),) = value.items()
+        if kind == "L" and isinstance(content, list):
+            least += _CONTAINER + _ELEMENT * len(content)
+            left += content
+        elif kind == "M" and isinstance(content, dict):
+            least += _CONTAINER + _ELEMENT * len(content) + sum(map(text_size, content))
+            left += content.values()
+        elif isinstance(content, list):
+            least += len(content)
+        else:
+            least += text_size(content) if kind == "S" and isinstance(content, str) else 1
+    return least > limit
 
 
 def value_size(value: Value) -> int:

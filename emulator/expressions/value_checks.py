@@ -30,7 +30,7 @@ def normal_value(value: object, level: int = 1) -> Value:
     """Returns the value with canonical numbers. Raises `Invalid`, or `Unreadable` for a wrong JSON type."""
     if not isinstance(value, dict):
         raise Unreadable("Unexpected value type in payload")
-    if len(value) == 1 and isinstance(value.get("S"), str) and level <= _DEEPEST:
+    if len(value) == 1 and level <= _DEEPEST and _is_plain(value):
         return value
     given = {kind: content for kind, content in value.items() if content is not None}
     if not given.keys() & _NORMAL.keys():
@@ -41,6 +41,12 @@ def normal_value(value: object, level: int = 1) -> Value:
     if len(normal) > 1:
         raise Invalid(SEVERAL)
     return normal
+
+
+def _is_plain(value: dict[str, Any]) -> bool:
+    """Most values are texts or constants, and normal as they are."""
+    ((kind, content),) = value.items()
+    return isinstance(content, str) if kind == "S" else content is True and kind in ("NULL", "BOOL")
 
 
 def _text(content: object, _level: int) -> str:

@@ -1,7 +1,8 @@
 """PutItem, UpdateItem, DeleteItem and TransactWriteItems: everything is checked before anything is written."""
 
 import json
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from emulator import engine
@@ -9,6 +10,7 @@ from emulator.expressions.capacity import size_or_zero
 from emulator.expressions.errors import Invalid
 from emulator.expressions.placeholders import attribute_name_error, check_attribute_names
 from emulator.expressions.requests import UPDATE, WRITE, Prepared
+from emulator.expressions.sizes import LARGEST_ITEM, surely_exceeds
 from emulator.expressions.updates import creates_item
 from emulator.expressions.value_checks import SEVERAL, normal_item
 from emulator.rows.preparation import (
@@ -25,13 +27,18 @@ from emulator.rows.preparation import (
 )
 from emulator.rows.programs import ConditionProgram, UpdateProgram
 
+_LARGEST_BATCH = 25
 _LARGEST_TRANSACTION = 4 * 1024 * 1024
+_TRANSACTION_TOO_LARGE = "Transaction request size cannot exceed 4 MB"
+_TOO_LARGE = "Item size has exceeded the maximum allowed size"
 _OLD_ONLY = frozenset({"NONE", "ALL_OLD"})
 _ALL_VALUES = frozenset({"NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"})
 
 
 def apply() -> None:
     delete: Run = engine.dynamodb._delete_item
+    engine.dynamodb._DDB_TXN_MAX_BYTES = sys.maxsize  # it counts the bytes of the JSON
+    engine.dynamodb._nesting_level = _level_of
     wrap("_put_item", _put_item)
     wrap("_delete_item", _delete_item)
     wrap("_update_item", lambda data, run: _update_item(data, run, delete))
@@ -46,6 +53,23 @@ def apply() -> None:
 
     engine.dynamodb._transact_validation_cancel_response = cancel_for_first
     _word_return_values()
+
+
+def _level_of(value: Any, depth: int = 1) -> int:
+    """The level of the deepest leaf. The engine's own function calls itself for each leaf."""
+    inner = [value]
+    while inner := [part for outer in inner for part in _parts(outer)]:
+        depth += 1
+    return depth
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if not isinstance(value, dict) or len(value) != 1:
+        return ()
+    ((kind, content),) = value.items()
+    if kind == "L" and isinstance(content, list):
+        return content
+    return content.values() if kind == "M" and isinstance(content, dict) else ()
 
 
 def _word_return_values() -> None:
@@ -73,6 +97,8 @@ def _word_return_values() -> None:
 def _put_item(data: Data, run: Run) -> Answer:
     try:
         require(data, "Item", "item")
+        if surely_exceeds(data["Item"].values(), LARGEST_ITEM):
+            return earlier_error(data, _OLD_ONLY) or refusal(Invalid(_TOO_LARGE))
         check_attribute_names(data["Item"])
         check_failure_values(data, "returnValuesOnConditionCheckFailure")
         request, _ = prepared_request(data, WRITE, table_of(data))
@@ -149,6 +175,11 @@ def _batch_write_item(data: Data, run: Run) -> Answer:
     tables = data.get("RequestItems")
     if not isinstance(tables, dict):
         return run(data)
+    puts = [member.get("PutRequest") or {} for members in tables.values() for member in members]
+    if len(puts) <= _LARGEST_BATCH and any(
+        surely_exceeds((put.get("Item") or {}).values(), LARGEST_ITEM) for put in puts
+    ):
+        return refusal(Invalid(_TOO_LARGE))
     try:
         for name, members in tables.items():
             for place, member in enumerate(members, 1):
@@ -172,6 +203,8 @@ def _transact_write_items(data: Data, run: Run) -> Answer:
     members = data.get("TransactItems")
     if not isinstance(members, list) or len(members) > engine.dynamodb._DDB_TXN_WRITE_MAX_ITEMS:
         return run(data)
+    if surely_exceeds(_values_to_put(members), _LARGEST_TRANSACTION):
+        return refusal(Invalid(_TRANSACTION_TOO_LARGE))
     prepared, failure = [], None
     for place, member in enumerate(members, 1):
         op_type, op = engine.dynamodb._extract_transact_op(member)
@@ -187,8 +220,14 @@ def _transact_write_items(data: Data, run: Run) -> Answer:
     if failure is not None:
         return _earlier_error(data, members) or failure
     if sum(size_or_zero(member.get("Put", {}).get("Item")) for member in members) > _LARGEST_TRANSACTION:
-        return refusal(Invalid("Transaction request size cannot exceed 4 MB"))
+        return refusal(Invalid(_TRANSACTION_TOO_LARGE))
     return run({**data, "TransactItems": prepared})
+
+
+def _values_to_put(members: Iterable[Any]) -> Iterator[Any]:
+    for member in members:
+        item = (member.get("Put") or {}).get("Item") if isinstance(member, dict) else None
+        yield from item.values() if isinstance(item, dict) else ()
 
 
 def _earlier_error(data: Data, members: list[Any]) -> Answer | None:

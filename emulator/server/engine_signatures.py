@@ -50,6 +50,7 @@ PARAMETERS = {
     "cognito.run_reentrant": "fn args thread_name",
     "dynamodb._DDB_PAGE_SIZE_BYTES": "<int>",
     "dynamodb._DDB_TXN_GET_MAX_ITEMS": "<int>",
+    "dynamodb._DDB_TXN_MAX_BYTES": "<int>",
     "dynamodb._DDB_TXN_WRITE_MAX_ITEMS": "<int>",
     "dynamodb._NESTING_MSG": "<str>",
     "dynamodb._add_consumed_capacity": "result data table_name write old_item new_item index_name",
