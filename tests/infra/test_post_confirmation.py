@@ -23,9 +23,10 @@ from tests.world.faults import Switches
 
 _UPDATE = "CognitoIdentityProvider.AdminUpdateUserAttributes"
 _READ = "CognitoIdentityProvider.AdminGetUser"
+# What takes long is done before it says that it is ready.
 _RUN = (
-    "import json, sys; from infra.functions.handlers import post_confirmation; "
-    "post_confirmation(json.load(sys.stdin), None)"
+    "import json, sys, boto3; from infra.functions.handlers import post_confirmation; "
+    "boto3.client('cognito-idp'); print('ready', flush=True); post_confirmation(json.load(sys.stdin), None)"
 )
 
 
@@ -122,15 +123,17 @@ def test_a_first_attempt_that_writes_after_the_second_changes_nothing(
 
 
 def test_functions_that_run_at_once_give_one_organisation(open_stack: Stack, faults: Switches, email: str) -> None:
-    faults.fail(_UPDATE, fault="latency", delay_seconds=1.0, rate=1)
+    faults.fail(_UPDATE, fault="latency", delay_seconds=1.8, rate=1)
     sent = json.dumps(event(open_stack, email))
     runs = [
         subprocess.Popen(
             [sys.executable, "-c", _RUN],
-            cwd=BASE, env={**os.environ, **variables(open_stack)}, stdin=subprocess.PIPE, text=True,
+            cwd=BASE, env={**os.environ, **variables(open_stack)},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         for _ in range(3)
     ]  # fmt: skip
+    assert [run.stdout and run.stdout.readline() for run in runs] == ["ready\n"] * 3
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda run: run.communicate(sent, timeout=120), runs))
     assert [run.returncode for run in runs] == [0, 0, 0]
