@@ -31,7 +31,10 @@ _PAUSE_SECONDS = 0.1
 # https://docs.djangoproject.com/en/5.2/ref/csrf/#how-it-works
 _MASKED_TOKEN_LENGTH = 64
 _DONE_BEFORE = "You had sent this form already. It was done once."
-_UNDER_WAY = "You have just sent this form, and it is still being carried out. Look at the result in a moment."
+_UNDER_WAY = (
+    "You have just sent this form. It is still being carried out, or it was interrupted. Look at the result in a "
+    "moment. If something is missing there, send it again."
+)
 
 
 def answer_of_first(request: HttpRequest, who: SignedIn | None) -> HttpResponse | None:
