@@ -156,7 +156,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="Emulates AWS on one loopback port. The page /_emulator/ of its address says what it serves.",
     )
     parser.add_argument(
-        "--port", type=_port_number, default=os.environ.get("EMULATOR_PORT", "4566"), help="0 picks a free one"
+        "--port", type=_port_number, default=os.environ.get("EMULATOR_PORT") or "4566", help="0 picks a free one"
     )
     parser.add_argument(
         "--root-key-file",

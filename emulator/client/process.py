@@ -85,6 +85,8 @@ def start(*, port: int = 0, root: RootKey | None = None, state: Path | None = No
     if key is not None:
         environment["EMULATOR_ROOT_ACCESS_KEY_ID"] = key.access_key_id
         environment["EMULATOR_ROOT_SECRET_ACCESS_KEY"] = key.secret_access_key
+    if folder := environment.get("EMULATOR_HANDLERS_DIR"):  # the emulator runs in another directory
+        environment["EMULATOR_HANDLERS_DIR"] = str(Path(folder).absolute())
     command = [sys.executable, "-m", "emulator", "--port", str(port), "--with-parent"]
     if state is not None:
         command += ["--state", str(state.absolute())]

@@ -46,6 +46,15 @@ def test_an_edit_in_the_templates_folder_counts_at_once(monkeypatch: pytest.Monk
         assert sign_up_error(stack) == "PreSignUp failed with error second."
 
 
+def test_a_folder_of_functions_may_be_relative(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "own.py").write_text("def f(event, context):\n    raise Exception('found')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EMULATOR_HANDLERS_DIR", "own")
+    with start() as running:
+        assert sign_up_error(deploy_stack(running, template(Code=".", Handler="own.f"))).endswith("error found.")
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
