@@ -83,7 +83,7 @@ def an_unknown_property_without_a_value_is_accepted(stack: Stack) -> None:
 @deviation("python-functions")
 def a_function_in_another_language_is_refused(stack: Stack) -> None:
     template = with_triggers("exports.handler = 1", PostConfirmation="handler").replace("python3.12", "nodejs22.x")
-    with pytest.raises(DeployFailed, match="Only Python functions can run here"):
+    with pytest.raises(DeployFailed, match="is not served here, only python3"):
         make(stack, template)
 
 
