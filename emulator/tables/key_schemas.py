@@ -16,11 +16,12 @@ def names_of(keys: Keys) -> list[str]:
 
 def defined_names(definitions: Sequence[Mapping[str, Any]]) -> list[str]:
     """Raises `Invalid` for a name that is defined twice."""
-    names = [each["AttributeName"] for each in definitions]
-    repeated = next((name for place, name in enumerate(names) if name in names[:place]), None)
-    if repeated is not None:
-        raise Invalid(f"Attribute Name is duplicated: {repeated}")
-    return names
+    names: dict[str, None] = {}
+    for each in definitions:
+        if (name := each["AttributeName"]) in names:
+            raise Invalid(f"Attribute Name is duplicated: {name}")
+        names[name] = None
+    return list(names)
 
 
 def check_pair(keys: Keys) -> None:
