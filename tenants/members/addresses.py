@@ -40,11 +40,11 @@ def address(text: str) -> str:
 
 
 def address_to_find(text: str) -> str:
-    """As it is stored, of an address that somebody looks for; in small letters where it is only a part of one."""
+    """As it is stored, of an address that somebody looks for; case-folded where it is only a part of one."""
     try:
         return address(text)
     except InvalidInput:
-        return texts.trimmed(text).lower()
+        return texts.trimmed(text).casefold()
 
 
 def give_address(person: Person, seen: str) -> None:

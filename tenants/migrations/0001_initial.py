@@ -5,6 +5,7 @@ import django.db.models.functions.text
 import django.utils.timezone
 import tenants.domain.roles
 import tenants.domain.tenant_state
+import tenants.models.people
 import tenants.models.tenants
 import uuid
 from django.conf import settings
@@ -86,7 +87,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('sub', models.UUIDField(null=True, unique=True)),
-                ('email', models.EmailField(blank=True, max_length=254)),
+                ('email', tenants.models.people.AddressField(blank=True, max_length=254)),
                 ('name', models.CharField(blank=True, max_length=120)),
                 ('language', models.CharField(default='en', max_length=16)),
                 ('endings', models.PositiveIntegerField(default=0)),
@@ -94,7 +95,7 @@ class Migration(migrations.Migration):
                 ('time_zone', models.CharField(blank=True, max_length=64)),
             ],
             options={
-                'indexes': [models.Index(fields=['email'], name='person_by_address', opclasses=['varchar_pattern_ops'])],
+                'indexes': [models.Index(fields=['email'], name='person_by_address')],
                 'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('email'), condition=models.Q(('email', ''), _negated=True), name='one_person_an_email')],
             },
         ),

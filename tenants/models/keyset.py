@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 # A row's values in the columns of `Branch.key`.
 Key = tuple[Any, ...]
+_LAST_CHARACTER = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +19,14 @@ class Branch:
 
     A list may have several branches. Their keys mean the same and may be compared. With `by_keys` an index alone first
     finds the keys of the page. Otherwise PostgreSQL may follow the primary key, which takes long where all rows of the
-    list are old.
+    list are old. With `begins` only rows whose first column begins with it: a text in the order of its bytes.
     """
 
     rows: QuerySet[Any]
     key: tuple[str, ...]
     ascending: bool = False
     by_keys: bool = False
+    begins: str = ""
 
 
 def rows_beyond(edge: Key, branches: Sequence[Branch], *, most: int, backwards: bool = False) -> list[tuple[Key, Any]]:
@@ -60,14 +62,14 @@ def count_rows(branches: Sequence[Branch], *, most: int) -> int:
     """How many rows the branches have together, `most` if more. They must not overlap. Reads no more than `most`."""
     counted = 0
     for branch in branches:
-        counted += branch.rows.order_by()[: most - counted].count() if counted < most else 0
+        rows = branch.rows.filter(_between(branch, (), goes_up=True)).order_by()
+        counted += rows[: most - counted].count() if counted < most else 0
     return counted
 
 
 def _read(branch: Branch, edge: Key, most: int, *, backwards: bool) -> Iterable[tuple[Key, Any]]:
-    rows, goes_up = branch.rows, backwards != branch.ascending
-    if edge:
-        rows = rows.filter(_beyond(branch.key, edge, "gt" if goes_up else "lt"))
+    goes_up = backwards != branch.ascending
+    rows = branch.rows.filter(_between(branch, edge, goes_up=goes_up))
     order = [f"{'' if goes_up else '-'}{name}" for name in branch.key]
     found = rows.order_by(*order)[:most]
     if branch.by_keys:
@@ -76,9 +78,23 @@ def _read(branch: Branch, edge: Key, most: int, *, backwards: bool) -> Iterable[
         yield tuple(getattr(row, name) for name in branch.key), row
 
 
+def _between(branch: Branch, edge: Key, *, goes_up: bool) -> Q:
+    """Beyond `edge`, and within what begins with `branch.begins`.
+
+    The first column has one limit each way, the nearer one: of two, SQLite may begin to read at the farther one.
+    """
+    first, *second = branch.key
+    limits = {}
+    if branch.begins:
+        limits = {"gte": branch.begins, "lte": f"{branch.begins}{_LAST_CHARACTER}"}
+    if edge and second:
+        # It adds nothing to the condition below, but without it SQLite does not use the index.
+        side, nearer = ("gte", max) if goes_up else ("lte", min)
+        limits[side] = nearer(edge[0], limits.get(side, edge[0]))
+    within = Q(**{f"{first}__{side}": limit for side, limit in limits.items()})
+    return within & _beyond(branch.key, edge, "gt" if goes_up else "lt") if edge else within
+
+
 def _beyond(key: tuple[str, ...], edge: Key, than: str) -> Q:
-    if len(key) == 1:
-        return Q(**{f"{key[0]}__{than}": edge[0]})
-    (first, second), (x, y) = key, edge
-    # The condition on the first column alone adds nothing, but without it SQLite does not use the index.
-    return Q(**{f"{first}__{than}e": x}) & (Q(**{f"{first}__{than}": x}) | Q(**{f"{second}__{than}": y}))
+    beyond = Q(**{f"{key[0]}__{than}": edge[0]})
+    return beyond | Q(**{f"{key[1]}__{than}": edge[1]}) if len(key) > 1 else beyond

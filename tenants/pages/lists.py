@@ -23,11 +23,11 @@ PAGE_SIZE = 50
 MOST_SEARCHED_CHARACTERS = 254
 # More are not counted: a list of a million rows says "more than 1,000".
 MOST_COUNTED = 1_000
-# A text of 120 characters in base64, with the numbers beside it.
-_LONGEST_EDGE = 800
+# An address of 254 characters, of four bytes each, in base64, with the numbers beside it.
+_LONGEST_EDGE = 1_400
 _MOST_DIGITS = 18
 _MOMENTS = frozenset({"at", "created_at"})
-_TEXTS = frozenset({"folded_name"})
+_TEXTS = frozenset({"address", "folded_name"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _EDGES = ("after", "before", "last", "row")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from portal.demo.cast import ACME_OWNER, OPERATOR, CastMember
 from portal.demo.world import World
 from tenants.audit import record
 from tenants.audit.actions import Action
 from tenants.domain.roles import Role
+from tenants.lifecycle import search
 from tenants.models import Member, Person, Tenant
 from tests.world.fixtures import Browser
 from tests.world.long_lists import many_members, many_tenants
@@ -26,6 +31,7 @@ LISTS = {
     "/operators/audit/?actor=gone%40acme.example": ("tenants_auditevent", "audit_of_actor_name"),
     f"/operators/audit/?actor={OPERATOR.email}": ("tenants_auditevent", "audit_of_actor"),
 }
+EDGE = f"{urlsafe_b64encode(b'p150@many.example').decode()}.1"
 
 
 @pytest.fixture
@@ -41,6 +47,30 @@ def test_a_list_that_is_narrowed_is_led_by_an_index(many_rows: None, operator: B
     table, index = LISTS[address]
     plans = plans_of(lambda: operator.get(address), about=f'FROM "{table}"')
     assert any(index in plan for plan in plans), plans
+
+
+@pytest.mark.parametrize("edge", ["", "&last=1", f"&after={EDGE}", f"&before={EDGE}"])
+@pytest.mark.parametrize("filters", ["", "&role=viewer", "&provisioning=settled&enabled=yes", "&enabled=no"])
+def test_members_found_by_address_are_read_in_the_order_of_the_index(
+    many_rows: None, operator: Browser, monkeypatch: pytest.MonkeyPatch, filters: str, edge: str
+) -> None:
+    monkeypatch.setattr(search, "FEW", 1)
+    Member.objects.filter(person__email__startswith="p").update(enabled="enabled=no" not in filters)
+    page = f"/operators/members/?q=p{filters}{edge}"
+    (plan,) = plans_of(lambda: operator.get(page), about='AS "address"', sorted_by_index=True)
+    assert "person_by_address" in plan
+    # Only members of the same address may still have to be sorted.
+    assert not re.search(r"^ *(-> +)?Sort |TEMP B-TREE FOR ORDER BY", plan, re.MULTILINE), plan
+
+
+def test_a_page_far_down_is_not_reached_through_the_pages_before(many_rows: None, operator: Browser) -> None:
+    """SQLite shows no bounds in its plans, so this counts how many limits of each side a statement has."""
+    for edge in ("after", "before"):
+        with CaptureQueriesContext(connection) as asked:
+            operator.get(f"/operators/members/?q=p&{edge}={EDGE}")
+        (sql,) = (query["sql"] for query in asked if 'AS "address"' in query["sql"])
+        where = sql.partition(" WHERE ")[2]
+        assert (where.count('"email" >= '), where.count('"email" <= ')) == (1, 1), where
 
 
 @pytest.mark.parametrize("address", ["/members/", "/members/?role=owner", "/members/?role=viewer&q=p01"])

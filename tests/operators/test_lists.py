@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from html import unescape
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -10,6 +12,7 @@ from uuid import UUID
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.db.models import F
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
@@ -17,9 +20,10 @@ from portal.demo.cast import ACME, OPERATOR
 from tenants.audit import record
 from tenants.audit.actions import Action
 from tenants.domain.errors import InvalidInput
-from tenants.models import Drift, DriftKind, Member, Provisioning, Reconciliation, Tenant
-from tenants.models.keyset import Branch
-from tenants.operators import members
+from tenants.domain.roles import Role
+from tenants.lifecycle import search
+from tenants.models import Drift, DriftKind, Member, Person, Provisioning, Reconciliation, Tenant
+from tenants.models.keyset import Branch, count_rows, rows_beyond
 from tenants.operators.urls import urlpatterns
 from tenants.pages import lists
 from tenants.pages.lists import PAGE_SIZE, Page, read_page
@@ -116,9 +120,9 @@ def test_an_address_of_no_page_is_refused(page_at: Callable[[str], Page], key: s
         page_at(f"/?after={quote(key)}")
 
 
-@pytest.mark.parametrize("few", [members.FEW, 1])
+@pytest.mark.parametrize("few", [search.FEW, 1])
 def test_members_are_found_by_address_and_filters(operator: Browser, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
-    monkeypatch.setattr(members, "FEW", few)
+    monkeypatch.setattr(search, "FEW", few)
     many_members(20)
     many_members(3, provisioning=Provisioning.STUCK, called="stuck")
     Member.objects.filter(person__email="p019@many.example").update(enabled=False)
@@ -134,6 +138,96 @@ def test_members_are_found_by_address_and_filters(operator: Browser, monkeypatch
     }
     found = {address: len(rows_of(operator.get(f"/operators/members/{address}"))) for address in expected}
     assert found == expected
+
+
+@pytest.mark.parametrize("few", [search.FEW, 1])
+@pytest.mark.parametrize("filters", ["", "&role=viewer", "&role=viewer&provisioning=settled&enabled=yes"])
+def test_members_found_by_address_are_on_one_page_each_in_its_order(
+    operator: Browser, monkeypatch: pytest.MonkeyPatch, few: int, filters: str
+) -> None:
+    monkeypatch.setattr(search, "FEW", few)
+    many_members(PAGE_SIZE * 2 + 5)
+    # They joined last and are the first by address.
+    many_members(3, called="p-")
+    many_members(3, called="q")
+    Person.objects.filter(email__startswith="q001").update(email="")
+    expected = [f"p-{n:03d}@many.example" for n in range(3)] + [f"p{n:03d}@many.example" for n in range(105)]
+    first, last = f"/operators/members/?q=P{filters}", f"/operators/members/?q=p{filters}&last=1"
+    forwards, backwards = walked(operator, first, "next"), walked(operator, last, "prev")
+    assert [row for page in forwards for row in page] == expected
+    assert [row for page in reversed(backwards) for row in page] == expected
+    assert "Members, by address</caption>" in operator.get(first).content.decode()
+    assert "Members, newest first</caption>" in operator.get("/operators/members/").content.decode()
+
+
+def walked(operator: Browser, address: str, rel: str) -> list[list[str]]:
+    pages = []
+    while address:
+        page = operator.get(address)
+        pages.append(rows_of(page))
+        link = re.search(rf'<a [^>]*rel="{rel}"[^>]*>', page.content.decode())
+        found = re.search(r'href="([^"]*)"', link.group()) if link else None
+        address = unescape(found.group(1)) if found else ""
+    return pages
+
+
+ODD = ("100%off@x.example", "a_b@x.example", "a\\b@x.example", "axb@x.example", "straße@x.example", "𝒳@x.example")
+
+
+@pytest.mark.parametrize("few", [search.FEW, 1])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("100%", ODD[:1]),
+        ("1%", ()),
+        ("a_", ODD[1:2]),
+        ("a\\", ODD[2:3]),
+        ("A", (ODD[2], ODD[1], ODD[3])),
+        ("STRAß", ("strasse@x.example",)),
+        ("𝒳", ODD[5:]),
+        ("%", ()),
+    ],
+)
+def test_any_beginning_of_an_address_is_taken_literally(
+    operator: Browser, monkeypatch: pytest.MonkeyPatch, few: int, text: str, expected: Sequence[str]
+) -> None:
+    monkeypatch.setattr(search, "FEW", few)
+    people = Person.objects.bulk_create(Person(email=email.casefold()) for email in (*ODD, ""))
+    acme = Tenant.objects.get(slug="acme")
+    Member.objects.bulk_create(Member(person=person, tenant=acme, role=Role.VIEWER) for person in people)
+    page = operator.get(f"/operators/members/?role=viewer&q={quote(text)}")
+    assert [row for row in rows_of(page) if row.endswith("@x.example")] == list(expected)
+
+
+def test_an_edge_outside_of_the_search_shows_nobody_else(operator: Browser) -> None:
+    many_members(5)
+    many_members(5, called="q")
+    found = {f"p{n:03d}@many.example" for n in range(5)}
+    for edge in ("after=YQ==.1", "before=cg==.1"):
+        assert set(rows_of(operator.get(f"/operators/members/?q=p0&{edge}"))) == found
+    for edge in ("after=cg==.1", "before=YQ==.1"):
+        assert rows_of(operator.get(f"/operators/members/?q=p0&{edge}")) == []
+
+
+def test_the_longest_address_can_be_at_the_edge_of_a_page(operator: Browser) -> None:
+    people = Person.objects.bulk_create(Person(email="𝒳" * 251 + f"{n:03d}") for n in range(PAGE_SIZE + 1))
+    acme = Tenant.objects.get(slug="acme")
+    Member.objects.bulk_create(Member(person=person, tenant=acme, role=Role.VIEWER) for person in people)
+    pages = walked(operator, f"/operators/members/?q={quote('𝒳')}", "next")
+    assert [len(page) for page in pages] == [PAGE_SIZE, 1]
+
+
+def test_equal_texts_are_told_apart_by_the_second_column(db: None, rf: RequestFactory) -> None:
+    Tenant.objects.bulk_create(Tenant(name=name) for name in ["Sam", *["Same"] * 5, "Samf", "San"])
+    rows = Tenant.objects.annotate(address=F("name"))
+    branch = Branch(rows, ("address", "id"), ascending=True, begins="Same")
+    edges: tuple[tuple[str, int], ...] = ()
+    seen = []
+    while found := rows_beyond(edges[0] if edges else (), [branch], most=2):
+        seen += [row.pk for _, row in found]
+        edges = (found[-1][0],)
+    assert seen == list(Tenant.objects.filter(name="Same").order_by("pk").values_list("pk", flat=True))
+    assert count_rows([branch], most=9) == 5
 
 
 def test_a_senseless_address_is_refused_with_a_way_on(operator: Browser) -> None:
