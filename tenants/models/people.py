@@ -30,7 +30,10 @@ class Theme(models.TextChoices):
 
 
 # Django's fields take types in checks only.
-_EmailField = models.EmailField[str, str] if TYPE_CHECKING else models.EmailField
+if TYPE_CHECKING:
+    _EmailField = models.EmailField[str, str]
+else:
+    _EmailField = models.EmailField
 
 
 class AddressField(_EmailField):
