@@ -83,3 +83,32 @@ def test_a_problem_has_the_focus_and_leads_to_its_field(page: Any, demo: Demo) -
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Value").first).to_be_focused()
+
+
+def test_a_blank_row_follows_the_last_and_a_key_saves(page: Any, demo: Demo) -> None:
+    sign_in(page, demo, ACME_OWNER)
+    page.goto(f"{demo.url}/records/edit/new/orders/")
+    page.keyboard.type("typed without a click")
+    expect(page.get_by_label("Record key")).to_have_value("typed without a click")
+    for number in range(7):
+        page.locator(f"#name_{number}").fill(f"name {number}")
+        page.locator(f"#value_{number}").fill(f"value {number}")
+    page.locator("#value_6").press("ControlOrMeta+Enter")
+    expect(page.get_by_text("The record was created.")).to_be_visible()
+    expect(page.get_by_text("value 6", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Edit name 3").click()
+    expect(page.get_by_label("Value").nth(3)).to_be_focused()
+    page.goto(f"{demo.url}/records/edit/delete/orders/~dHlwZWQgd2l0aG91dCBhIGNsaWNr/")
+    page.get_by_role("button", name="Delete record").click()
+    expect(page.get_by_text("was deleted")).to_be_visible()
+
+
+def test_one_box_ticks_all_records_of_a_page(page: Any, demo: Demo) -> None:
+    sign_in(page, demo, ACME_OWNER)
+    page.goto(f"{demo.url}/records/orders/")
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator("#announcement")).to_have_text("Records 26–50")
+    page.get_by_label("Select all on this page").check()
+    expect(page.locator('[name="chosen"]:checked')).to_have_count(25)
+    page.get_by_role("button", name="Delete…").click()
+    expect(page.get_by_role("heading", name="Delete 25 records")).to_be_visible()

@@ -46,6 +46,14 @@ def test_a_range_of_keys_is_shown_counted_and_turned_round(page: Any) -> None:
     expect(keys(page)).to_have_count(3)
 
 
+def test_a_whole_key_and_enter_open_the_record(page: Any) -> None:
+    page.locator("#key").fill("ORD-2026-0123")
+    page.locator("#key").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("ORD-2026-0123")
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("orders")
+
+
 def test_a_filter_is_added_and_removed(page: Any) -> None:
     page.get_by_text("Filter by attribute").click()
     page.get_by_label("Attribute", exact=True).fill("items")
