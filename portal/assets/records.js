@@ -8,6 +8,8 @@ document.addEventListener("keydown", (event) => {
 });
 
 const MOST_ROWS = 150;
+// Of more records, "All that match" takes a hundred after the other.
+const MOST_SELECTED = 100;
 const NUMBERED = ["id", "name", "for"];
 
 function addBlankRow(form) {
@@ -33,13 +35,12 @@ document.querySelector(".record-form")?.addEventListener("input", (event) => {
 
 function addBoxForAll() {
   const head = document.querySelector("#rows thead .select");
-  if (!head || head.querySelector("input")) return;
+  const boxes = document.querySelectorAll('#rows tbody [name="chosen"]');
+  if (!head || head.querySelector("input") || boxes.length > MOST_SELECTED) return;
   const all = document.createElement("input");
   all.type = "checkbox";
   all.setAttribute("aria-label", "Select all on this page");
-  all.addEventListener("change", () => {
-    document.querySelectorAll('#rows tbody [name="chosen"]').forEach((box) => (box.checked = all.checked));
-  });
+  all.addEventListener("change", () => boxes.forEach((box) => (box.checked = all.checked)));
   head.append(all);
 }
 addBoxForAll();
