@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Iterator
 
 from django.conf import settings
@@ -39,13 +39,15 @@ def partition_of(member: CastMember) -> str:
     return member.organisation.space.collection("orders") if member.organisation else PUBLIC_SPACE.collection("news")
 
 
-def changes_while_reading(member: CastMember, credentials: Credentials, *, every_seconds: float) -> Iterator[RawAnswer]:
-    """Yields the first answer, then each answer that allows or refuses differently. Never ends by itself."""
+def changes_while_reading(
+    member: CastMember, credentials: Credentials, *, every_seconds: float, stop: threading.Event
+) -> Iterator[RawAnswer]:
+    """Yields the first answer, then each answer that allows or refuses differently. Ends when told to `stop`."""
     client = clients.records_client(region=settings.AWS_REGION, endpoint_url=settings.AWS_ENDPOINT_URL, connections=1)
     table, last = TableTrials(client=client, table=settings.RECORDS_TABLE, keys=KeyNames(*settings.RECORDS_KEYS)), None
-    while True:
+    while not stop.is_set():
         answer = table.make(credentials, "Query", partition_of(member), "", limit=1)
         if answer.allowed != last:
             last = answer.allowed
             yield answer
-        time.sleep(every_seconds)
+        stop.wait(every_seconds)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -139,7 +140,7 @@ def test_pages_that_read_by_themselves_are_told_the_names(browse_as: Browse, por
 def test_the_demos_reader_reads(world: World, portal: World) -> None:
     got = world.credentials_of(ACME_OWNER)
     held = Credentials(got.access_key_id, got.secret_access_key, got.session_token, got.expiration)
-    assert next(changes_while_reading(ACME_OWNER, held, every_seconds=1)).allowed
+    assert next(changes_while_reading(ACME_OWNER, held, every_seconds=1, stop=Event())).allowed
 
 
 def test_the_closing_job_exports_and_purges(job: World, tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import json
+import signal
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +35,10 @@ class Command(BaseCommand):
         try:
             credentials = credentials_of(member, self.password())
             self.tell(f"{member.email} reads {partition_of(member)} with the credentials of one sign-in.")
-            for answer in changes_while_reading(member, credentials, every_seconds=0.05):
+            # An interrupt would be lost where Python drops exceptions, such as while an object is deleted.
+            stop = threading.Event()
+            signal.signal(signal.SIGINT, lambda *_: stop.set())
+            for answer in changes_while_reading(member, credentials, every_seconds=0.05, stop=stop):
                 self.tell("AWS accepts them." if answer.allowed else f"AWS refuses them: {_reason(answer.body)}")
         except SignInFailed as error:
             raise CommandError(f"{member.email} could not sign in. {error}") from error
