@@ -11,7 +11,7 @@ import importlib.machinery
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -107,3 +107,35 @@ def scope(region: str = DEFAULT_REGION) -> Iterator[None]:
 
 def region() -> str:
     return str(responses.get_region())
+
+
+def around_resource(
+    kind: str,
+    *,
+    read: Callable[[Mapping[str, Any]], dict[str, Any]] = dict,
+    check: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    complete: Callable[[str, Mapping[str, Any]], None] = lambda *_: None,
+) -> None:
+    """Does more where a stack creates or updates a resource of this kind.
+
+    Uses the properties as `read` returns them. `check` gets them before, and may raise ValueError; `complete` gets the
+    physical id and them after.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS[kind]
+    engine_create, engine_update = handlers["create"], handlers["update"]
+
+    def create(logical_id: str, properties: Mapping[str, Any], stack_name: str) -> Any:
+        wanted = read(properties)
+        check(wanted)
+        created = engine_create(logical_id, wanted, stack_name)
+        complete(created[0], wanted)
+        return created
+
+    def update(physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], *names: str) -> Any:
+        wanted = read(new)
+        check(wanted)
+        updated = engine_update(physical_id, read(old), wanted, *names)
+        complete(updated[0], wanted)
+        return updated
+
+    handlers.update(create=create, update=update)

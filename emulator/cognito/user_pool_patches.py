@@ -16,22 +16,10 @@ Created = tuple[str, dict[str, Any]]
 
 
 def refuse_unsupported_triggers() -> None:
-    handlers = engine.provisioners._RESOURCE_HANDLERS["AWS::Cognito::UserPool"]
-    create, update = handlers["create"], handlers["update"]
+    def check(properties: Mapping[str, Any]) -> None:
+        check_supported(properties.get("LambdaConfig"))
 
-    def create_resource(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
-        check_supported(props.get("LambdaConfig"))
-        result: Created = create(logical_id, props, stack_name)
-        return result
-
-    def update_resource(
-        physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, logical_id: str | None = None
-    ) -> Created:
-        check_supported(new.get("LambdaConfig"))
-        result: Created = update(physical_id, old, new, stack_name, logical_id)
-        return result
-
-    handlers.update(create=create_resource, update=update_resource)
+    engine.around_resource("AWS::Cognito::UserPool", check=check)
 
 
 def add_provider_url() -> None:

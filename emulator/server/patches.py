@@ -31,8 +31,6 @@ from emulator.tables import names, templates
 
 VERSION = "1.5.33"
 
-Created = tuple[str, dict[str, Any]]
-
 
 class WrongEngine(Exception):
     """The installed MiniStack is not the expected one. The message says how they differ."""
@@ -68,45 +66,6 @@ def check(installed: str, signatures: Mapping[str, str]) -> None:
             raise WrongEngine(f"{name} of MiniStack {installed} is ({actual}), not ({wanted}).")
 
 
-# ── Stacks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _check_before(resource_type: str, check: Callable[[Mapping[str, Any]], None]) -> None:
-    """Runs `check(properties)` before a resource of this type is created or updated."""
-    handlers = engine.provisioners._RESOURCE_HANDLERS[resource_type]
-    create, update = handlers["create"], handlers["update"]
-
-    def create_resource(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
-        check(props)
-        result: Created = create(logical_id, props, stack_name)
-        return result
-
-    def update_resource(physical_id: str, old: dict[str, Any], new: dict[str, Any], *names: str) -> Created:
-        check(new)
-        result: Created = update(physical_id, old, new, *names)
-        return result
-
-    handlers.update(create=create_resource, update=update_resource)
-
-
-def _complete_after(resource_type: str, complete: Callable[[str, Mapping[str, Any]], None]) -> None:
-    """Runs `complete(physical id, properties)` once a resource of this type has been created or updated."""
-    handlers = engine.provisioners._RESOURCE_HANDLERS[resource_type]
-    create, update = handlers["create"], handlers["update"]
-
-    def create_resource(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
-        result: Created = create(logical_id, props, stack_name)
-        complete(result[0], props)
-        return result
-
-    def update_resource(physical_id: str, old: dict[str, Any], new: dict[str, Any], *names: str) -> Created:
-        result: Created = update(physical_id, old, new, *names)
-        complete(result[0], new)
-        return result
-
-    handlers.update(create=create_resource, update=update_resource)
-
-
 # ── IAM ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -124,14 +83,9 @@ def _add_default_version() -> None:
     engine.iam._IAM_HANDLERS["SetDefaultPolicyVersion"] = set_default
 
 
-def _check_roles() -> None:
-    _complete_after("AWS::IAM::Role", role_policies.set_boundary)
-    _check_before("AWS::IAM::Role", role_policies.check_role)
-
-
-def _check_policies_of_people() -> None:
-    _check_before("AWS::IAM::Policy", role_policies.check_managed_policy)
-    _check_before("AWS::IAM::User", role_policies.check_user)
+def _check_people() -> None:
+    engine.around_resource("AWS::IAM::Policy", check=role_policies.check_managed_policy)
+    engine.around_resource("AWS::IAM::User", check=role_policies.check_user)
 
 
 PATCHES = (
@@ -139,19 +93,21 @@ PATCHES = (
         "provisioners._iam_role_create",
         engine_does="ignores the PermissionsBoundary of a role in a template, and accepts any text as a policy",
         aws_does="limits the role by it, and refuses an invalid policy",
-        apply=_check_roles,
+        apply=lambda: engine.around_resource(
+            "AWS::IAM::Role", check=role_policies.check_role, complete=role_policies.set_boundary
+        ),
     ),
     Patch(
         "provisioners._iam_managed_policy_create",
         engine_does="accepts any text as a policy",
         aws_does="refuses an invalid policy",
-        apply=lambda: _check_before("AWS::IAM::ManagedPolicy", role_policies.check_managed_policy),
+        apply=lambda: engine.around_resource("AWS::IAM::ManagedPolicy", check=role_policies.check_managed_policy),
     ),
     Patch(
         "provisioners._iam_policy_create",
         engine_does="accepts any text as a policy, and any name as a managed policy; so does _iam_user_create",
         aws_does="refuses an invalid or unknown policy",
-        apply=_check_policies_of_people,
+        apply=_check_people,
     ),
     Patch(
         "provisioners._ddb_create",
@@ -229,7 +185,7 @@ PATCHES = (
         "provisioners._cognito_user_pool_client_create",
         engine_does="ignores RefreshTokenRotation",
         aws_does="issues a new refresh token with every refresh",
-        apply=lambda: _complete_after("AWS::Cognito::UserPoolClient", user_pool_patches.set_rotation),
+        apply=lambda: engine.around_resource("AWS::Cognito::UserPoolClient", complete=user_pool_patches.set_rotation),
     ),
     Patch(
         "provisioners._RESOURCE_HANDLERS",

@@ -4,7 +4,8 @@ On AWS the service refuses them while the stack is made. Here they are refused b
 and again when the resource is made. By then all are, and they have AWS's types.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from emulator import engine
@@ -15,7 +16,6 @@ from emulator.server.property_types import with_types
 from emulator.server.served_settings import SERVED, Either, Unknown
 
 _Shapes = Mapping[str, Mapping[str, Any]]
-Handler = Callable[..., Any]
 
 # The request that makes the resource.
 _REQUESTS = {
@@ -75,26 +75,9 @@ def _known_part(shapes: _Shapes, name: str, value: Any) -> Any:
 
 def give_values_types() -> None:
     for kind in SERVED:
-        handlers = engine.provisioners._RESOURCE_HANDLERS[kind]
-        handlers["create"] = _typed_create(kind, handlers["create"])
-        handlers["update"] = _typed_update(kind, handlers["update"])
+        engine.around_resource(kind, read=partial(with_types, kind), check=partial(_check, kind))
 
 
-def _typed_create(kind: str, create: Handler) -> Handler:
-    def create_resource(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Any:
-        return create(logical_id, _checked(kind, props), stack_name)
-
-    return create_resource
-
-
-def _typed_update(kind: str, update: Handler) -> Handler:
-    def update_resource(physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], *names: str) -> Any:
-        return update(physical_id, with_types(kind, old), _checked(kind, new), *names)
-
-    return update_resource
-
-
-def _checked(kind: str, props: Mapping[str, Any]) -> dict[str, Any]:
-    if problems := value_problems(kind, props):
+def _check(kind: str, properties: Mapping[str, Any]) -> None:
+    if problems := value_problems(kind, properties):
         raise ValueError(" ".join(problems))
-    return with_types(kind, props)
