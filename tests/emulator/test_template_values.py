@@ -44,7 +44,9 @@ def test_a_value_that_the_service_refuses_is_refused_first(
 
 
 def test_a_description_may_have_accents(emulator: Emulator) -> None:
-    make(emulator, "AWS::IAM::Role", {"AssumeRolePolicyDocument": TRUST, "Description": "Rôle"})
+    properties = {"AssumeRolePolicyDocument": TRUST, "Description": "Rôle"}
+    role = make(emulator, "AWS::IAM::Role", properties, Outputs={"Role": {"Value": {"Ref": "Thing"}}})["Role"]
+    assert client(emulator, "iam", emulator.root).get_role(RoleName=role)["Role"]["Description"] == "Rôle"
 
 
 def test_a_text_that_spells_false_is_false_everywhere(emulator: Emulator) -> None:

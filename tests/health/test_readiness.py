@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -54,9 +54,15 @@ def readyz(portal: World) -> tuple[int, dict[str, Any]]:
     return page.status_code, page.json()
 
 
+def ages_since(moment: datetime, least: int) -> range:
+    """In seconds, for an answer that was made before now."""
+    return range(least, int((timezone.now() - moment).total_seconds()) + 1)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_with_a_worker_it_is_ready(portal: World) -> None:
-    Worker.objects.create(name="w", beat_at=timezone.now() - timedelta(seconds=7))
+    beat_at = timezone.now() - timedelta(seconds=7)
+    Worker.objects.create(name="w", beat_at=beat_at)
     code, answer = readyz(portal)
     assert code == 200
     assert answer["status"] == "ready"
@@ -74,7 +80,7 @@ def test_with_a_worker_it_is_ready(portal: World) -> None:
         ),
         "ok",
     )
-    assert answer["checks"]["worker"]["age_seconds"] in range(7, 60)
+    assert answer["checks"]["worker"]["age_seconds"] in ages_since(beat_at, 7)
     assert answer["checks"]["signing_keys"]["age_seconds"] >= 0
     assert answer["checks"]["database"]["age_seconds"] is None
 
@@ -133,7 +139,7 @@ def test_a_suspension_that_aws_does_not_know_yet_is_shown(portal: World, waits: 
     Suspension.objects.create(tenant=Tenant.objects.create(name="B"), deny_since=since, denied_at=timezone.now())
     code, answer = readyz(portal)
     assert (code, states(answer)["suspensions"]) == (200, state)
-    assert answer["checks"]["suspensions"]["age_seconds"] in range(waits, waits + 60)
+    assert answer["checks"]["suspensions"]["age_seconds"] in ages_since(since, waits)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -162,11 +168,11 @@ def test_fetched_keys_stay_valid_while_cognito_is_away(portal: World) -> None:
     keys.clock = lambda: now
     keys.fetch_if_missing()
     keys.url = "http://127.0.0.1:1/keys"
-    keys.clock = lambda: time.monotonic() + 90
+    keys.clock = lambda: now + 90
     code, answer = readyz(portal)
     assert code == 200
     assert states(answer)["signing_keys"] == "ok"
-    assert answer["checks"]["signing_keys"]["age_seconds"] in range(90, 150)
+    assert answer["checks"]["signing_keys"]["age_seconds"] == 90
 
 
 @pytest.mark.parametrize(
